@@ -1,0 +1,1 @@
+//! Decisions: the only constructor of a grant. No login code.

@@ -1,0 +1,1 @@
+//! The key registry: root, epochs, key pages, shards, rows; wrapping and unwrapping.

@@ -1,0 +1,1 @@
+//! Ids, states, time and the few nouns every other crate speaks of.

@@ -1,0 +1,1 @@
+//! Plays: what goes out, inside a decided and recorded play.

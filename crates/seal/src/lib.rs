@@ -1,0 +1,1 @@
+//! Formats and ciphers: sealed objects, sealed values, key derivation, signatures. No I/O.

@@ -1,0 +1,1 @@
+//! Organisation tree, people, recordings, tracks, parts. Returns sealed values, opens nothing.

@@ -1,0 +1,1 @@
+//! A whole installation in a process, with a clock that tests move.
