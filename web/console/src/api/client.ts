@@ -1,0 +1,125 @@
+/**
+ * The one place that talks to the server. Requests go to this origin only, with the session cookie the
+ * browser keeps; every call that changes something says so in a header a foreign page cannot send.
+ */
+import * as v from "valibot";
+import { Problem } from "./types";
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** The server answered, and the answer is not what was asked for. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  constructor(
+    readonly problem: Problem,
+    /** Seconds after which the server wants to be asked again, where it said so. */
+    readonly retryAfter: number | null,
+  ) {
+    super(problem.detail ?? problem.title);
+  }
+  get status(): number {
+    return this.problem.status;
+  }
+  /** The last part of the problem's type: `sign-in-refused`, `too-many-attempts`, … */
+  get slug(): string {
+    return this.problem.type.split(":").at(-1) ?? "";
+  }
+}
+
+/** No answer came at all: the server is down, or the line is. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+}
+
+/** An answer came and does not have the agreed shape: console and server are of different versions. */
+export class UnexpectedAnswer extends Error {
+  override readonly name = "UnexpectedAnswer";
+}
+
+const BASE = "/api/v1";
+
+export function queryString(query: Query): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== "") params.set(key, String(value));
+  }
+  const text = params.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+async function send(method: Method, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (method !== "GET") headers["Clerestory-Csrf"] = "1";
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const init: RequestInit = { method, headers, credentials: "same-origin", redirect: "error" };
+  if (body !== undefined) init.body = JSON.stringify(body);
+  if (signal) init.signal = signal;
+  try {
+    return await fetch(BASE + path, init);
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new Unreachable("The server did not answer.", { cause });
+  }
+}
+
+async function refuse(response: Response): Promise<never> {
+  const text = await response.text();
+  let parsed: unknown = null;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // Not JSON: something in front of the server answered. The status alone says enough.
+  }
+  const problem = v.safeParse(Problem, parsed);
+  const retry = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  throw new ApiError(
+    problem.success ? problem.output : plainProblem(response.status),
+    Number.isFinite(retry) ? retry : null,
+  );
+}
+
+function plainProblem(status: number): Problem {
+  return {
+    type: "urn:clerestory:problem:unknown",
+    title: `The server answered ${status}`,
+    status,
+    detail: null,
+    what_to_do: null,
+    request_id: null,
+    rule: null,
+    entry: null,
+    errors: [],
+  };
+}
+
+export interface CallOptions {
+  query?: Query;
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+/** Calls the API and parses the answer by `schema`. */
+export async function call<T>(
+  method: Method,
+  path: string,
+  schema: v.GenericSchema<unknown, T>,
+  { query = {}, body, signal }: CallOptions = {},
+): Promise<T> {
+  const response = await send(method, path + queryString(query), body, signal);
+  if (!response.ok) return refuse(response);
+  const answer: unknown = await response.json();
+  const parsed = v.safeParse(schema, answer);
+  if (!parsed.success) {
+    const [first] = parsed.issues;
+    const where = first ? (v.getDotPath(first) ?? "") : "";
+    throw new UnexpectedAnswer(`${method} ${path}: ${where} ${first?.message ?? ""}`.trim());
+  }
+  return parsed.output;
+}
+
+/** Calls the API where success carries no answer. */
+export async function callEmpty(method: Method, path: string, options: CallOptions = {}): Promise<void> {
+  const response = await send(method, path + queryString(options.query ?? {}), options.body, options.signal);
+  if (!response.ok) await refuse(response);
+}

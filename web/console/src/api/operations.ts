@@ -1,0 +1,53 @@
+/** One function per operation of the API that the console uses. Playing has its own in src/player. */
+import { call, callEmpty, type Query } from "./client";
+import * as t from "./types";
+
+const seg = encodeURIComponent;
+
+export const getSession = (signal?: AbortSignal) => call("GET", "/session", t.Session, opt(signal));
+export const signIn = (email: string, password: string) =>
+  call("POST", "/session", t.Session, { body: { email, password } });
+export const signInByLink = (token: string) => call("POST", "/session/link", t.Session, { body: { token } });
+export const signOut = () => callEmpty("DELETE", "/session");
+export const signOutEverywhere = () => callEmpty("DELETE", "/sessions");
+export const listSessions = (signal?: AbortSignal) =>
+  call("GET", "/sessions", t.SignedInSessionList, opt(signal));
+
+export const listRecordings = (query: Query, signal?: AbortSignal) =>
+  call("GET", "/recordings", t.RecordingList, { query, ...opt(signal) });
+export const getRecording = (id: string, signal?: AbortSignal) =>
+  call("GET", `/recordings/${seg(id)}`, t.Recording, opt(signal));
+
+export const listAudit = (query: Query, signal?: AbortSignal) =>
+  call("GET", "/audit", t.AuditList, { query, ...opt(signal) });
+export const verifyAudit = () => call("GET", "/audit/verify", t.AuditCheck);
+
+export const listSites = (signal?: AbortSignal) => call("GET", "/sites", t.SiteList, opt(signal));
+export const createSite = (body: { name: string; origins: string[] }) =>
+  call("POST", "/sites", t.Site, { body });
+export const getSite = (id: string, signal?: AbortSignal) =>
+  call("GET", `/sites/${seg(id)}`, t.Site, opt(signal));
+export const changeSite = (id: string, body: { name?: string; origins?: string[] }) =>
+  call("PATCH", `/sites/${seg(id)}`, t.Site, { body });
+export const rotateSiteKey = (id: string) => call("POST", `/sites/${seg(id)}/key`, t.Site);
+export const listReceipts = (id: string, after: number, signal?: AbortSignal) =>
+  call("GET", `/sites/${seg(id)}/receipts`, t.ReceiptList, { query: { after }, ...opt(signal) });
+
+export const getPolicy = (site: string, signal?: AbortSignal) =>
+  call("GET", `/sites/${seg(site)}/policy`, t.SitePolicy, opt(signal));
+export const checkPolicy = (site: string, document: t.PolicyDocument, signal?: AbortSignal) =>
+  call("POST", `/sites/${seg(site)}/policy/check`, t.PolicyCheck, { body: { document }, ...opt(signal) });
+export const signPolicy = (site: string, document: t.PolicyDocument, basedOn: number) =>
+  call("PUT", `/sites/${seg(site)}/policy`, t.SignedPolicy, { body: { document, based_on: basedOn } });
+
+export const getInside = (id: string, signal?: AbortSignal) =>
+  call("GET", `/recordings/${seg(id)}/inside`, t.Inside, opt(signal));
+export const getInsideBytes = (id: string, track: string, sequence: number, signal?: AbortSignal) =>
+  call("GET", `/recordings/${seg(id)}/inside/${seg(track)}/${sequence}`, t.InsideBytes, opt(signal));
+
+export const listFindings = (signal?: AbortSignal) =>
+  call("GET", "/health/findings", t.FindingList, opt(signal));
+
+function opt(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal ? { signal } : {};
+}

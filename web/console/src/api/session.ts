@@ -1,0 +1,20 @@
+import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+import { getSession } from "./operations";
+import type { Session } from "./types";
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => getSession(signal),
+  staleTime: 60_000,
+  retry: false,
+});
+
+/** Who is signed in. Only inside the shell, which loads it before anything is drawn. */
+export function useSession(): Session {
+  return useSuspenseQuery(sessionQuery).data;
+}
+
+/** Whether the server says an action is allowed. It decides again on every request; this only spares a click. */
+export function useAllowed(action: string): boolean {
+  return useSession().allowed.includes(action);
+}

@@ -1,0 +1,306 @@
+/**
+ * What the API sends, as schemas: everything that enters is parsed before it is believed.
+ * Times are RFC 3339 in UTC with microseconds; `_us` are microseconds from a recording's start.
+ */
+import * as v from "valibot";
+
+const count = v.pipe(v.number(), v.minValue(0));
+const name = v.string();
+const nullable = <T extends v.GenericSchema>(schema: T) => v.nullable(schema);
+
+export const Problem = v.object({
+  type: v.string(),
+  title: v.string(),
+  status: v.number(),
+  detail: v.optional(v.nullable(v.string()), null),
+  what_to_do: v.optional(v.nullable(v.string()), null),
+  request_id: v.optional(v.nullable(v.string()), null),
+  rule: v.optional(v.nullable(v.string()), null),
+  entry: v.optional(v.nullable(v.number()), null),
+  errors: v.optional(v.array(v.object({ path: v.string(), message: v.string() })), []),
+});
+export type Problem = v.InferOutput<typeof Problem>;
+
+export const PersonRef = v.object({ id: v.string(), name, initials: v.string() });
+export type PersonRef = v.InferOutput<typeof PersonRef>;
+
+export const Session = v.object({
+  person: v.object({ id: v.string(), name, email: v.string(), initials: v.string(), role: v.string() }),
+  organisation: v.object({ id: v.string(), name, region: v.string() }),
+  allowed: v.array(v.string()),
+  content_origin: v.string(),
+  expires_at: v.string(),
+});
+export type Session = v.InferOutput<typeof Session>;
+
+export const SignedInSession = v.object({
+  id: v.string(),
+  created_at: v.string(),
+  last_used_at: v.string(),
+  expires_at: v.string(),
+  current: v.boolean(),
+  user_agent: v.string(),
+});
+export type SignedInSession = v.InferOutput<typeof SignedInSession>;
+
+export const Pane = v.picklist(["a0", "a1", "a2", "a3", "a4", "gap", "cut", "now", "none"]);
+export type Pane = v.InferOutput<typeof Pane>;
+
+export const RecordingItem = v.object({
+  id: v.string(),
+  source: v.string(),
+  state: v.string(),
+  started_at: v.string(),
+  ended_at: nullable(v.string()),
+  duration_us: count,
+  size_bytes: count,
+  segments: count,
+  site: nullable(v.object({ id: v.string(), name })),
+  subject: v.object({ id: v.string(), label: v.string() }),
+  summary: nullable(
+    v.object({
+      title: nullable(v.string()),
+      url: nullable(v.string()),
+      pages: count,
+      clicks: count,
+      inputs: count,
+      errors: count,
+    }),
+  ),
+  panes: v.array(Pane),
+  kept_until: nullable(v.string()),
+  viewers: v.array(PersonRef),
+  live: v.boolean(),
+});
+export type RecordingItem = v.InferOutput<typeof RecordingItem>;
+
+export const RecordingList = v.object({
+  items: v.array(RecordingItem),
+  next_cursor: nullable(v.string()),
+  entry: nullable(v.number()),
+});
+export type RecordingList = v.InferOutput<typeof RecordingList>;
+
+export const GapReason = v.picklist([
+  "missing",
+  "url_denied",
+  "paused",
+  "hidden",
+  "policy_stale",
+  "quota",
+  "stopped",
+  "erased",
+  "oversized",
+  "damaged",
+]);
+export type GapReason = v.InferOutput<typeof GapReason>;
+
+export const Gap = v.object({ from_us: count, to_us: count, reason: GapReason });
+export type Gap = v.InferOutput<typeof Gap>;
+
+export const SegmentItem = v.object({
+  sequence: count,
+  start_us: count,
+  duration_us: count,
+  size_bytes: count,
+  keyframe: v.boolean(),
+  received_at: v.optional(v.string()),
+});
+export type SegmentItem = v.InferOutput<typeof SegmentItem>;
+
+export const Track = v.object({
+  id: v.string(),
+  kind: v.string(),
+  writer: v.string(),
+  state: v.string(),
+  retention_class: nullable(v.string()),
+  kept_until: nullable(v.string()),
+  key_id: nullable(v.string()),
+  segments: v.array(SegmentItem),
+  gaps: v.array(Gap),
+});
+export type Track = v.InferOutput<typeof Track>;
+
+export const Viewer = v.object({
+  play: v.string(),
+  person: PersonRef,
+  started_at: v.string(),
+  ended_at: nullable(v.string()),
+  reason: nullable(v.string()),
+  entry: v.number(),
+  ranges: v.array(v.object({ from_us: count, to_us: count })),
+  watched_us: count,
+});
+export type Viewer = v.InferOutput<typeof Viewer>;
+
+export const Recording = v.object({
+  ...RecordingItem.entries,
+  viewers: v.array(Viewer),
+  tracks: v.array(Track),
+  policy_version: nullable(v.number()),
+  sealed_keys: count,
+  region: v.string(),
+});
+export type Recording = v.InferOutput<typeof Recording>;
+
+export const AuditItem = v.object({
+  number: v.number(),
+  time: v.string(),
+  action: v.string(),
+  class_uid: nullable(v.number()),
+  activity_id: nullable(v.number()),
+  outcome: v.string(),
+  rule: nullable(v.string()),
+  actor: v.object({ kind: v.string(), id: nullable(v.string()), name: nullable(v.string()) }),
+  object: nullable(
+    v.object({ kind: v.string(), id: nullable(v.string()), label: v.optional(v.nullable(v.string()), null) }),
+  ),
+  detail: nullable(v.string()),
+  reason: nullable(v.string()),
+  previous_hash: v.string(),
+  hash: v.string(),
+  request_id: nullable(v.string()),
+});
+export type AuditItem = v.InferOutput<typeof AuditItem>;
+
+const ChainHead = v.object({ number: v.number(), hash: v.string() });
+
+export const AuditList = v.object({
+  items: v.array(AuditItem),
+  next_cursor: nullable(v.string()),
+  head: ChainHead,
+});
+export type AuditList = v.InferOutput<typeof AuditList>;
+
+export const AuditCheck = v.object({
+  checked: count,
+  intact: v.boolean(),
+  head: ChainHead,
+  first_break: nullable(v.number()),
+});
+export type AuditCheck = v.InferOutput<typeof AuditCheck>;
+
+export const Site = v.object({
+  id: v.string(),
+  name,
+  origins: v.array(v.string()),
+  site_key: v.string(),
+  policy_version: v.number(),
+  policy_key: v.string(),
+  snippet: v.string(),
+  created_at: v.string(),
+  first_event_at: nullable(v.string()),
+  last_event_at: nullable(v.string()),
+  recordings: count,
+});
+export type Site = v.InferOutput<typeof Site>;
+export const SiteList = v.object({
+  items: v.array(Site),
+  next_cursor: v.optional(v.nullable(v.string()), null),
+});
+
+export const Receipt = v.object({
+  n: v.number(),
+  at: v.string(),
+  recording: v.string(),
+  sequence: v.number(),
+  events: count,
+  bytes_in: count,
+  bytes_stored: count,
+  stored_as: v.string(),
+  entry: nullable(v.number()),
+});
+export type Receipt = v.InferOutput<typeof Receipt>;
+export const ReceiptList = v.object({ items: v.array(Receipt), latest: v.number() });
+
+export const PolicyDocument = v.object({
+  preset: v.string(),
+  media: v.picklist(["blocked", "allowed"]),
+  exclude: v.array(v.string()),
+  mask: v.array(v.string()),
+  unmask: v.array(v.string()),
+  urls: v.object({ deny: v.array(v.string()), allow: v.array(v.string()) }),
+});
+export type PolicyDocument = v.InferOutput<typeof PolicyDocument>;
+
+export const SignedPolicy = v.object({
+  version: v.number(),
+  document: v.string(),
+  signature: v.string(),
+  key: v.string(),
+  issued_at: v.string(),
+  expires_at: v.string(),
+});
+export type SignedPolicy = v.InferOutput<typeof SignedPolicy>;
+
+export const PolicyVersion = v.object({
+  version: v.number(),
+  signed_at: v.string(),
+  signed_by: v.object({ id: v.string(), name }),
+  direction: v.picklist(["tighter", "looser", "mixed", "first"]),
+  changes: v.array(v.string()),
+});
+export type PolicyVersion = v.InferOutput<typeof PolicyVersion>;
+
+export const SitePolicy = v.object({ current: SignedPolicy, versions: v.array(PolicyVersion) });
+export type SitePolicy = v.InferOutput<typeof SitePolicy>;
+
+export const PolicyCheck = v.object({
+  direction: v.string(),
+  changes: v.array(v.object({ kind: v.picklist(["add", "remove", "change"]), text: v.string() })),
+  errors: v.array(v.object({ path: v.string(), message: v.string() })),
+});
+export type PolicyCheck = v.InferOutput<typeof PolicyCheck>;
+
+export const InsideSegment = v.object({
+  sequence: count,
+  object: v.string(),
+  offset: count,
+  length: count,
+  ciphertext_sha256: v.string(),
+  stored_as: v.string(),
+});
+
+export const Inside = v.object({
+  recording: v.string(),
+  organisation_key: v.string(),
+  tracks: v.array(
+    v.object({
+      id: v.string(),
+      key: v.object({
+        id: v.string(),
+        parent: v.string(),
+        shard: v.number(),
+        shard_version: v.number(),
+        page: v.number(),
+        epoch: v.number(),
+      }),
+      segments: v.array(InsideSegment),
+    }),
+  ),
+  entries: v.array(AuditItem),
+  data_directory: v.string(),
+});
+export type Inside = v.InferOutput<typeof Inside>;
+
+export const InsideBytes = v.object({
+  object: v.string(),
+  offset: count,
+  length: count,
+  header: v.object({ salt: v.string(), nonce_prefix: v.string(), header_length: v.number() }),
+  first_bytes_hex: v.string(),
+  ciphertext_sha256: v.string(),
+  sealed_with: v.string(),
+  associated_data_hex: v.string(),
+});
+export type InsideBytes = v.InferOutput<typeof InsideBytes>;
+
+export const Finding = v.object({
+  id: v.string(),
+  level: v.picklist(["ok", "attention", "failed"]),
+  sentence: v.string(),
+  what_to_do: nullable(v.string()),
+});
+export type Finding = v.InferOutput<typeof Finding>;
+export const FindingList = v.object({ items: v.array(Finding) });
+export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });

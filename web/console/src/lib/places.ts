@@ -1,0 +1,36 @@
+import type { IconName } from "../components/Icon";
+
+/** A place of the console that exists now. The letter goes there after G. */
+export interface PlaceLink {
+  to:
+    | "/recordings"
+    | "/trust/audit"
+    | "/trust/watched"
+    | "/settings/sites"
+    | "/settings/health"
+    | "/settings/sessions";
+  name: string;
+  letter: string;
+  icon: IconName;
+}
+
+export const PLACES: readonly PlaceLink[] = [
+  { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
+  { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
+  { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
+  { to: "/settings/sites", name: "Sites", letter: "s", icon: "web" },
+  { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
+  { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
+];
+
+/** The windows of the bar. */
+export const WINDOWS = [
+  { to: "/recordings", under: "/recordings", name: "Recordings", icon: "play" },
+  { to: "/trust/audit", under: "/trust", name: "Trust", icon: "trust" },
+  { to: "/settings/sites", under: "/settings", name: "Settings", icon: "sliders" },
+] as const;
+
+/** A recording's id somewhere in what was typed or pasted. */
+export function recordingIn(text: string): string | null {
+  return /\brec_[0-9a-z]{32}\b/.exec(text)?.[0] ?? null;
+}

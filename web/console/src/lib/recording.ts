@@ -1,0 +1,65 @@
+/** What a row of the list says about a recording. */
+import type { RecordingItem } from "../api/types";
+import { formatSpan, plural } from "./format";
+
+/** The path of an address without its host: `/checkout/payment`. The whole text where it is no address. */
+export function pathOf(url: string): string {
+  try {
+    return new URL(url).pathname;
+  } catch {
+    return url;
+  }
+}
+
+/** The second line of a row: where, on which page, how much of it. */
+export function whereLine(item: RecordingItem): string {
+  const parts: string[] = [item.site?.name ?? "Imported"];
+  if (item.summary?.url) parts.push(pathOf(item.summary.url));
+  if (item.summary && item.summary.pages > 0) parts.push(plural(item.summary.pages, "page"));
+  return parts.join(", ");
+}
+
+/** A row of panes as a sentence. */
+export function panesSentence(item: RecordingItem): string {
+  const parts = [`${formatSpan(item.duration_us)} captured, in ${plural(item.segments, "segment")}`];
+  const gaps = runs(item.panes, "gap");
+  const cuts = runs(item.panes, "cut");
+  if (gaps > 0) parts.push(plural(gaps, "gap"));
+  if (cuts > 0) parts.push(`${plural(cuts, "part")} taken out`);
+  if (item.live) parts.push("still going on");
+  return `${parts.join(", ")}.`;
+}
+
+/** How many unbroken runs of one state a row has. */
+export function runs<T>(states: readonly T[], wanted: T): number {
+  let found = 0;
+  let before: T | undefined;
+  for (const state of states) {
+    if (state === wanted && before !== wanted) found += 1;
+    before = state;
+  }
+  return found;
+}
+
+/** The row a key moves to: within the list, and onto its first row where none is chosen. */
+export function step(current: number, by: 1 | -1, length: number): number {
+  if (length === 0) return -1;
+  if (current < 0) return by === 1 ? 0 : length - 1;
+  return Math.min(length - 1, Math.max(0, current + by));
+}
+
+/** Takes what is newer from `fresh` and keeps the order of `items`: rows change in place and never jump. */
+export function refreshed(items: readonly RecordingItem[], fresh: readonly RecordingItem[]): RecordingItem[] {
+  const byId = new Map(fresh.map((item) => [item.id, item]));
+  return items.map((item) => byId.get(item.id) ?? item);
+}
+
+/** Pages of one list as one list: a row that moved between two answers is shown once. */
+export function joined(pages: readonly (readonly RecordingItem[])[]): RecordingItem[] {
+  const seen = new Set<string>();
+  return pages.flat().filter((item) => {
+    if (seen.has(item.id)) return false;
+    seen.add(item.id);
+    return true;
+  });
+}

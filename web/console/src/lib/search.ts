@@ -1,0 +1,42 @@
+/** What addresses may carry besides the path. Anything else in them is dropped, never trusted. */
+import * as v from "valibot";
+
+/** A place in this console: one slash, never a host. Everything else leads nowhere. */
+export function safePlace(text: unknown): string | undefined {
+  if (typeof text !== "string" || !/^\/(?![/\\])/.test(text)) return undefined;
+  try {
+    const url = new URL(text, "https://here.invalid");
+    return url.origin === "https://here.invalid" ? url.pathname + url.search + url.hash : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function parseSignInSearch(raw: Record<string, unknown>): { next?: string } {
+  const next = safePlace(raw.next);
+  return next === undefined ? {} : { next };
+}
+
+const Milliseconds = v.pipe(
+  v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number))]),
+  v.integer(),
+  v.minValue(0),
+);
+
+export interface PlayerSearch {
+  /** The moment, in milliseconds from the start. */
+  t?: number;
+  follow?: boolean;
+}
+
+export function parsePlayerSearch(raw: Record<string, unknown>): PlayerSearch {
+  const t = v.safeParse(Milliseconds, raw.t);
+  const follow = raw.follow === true || raw.follow === 1;
+  return { ...(t.success ? { t: t.output } : {}), ...(follow ? { follow } : {}) };
+}
+
+/** The path of the page shown in the policy editor. */
+export function parsePolicySearch(raw: Record<string, unknown>): { page?: string } {
+  const page = safePlace(raw.page);
+  return page === undefined ? {} : { page };
+}

@@ -1,0 +1,22 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/shell.css";
+import { applyTheme, chosenTheme } from "./lib/theme";
+import { queryClient } from "./queryClient";
+import { router } from "./router";
+
+applyTheme(chosenTheme());
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("The page has no #root element to draw the console in.");
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queryClient}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+);

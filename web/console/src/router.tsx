@@ -1,0 +1,166 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { ApiError } from "./api/client";
+import { sessionQuery } from "./api/session";
+import { Loading, NotFound, Trouble } from "./components/States";
+import { parseAuditSearch } from "./lib/auditFilter";
+import { parseListSearch } from "./lib/filters";
+import { parsePlayerSearch, parsePolicySearch, parseSignInSearch } from "./lib/search";
+import { onSignedOut, queryClient } from "./queryClient";
+import { Shell } from "./routes/Shell";
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: NotFound,
+  errorComponent: ({ error, reset }) => <Trouble error={error} what="This page" retry={reset} />,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: parseSignInSearch,
+  component: lazyRouteComponent(() => import("./routes/SignIn")),
+});
+
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: "shell",
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        throw redirect({ to: "/sign-in", search: { next: location.href } });
+      }
+      throw error;
+    }
+  },
+  component: Shell,
+});
+
+const home = createRoute({
+  getParentRoute: () => shell,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/recordings", replace: true });
+  },
+});
+
+const recordings = createRoute({
+  getParentRoute: () => shell,
+  path: "/recordings",
+  validateSearch: parseListSearch,
+  component: lazyRouteComponent(() => import("./routes/Recordings")),
+});
+
+const player = createRoute({
+  getParentRoute: () => shell,
+  path: "/recordings/$id",
+  validateSearch: parsePlayerSearch,
+  component: lazyRouteComponent(() => import("./player/PlayerRoute")),
+});
+
+const trust = createRoute({
+  getParentRoute: () => shell,
+  path: "/trust",
+  beforeLoad: ({ location }) => {
+    if (location.pathname.replace(/\/$/, "") === "/trust")
+      throw redirect({ to: "/trust/audit", replace: true });
+  },
+  component: lazyRouteComponent(() => import("./routes/Sections"), "TrustSection"),
+});
+
+const audit = createRoute({
+  getParentRoute: () => trust,
+  path: "/audit",
+  validateSearch: parseAuditSearch,
+  component: lazyRouteComponent(() => import("./routes/Audit")),
+});
+
+const watched = createRoute({
+  getParentRoute: () => trust,
+  path: "/watched",
+  component: lazyRouteComponent(() => import("./routes/Watched")),
+});
+
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: "/settings",
+  beforeLoad: ({ location }) => {
+    if (location.pathname.replace(/\/$/, "") === "/settings") {
+      throw redirect({ to: "/settings/sites", replace: true });
+    }
+  },
+  component: lazyRouteComponent(() => import("./routes/Sections"), "SettingsSection"),
+});
+
+const sites = createRoute({
+  getParentRoute: () => settings,
+  path: "/sites",
+  component: lazyRouteComponent(() => import("./routes/Sites")),
+});
+
+const site = createRoute({
+  getParentRoute: () => settings,
+  path: "/sites/$id",
+  component: lazyRouteComponent(() => import("./routes/SiteSetUp")),
+});
+
+const policy = createRoute({
+  getParentRoute: () => shell,
+  path: "/settings/sites/$id/policy",
+  validateSearch: parsePolicySearch,
+  component: lazyRouteComponent(() => import("./routes/Policy")),
+});
+
+const health = createRoute({
+  getParentRoute: () => settings,
+  path: "/health",
+  component: lazyRouteComponent(() => import("./routes/Health")),
+});
+
+const sessions = createRoute({
+  getParentRoute: () => settings,
+  path: "/sessions",
+  component: lazyRouteComponent(() => import("./routes/Sessions")),
+});
+
+const routeTree = root.addChildren([
+  signIn,
+  shell.addChildren([
+    home,
+    recordings,
+    player,
+    trust.addChildren([audit, watched]),
+    settings.addChildren([sites, site, health, sessions]),
+    policy,
+  ]),
+]);
+
+export const router = createRouter({
+  routeTree,
+  defaultPreload: "intent",
+  defaultPendingComponent: Loading,
+  defaultNotFoundComponent: NotFound,
+  defaultErrorComponent: ({ error, reset }) => <Trouble error={error} what="This page" retry={reset} />,
+  scrollRestoration: false,
+});
+
+onSignedOut(() => {
+  const { href, pathname } = router.state.location;
+  if (pathname === "/sign-in") return;
+  queryClient.removeQueries({ queryKey: sessionQuery.queryKey });
+  void router.navigate({ to: "/sign-in", search: { next: href } });
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

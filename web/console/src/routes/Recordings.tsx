@@ -1,0 +1,3 @@
+export default function Recordings() {
+  return <h1>Recordings</h1>;
+}

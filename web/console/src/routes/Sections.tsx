@@ -1,0 +1,38 @@
+import { Link, Outlet } from "@tanstack/react-router";
+
+/** Trust: who watched what, and every decision in order. */
+export function TrustSection() {
+  return (
+    <>
+      <nav className="sub" aria-label="Trust">
+        <Link to="/trust/watched" activeProps={{ "aria-current": "page" }}>
+          Who watched
+        </Link>
+        <Link to="/trust/audit" activeProps={{ "aria-current": "page" }}>
+          Audit
+        </Link>
+      </nav>
+      <Outlet />
+    </>
+  );
+}
+
+/** Settings: sites and their policies, health, and where you are signed in. */
+export function SettingsSection() {
+  return (
+    <>
+      <nav className="sub" aria-label="Settings">
+        <Link to="/settings/sites" activeProps={{ "aria-current": "page" }}>
+          Sites
+        </Link>
+        <Link to="/settings/health" activeProps={{ "aria-current": "page" }}>
+          Health
+        </Link>
+        <Link to="/settings/sessions" activeProps={{ "aria-current": "page" }}>
+          Where you are signed in
+        </Link>
+      </nav>
+      <Outlet />
+    </>
+  );
+}

@@ -1,0 +1,63 @@
+import { Outlet, useNavigate } from "@tanstack/react-router";
+import { lazy, Suspense, useRef, useState } from "react";
+import { useSession } from "../api/session";
+import { KeyHelp } from "../components/KeyHelp";
+import { Lintel, TabBar } from "../components/Lintel";
+import { Loading } from "../components/States";
+import { useCaptureKey, useKeys } from "../lib/keys";
+import { PLACES } from "../lib/places";
+
+const Jump = lazy(() => import("../components/Jump"));
+
+/** How long after G a letter still means a place. */
+const G_MS = 1500;
+
+/** The frame of every page for those who are signed in. */
+export function Shell() {
+  const session = useSession();
+  const navigate = useNavigate();
+  const [open, setOpen] = useState<"jump" | "keys" | null>(null);
+  const gAt = useRef(Number.NEGATIVE_INFINITY);
+  useKeys({
+    "/": () => setOpen("jump"),
+    "?": () => setOpen("keys"),
+    g: () => {
+      gAt.current = performance.now();
+    },
+  });
+  useGo(gAt, (place) => void navigate({ to: place.to }));
+  const close = () => setOpen(null);
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <Lintel session={session} onJump={() => setOpen("jump")} />
+      <main id="main" className="shellmain" tabIndex={-1}>
+        <Suspense fallback={<Loading />}>
+          <Outlet />
+        </Suspense>
+      </main>
+      <TabBar />
+      <KeyHelp isOpen={open === "keys"} onClose={close} />
+      {open === "jump" && (
+        <Suspense fallback={null}>
+          <Jump isOpen onClose={close} />
+        </Suspense>
+      )}
+    </>
+  );
+}
+
+/** After G, the next letter goes to a place and means nothing else. */
+function useGo(gAt: { current: number }, go: (place: (typeof PLACES)[number]) => void): void {
+  useCaptureKey((letter, event) => {
+    if (performance.now() - gAt.current > G_MS) return false;
+    const place = PLACES.find((candidate) => candidate.letter === letter);
+    if (!place) return false;
+    gAt.current = Number.NEGATIVE_INFINITY;
+    event.preventDefault();
+    go(place);
+    return true;
+  });
+}

@@ -1,0 +1,3 @@
+export default function SiteSetUp() {
+  return <h1>SiteSetUp</h1>;
+}

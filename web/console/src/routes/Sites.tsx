@@ -1,0 +1,3 @@
+export default function Sites() {
+  return <h1>Sites</h1>;
+}

@@ -1,0 +1,3 @@
+export default function Watched() {
+  return <h1>Watched</h1>;
+}
