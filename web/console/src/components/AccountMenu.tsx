@@ -27,7 +27,7 @@ export function AccountMenu({ session }: { session: Session }) {
       <ActionMenu
         label="Your account"
         trigger={
-          <Button className="me" aria-label={`Account of ${person.name}`}>
+          <Button className="me" aria-label={`${person.name} ${person.initials}, your account`}>
             <span>{person.name}</span>
             <b className="av">{person.initials}</b>
           </Button>

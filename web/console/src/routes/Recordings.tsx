@@ -1,3 +1,176 @@
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useEffect, useMemo } from "react";
+import { listRecordings, listSites } from "../api/operations";
+import type { RecordingItem } from "../api/types";
+import { focusSentence } from "../components/FilterBar";
+import { Icon } from "../components/Icon";
+import { ListGlass, ListView } from "../components/recordings/ListView";
+import { LiveStrip } from "../components/recordings/LiveStrip";
+import { Sentence } from "../components/recordings/Sentence";
+import { Empty, explain, Trouble } from "../components/States";
+import { conditions, type ListSearch, listQuery, withPart } from "../lib/filters";
+import { formatCount } from "../lib/format";
+import { joined, refreshed } from "../lib/recording";
+import { useTitle } from "../lib/useTitle";
+import "../styles/recordings.css";
+
+const route = getRouteApi("/shell/recordings");
+const LIVE_MS = 2_000;
+const LIST_MS = 15_000;
+
+/** All recordings, by a sentence; those that are going on now stand above. */
 export default function Recordings() {
-  return <h1>Recordings</h1>;
+  useTitle("Recordings");
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const sites = useQuery({ queryKey: ["sites"], queryFn: ({ signal }) => listSites(signal) });
+  const live = useLive();
+  const list = useList(search);
+  useFollowLive(live);
+  const items = useMemo(
+    () => refreshed(joined((list.data?.pages ?? []).map((page) => page.items)), live),
+    [list.data, live],
+  );
+  const change = (next: ListSearch) => void navigate({ search: next });
+  const more = list.hasNextPage;
+  const shown = list.isSuccess ? `${formatCount(items.length)} shown${more ? ", more below" : ""}` : "";
+  return (
+    <div className="recs">
+      <header className="fh">
+        <h1 className="vh">Recordings</h1>
+        <Sentence search={search} sites={sites.data?.items ?? []} onChange={change} shown={shown} />
+      </header>
+      <div className="list">
+        <LiveStrip items={live} />
+        {list.isError && list.data && <Stale error={list.error} />}
+        {list.isPending && <ListGlass />}
+        {list.isError && !list.data && (
+          <Trouble error={list.error} what="The list" retry={() => void list.refetch()} />
+        )}
+        {list.isSuccess && items.length === 0 && (
+          <NothingFound search={search} onChange={change} noSites={sites.data?.items.length === 0} />
+        )}
+        {items.length > 0 && <ListView items={items} onSentence={focusSentence} />}
+        {more && (
+          <p className="more">
+            <button
+              type="button"
+              className="b"
+              disabled={list.isFetchingNextPage}
+              onClick={() => void list.fetchNextPage()}
+            >
+              {list.isFetchingNextPage ? "Loading older ones" : "Show older ones"}
+            </button>
+          </p>
+        )}
+        {items.length > 0 && <KeyLine entry={list.data?.pages[0]?.entry ?? null} />}
+      </div>
+    </div>
+  );
+}
+
+function useList(search: ListSearch) {
+  return useInfiniteQuery({
+    queryKey: ["recordings", "list", search],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      listRecordings({ ...listQuery(search, new Date()), cursor: pageParam, limit: 50 }, signal),
+    getNextPageParam: (last) => last.next_cursor,
+    refetchInterval: LIST_MS,
+    placeholderData: keepPreviousData,
+  });
+}
+
+const NONE: RecordingItem[] = [];
+
+function useLive(): RecordingItem[] {
+  const live = useQuery({
+    queryKey: ["recordings", "live"],
+    queryFn: ({ signal }) => listRecordings({ state: "capturing", limit: 12 }, signal),
+    refetchInterval: LIVE_MS,
+  });
+  return live.data?.items ?? NONE;
+}
+
+/** A session that began or ended is in the list at once, not with the next slow round. */
+function useFollowLive(live: readonly RecordingItem[]): void {
+  const client = useQueryClient();
+  const names = live.map((item) => item.id).join(" ");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the names are the signal
+  useEffect(() => {
+    void client.invalidateQueries({ queryKey: ["recordings", "list"] });
+  }, [client, names]);
+}
+
+function Stale({ error }: { error: Error }) {
+  return (
+    <p className="note attn stale" role="status">
+      <Icon name="warn" />
+      <span>This list is not the newest: {explain(error).lines[0]} It is asked for again by itself.</span>
+    </p>
+  );
+}
+
+interface NothingFoundProps {
+  search: ListSearch;
+  noSites: boolean;
+  onChange: (search: ListSearch) => void;
+}
+
+function NothingFound({ search, noSites, onChange }: NothingFoundProps) {
+  const [first] = conditions(search);
+  if (first) {
+    return (
+      <Empty
+        title="No recording matches this sentence"
+        actions={
+          <>
+            <button
+              type="button"
+              className="b lead"
+              onClick={() => onChange(withPart(search, first.key, null))}
+            >
+              Drop {first.words}
+            </button>
+            <button type="button" className="b" onClick={() => onChange({})}>
+              Show everything
+            </button>
+          </>
+        }
+      >
+        <p>Each word of the sentence narrows it. Without {first.words} there may be some.</p>
+      </Empty>
+    );
+  }
+  return (
+    <Empty
+      title="Nothing has been recorded yet"
+      actions={
+        <Link className="b lead" to="/settings/sites">
+          {noSites ? "Set up a site" : "See your sites"}
+        </Link>
+      }
+    >
+      <p>
+        {noSites
+          ? "A site gives you a snippet for your pages. Its first session appears here within seconds."
+          : "As soon as somebody opens a page that carries the snippet, their session appears here."}
+      </p>
+    </Empty>
+  );
+}
+
+function KeyLine({ entry }: { entry: number | null }) {
+  return (
+    <p className="keys small ink3">
+      <kbd>J</kbd>
+      <kbd>K</kbd> move <kbd>Space</kbd> peek <kbd>Enter</kbd> open <kbd>F</kbd> change the sentence{" "}
+      <kbd>?</kbd> all keys
+      <span className="grow" />
+      {entry !== null && (
+        <span className="num">Reading this list is on record, entry {formatCount(entry)}</span>
+      )}
+    </p>
+  );
 }

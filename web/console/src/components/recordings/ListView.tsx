@@ -1,0 +1,127 @@
+import { useMemo, useState } from "react";
+import type { RecordingItem } from "../../api/types";
+import { dayOf } from "../../lib/format";
+import { useKeyHelp } from "../../lib/keyHelp";
+import { useKeys } from "../../lib/keys";
+import { step } from "../../lib/recording";
+import { useNow } from "../../lib/useNow";
+import { Panes } from "../Panes";
+import { Row } from "./Row";
+
+const help = {
+  title: "Recordings",
+  lines: [
+    { keys: ["J", "K"], does: "Next and previous recording" },
+    { keys: ["Space"], does: "Peek: what is known without opening it" },
+    { keys: ["Enter"], does: "Open it" },
+    { keys: ["F"], does: "Change the sentence" },
+  ],
+};
+
+interface Group {
+  key: string;
+  name: string;
+  date: string;
+  items: RecordingItem[];
+}
+
+/** Rows under the day they began on, in the order the list has. */
+function byDay(items: readonly RecordingItem[], now: Date): Group[] {
+  const groups: Group[] = [];
+  for (const item of items) {
+    const day = dayOf(item.started_at, now);
+    const last = groups.at(-1);
+    if (last?.key === day.key) last.items.push(item);
+    else groups.push({ ...day, items: [item] });
+  }
+  return groups;
+}
+
+function rows(): HTMLElement[] {
+  return [...document.querySelectorAll<HTMLElement>("[data-row]")];
+}
+
+/** Moves the focus to the next or previous row. */
+function move(by: 1 | -1): void {
+  const all = rows();
+  const at = all.findIndex((row) => row === document.activeElement);
+  all[step(at, by, all.length)]?.focus();
+}
+
+/** The list by days, with its keys. */
+export function ListView({ items, onSentence }: { items: readonly RecordingItem[]; onSentence: () => void }) {
+  const now = useNow(60_000);
+  const groups = useMemo(() => byDay(items, now), [items, now]);
+  const [peeked, setPeeked] = useState<string | null>(null);
+  useKeyHelp(help);
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    f: onSentence,
+    " ": () => move(1),
+    Escape: () => setPeeked(null),
+  });
+  return (
+    <>
+      <ListHead />
+      {groups.map((group) => (
+        <section key={group.key} aria-label={`${group.name} ${group.date}`}>
+          <h2 className="day">
+            {group.name} <span>{group.date}</span>
+          </h2>
+          <ol>
+            {group.items.map((item) => (
+              <Row
+                key={item.id}
+                item={item}
+                now={now}
+                peeking={peeked === item.id}
+                onPeek={() => setPeeked((old) => (old === item.id ? null : item.id))}
+              />
+            ))}
+          </ol>
+        </section>
+      ))}
+    </>
+  );
+}
+
+function ListHead() {
+  return (
+    <div className="lh micro" aria-hidden="true">
+      <span />
+      <span>Who and where</span>
+      <span>What happened</span>
+      <span className="r">Length</span>
+      <span className="sg">Signals</span>
+      <span>Kept</span>
+      <span className="r">Watched by</span>
+    </div>
+  );
+}
+
+const SKELETON = ["a", "b", "c", "d", "e", "f", "g", "h"];
+const GLASS = Array.from({ length: 48 }, () => "a0" as const);
+
+/** Glass at once, in the place and size of the rows to come. */
+export function ListGlass() {
+  return (
+    <div role="status">
+      <span className="vh">The list is loading</span>
+      <ListHead />
+      <ol aria-hidden="true">
+        {SKELETON.map((key) => (
+          <li key={key} className="rw sk">
+            <span className="rl">
+              <span className="si" />
+              <span className="wh" />
+              <span className="sp">
+                <Panes className="strip" states={GLASS} />
+              </span>
+            </span>
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}

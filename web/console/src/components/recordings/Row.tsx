@@ -1,0 +1,139 @@
+import { Link } from "@tanstack/react-router";
+import type { KeyboardEvent } from "react";
+import type { RecordingItem } from "../../api/types";
+import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
+import { panesSentence, whereLine } from "../../lib/recording";
+import { Icon } from "../Icon";
+import { Panes } from "../Panes";
+import { People } from "../Person";
+
+interface RowProps {
+  item: RecordingItem;
+  now: Date;
+  peeking: boolean;
+  onPeek: () => void;
+}
+
+/** One recording: who and where, its row of panes, length, signals, how long it is kept, who watched. */
+export function Row({ item, now, peeking, onPeek }: RowProps) {
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== " ") return;
+    event.preventDefault();
+    onPeek();
+  };
+  return (
+    <li className={peeking ? "rw peeking" : "rw"}>
+      <Link
+        className="rl"
+        to="/recordings/$id"
+        params={{ id: item.id }}
+        search={item.live ? { follow: true } : {}}
+        data-row={item.id}
+        onKeyDown={onKeyDown}
+      >
+        <span className="si" title="Web session">
+          <Icon name="web" />
+        </span>
+        <span className="wh">
+          <b className="cut">{item.subject.label}</b>
+          <span className="small ink3 cut">{whereLine(item)}</span>
+        </span>
+        <span className="sp">
+          <Panes className="strip" states={item.panes} label={panesSentence(item)} />
+        </span>
+        <span className="ln num">
+          <b>{formatClock(item.duration_us)}</b>
+          <span className="small ink3">{formatTime(item.started_at)}</span>
+        </span>
+        <Signals item={item} />
+        <Kept item={item} now={now} />
+        <span className="wt">
+          <People people={item.viewers} />
+        </span>
+      </Link>
+      {peeking && <Peek item={item} />}
+    </li>
+  );
+}
+
+function Signals({ item }: { item: RecordingItem }) {
+  const { errors = 0, clicks = 0 } = item.summary ?? {};
+  return (
+    <span className="sig">
+      {errors > 0 && (
+        <span className="bad" title={plural(errors, "error")}>
+          <Icon name="warn" small />
+          <span className="num">{errors}</span>
+          <span className="vh">errors</span>
+        </span>
+      )}
+      {clicks > 0 && (
+        <span title={plural(clicks, "click")}>
+          <Icon name="click" small />
+          <span className="num">{clicks}</span>
+          <span className="vh">clicks</span>
+        </span>
+      )}
+    </span>
+  );
+}
+
+function Kept({ item, now }: { item: RecordingItem; now: Date }) {
+  if (item.live) {
+    return (
+      <span className="stt">
+        <span className="tag live">
+          <span className="dot live" />
+          Live
+        </span>
+      </span>
+    );
+  }
+  const left = timeLeft(item.kept_until, now);
+  return (
+    <span className="stt">
+      <span className={left.soon ? "kp soon" : "kp"}>
+        <Icon name="seal" small />
+        <span className="vh">Kept for</span>
+        <span className="num">{left.text}</span>
+      </span>
+    </span>
+  );
+}
+
+/** What is known about a recording without opening it. */
+function Peek({ item }: { item: RecordingItem }) {
+  const { summary } = item;
+  return (
+    <div className="pk dialog" role="group" aria-label={`About ${item.subject.label}`}>
+      <dl className="small num">
+        <dt>From</dt>
+        <dd>{formatMoment(item.started_at)}</dd>
+        <dt>To</dt>
+        <dd>{item.ended_at ? formatMoment(item.ended_at) : "still going on"}</dd>
+        {summary?.url && (
+          <>
+            <dt>Page</dt>
+            <dd>
+              <code>{summary.url}</code>
+            </dd>
+          </>
+        )}
+        {summary && (
+          <>
+            <dt>What</dt>
+            <dd>
+              {plural(summary.pages, "page")}, {plural(summary.clicks, "click")},{" "}
+              {plural(summary.inputs, "input")}
+            </dd>
+          </>
+        )}
+        <dt>On disk</dt>
+        <dd>
+          {formatBytes(item.size_bytes)} in {plural(item.segments, "segment")}, sealed
+        </dd>
+      </dl>
+      <p className="small ink2">Nothing was opened to show this. Watching it is put on record.</p>
+    </div>
+  );
+}
