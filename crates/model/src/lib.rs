@@ -1,1 +1,17 @@
 //! Ids, states, time and the few nouns every other crate speaks of.
+//!
+//! Nothing here does I/O, opens anything or decides anything. What is stored is a small integer or
+//! sixteen bytes; what is shown is a prefixed id or a lower-case word.
+
+mod ids;
+mod nouns;
+mod time;
+
+pub use ids::{
+    GrantId, IdError, KeyId, OrganisationId, PersonId, PlayId, ProjectId, RecordingId, SessionId,
+    SiteId, SubjectId, TrackId, WriterId,
+};
+pub use nouns::{
+    Deployment, GapReason, RecordingState, RetentionClass, Source, TrackKind, UnknownWord,
+};
+pub use time::{Clock, SystemClock, TimeError, Timestamp};

@@ -1,0 +1,185 @@
+//! Epoch secrets: one per UTC day, kept outside the database in one or two places, wrapped by the root.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clerestory_model::{Deployment, KeyId, OrganisationId};
+use clerestory_seal::{SealedValue, SecretKey, ValueContext, open_value, seal_value};
+
+use crate::root::sync_directory;
+use crate::{KeyError, Keys};
+
+/// The UTC day an epoch began, in days since 1970-01-01.
+pub type EpochNumber = i64;
+
+/// Somewhere that keeps wrapped epoch secrets and can really delete them.
+pub trait EpochPlace: Send + Sync {
+    /// Its name, for people.
+    fn name(&self) -> String;
+    /// The epochs it holds.
+    ///
+    /// # Errors
+    /// Any failure to read the place.
+    fn list(&self) -> io::Result<Vec<EpochNumber>>;
+    /// The wrapped secret of an epoch it holds.
+    ///
+    /// # Errors
+    /// Any failure to read the place, `NotFound` where it does not hold the epoch.
+    fn read(&self, epoch: EpochNumber) -> io::Result<Vec<u8>>;
+    /// Keeps a wrapped secret durably. Keeping the same bytes again is fine.
+    ///
+    /// # Errors
+    /// Any failure to write, `AlreadyExists` where other bytes are kept under this number.
+    fn keep(&self, epoch: EpochNumber, wrapped: &[u8]) -> io::Result<()>;
+}
+
+/// A directory that keeps one file per epoch.
+pub struct FilePlace {
+    directory: PathBuf,
+}
+
+impl FilePlace {
+    /// The place in `directory`, which is made when it is absent.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn new(directory: PathBuf) -> io::Result<Self> {
+        std::fs::create_dir_all(&directory)?;
+        sync_directory(&directory)?;
+        Ok(Self { directory })
+    }
+
+    fn path(&self, epoch: EpochNumber) -> PathBuf {
+        self.directory.join(format!("{epoch}.epoch"))
+    }
+}
+
+impl EpochPlace for FilePlace {
+    fn name(&self) -> String {
+        self.directory.display().to_string()
+    }
+
+    fn list(&self) -> io::Result<Vec<EpochNumber>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.directory)? {
+            let name = entry?.file_name();
+            let number: Option<EpochNumber> = name.to_str().and_then(|name| name.strip_suffix(".epoch")?.parse().ok());
+            found.extend(number);
+        }
+        Ok(found)
+    }
+
+    fn read(&self, epoch: EpochNumber) -> io::Result<Vec<u8>> {
+        std::fs::read(self.path(epoch))
+    }
+
+    fn keep(&self, epoch: EpochNumber, wrapped: &[u8]) -> io::Result<()> {
+        let path = self.path(epoch);
+        match self.read(epoch) {
+            Ok(kept) if kept == wrapped => return Ok(()),
+            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        // A crash leaves either nothing or the whole file under its final name.
+        let draft = path.with_extension("draft");
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(wrapped)?;
+        file.sync_all()?;
+        std::fs::rename(&draft, &path)?;
+        File::open(&self.directory)?.sync_all()
+    }
+}
+
+impl Keys {
+    /// Unwraps every epoch any place holds; one copy of each is enough.
+    pub(crate) fn load_epochs(&self) -> Result<(), KeyError> {
+        let (mut readable, mut last_failure) = (false, None);
+        for place in &self.places {
+            match place.list() {
+                Ok(epochs) => {
+                    readable = true;
+                    for epoch in epochs {
+                        self.load_epoch(place.as_ref(), epoch)?;
+                    }
+                }
+                Err(source) => {
+                    tracing::warn!(place = place.name(), %source, "an epoch place cannot be read");
+                    last_failure = Some(KeyError::Place { place: place.name(), source });
+                }
+            }
+        }
+        match (readable, last_failure) {
+            (false, Some(failure)) => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    fn load_epoch(&self, place: &dyn EpochPlace, epoch: EpochNumber) -> Result<(), KeyError> {
+        if self.ring().epoch(epoch).is_some() {
+            return Ok(());
+        }
+        let wrapped =
+            place.read(epoch).map_err(|source| KeyError::Place { place: place.name(), source })?;
+        let sealed = SealedValue::from_bytes(wrapped).map_err(|_| KeyError::WrongRoot)?;
+        let secret = open_value(&self.root, &epoch_context(&self.deployment, epoch), &sealed)
+            .map_err(|_| KeyError::WrongRoot)?;
+        let secret = SecretKey::from_bytes(secret.try_into().map_err(|_| KeyError::Shape)?);
+        self.ring().keep_epoch(epoch, Arc::new(secret));
+        Ok(())
+    }
+
+    /// Makes today's epoch secret durable in every place, then re-seals every key page under it.
+    ///
+    /// A page that another writer changed meanwhile is left for the next round. Safe to run at any time and
+    /// again. Old secrets stay; only what has re-sealed everything may destroy them.
+    ///
+    /// # Errors
+    /// [`KeyError::Place`] when a place cannot keep the new secret: nothing is re-sealed then.
+    pub async fn roll_over(&self) -> Result<(), KeyError> {
+        let today = self.clock.now().utc_day();
+        let newest = self.ring().newest_epoch();
+        // A clock that went back makes no older epoch: the newest stays in use.
+        let epoch = match newest {
+            Some(newest) if newest >= today => newest,
+            _ => {
+                self.make_epoch(today)?;
+                today
+            }
+        };
+        self.reseal_pages(epoch).await
+    }
+
+    fn make_epoch(&self, epoch: EpochNumber) -> Result<(), KeyError> {
+        let secret = SecretKey::generate();
+        let context = epoch_context(&self.deployment, epoch);
+        let wrapped = seal_value(&self.root, KeyId::nil(), &context, secret.dangerous_bytes());
+        for place in &self.places {
+            place
+                .keep(epoch, wrapped.as_bytes())
+                .map_err(|source| KeyError::Place { place: place.name(), source })?;
+        }
+        self.ring().keep_epoch(epoch, Arc::new(secret));
+        Ok(())
+    }
+}
+
+/// Row = the epoch number in its last eight bytes; no organisation.
+fn epoch_context(deployment: &Deployment, epoch: EpochNumber) -> ValueContext<'_> {
+    let mut row = [0; 16];
+    for (place, byte) in row.iter_mut().skip(8).zip(epoch.to_be_bytes()) {
+        *place = byte;
+    }
+    ValueContext {
+        deployment,
+        organisation: OrganisationId::nil(),
+        table: "epochs",
+        column: "secret",
+        row,
+        version: 1,
+    }
+}

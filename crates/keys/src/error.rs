@@ -1,0 +1,54 @@
+//! What can go wrong with keys.
+
+use clerestory_model::KeyId;
+use clerestory_seal::ValueError;
+use clerestory_sql::SqlError;
+
+/// A failure of the key registry.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The registry has no such key: it was destroyed, or never was.
+    #[error("{0} is not in the key registry")]
+    Unknown(KeyId),
+    /// A key page is sealed under an epoch that no place holds.
+    #[error("epoch {0} is in none of the places that keep epoch secrets")]
+    UnknownEpoch(i64),
+    /// The root key opens no epoch secret: it belongs to another installation, or the passphrase is wrong.
+    #[error("the root key does not open this installation's epoch secrets")]
+    WrongRoot,
+    /// The root key file cannot be used.
+    #[error("the root key file {path}: {problem}")]
+    RootFile {
+        /// Where it is.
+        path: String,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+    /// A place that keeps epoch secrets cannot be read or written.
+    #[error("the epoch place {place}")]
+    Place {
+        /// Its directory or address.
+        place: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A row, page or epoch does not open: it was altered or moved.
+    #[error("a row of the key registry failed its authentication check")]
+    Tampered(#[source] ValueError),
+    /// A sealed part has an impossible shape.
+    #[error("a row of the key registry has an impossible shape")]
+    Shape,
+    /// The lease on the revocation counter could not be renewed: nothing is opened until it is.
+    #[error("the lease on the revocation counter ran out")]
+    LeaseExpired,
+    /// The database refused.
+    #[error("reading or writing the key registry")]
+    Sql(#[from] SqlError),
+}
+
+impl From<ValueError> for KeyError {
+    fn from(error: ValueError) -> Self {
+        Self::Tampered(error)
+    }
+}

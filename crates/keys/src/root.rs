@@ -1,0 +1,172 @@
+//! The root key file: 32 bytes that wrap the epoch secrets and nothing else, plain or under a passphrase.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use clerestory_model::{Deployment, KeyId, OrganisationId};
+use clerestory_seal::{SealedValue, SecretKey, ValueContext, open_value, random, seal_value};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::KeyError;
+
+/// How the root key lies in its file.
+pub enum Protection {
+    /// As it is; the file's permissions and the disk are all that guard it.
+    Plain,
+    /// Sealed under a passphrase with Argon2id (RFC 9106): 256 MiB, 3 passes, 1 lane.
+    Passphrase(Zeroizing<String>),
+}
+
+/// An opened root key file.
+pub struct RootFile {
+    pub(crate) deployment: Deployment,
+    pub(crate) key: SecretKey,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    format: String,
+    environment: String,
+    region: String,
+    key: StoredKey,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum StoredKey {
+    Plain(String),
+    Argon2id { salt: String, memory_kib: u32, passes: u32, lanes: u32, sealed: String },
+}
+
+const FORMAT: &str = "clerestory-root/1";
+const MEMORY_KIB: u32 = 256 * 1024;
+const PASSES: u32 = 3;
+
+impl RootFile {
+    /// Draws a new environment and root key and writes them to `path`, which must not exist yet.
+    ///
+    /// # Errors
+    /// [`KeyError::RootFile`] when the file exists or cannot be made durable.
+    pub fn create(path: &Path, region: &str, protection: &Protection) -> Result<Self, KeyError> {
+        let problem = |what: String| root_file(path, what);
+        let deployment = Deployment { environment: random(), region: region.to_owned() };
+        let key = SecretKey::generate();
+        let stored = Stored {
+            format: FORMAT.to_owned(),
+            environment: hex::encode(deployment.environment),
+            region: region.to_owned(),
+            key: protect(&deployment, &key, protection).map_err(problem)?,
+        };
+        let text = Zeroizing::new(
+            serde_json::to_string_pretty(&stored).map_err(|error| root_file(path, error.to_string()))?,
+        );
+        let io = |error: std::io::Error| root_file(path, error.to_string());
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        sync_directory(path).map_err(io)?;
+        Ok(Self { deployment, key })
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`KeyError::RootFile`] when it is missing, malformed or needs another passphrase.
+    pub fn open(path: &Path, protection: &Protection) -> Result<Self, KeyError> {
+        let problem = |what: &str| root_file(path, what.to_owned());
+        let text = std::fs::read_to_string(path).map(Zeroizing::new);
+        let text = text.map_err(|error| {
+            root_file(path, format!("{error}. Run `clerestory init`, or restore it from its shares"))
+        })?;
+        let stored: Stored =
+            serde_json::from_str(&text).map_err(|error| root_file(path, error.to_string()))?;
+        if stored.format != FORMAT {
+            return Err(problem("its format is not clerestory-root/1: use the version that wrote it"));
+        }
+        let mut environment = [0; 16];
+        hex::decode_to_slice(&stored.environment, &mut environment)
+            .map_err(|_| problem("its environment is not 32 hex digits"))?;
+        let deployment = Deployment { environment, region: stored.region };
+        let key = unprotect(&deployment, &stored.key, protection).map_err(problem)?;
+        Ok(Self { deployment, key })
+    }
+}
+
+fn protect(deployment: &Deployment, key: &SecretKey, protection: &Protection) -> Result<StoredKey, String> {
+    match protection {
+        Protection::Plain => Ok(StoredKey::Plain(hex::encode(key.dangerous_bytes()))),
+        Protection::Passphrase(passphrase) => {
+            let salt: [u8; 16] = random();
+            let stretched = stretch(passphrase, &salt, MEMORY_KIB, PASSES, 1)?;
+            let sealed =
+                seal_value(&stretched, KeyId::nil(), &root_context(deployment), key.dangerous_bytes());
+            Ok(StoredKey::Argon2id {
+                salt: hex::encode(salt),
+                memory_kib: MEMORY_KIB,
+                passes: PASSES,
+                lanes: 1,
+                sealed: hex::encode(sealed.as_bytes()),
+            })
+        }
+    }
+}
+
+fn unprotect(
+    deployment: &Deployment,
+    stored: &StoredKey,
+    protection: &Protection,
+) -> Result<SecretKey, &'static str> {
+    match (stored, protection) {
+        (StoredKey::Plain(digits), _) => {
+            let mut bytes = Zeroizing::new([0; 32]);
+            hex::decode_to_slice(digits, &mut *bytes).map_err(|_| "its key is not 64 hex digits")?;
+            Ok(SecretKey::from_bytes(*bytes))
+        }
+        (StoredKey::Argon2id { .. }, Protection::Plain) => Err("it is sealed under a passphrase: give it"),
+        (StoredKey::Argon2id { salt, memory_kib, passes, lanes, sealed }, Protection::Passphrase(text)) => {
+            let salt = hex::decode(salt).map_err(|_| "its salt is not hex")?;
+            let stretched = stretch(text, &salt, *memory_kib, *passes, *lanes)
+                .map_err(|_| "its Argon2id parameters are out of range")?;
+            let sealed = hex::decode(sealed).map_err(|_| "its sealed key is not hex")?;
+            let sealed = SealedValue::from_bytes(sealed).map_err(|_| "its sealed key is cut short")?;
+            let key = open_value(&stretched, &root_context(deployment), &sealed).map(Zeroizing::new);
+            let key = key.map_err(|_| "the passphrase does not open it")?;
+            let bytes: [u8; 32] = key.as_slice().try_into().map_err(|_| "its key is not 32 bytes")?;
+            Ok(SecretKey::from_bytes(bytes))
+        }
+    }
+}
+
+fn stretch(passphrase: &str, salt: &[u8], memory: u32, passes: u32, lanes: u32) -> Result<SecretKey, String> {
+    let params = Params::new(memory, passes, lanes, Some(32)).map_err(|error| error.to_string())?;
+    let mut out = Zeroizing::new([0; 32]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(passphrase.as_bytes(), salt, &mut *out)
+        .map_err(|error| error.to_string())?;
+    Ok(SecretKey::from_bytes(*out))
+}
+
+fn root_context(deployment: &Deployment) -> ValueContext<'_> {
+    ValueContext {
+        deployment,
+        organisation: OrganisationId::nil(),
+        table: "root",
+        column: "key",
+        row: [0; 16],
+        version: 1,
+    }
+}
+
+fn root_file(path: &Path, problem: String) -> KeyError {
+    KeyError::RootFile { path: path.display().to_string(), problem }
+}
+
+/// Makes the directory entry of `path` durable.
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}

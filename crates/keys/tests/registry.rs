@@ -1,0 +1,143 @@
+//! The registry on a real database and real epoch files.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use clerestory_keys::{FilePlace, KeyError, Keys, NewKey, Protection, Purpose, RootFile, SCHEMA, unwrapping};
+use clerestory_model::{Clock, KeyId, OrganisationId, RetentionClass, Timestamp};
+use clerestory_sql::{Database, Lane};
+
+struct Hands(AtomicI64);
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+const DAY: i64 = 86_400_000_000;
+const START: i64 = 1_795_000_000_000_000;
+
+async fn open(directory: &Path, now: i64) -> Result<Arc<Keys>, KeyError> {
+    let root_path = directory.join("root.key");
+    let root = if root_path.exists() {
+        RootFile::open(&root_path, &Protection::Plain)?
+    } else {
+        RootFile::create(&root_path, "eu-1", &Protection::Plain)?
+    };
+    let database = Database::open_sqlite(&directory.join("db"), &[SCHEMA])?;
+    let place = FilePlace::new(directory.join("epochs")).unwrap();
+    Keys::open(root, vec![Box::new(place)], database, Arc::new(Hands(AtomicI64::new(now)))).await.map(Arc::new)
+}
+
+fn database(directory: &Path) -> Database {
+    Database::open_sqlite(&directory.join("db"), &[SCHEMA]).unwrap()
+}
+
+async fn make(keys: &Arc<Keys>, directory: &Path, parent: Option<KeyId>) -> Result<KeyId, KeyError> {
+    let keys = Arc::clone(keys);
+    let new = NewKey {
+        organisation: OrganisationId::new(Timestamp::from_micros(START), [1; 10]),
+        class: RetentionClass::Replay,
+        purpose: Purpose::Track,
+        parent,
+        at: Timestamp::from_micros(START),
+    };
+    database(directory)
+        .write(Lane::Interactive, move |tx| Box::pin(async move { keys.make(tx, new).await }))
+        .await
+}
+
+async fn read(keys: &Arc<Keys>, directory: &Path, key: KeyId) -> Result<[u8; 32], KeyError> {
+    let keys = Arc::clone(keys);
+    keys.hold_lease().await?;
+    database(directory)
+        .read(move |tx| {
+            Box::pin(async move { Ok(*unwrapping::secret(&keys, tx, key).await?.dangerous_bytes()) })
+        })
+        .await
+}
+
+async fn execute(directory: &Path, sql: &'static str) {
+    database(directory)
+        .write(Lane::Interactive, move |tx| Box::pin(async move { tx.execute(sql, &[]).await }))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_key_is_the_same_after_a_restart_and_a_month_of_epochs() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = open(directory.path(), START).await.unwrap();
+    let parent = make(&keys, directory.path(), None).await.unwrap();
+    let child = make(&keys, directory.path(), Some(parent)).await.unwrap();
+    let before = read(&keys, directory.path(), child).await.unwrap();
+    drop(keys);
+    let later = open(directory.path(), START + 31 * DAY).await.unwrap();
+    assert_eq!(read(&later, directory.path(), child).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_full_shard_is_followed_by_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = open(directory.path(), START).await.unwrap();
+    let first = make(&keys, directory.path(), None).await.unwrap();
+    execute(directory.path(), "UPDATE key_shards SET key_rows = 1024").await;
+    let second = make(&keys, directory.path(), None).await.unwrap();
+    let shards = database(directory.path())
+        .read(move |tx| {
+            Box::pin(async move {
+                Ok::<_, KeyError>((keys.locate(tx, first).await?.shard, keys.locate(tx, second).await?.shard))
+            })
+        })
+        .await
+        .unwrap();
+    assert_ne!(shards.0, shards.1);
+}
+
+#[tokio::test]
+async fn rows_exchanged_in_the_table_do_not_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = open(directory.path(), START).await.unwrap();
+    let one = make(&keys, directory.path(), None).await.unwrap();
+    let other = make(&keys, directory.path(), None).await.unwrap();
+    drop(keys);
+    execute(
+        directory.path(),
+        "UPDATE key_rows SET sealed = (SELECT o.sealed FROM key_rows o WHERE o.key_id <> key_rows.key_id)
+         WHERE key_id = (SELECT min(key_id) FROM key_rows)",
+    )
+    .await;
+    let keys = open(directory.path(), START).await.unwrap();
+    assert!(matches!(read(&keys, directory.path(), one.min(other)).await, Err(KeyError::Tampered(_))));
+    assert!(read(&keys, directory.path(), one.max(other)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_destroyed_row_opens_nowhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = open(directory.path(), START).await.unwrap();
+    let key = make(&keys, directory.path(), None).await.unwrap();
+    execute(directory.path(), "DELETE FROM key_rows").await;
+    assert!(matches!(read(&keys, directory.path(), key).await, Err(KeyError::Unknown(gone)) if gone == key));
+}
+
+#[tokio::test]
+async fn another_root_opens_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), START).await.unwrap());
+    std::fs::remove_file(directory.path().join("root.key")).unwrap();
+    assert!(matches!(open(directory.path(), START).await, Err(KeyError::WrongRoot)));
+}
+
+#[test]
+fn a_root_file_opens_with_its_passphrase_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("root.key");
+    let phrase = |text: &str| Protection::Passphrase(text.to_owned().into());
+    RootFile::create(&path, "eu-1", &phrase("high windows")).unwrap();
+    assert!(RootFile::open(&path, &phrase("high windows")).is_ok());
+    assert!(RootFile::open(&path, &phrase("low windows")).is_err());
+    assert!(RootFile::open(&path, &Protection::Plain).is_err());
+    assert!(RootFile::create(&path, "eu-1", &Protection::Plain).is_err());
+}

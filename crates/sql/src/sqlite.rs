@@ -1,0 +1,269 @@
+//! SQLite: one writer thread with lanes and group commit, bounded readers.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{Body, Component, Lane, SqlError, Tx, WriterStats, migrate};
+
+/// Bodies that may share one commit: enough to hide a disk's flush, few enough to keep one commit short.
+const BATCH: usize = 256;
+const READERS: usize = 4;
+/// First release without the WAL-reset corruption bug.
+const OLDEST_LIBRARY: i32 = 3_051_003;
+
+pub(crate) struct Sqlite {
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<()>>,
+    readers: Arc<Mutex<Vec<Tx>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, components: &[Component]) -> Result<Self, SqlError> {
+        if rusqlite::version_number() < OLDEST_LIBRARY {
+            return Err(SqlError::OldLibrary { found: rusqlite::version().to_owned() });
+        }
+        let mut tx = Tx::new(connect(path, OpenFlags::default())?);
+        tx.batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        migrate::run(&mut tx, components)?;
+        let mut readers = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            let reader = Tx::new(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?);
+            reader.batch("PRAGMA query_only = ON;")?;
+            readers.push(reader);
+        }
+        let queue = Arc::new(Queue::default());
+        let theirs = Arc::clone(&queue);
+        let writer = std::thread::Builder::new()
+            .name("sql-writer".to_owned())
+            .spawn(move || write_loop(&mut tx, &theirs))
+            .map_err(|_| SqlError::Closed)?;
+        Ok(Self {
+            queue,
+            writer: Some(writer),
+            readers: Arc::new(Mutex::new(readers)),
+            permits: Arc::new(Semaphore::new(READERS)),
+        })
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push(lane, Box::new(Task { body: Some(body), result: None, reply }))?;
+        answer.await.map_err(|_| E::from(SqlError::Closed))?
+    }
+
+    pub(crate) async fn read<T, E, F>(&self, body: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| SqlError::Closed)?;
+        let readers = Arc::clone(&self.readers);
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let mut tx = lock(&readers).pop().ok_or(SqlError::Closed)?;
+            let result = read_in(&mut tx, body);
+            lock(&readers).push(tx);
+            result
+        });
+        done.await.map_err(|_| E::from(SqlError::Closed))?
+    }
+
+    pub(crate) fn stats(&self) -> WriterStats {
+        lock(&self.queue.state).stats
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        lock(&self.queue.state).closed = true;
+        self.queue.woken.notify_all();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has already failed every waiting body.
+            drop(writer.join());
+        }
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, SqlError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    connection.execute_batch(
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;
+         PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;",
+    )?;
+    Ok(connection)
+}
+
+fn read_in<T, E, F>(tx: &mut Tx, body: F) -> Result<T, E>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E>,
+    E: From<SqlError>,
+{
+    tx.control("BEGIN")?;
+    let result = poll_once(body(tx));
+    tx.control("ROLLBACK")?;
+    result
+}
+
+/// A body only ever awaits its transaction, which on SQLite is always ready.
+fn poll_once<T, E: From<SqlError>>(mut body: Body<'_, T, E>) -> Result<T, E> {
+    match body.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(SqlError::AwaitedElsewhere.into()),
+    }
+}
+
+trait Work: Send {
+    /// Runs the body; `false` when what it did must be undone.
+    fn run(&mut self, tx: &mut Tx) -> bool;
+    /// Answers the caller once the commit is known.
+    fn settle(self: Box<Self>, commit: Result<(), SqlError>);
+}
+
+struct Task<F, T, E> {
+    body: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Work for Task<F, T, E>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send,
+    T: Send,
+    E: From<SqlError> + Send,
+{
+    fn run(&mut self, tx: &mut Tx) -> bool {
+        let result = match self.body.take() {
+            Some(body) => poll_once(body(tx)),
+            None => Err(SqlError::Closed.into()),
+        };
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn settle(self: Box<Self>, commit: Result<(), SqlError>) {
+        let result = match (self.result, commit) {
+            (Some(Ok(_)) | None, Err(error)) => Err(error.into()),
+            (Some(result), _) => result,
+            (None, Ok(())) => Err(SqlError::Closed.into()),
+        };
+        // A caller that went away no longer needs its answer; what it asked for is done or undone all the same.
+        drop(self.reply.send(result));
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<Waiting>,
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lanes: [VecDeque<Box<dyn Work>>; 3],
+    closed: bool,
+    stats: WriterStats,
+}
+
+impl Queue {
+    fn push(&self, lane: Lane, work: Box<dyn Work>) -> Result<(), SqlError> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Err(SqlError::Closed);
+        }
+        if let Some(queue) = state.lanes.get_mut(lane as usize) {
+            queue.push_back(work);
+        }
+        drop(state);
+        self.woken.notify_one();
+        Ok(())
+    }
+
+    /// The next bodies to run, in the order of their lanes; none when the database closes.
+    fn next_batch(&self) -> Option<Vec<Box<dyn Work>>> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.lanes.iter().any(|lane| !lane.is_empty()) {
+                let all = state.lanes.iter_mut().flat_map(|lane| {
+                    let take = lane.len().min(BATCH);
+                    lane.drain(..take)
+                });
+                return Some(all.collect());
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.woken.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn write_loop(tx: &mut Tx, queue: &Queue) {
+    while let Some(mut batch) = queue.next_batch() {
+        let commit = run_batch(tx, &mut batch);
+        let bodies = batch.len() as u64;
+        if commit.is_ok() {
+            let mut state = lock(&queue.state);
+            state.stats.commits += 1;
+            state.stats.bodies += bodies;
+        }
+        let failed = commit.err();
+        for work in batch {
+            work.settle(match &failed {
+                None => Ok(()),
+                Some(error) => Err(again(error)),
+            });
+        }
+    }
+}
+
+fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Work>]) -> Result<(), SqlError> {
+    tx.control("BEGIN IMMEDIATE")?;
+    for work in batch.iter_mut() {
+        let step = tx.control("SAVEPOINT body").and_then(|()| {
+            if !work.run(tx) {
+                tx.control("ROLLBACK TO body")?;
+            }
+            tx.control("RELEASE body")
+        });
+        if let Err(error) = step {
+            // The engine itself gave up (a full disk rolls everything back): nothing of this batch stands.
+            drop(tx.control("ROLLBACK"));
+            return Err(error);
+        }
+    }
+    tx.control("COMMIT").inspect_err(|_| drop(tx.control("ROLLBACK")))
+}
+
+/// One failed commit is told to everybody who shared it.
+fn again(error: &SqlError) -> SqlError {
+    let copy = |inner: &rusqlite::Error| {
+        inner.sqlite_error().map_or(rusqlite::Error::InvalidQuery, |code| {
+            rusqlite::Error::SqliteFailure(*code, Some(inner.to_string()))
+        })
+    };
+    match error {
+        SqlError::Full(inner) => SqlError::Full(copy(inner)),
+        SqlError::Engine(inner) | SqlError::Exists(inner) => SqlError::Engine(copy(inner)),
+        _ => SqlError::Closed,
+    }
+}
+
+/// A poisoned lock here guards plain queues and connections whose state is consistent between calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

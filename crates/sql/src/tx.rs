@@ -1,0 +1,124 @@
+//! A running transaction.
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, params_from_iter};
+
+use crate::{Row, SqlError, Value};
+
+/// A transaction that is open while its body runs. Parameters are `$1`, `$2`, … by number.
+pub struct Tx {
+    connection: Connection,
+}
+
+impl Tx {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    pub(crate) fn control(&self, sql: &str) -> Result<(), SqlError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    /// Runs a statement and says how many rows it changed.
+    ///
+    /// # Errors
+    /// [`SqlError::Exists`] where a unique key is taken, [`SqlError::Full`], [`SqlError::Engine`].
+    #[expect(clippy::unused_async, reason = "a networked engine has to wait here")]
+    pub async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
+        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
+        Ok(statement.execute(params_from_iter(values))? as u64)
+    }
+
+    /// Runs a statement that must change exactly one row.
+    ///
+    /// # Errors
+    /// As [`Self::execute`], and [`SqlError::Inconsistent`] when it changed another number of rows.
+    pub async fn execute_one(
+        &mut self,
+        table: &'static str,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<(), SqlError> {
+        match self.execute(sql, values).await? {
+            1 => Ok(()),
+            changed => Err(SqlError::Inconsistent { table, column: format!("{changed} rows for one") }),
+        }
+    }
+
+    /// All rows of an answer. Lists are bounded by the caller's `LIMIT`.
+    ///
+    /// # Errors
+    /// [`SqlError::Engine`].
+    #[expect(clippy::unused_async, reason = "a networked engine has to wait here")]
+    pub async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, SqlError> {
+        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut values = Vec::with_capacity(columns);
+            for column in 0..columns {
+                values.push(read(row.get_ref(column)?)?);
+            }
+            out.push(Row(values));
+        }
+        Ok(out)
+    }
+
+    /// The first row of an answer, if there is one.
+    ///
+    /// # Errors
+    /// [`SqlError::Engine`].
+    pub async fn query_opt(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, SqlError> {
+        Ok(self.query(sql, values).await?.into_iter().next())
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn read(value: ValueRef<'_>) -> Result<Value, SqlError> {
+    let wrong = || SqlError::Inconsistent { table: "row", column: "a text or real".to_owned() };
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Text(bytes) => Value::Text(std::str::from_utf8(bytes).map_err(|_| wrong())?.to_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Real(_) => return Err(wrong()),
+    })
+}
+
+/// `$N` is a *name* in SQLite, bound in order of first appearance; `?N` is the number it means elsewhere.
+/// Quoted text is left alone.
+fn numbered(sql: &str) -> String {
+    let mut quoted = false;
+    sql.chars()
+        .map(|c| {
+            quoted ^= c == '\'';
+            if c == '$' && !quoted { '?' } else { c }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_translated_outside_quotes() {
+        assert_eq!(numbered("select $2, '$1', $1"), "select ?2, '$1', ?1");
+    }
+}

@@ -1,0 +1,104 @@
+//! The database layer on a real SQLite file.
+
+use clerestory_sql::{Component, Database, Lane, Migration, SqlError};
+
+const ITEMS: Component = Component {
+    name: "items",
+    migrations: &[Migration {
+        name: "a table of items",
+        sql: "CREATE TABLE items (id INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT",
+    }],
+};
+
+fn open(directory: &tempfile::TempDir) -> Database {
+    Database::open_sqlite(&directory.path().join("db"), &[ITEMS]).unwrap()
+}
+
+async fn count(database: &Database) -> i64 {
+    database
+        .read(|tx| Box::pin(async move { tx.query("SELECT count(*) FROM items", &[]).await?[0].get(0) }))
+        .await
+        .unwrap()
+}
+
+async fn add(database: &Database, id: i64) -> Result<(), SqlError> {
+    database
+        .write(Lane::Intake, move |tx| {
+            Box::pin(async move {
+                tx.execute("INSERT INTO items (label, id) VALUES ($2, $1)", &[id.into(), "x".into()]).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_failing_body_undoes_itself_and_nobody_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory);
+    add(&database, 1).await.unwrap();
+    let (taken, other) = tokio::join!(add(&database, 1), add(&database, 2));
+    assert!(matches!(taken, Err(SqlError::Exists(_))));
+    other.unwrap();
+    assert_eq!(count(&database).await, 2);
+}
+
+#[tokio::test]
+async fn bodies_that_wait_together_share_a_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory);
+    let all = (0..200).map(|id| {
+        let database = database.clone();
+        tokio::spawn(async move { add(&database, id).await })
+    });
+    for one in all.collect::<Vec<_>>() {
+        one.await.unwrap().unwrap();
+    }
+    let stats = database.writer_stats();
+    assert_eq!(stats.bodies, 200);
+    assert!(stats.commits < 200, "{stats:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_awaits_something_else_is_undone() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory);
+    let result: Result<(), SqlError> = database
+        .write(Lane::Interactive, |tx| {
+            Box::pin(async move {
+                tx.execute("INSERT INTO items VALUES (1, 'x')", &[]).await?;
+                tokio::task::yield_now().await;
+                Ok(())
+            })
+        })
+        .await;
+    assert!(matches!(result, Err(SqlError::AwaitedElsewhere)));
+    assert_eq!(count(&database).await, 0);
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory);
+    let result: Result<u64, SqlError> = database
+        .read(|tx| Box::pin(async move { tx.execute("INSERT INTO items VALUES (1, 'x')", &[]).await }))
+        .await;
+    assert!(result.is_err());
+}
+
+#[test]
+fn an_edited_or_newer_schema_is_refused() {
+    const EDITED: Component = Component {
+        name: "items",
+        migrations: &[Migration { name: "a table of items", sql: "CREATE TABLE items (id INTEGER) STRICT" }],
+    };
+    const NONE: Component = Component { name: "items", migrations: &[] };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    drop(Database::open_sqlite(&path, &[ITEMS]).unwrap());
+    drop(Database::open_sqlite(&path, &[ITEMS]).unwrap());
+    let edited = Database::open_sqlite(&path, &[EDITED]).err();
+    assert!(matches!(edited, Some(SqlError::ChangedMigration { number: 0, .. })));
+    let older = Database::open_sqlite(&path, &[NONE]).err();
+    assert!(matches!(older, Some(SqlError::Downgrade { number: 0, .. })));
+}
