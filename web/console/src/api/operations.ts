@@ -18,6 +18,9 @@ export const listRecordings = (query: Query, signal?: AbortSignal) =>
 export const getRecording = (id: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}`, t.Recording, opt(signal));
 
+export const listViewers = (id: string, signal?: AbortSignal) =>
+  call("GET", `/recordings/${seg(id)}/viewers`, t.ViewerList, opt(signal));
+
 export const listAudit = (query: Query, signal?: AbortSignal) =>
   call("GET", "/audit", t.AuditList, { query, ...opt(signal) });
 export const verifyAudit = () => call("GET", "/audit/verify", t.AuditCheck);

@@ -304,3 +304,4 @@ export const Finding = v.object({
 export type Finding = v.InferOutput<typeof Finding>;
 export const FindingList = v.object({ items: v.array(Finding) });
 export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });
+export const ViewerList = v.object({ items: v.array(Viewer) });

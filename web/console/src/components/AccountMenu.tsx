@@ -28,8 +28,7 @@ export function AccountMenu({ session }: { session: Session }) {
         label="Your account"
         trigger={
           <Button className="me" aria-label={`${person.name} ${person.initials}, your account`}>
-            <span>{person.name}</span>
-            <b className="av">{person.initials}</b>
+            <span>{person.name}</span> <b className="av">{person.initials}</b>
           </Button>
         }
       >

@@ -21,7 +21,7 @@ export function takesActivation(target: EventTarget | null): boolean {
 export type KeyMap = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 
 /**
- * Listens for single keys while the component is mounted. Keys are `event.key`, letters in lower case.
+ * Listens for single keys while the component is mounted. Keys are `event.key` in lower case; names such as `Escape` may also be written as they are.
  * Nothing happens while someone types, with a modifier held, or while a dialog is open.
  */
 export function useKeys(map: KeyMap): void {
@@ -33,9 +33,9 @@ export function useKeys(map: KeyMap): void {
     const listen = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (takesKeys(event.target) || document.querySelector("[aria-modal='true']")) return;
-      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-      if ((key === " " || key === "Enter") && takesActivation(event.target)) return;
-      const act = current.current[key];
+      const key = event.key.toLowerCase();
+      if ((key === " " || key === "enter") && takesActivation(event.target)) return;
+      const act = current.current[key] ?? current.current[event.key];
       if (!act) return;
       event.preventDefault();
       act(event);

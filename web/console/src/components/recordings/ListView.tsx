@@ -3,7 +3,7 @@ import type { RecordingItem } from "../../api/types";
 import { dayOf } from "../../lib/format";
 import { useKeyHelp } from "../../lib/keyHelp";
 import { useKeys } from "../../lib/keys";
-import { step } from "../../lib/recording";
+import { moveRow } from "../../lib/rows";
 import { useNow } from "../../lib/useNow";
 import { Panes } from "../Panes";
 import { Row } from "./Row";
@@ -37,17 +37,6 @@ function byDay(items: readonly RecordingItem[], now: Date): Group[] {
   return groups;
 }
 
-function rows(): HTMLElement[] {
-  return [...document.querySelectorAll<HTMLElement>("[data-row]")];
-}
-
-/** Moves the focus to the next or previous row. */
-function move(by: 1 | -1): void {
-  const all = rows();
-  const at = all.findIndex((row) => row === document.activeElement);
-  all[step(at, by, all.length)]?.focus();
-}
-
 /** The list by days, with its keys. */
 export function ListView({ items, onSentence }: { items: readonly RecordingItem[]; onSentence: () => void }) {
   const now = useNow(60_000);
@@ -55,11 +44,11 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
   const [peeked, setPeeked] = useState<string | null>(null);
   useKeyHelp(help);
   useKeys({
-    j: () => move(1),
-    k: () => move(-1),
+    j: () => moveRow(1),
+    k: () => moveRow(-1),
     f: onSentence,
-    " ": () => move(1),
-    Escape: () => setPeeked(null),
+    " ": () => moveRow(1),
+    escape: () => setPeeked(null),
   });
   return (
     <>

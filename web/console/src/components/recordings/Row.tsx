@@ -105,7 +105,7 @@ function Kept({ item, now }: { item: RecordingItem; now: Date }) {
 function Peek({ item }: { item: RecordingItem }) {
   const { summary } = item;
   return (
-    <div className="pk dialog" role="group" aria-label={`About ${item.subject.label}`}>
+    <section className="pk dialog" aria-label={`About ${item.subject.label}`}>
       <dl className="small num">
         <dt>From</dt>
         <dd>{formatMoment(item.started_at)}</dd>
@@ -134,6 +134,6 @@ function Peek({ item }: { item: RecordingItem }) {
         </dd>
       </dl>
       <p className="small ink2">Nothing was opened to show this. Watching it is put on record.</p>
-    </div>
+    </section>
   );
 }
