@@ -1,0 +1,95 @@
+//! The web parts: packages and builds, each only when something changed.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::place::{self, Place};
+use crate::steps::Steps;
+use crate::{Failure, Outcome};
+
+/// Workspaces with a `dist` the server serves, in the order they are built.
+pub(crate) const PARTS: [&str; 4] = ["capture", "player", "console", "demo-shop"];
+
+/// Runs `npm ci` when packages are missing or the lock file is another than at the last time.
+pub(crate) fn packages(place: &Place, steps: &Steps) -> Outcome {
+    let lock = place::read(&place.web().join("package-lock.json"))?;
+    let modules = place.web().join("node_modules");
+    let stamp = modules.join(".clerestory-lock");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    steps.run(
+        "web packages",
+        &mut place.npm(&["ci", "--no-audit", "--no-fund"]),
+    )?;
+    place::write(&stamp, lock.as_bytes())
+}
+
+/// Builds what the server serves, unless nothing changed since the last build.
+pub(crate) fn build(place: &Place, steps: &Steps) -> Outcome {
+    let stamp = place.own().join("web-built");
+    let sources = newest(&place.web())?;
+    let built = modified(&stamp);
+    let complete = PARTS
+        .iter()
+        .all(|part| has_files(&place.web().join(part).join("dist")));
+    if complete && built.is_some_and(|built| built > sources) {
+        steps.say("web parts: nothing changed since the last build");
+        return Ok(());
+    }
+    for part in PARTS {
+        steps.run(
+            &format!("web/{part}"),
+            &mut place.npm(&["run", "build", "-w", part]),
+        )?;
+    }
+    place::write(&stamp, b"")
+}
+
+/// Makes sure the folders the server embeds exist, so that it compiles beside the web builds.
+pub(crate) fn folders(place: &Place) -> Outcome {
+    for part in PARTS {
+        let dist = place.web().join(part).join("dist");
+        std::fs::create_dir_all(&dist)
+            .map_err(|error| Failure(format!("{} cannot be made: {error}.", dist.display())))?;
+    }
+    Ok(())
+}
+
+fn has_files(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path)
+        .and_then(|data| data.modified())
+        .ok()
+}
+
+/// The newest change below `folder`, leaving out what builds and tests write. Folders count, so
+/// that a deleted file is noticed.
+fn newest(folder: &Path) -> Outcome<SystemTime> {
+    let unreadable =
+        |error: std::io::Error| Failure(format!("{} cannot be read: {error}.", folder.display()));
+    let mut newest = SystemTime::UNIX_EPOCH;
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name();
+        if ["node_modules", "dist", "e2e", "test-results"]
+            .iter()
+            .any(|left_out| name == *left_out)
+        {
+            continue;
+        }
+        let data = entry.metadata().map_err(unreadable)?;
+        // A workspace's own folder changes when its dist is written anew; what lies inside counts.
+        let is_workspace = PARTS.iter().any(|part| name == *part);
+        if !is_workspace && let Ok(time) = data.modified() {
+            newest = newest.max(time);
+        }
+        if data.is_dir() {
+            newest = newest.max(self::newest(&entry.path())?);
+        }
+    }
+    Ok(newest)
+}
