@@ -10,12 +10,16 @@ use crate::{Failure, Outcome};
 /// Workspaces with a `dist` the server serves, in the order they are built.
 pub(crate) const PARTS: [&str; 4] = ["capture", "player", "console", "demo-shop"];
 
-/// Runs `npm ci` when packages are missing or the lock file is another than at the last time.
+/// Runs `npm ci` when packages are missing or the lock file changed since they were installed, by
+/// us (our stamp holds the lock file) or by hand (npm's own list is newer than the lock file).
 pub(crate) fn packages(place: &Place, steps: &Steps) -> Outcome {
     let lock = place::read(&place.web().join("package-lock.json"))?;
     let modules = place.web().join("node_modules");
     let stamp = modules.join(".clerestory-lock");
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+    let by_us = std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock);
+    let installed = modified(&modules.join(".package-lock.json"));
+    let by_hand = installed >= modified(&place.web().join("package-lock.json"));
+    if installed.is_some() && (by_us || by_hand) {
         return Ok(());
     }
     steps.run(
@@ -27,7 +31,7 @@ pub(crate) fn packages(place: &Place, steps: &Steps) -> Outcome {
 
 /// Builds what the server serves, unless nothing changed since the last build.
 pub(crate) fn build(place: &Place, steps: &Steps) -> Outcome {
-    let stamp = place.own().join("web-built");
+    let stamp = place.web().join("node_modules/.clerestory-built");
     let sources = newest(&place.web())?;
     let built = modified(&stamp);
     let complete = PARTS
