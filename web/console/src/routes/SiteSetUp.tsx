@@ -1,3 +1,64 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { useState } from "react";
+import { getSite, listReceipts } from "../api/operations";
+import { useSession } from "../api/session";
+import type { Receipt, Site } from "../api/types";
+import { Loading, Trouble } from "../components/States";
+import { Arcade } from "../components/sites/Arcade";
+import { EventWay } from "../components/sites/EventWay";
+import { SiteFacts } from "../components/sites/SiteFacts";
+import { SnippetCard } from "../components/sites/SnippetCard";
+import { useTitle } from "../lib/useTitle";
+import "../styles/sites.css";
+
+const route = getRouteApi("/shell/settings/sites/$id");
+const POLL_MS = 1_000;
+
+/** A site from its snippet to its first event, and what it is set to. */
 export default function SiteSetUp() {
-  return <h1>SiteSetUp</h1>;
+  const { id } = route.useParams();
+  const site = useQuery({ queryKey: ["site", id], queryFn: ({ signal }) => getSite(id, signal) });
+  useTitle(site.data?.name ?? "Site");
+  if (site.isPending) return <Loading />;
+  if (!site.data) return <Trouble error={site.error} what="This site" retry={() => void site.refetch()} />;
+  return <SetUp key={site.data.id} site={site.data} />;
+}
+
+function SetUp({ site }: { site: Site }) {
+  const session = useSession();
+  const [since] = useState(() => Date.now());
+  const receipts = useReceipts(site.id);
+  const first = receipts[0] ?? null;
+  const received = first !== null || site.first_event_at !== null;
+  return (
+    <div className="pagew">
+      <header className="ph1">
+        <div className="grow">
+          <h1>{received ? "Your events come in, and are sealed" : "Three windows in, two to go"}</h1>
+          <p>
+            {site.name}, <code>{site.origins.join(", ")}</code>
+          </p>
+        </div>
+      </header>
+      <Arcade session={session} site={site} received={first?.at ?? site.first_event_at} since={since} />
+      <div className="floor">
+        <div className="stack">
+          {first && <EventWay receipt={receipts.at(-1) ?? first} siteName={site.name} />}
+          <SnippetCard site={site} since={since} received={received} />
+        </div>
+        <SiteFacts site={site} />
+      </div>
+    </div>
+  );
+}
+
+/** The receipts since this page was opened, and the newest one from before; asked for every second. */
+function useReceipts(id: string): readonly Receipt[] {
+  const receipts = useQuery({
+    queryKey: ["receipts", id],
+    queryFn: ({ signal }) => listReceipts(id, 0, signal),
+    refetchInterval: POLL_MS,
+  });
+  return receipts.data?.items ?? [];
 }
