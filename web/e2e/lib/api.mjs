@@ -24,6 +24,11 @@ export class Api {
     return this;
   }
 
+  /** The session as a browser would hold it: [name, value]. */
+  cookies() {
+    return [...this.#cookies];
+  }
+
   /** One request; resolves whatever the status is. `path` is below `/api/v1` unless it starts with `/api`. */
   request(method, path, { body, headers = {} } = {}) {
     const payload = body === undefined ? undefined : typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
@@ -96,6 +101,28 @@ export class Api {
     const token = new URLSearchParams(new URL(this.info.sign_in).hash.slice(1)).get("token");
     if (!token) throw new Error("the demo printed a sign-in link without a token");
     return this.post("/session/link", { token });
+  }
+
+  /** The site of the demo shop. */
+  async shopSite() {
+    const { items } = await this.get("/sites");
+    const site = items.find((candidate) => candidate.origins.some((origin) => origin.includes("shop.")));
+    if (!site) throw new Error("the demo has no site for the shop");
+    return site;
+  }
+
+  /** The rules now in force for a site, in the form the editor sends. */
+  async rules(site) {
+    const { current } = await this.get(`/sites/${site}/policy`);
+    const document = JSON.parse(Buffer.from(current.document, "base64url").toString("utf8"));
+    const { preset, media, exclude, mask, unmask, urls } = document;
+    return { version: current.version, document: { preset, media, exclude, mask, unmask, urls } };
+  }
+
+  /** Changes the rules of a site, as the policy editor does. */
+  async changeRules(site, change) {
+    const { version, document } = await this.rules(site);
+    return this.put(`/sites/${site}/policy`, { document: { ...document, ...change }, based_on: version });
   }
 
   /** Every recording the account may see, newest first as the list gives them. */

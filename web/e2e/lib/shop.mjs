@@ -1,0 +1,50 @@
+// Visits to the shop, by a person in a browser of their own.
+import { waitFor } from "./wait.mjs";
+
+/** Keeps every request body that left the page, so that it can be searched. Bodies as sent, still compressed. */
+export function keepRequests(page) {
+  const kept = [];
+  page.on("request", (request) => {
+    kept.push({
+      url: request.url(),
+      method: request.method(),
+      headers: request.headers(),
+      body: request.postDataBuffer() ?? Buffer.alloc(0),
+    });
+  });
+  return kept;
+}
+
+/** Opens the shop and waits until the recorder says that it captures. */
+export async function visitShop(context, info, path = "/index.html") {
+  const page = await context.newPage();
+  await page.goto(`${info.shop}${path}`);
+  await waitForRecorder(page);
+  return page;
+}
+
+export async function waitForRecorder(page) {
+  await waitFor("the recorder to capture", async () => {
+    const state = await page.evaluate(() => JSON.stringify(window.clerestory?.state ?? null));
+    return /captur|record|active|running/i.test(state);
+  }, { timeoutMs: 15_000 }).catch(async (error) => {
+    const state = await page.evaluate(() => JSON.stringify(window.clerestory?.state ?? null)).catch(() => "unknown");
+    throw new Error(`${error.message}; window.clerestory.state is ${state}`);
+  });
+}
+
+/** The only recording there is, once it holds a segment. */
+export function onlyRecording(api, timeoutMs = 10_000) {
+  return waitFor("the visit to be listed", async () => {
+    const items = await api.recordings();
+    return items.length > 0 && items[0].segments > 0 ? items[0] : null;
+  }, { timeoutMs, everyMs: 200 });
+}
+
+/** Waits until everything up to a moment (epoch milliseconds) has been taken in. */
+export function capturedUntil(api, recording, epochMs, timeoutMs = 30_000) {
+  return waitFor("the server to hold everything up to that moment", async () => {
+    const item = await api.get(`/recordings/${recording}`);
+    return Date.parse(item.started_at) + item.duration_us / 1000 >= epochMs ? item : null;
+  }, { timeoutMs, everyMs: 250 });
+}

@@ -1,0 +1,99 @@
+// Every hostile recording is imported and played while all names lead to a counting sink: nothing runs, no name is
+// looked up, no connection is made, and the rest plays.
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { openPlayer, playerFrame, shareSession } from "../lib/console.mjs";
+import { repository } from "../lib/paths.mjs";
+import { pause, waitFor } from "../lib/wait.mjs";
+
+export const name = "hostile";
+const corpus = path.join(repository, "crates", "intake", "corpus", "hostile");
+
+/** Takes every connection, counts it, and closes it. */
+async function startSink() {
+  const seen = [];
+  const server = net.createServer((socket) => {
+    socket.once("data", (bytes) => {
+      seen.push(bytes.toString("latin1").split("\r\n")[0]);
+      socket.destroy();
+    });
+    socket.on("error", () => undefined);
+    seen.push("connection");
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { seen, port: server.address().port, close: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+async function proveTheSinkCounts(browser, info, sink) {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${info.shop}/index.html`);
+  await page.evaluate(() => fetch("http://control.example/", { mode: "no-cors" }).catch(() => undefined)).catch(() => undefined);
+  const blank = await (await browser.newContext()).newPage();
+  await blank.goto("http://control.example/").catch(() => undefined);
+  await waitFor("the sink to see the control page", () => sink.seen.length > 0);
+  sink.seen.length = 0;
+}
+
+export async function run(t) {
+  assert.ok(existsSync(corpus), `there is no hostile corpus at ${corpus}`);
+  const sink = await startSink();
+  const { api, info } = await t.signedIn();
+  const site = await api.shopSite();
+  const rules = `MAP * 127.0.0.1:${sink.port}, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE shop.localhost`;
+  const browser = await t.browser([`--host-resolver-rules=${rules}`, "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"]);
+  try {
+    await proveTheSinkCounts(browser, info, sink);
+    const owner = await browser.newContext({ viewport: { width: 1300, height: 850 } });
+    await shareSession(owner, api, info);
+    const page = await owner.newPage();
+    let dialogs = 0;
+    page.on("dialog", (dialog) => {
+      dialogs += 1;
+      void dialog.dismiss();
+    });
+    const wrong = [];
+    for (const file of readdirSync(corpus).filter((entry) => entry.endsWith(".json")).sort()) {
+      const hostile = JSON.parse(readFileSync(path.join(corpus, file), "utf8"));
+      const problem = await playOne({ api, info, page, site, hostile }).catch((error) => error.message);
+      await pause(400);
+      const left = sink.seen.splice(0);
+      if (problem) wrong.push(`${file}: ${problem}`);
+      if (left.length > 0) wrong.push(`${file}: reached the sink: ${left.join(", ")}`);
+      if (dialogs > 0) wrong.push(`${file}: a dialog was shown`);
+      dialogs = 0;
+    }
+    assert.deepEqual(wrong, [], "hostile recordings had an effect");
+  } finally {
+    await sink.close();
+  }
+}
+
+/** Resolves to what went wrong, in words, or to undefined. */
+async function playOne({ api, info, page, site, hostile }) {
+  const answer = await api.request("POST", `/sites/${site.id}/imports`, { body: hostile.events });
+  if (hostile.expect === "refused") {
+    if (answer.status < 400 || answer.status > 499) return `was to be refused, and got ${answer.status}`;
+    return answer.json?.what_to_do ? undefined : "the refusal does not say what to do";
+  }
+  if (answer.status !== 201) return `import answered ${answer.status}: ${answer.text.slice(0, 200)}`;
+  await openPlayer(page, info, answer.json.recording);
+  const frame = playerFrame(page, info);
+  const told = await frame.evaluate(() => {
+    const inner = document.querySelector("iframe");
+    const doc = inner?.contentDocument;
+    return {
+      sandbox: inner?.getAttribute("sandbox") ?? null,
+      scripts: doc?.querySelectorAll("script").length ?? -1,
+      handlers: [...(doc?.querySelectorAll("*") ?? [])].filter((element) => element.getAttributeNames().some((attribute) => attribute.startsWith("on"))).length,
+      elements: doc?.querySelectorAll("*").length ?? 0,
+      ran: [window, inner?.contentWindow].some((scope) => scope && ("hacked" in scope || "pwned" in scope)),
+    };
+  });
+  if (told.sandbox === null || told.sandbox.includes("allow-scripts")) return `the frame may run scripts (${told.sandbox})`;
+  if (told.handlers > 0) return `${told.handlers} elements have handlers`;
+  if (told.ran) return "a script of the recording ran";
+  if (told.elements < 3) return "nothing of the rest was drawn";
+  return undefined;
+}
