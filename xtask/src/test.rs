@@ -56,6 +56,8 @@ fn web_checks(place: &Place, steps: &Steps) -> Outcome {
     steps.run("web lint", &mut place.npm(&["run", "lint"]))?;
     steps.run("web types", &mut place.npm(&["run", "typecheck"]))?;
     steps.run("web unit tests", &mut place.npm(&["run", "test"]))?;
+    let scanner = ["exec", "--no", "--", "vitest", "run", "--root", "e2e"];
+    steps.run("canary scanner", &mut place.npm(&scanner))?;
     web::build(place, steps)
 }
 
@@ -107,7 +109,14 @@ fn has_nextest(place: &Place) -> bool {
 /// what it does not find in the real one's. That binary is moved away at once, so that nobody
 /// starts it by accident from where the real one is expected.
 fn servers(place: &Place, steps: &Steps) -> Outcome {
-    let build = ["build", "--locked", "--workspace", "--bins"];
+    let build = [
+        "build",
+        "--locked",
+        "--workspace",
+        "--exclude",
+        "xtask",
+        "--bins",
+    ];
     let identity = ["--features", "clerestory-seal/identity"];
     steps.run(
         "server that seals nothing",
@@ -124,35 +133,12 @@ fn identity_binary(place: &Place) -> PathBuf {
     place.own().join("identity/clerestory")
 }
 
-/// What needs Chromium or the built server.
+/// The stories, in Chromium against the built server.
 fn browser_checks(place: &Place, steps: &Steps) -> Outcome {
-    let scanner = &mut Command::new("node");
-    scanner
-        .arg("--test")
-        .args(node_tests(place)?)
-        .current_dir(place.web());
-    steps.run("canary scanner", scanner)?;
     let mut end_to_end = place.node("web/e2e/run.mjs");
     end_to_end
         .env("CLERESTORY_BIN", place.binary("debug", "clerestory"))
         .env("CLERESTORY_IDENTITY_BIN", identity_binary(place))
         .env("CLERESTORY_PYTHON", tools::python(place));
     steps.run("end to end", &mut end_to_end)
-}
-
-/// Tests of the end-to-end tools themselves. Listed one by one: Node 20 and 22 disagree on what
-/// a folder after `--test` means.
-fn node_tests(place: &Place) -> Outcome<Vec<PathBuf>> {
-    let folder = place.root.join("web/e2e/test");
-    let entries = std::fs::read_dir(&folder)
-        .map_err(|error| Failure(format!("{} cannot be read: {error}.", folder.display())))?;
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    let mut tests: Vec<PathBuf> = paths
-        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
-        .collect();
-    tests.sort();
-    if tests.is_empty() {
-        return Err(Failure(format!("{} holds no tests.", folder.display())));
-    }
-    Ok(tests)
 }
