@@ -31,6 +31,9 @@ function card(product) {
   </a></li>`;
 }
 
+/** The showcase has nothing masked in it, the visitor's name in the bar included. */
+const shownAsAWhole = (file) => path.basename(file) === "showcase.html";
+
 async function buildPages() {
   const partial = async (name) =>
     (await readFile(path.join(source, "partials", `${name}.html`), "utf8")).trim();
@@ -40,7 +43,7 @@ async function buildPages() {
   for (const file of await filesBelow(path.join(source, "pages"))) {
     const html = (await readFile(file, "utf8"))
       .replace("<!--head-->", head)
-      .replace("<!--header-->", header)
+      .replace("<!--header-->", shownAsAWhole(file) ? header.replaceAll(' data-clerestory="mask"', "") : header)
       .replace("<!--footer-->", footer)
       .replace("<!--cards-->", cards);
     if (!html.includes(SNIPPET_MARKER)) throw new Error(`${file} has no place for the capture snippet`);

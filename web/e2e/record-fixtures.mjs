@@ -96,7 +96,9 @@ const fillCheckout = async (v, { name, email, street, postcode, town, note }) =>
 /** What each visitor does. Names and addresses are invented. */
 const VISITS = [
   {
-    file: "kettle-bought", title: "Buys a kettle, corrects the address", viewport: DESK,
+    file: "kettle-bought",
+    title: "Buys a kettle, corrects the address",
+    viewport: DESK,
     async run(v) {
       await v.open("/index.html");
       await v.scroll(500);
@@ -111,14 +113,24 @@ const VISITS = [
       await v.click(v.link("Check out"));
       await v.click(v.button("Place the order"));
       await v.look(2);
-      await fillCheckout(v, { name: "Ines Calder", email: "ines.calder@example.org", street: "11 Quarry Lane", postcode: "00120", town: "Elmholt", note: "Ring twice." });
+      await fillCheckout(v, {
+        name: "Ines Calder",
+        email: "ines.calder@example.org",
+        street: "11 Quarry Lane",
+        postcode: "00120",
+        town: "Elmholt",
+        note: "Ring twice.",
+      });
       await v.click(v.page.getByLabel("Express, tomorrow"));
       await v.click(v.button("Place the order"));
       await v.look(3);
     },
   },
   {
-    file: "socks-on-phone", title: "Looks for wool socks on a phone", viewport: PHONE, touch: true,
+    file: "socks-on-phone",
+    title: "Looks for wool socks on a phone",
+    viewport: PHONE,
+    touch: true,
     async run(v) {
       await v.open("/index.html");
       await v.scroll(900, 10);
@@ -141,7 +153,9 @@ const VISITS = [
     },
   },
   {
-    file: "account-and-address", title: "Changes an address in the account", viewport: DESK,
+    file: "account-and-address",
+    title: "Changes an address in the account",
+    viewport: DESK,
     async run(v) {
       await v.open("/account/index.html");
       await v.scroll(300);
@@ -163,7 +177,9 @@ const VISITS = [
     },
   },
   {
-    file: "long-read", title: "Reads the journal and the guide", viewport: TABLET,
+    file: "long-read",
+    title: "Reads the journal and the guide",
+    viewport: TABLET,
     async run(v) {
       await v.open("/journal.html");
       for (let round = 0; round < 7; round += 1) {
@@ -181,7 +197,9 @@ const VISITS = [
     },
   },
   {
-    file: "voucher-fails", title: "Tries vouchers and leaves", viewport: LAPTOP,
+    file: "voucher-fails",
+    title: "Tries vouchers and leaves",
+    viewport: LAPTOP,
     async run(v) {
       await v.open("/product.html?p=linen-throw");
       await v.click(v.page.getByRole("button", { name: "Look closer" }));
@@ -205,7 +223,9 @@ const VISITS = [
     },
   },
   {
-    file: "account-made", title: "Makes an account at checkout", viewport: DESK,
+    file: "account-made",
+    title: "Makes an account at checkout",
+    viewport: DESK,
     async run(v) {
       await v.open("/index.html");
       await v.page.getByLabel("Sort").selectOption("rating");
@@ -222,14 +242,22 @@ const VISITS = [
       await v.click(v.button("Show"));
       await v.look(1);
       await v.click(v.button("Hide"));
-      await fillCheckout(v, { name: "Jonas Verrel", email: "jonas.verrel@example.org", street: "3 Harbour Steps", postcode: "20100", town: "Norrvik" });
+      await fillCheckout(v, {
+        name: "Jonas Verrel",
+        email: "jonas.verrel@example.org",
+        street: "3 Harbour Steps",
+        postcode: "20100",
+        town: "Norrvik",
+      });
       await v.click(v.page.getByLabel("It is a gift"));
       await v.click(v.button("Place the order"));
       await v.look(3);
     },
   },
   {
-    file: "two-tabs", title: "Compares two pans in two tabs", viewport: LAPTOP,
+    file: "two-tabs",
+    title: "Compares two pans in two tabs",
+    viewport: LAPTOP,
     async run(v) {
       await v.open("/product.html?p=cast-pan");
       const other = await v.page.context().newPage();
@@ -252,7 +280,10 @@ const VISITS = [
     },
   },
   {
-    file: "first-look", title: "A first look on a phone", viewport: PHONE, touch: true,
+    file: "first-look",
+    title: "A first look on a phone",
+    viewport: PHONE,
+    touch: true,
     async run(v) {
       await v.open("/index.html");
       await v.scroll(1400, 14);
@@ -268,7 +299,11 @@ const VISITS = [
 ];
 
 async function makeVisit(browser, info, visit, seed) {
-  const context = await browser.newContext({ viewport: visit.viewport, hasTouch: visit.touch ?? false, locale: "en-GB" });
+  const context = await browser.newContext({
+    viewport: visit.viewport,
+    hasTouch: visit.touch ?? false,
+    locale: "en-GB",
+  });
   const page = await context.newPage();
   let recording = null;
   page.on("response", async (response) => {
@@ -285,10 +320,14 @@ async function makeVisit(browser, info, visit, seed) {
 }
 
 async function keep(api, visit) {
-  const item = await waitFor(`all of ${visit.file}`, async () => {
-    const now = await api.get(`/recordings/${visit.recording}`);
-    return Date.parse(now.started_at) + now.duration_us / 1000 > visit.until - 5_000 ? now : null;
-  }, { timeoutMs: 40_000, everyMs: 500 });
+  const item = await waitFor(
+    `all of ${visit.file}`,
+    async () => {
+      const now = await api.get(`/recordings/${visit.recording}`);
+      return Date.parse(now.started_at) + now.duration_us / 1000 > visit.until - 5_000 ? now : null;
+    },
+    { timeoutMs: 40_000, everyMs: 500 },
+  );
   const events = await api.events(visit.recording, "Recording the demo's fixtures");
   const packed = zlib.gzipSync(JSON.stringify(events), { level: 9 });
   const file = `${visit.file}.json.gz`;
@@ -300,7 +339,9 @@ async function keep(api, visit) {
     duration_ms: Math.round(item.duration_us / 1000),
     recorded_at: item.started_at,
   };
-  process.stdout.write(`  ${file}: ${events.length} events, ${Math.round(packed.length / 1024)} KB, ${Math.round(entry.duration_ms / 1000)} s\n`);
+  process.stdout.write(
+    `  ${file}: ${events.length} events, ${Math.round(packed.length / 1024)} KB, ${Math.round(entry.duration_ms / 1000)} s\n`,
+  );
   return { entry, bytes: packed.length };
 }
 
@@ -322,7 +363,13 @@ async function main() {
     await Promise.all([lane(), lane(), lane(), lane()]);
     for (const old of readdirSync(folder)) rmSync(path.join(folder, old));
     const kept = [];
-    for (const visit of VISITS) kept.push(await keep(api, visited.find((made) => made.file === visit.file)));
+    for (const visit of VISITS)
+      kept.push(
+        await keep(
+          api,
+          visited.find((made) => made.file === visit.file),
+        ),
+      );
     const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total > MOST_BYTES) throw new Error(`the fixtures are ${total} bytes, more than ${MOST_BYTES}`);
     const index = kept.map(({ entry }) => entry);

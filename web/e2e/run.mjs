@@ -67,7 +67,9 @@ class Context {
   }
 
   async #lastPictures() {
-    const pages = this.#browsers.flatMap((browser) => browser.contexts().flatMap((context) => context.pages()));
+    const pages = this.#browsers.flatMap((browser) =>
+      browser.contexts().flatMap((context) => context.pages()),
+    );
     await Promise.allSettled(
       pages.map((page, at) => page.screenshot({ path: this.picture(`failed-${at + 1}`), timeout: 5000 })),
     );
@@ -97,13 +99,16 @@ async function runStory(story) {
 
 function explain(error) {
   const lines = [error.stack ?? error.message];
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) lines.push(`because: ${cause.message}`);
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
+    lines.push(`because: ${cause.message}`);
   return lines.join("\n").replaceAll("\n", "\n      ");
 }
 
 async function allStories() {
   const folder = path.join(e2e, "stories");
-  const files = readdirSync(folder).filter((name) => name.endsWith(".mjs")).sort();
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith(".mjs"))
+    .sort();
   const stories = [];
   for (const file of files) {
     const { name, run, limitMs } = await import(pathToFileURL(path.join(folder, file)).href);
@@ -128,11 +133,17 @@ async function main() {
   for (const story of chosen) {
     const result = await runStory(story);
     results.push(result);
-    process.stdout.write(`${result.failure ? "FAIL" : "  ok"}  ${result.name}  ${result.seconds.toFixed(1)} s\n`);
+    process.stdout.write(
+      `${result.failure ? "FAIL" : "  ok"}  ${result.name}  ${result.seconds.toFixed(1)} s\n`,
+    );
     if (result.failure) process.stdout.write(`      ${explain(result.failure)}\n`);
   }
   const failed = results.filter((result) => result.failure);
-  const report = results.map(({ name, seconds, failure }) => ({ name, seconds, failure: failure?.message ?? null }));
+  const report = results.map(({ name, seconds, failure }) => ({
+    name,
+    seconds,
+    failure: failure?.message ?? null,
+  }));
   writeFileSync(path.join(output, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
   process.stdout.write(`${results.length - failed.length} ok, ${failed.length} failed\n`);
   return failed.length === 0 ? 0 : 1;

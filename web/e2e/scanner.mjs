@@ -21,7 +21,9 @@ const ZLIB_HEADERS = ["7801", "785e", "789c", "78da"].map((hex) => Buffer.from(h
 /** The base64 of `bytes` as it looks inside a longer run, at each of three alignments, without its ragged ends. */
 function base64Forms(bytes) {
   return [0, 1, 2].map((shift) => {
-    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString("base64").replace(/=+$/, "");
+    const text = Buffer.concat([Buffer.alloc(shift), bytes])
+      .toString("base64")
+      .replace(/=+$/, "");
     const start = shift === 0 ? 0 : shift + 1;
     const whole = text.length - ((shift + bytes.length) % 3 === 0 ? 0 : 1);
     return text.slice(start, whole);
@@ -45,9 +47,13 @@ export function formsOf(word) {
     forms.push([`base64+${at}`, Buffer.from(text)]);
     forms.push([`base64url+${at}`, Buffer.from(text.replaceAll("+", "-").replaceAll("/", "_"))]);
   }
-  for (const [at, text] of base64Forms(utf16).entries()) forms.push([`base64(utf-16le)+${at}`, Buffer.from(text)]);
+  for (const [at, text] of base64Forms(utf16).entries())
+    forms.push([`base64(utf-16le)+${at}`, Buffer.from(text)]);
   const seen = new Set();
-  return forms.filter(([, bytes]) => bytes.length > 0 && !seen.has(bytes.toString("latin1")) && seen.add(bytes.toString("latin1")));
+  return forms.filter(
+    ([, bytes]) =>
+      bytes.length > 0 && !seen.has(bytes.toString("latin1")) && seen.add(bytes.toString("latin1")),
+  );
 }
 
 function* offsetsOf(bytes, magic) {
@@ -111,7 +117,8 @@ function* unpackedFrom(bytes) {
     yield [`gzip@${at}`, inflate(afterGzipHeader(bytes.subarray(at)), zlib.inflateRawSync)];
   }
   for (const header of ZLIB_HEADERS) {
-    for (const at of offsetsOf(bytes, header)) yield [`zlib@${at}`, inflate(bytes.subarray(at), zlib.inflateSync)];
+    for (const at of offsetsOf(bytes, header))
+      yield [`zlib@${at}`, inflate(bytes.subarray(at), zlib.inflateSync)];
   }
   for (const run of bytes.toString("latin1").matchAll(/[A-Za-z0-9+/_-]{64,}={0,2}/g)) {
     yield [`base64@${run.index}`, Buffer.from(run[0].replaceAll("-", "+").replaceAll("_", "/"), "base64")];
@@ -175,7 +182,8 @@ export function scanDirectory(directory, words) {
     found.push(...scanBytes(Buffer.from(name), words, `name of ${name}`, MAX_DEPTH));
     found.push(...scanBytes(bytes, words, name));
     if (bytes.subarray(0, 16).equals(SQLITE_MAGIC)) {
-      for (const value of splitValues(sqliteValues(file))) found.push(...scanBytes(value, words, `${name} > row`));
+      for (const value of splitValues(sqliteValues(file)))
+        found.push(...scanBytes(value, words, `${name} > row`));
     }
   }
   return { files: files.length, bytes: total, found };

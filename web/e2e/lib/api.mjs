@@ -31,7 +31,12 @@ export class Api {
 
   /** One request; resolves whatever the status is. `path` is below `/api/v1` unless it starts with `/api`. */
   request(method, path, { body, headers = {} } = {}) {
-    const payload = body === undefined ? undefined : typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const payload =
+      body === undefined
+        ? undefined
+        : typeof body === "string" || Buffer.isBuffer(body)
+          ? body
+          : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const request = http.request(
         {
@@ -43,8 +48,12 @@ export class Api {
             host: `localhost:${this.info.port}`,
             origin: `http://localhost:${this.info.port}`,
             "clerestory-csrf": "1",
-            ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
-            ...(this.#cookies.size === 0 ? {} : { cookie: [...this.#cookies].map(([k, v]) => `${k}=${v}`).join("; ") }),
+            ...(payload === undefined
+              ? {}
+              : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
+            ...(this.#cookies.size === 0
+              ? {}
+              : { cookie: [...this.#cookies].map(([k, v]) => `${k}=${v}`).join("; ") }),
             ...headers,
           },
         },
@@ -131,7 +140,9 @@ export class Api {
     let cursor = null;
     do {
       const separator = query === "" ? "" : `&${query}`;
-      const page = await this.get(`/recordings?limit=100${separator}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const page = await this.get(
+        `/recordings?limit=100${separator}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`,
+      );
       all.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor);

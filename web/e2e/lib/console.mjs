@@ -4,7 +4,11 @@ import { waitFor } from "./wait.mjs";
 
 /** Puts the API's session into a browser context: the same person, without spending a second link. */
 export async function shareSession(context, api, info) {
-  await context.addCookies(api.cookies().map(([name, value]) => ({ name, value, url: info.console, httpOnly: true, sameSite: "Strict" })));
+  await context.addCookies(
+    api
+      .cookies()
+      .map(([name, value]) => ({ name, value, url: info.console, httpOnly: true, sameSite: "Strict" })),
+  );
 }
 
 /** Signs in with the link that the demo printed, as a newcomer does. */
@@ -30,13 +34,22 @@ export function playerFrame(page, info) {
 
 /** Opens a recording at a moment and waits until a document stands in the player. */
 export async function openPlayer(page, info, recording, { atMs, follow } = {}) {
-  const search = new URLSearchParams({ ...(atMs === undefined ? {} : { t: String(Math.round(atMs)) }), ...(follow ? { follow: "true" } : {}) });
+  const search = new URLSearchParams({
+    ...(atMs === undefined ? {} : { t: String(Math.round(atMs)) }),
+    ...(follow ? { follow: "true" } : {}),
+  });
   await page.goto(`${info.console}/recordings/${recording}?${search}`);
-  await waitFor("a recorded document in the player", async () => {
-    await giveReason(page);
-    const frame = playerFrame(page, info);
-    return frame?.evaluate(() => (document.querySelector("iframe")?.contentDocument?.body?.childElementCount ?? 0) > 0);
-  }, { timeoutMs: 20_000 });
+  await waitFor(
+    "a recorded document in the player",
+    async () => {
+      await giveReason(page);
+      const frame = playerFrame(page, info);
+      return frame?.evaluate(
+        () => (document.querySelector("iframe")?.contentDocument?.body?.childElementCount ?? 0) > 0,
+      );
+    },
+    { timeoutMs: 20_000 },
+  );
 }
 
 /** Describes the replayed document as it stands now, with the pointer's place in it. */
@@ -59,7 +72,15 @@ export async function replayAtFullSize(page, info, size) {
   const holder = await frame.frameElement();
   await holder.evaluate((element, { width, height }) => {
     // Each of these would make an ancestor the containing block of a fixed element, or cut it.
-    const plain = { transform: "none", filter: "none", contain: "none", overflow: "visible", "clip-path": "none", "will-change": "auto", "container-type": "normal" };
+    const plain = {
+      transform: "none",
+      filter: "none",
+      contain: "none",
+      overflow: "visible",
+      "clip-path": "none",
+      "will-change": "auto",
+      "container-type": "normal",
+    };
     for (let at = element; at && at !== document.body; at = at.parentElement) {
       for (const [name, value] of Object.entries(plain)) at.style.setProperty(name, value, "important");
     }
@@ -68,7 +89,11 @@ export async function replayAtFullSize(page, info, size) {
   await frame.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     document.documentElement.style.cssText = "overflow:hidden;background:#fff";
-    for (let at = document.querySelector("iframe"); at && at !== document.documentElement; at = at.parentElement) {
+    for (
+      let at = document.querySelector("iframe");
+      at && at !== document.documentElement;
+      at = at.parentElement
+    ) {
       at.style.setProperty("transform", "none", "important");
       at.style.setProperty("position", at.localName === "iframe" ? "static" : "absolute", "important");
       at.style.setProperty("inset", "0 auto auto 0", "important");
@@ -78,7 +103,8 @@ export async function replayAtFullSize(page, info, size) {
       at.style.setProperty("filter", "none", "important");
       at.style.setProperty("border-radius", "0", "important");
     }
-    for (const cover of document.querySelectorAll(".replayer-mouse, .replayer-mouse-tail")) cover.style.setProperty("display", "none", "important");
+    for (const cover of document.querySelectorAll(".replayer-mouse, .replayer-mouse-tail"))
+      cover.style.setProperty("display", "none", "important");
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   });
 }

@@ -35,7 +35,8 @@ export function describeDocument(document, mode) {
     const complete = (field.getAttribute("autocomplete") ?? "").toLowerCase();
     if (field.localName === "input" && !TEXT_TYPES.has(type)) return undefined;
     if (mode === "live") {
-      const secret = SECRET_TYPES.has(type) || /(^|\s)(cc-|one-time-code|(current|new)-password)/.test(complete);
+      const secret =
+        SECRET_TYPES.has(type) || /(^|\s)(cc-|one-time-code|(current|new)-password)/.test(complete);
       if (secret || !isShown(field)) return field.value === "" ? "" : MASK;
     }
     return field.value;
@@ -50,7 +51,12 @@ export function describeDocument(document, mode) {
   function describeChildren(parent) {
     const children = [];
     for (const child of parent.childNodes) {
-      const told = child.nodeType === 1 ? describeElement(child) : child.nodeType === 3 ? textIn(parent, child) : undefined;
+      const told =
+        child.nodeType === 1
+          ? describeElement(child)
+          : child.nodeType === 3
+            ? textIn(parent, child)
+            : undefined;
       if (told !== undefined) children.push(told);
     }
     return children;
@@ -69,13 +75,21 @@ export function describeDocument(document, mode) {
     if (LEFT_OUT.has(tag)) return undefined;
     const told = { tag };
     if (element.id) told.id = element.id;
-    const classes = [...element.classList].filter((name) => name !== ":hover").sort().join(" ");
+    const classes = [...element.classList]
+      .filter((name) => name !== ":hover")
+      .sort()
+      .join(" ");
     if (classes) told.class = classes;
-    if (mode === "live" ? decisionFor(element) === "exclude" : element.getAttribute("data-clerestory") === "excluded") {
+    if (
+      mode === "live"
+        ? decisionFor(element) === "exclude"
+        : element.getAttribute("data-clerestory") === "excluded"
+    ) {
       return { ...told, excluded: true };
     }
     if (element.hasAttribute("hidden")) told.hidden = true;
-    if (element.scrollTop >= 1 || element.scrollLeft >= 1) told.scroll = [Math.round(element.scrollLeft), Math.round(element.scrollTop)];
+    if (element.scrollTop >= 1 || element.scrollLeft >= 1)
+      told.scroll = [Math.round(element.scrollLeft), Math.round(element.scrollTop)];
     if (MEDIA.has(tag)) return told;
     if (tag === "input" || tag === "textarea") {
       const value = fieldValue(element);
@@ -91,7 +105,10 @@ export function describeDocument(document, mode) {
   const scrolling = document.scrollingElement ?? document.documentElement;
   const window = document.defaultView;
   return {
-    page: [Math.round(window?.scrollX ?? scrolling.scrollLeft), Math.round(window?.scrollY ?? scrolling.scrollTop)],
+    page: [
+      Math.round(window?.scrollX ?? scrolling.scrollLeft),
+      Math.round(window?.scrollY ?? scrolling.scrollTop),
+    ],
     body: describeElement(document.body),
   };
 }
@@ -100,7 +117,10 @@ export function describeDocument(document, mode) {
 export function differences(wanted, got, path = "", found = []) {
   if (found.length >= 12) return found;
   if (typeof wanted !== "object" || wanted === null || typeof got !== "object" || got === null) {
-    if (wanted !== got) found.push(`${path}: ${JSON.stringify(wanted)?.slice(0, 120)} became ${JSON.stringify(got)?.slice(0, 120)}`);
+    if (wanted !== got)
+      found.push(
+        `${path}: ${JSON.stringify(wanted)?.slice(0, 120)} became ${JSON.stringify(got)?.slice(0, 120)}`,
+      );
     return found;
   }
   for (const key of new Set([...Object.keys(wanted), ...Object.keys(got)])) {

@@ -22,7 +22,9 @@ export async function freePort() {
     });
     const alsoV6 = await new Promise((resolve) => {
       const probe = createServer();
-      probe.once("error", (error) => resolve(error.code === "EADDRNOTAVAIL" || error.code === "EAFNOSUPPORT"));
+      probe.once("error", (error) =>
+        resolve(error.code === "EADDRNOTAVAIL" || error.code === "EAFNOSUPPORT"),
+      );
       probe.listen(port, "::1", () => probe.close(() => resolve(true)));
     });
     if (alsoV6) return port;
@@ -52,7 +54,8 @@ export function workspace() {
  * @returns {Promise<Server>}
  */
 export async function startServer({ place = workspace(), port, env = {}, bin = binary, empty = true } = {}) {
-  if (!existsSync(bin)) throw new Error(`there is no binary at ${bin}; build it, or name one in CLERESTORY_BIN`);
+  if (!existsSync(bin))
+    throw new Error(`there is no binary at ${bin}; build it, or name one in CLERESTORY_BIN`);
   const at = port ?? (await freePort());
   const args = ["demo", "--port", String(at), "--data", place.data, "--json", ...(empty ? ["--empty"] : [])];
   const child = spawn(bin, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
@@ -95,7 +98,9 @@ async function readyLine(child, exited, place) {
     });
   });
   const early = exited.then(({ code, signal }) => {
-    throw new Error(`the server ended before it was ready (code ${code}, signal ${signal}); its log is ${place.log}`);
+    throw new Error(
+      `the server ended before it was ready (code ${code}, signal ${signal}); its log is ${place.log}`,
+    );
   });
   let timer;
   const late = new Promise((_, reject) => {

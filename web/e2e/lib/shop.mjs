@@ -24,27 +24,41 @@ export async function visitShop(context, info, path = "/index.html") {
 }
 
 export async function waitForRecorder(page) {
-  await waitFor("the recorder to capture", async () => {
-    const state = await page.evaluate(() => JSON.stringify(window.clerestory?.state ?? null));
-    return /captur|record|active|running/i.test(state);
-  }, { timeoutMs: 15_000 }).catch(async (error) => {
-    const state = await page.evaluate(() => JSON.stringify(window.clerestory?.state ?? null)).catch(() => "unknown");
+  await waitFor(
+    "the recorder to capture",
+    async () => {
+      const state = await page.evaluate(() => JSON.stringify(window.clerestory?.state ?? null));
+      return /captur|record|active|running/i.test(state);
+    },
+    { timeoutMs: 15_000 },
+  ).catch(async (error) => {
+    const state = await page
+      .evaluate(() => JSON.stringify(window.clerestory?.state ?? null))
+      .catch(() => "unknown");
     throw new Error(`${error.message}; window.clerestory.state is ${state}`);
   });
 }
 
 /** The only recording there is, once it holds a segment. */
 export function onlyRecording(api, timeoutMs = 10_000) {
-  return waitFor("the visit to be listed", async () => {
-    const items = await api.recordings();
-    return items.length > 0 && items[0].segments > 0 ? items[0] : null;
-  }, { timeoutMs, everyMs: 200 });
+  return waitFor(
+    "the visit to be listed",
+    async () => {
+      const items = await api.recordings();
+      return items.length > 0 && items[0].segments > 0 ? items[0] : null;
+    },
+    { timeoutMs, everyMs: 200 },
+  );
 }
 
 /** Waits until everything up to a moment (epoch milliseconds) has been taken in. */
 export function capturedUntil(api, recording, epochMs, timeoutMs = 30_000) {
-  return waitFor("the server to hold everything up to that moment", async () => {
-    const item = await api.get(`/recordings/${recording}`);
-    return Date.parse(item.started_at) + item.duration_us / 1000 >= epochMs ? item : null;
-  }, { timeoutMs, everyMs: 250 });
+  return waitFor(
+    "the server to hold everything up to that moment",
+    async () => {
+      const item = await api.get(`/recordings/${recording}`);
+      return Date.parse(item.started_at) + item.duration_us / 1000 >= epochMs ? item : null;
+    },
+    { timeoutMs, everyMs: 250 },
+  );
 }

@@ -11,16 +11,30 @@ export const limitMs = 5 * 60_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const SHOP = [
-  "/index.html", "/product.html?p=wool-socks", "/basket.html", "/checkout.html", "/account/index.html", "/account/cards.html",
-  "/search.html?q=wool", "/journal.html", "/guide/linen.html", "/showcase.html", "/thanks.html", "/404.html",
+  "/index.html",
+  "/product.html?p=wool-socks",
+  "/basket.html",
+  "/checkout.html",
+  "/account/index.html",
+  "/account/cards.html",
+  "/search.html?q=wool",
+  "/journal.html",
+  "/guide/linen.html",
+  "/showcase.html",
+  "/thanks.html",
+  "/404.html",
 ];
 
 async function check(page, title, wrong) {
   await page.evaluate(axe);
   // Frames are left out: the recorded page in the player is somebody else's.
-  const { violations } = await page.evaluate("axe.run(document, { iframes: false, resultTypes: ['violations'] })");
+  const { violations } = await page.evaluate(
+    "axe.run(document, { iframes: false, resultTypes: ['violations'] })",
+  );
   for (const { id, nodes } of violations) {
-    wrong.push(`${title}: ${id}, ${nodes.length} times, first ${nodes[0].html.slice(0, 160)} (${nodes[0].failureSummary.split("\n").slice(1, 3).join(" ").trim()})`);
+    wrong.push(
+      `${title}: ${id}, ${nodes.length} times, first ${nodes[0].html.slice(0, 160)} (${nodes[0].failureSummary.split("\n").slice(1, 3).join(" ").trim()})`,
+    );
   }
 }
 
@@ -39,11 +53,23 @@ export async function run(t) {
   }
   await visitor.close();
   const pages = [
-    "/recordings", "/recordings?state=soft_deleted", `/recordings/${id}`, `/trust/audit`, "/trust/watched", "/settings/sites",
-    `/settings/sites/${site.id}`, `/settings/sites/${site.id}/policy`, "/settings/sessions", "/settings/health", "/no-such-page",
+    "/recordings",
+    "/recordings?state=soft_deleted",
+    `/recordings/${id}`,
+    `/trust/audit`,
+    "/trust/watched",
+    "/settings/sites",
+    `/settings/sites/${site.id}`,
+    `/settings/sites/${site.id}/policy`,
+    "/settings/sessions",
+    "/settings/health",
+    "/no-such-page",
   ];
   for (const colorScheme of ["light", "dark"]) {
-    for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
+    for (const viewport of [
+      { width: 1440, height: 900 },
+      { width: 390, height: 844 },
+    ]) {
       const size = viewport.width < 500 ? "phone" : "desk";
       const owner = await browser.newContext({ viewport, colorScheme, reducedMotion: "reduce" });
       const door = await owner.newPage();
@@ -57,8 +83,13 @@ export async function run(t) {
         await pause(900);
         await check(door, `${colorScheme} ${size} ${address.replaceAll(/_[0-9a-f]{32}/g, "_…")}`, wrong);
         const overflow = await door.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (overflow > 1) wrong.push(`${colorScheme} ${size} ${address}: ${overflow} px wider than the screen`);
-        await door.screenshot({ path: t.picture(`${address.replaceAll(/\W+/g, "-").replaceAll(/[0-9a-f]{32}/g, "id")}-${colorScheme}-${size}`) });
+        if (overflow > 1)
+          wrong.push(`${colorScheme} ${size} ${address}: ${overflow} px wider than the screen`);
+        await door.screenshot({
+          path: t.picture(
+            `${address.replaceAll(/\W+/g, "-").replaceAll(/[0-9a-f]{32}/g, "id")}-${colorScheme}-${size}`,
+          ),
+        });
       }
       await owner.close();
     }

@@ -2,16 +2,17 @@
 // must be unreadable on disk; and with identity sealing the scanner must find it, or its silence means nothing.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { scanBytes, scanDirectory } from "../scanner.mjs";
-import { keepRequests, onlyRecording, visitShop, waitForRecorder, capturedUntil } from "../lib/shop.mjs";
-import { repository } from "../lib/paths.mjs";
 import path from "node:path";
+import { repository } from "../lib/paths.mjs";
+import { capturedUntil, keepRequests, onlyRecording, waitForRecorder } from "../lib/shop.mjs";
 import { pause } from "../lib/wait.mjs";
+import { scanBytes, scanDirectory } from "../scanner.mjs";
 
 export const name = "canary";
 export const limitMs = 5 * 60_000;
 
-const identityBinary = process.env.CLERESTORY_IDENTITY_BIN ?? path.join(repository, "target", "identity", "debug", "clerestory");
+const identityBinary =
+  process.env.CLERESTORY_IDENTITY_BIN ?? path.join(repository, "target", "identity", "debug", "clerestory");
 
 /** Words nobody would find by accident. No secret of them may ever leave the browser. */
 const SECRET = {
@@ -47,22 +48,25 @@ async function visit(context, info) {
     inside.setAttribute("data-anything", secret);
     document.querySelector("#delivery-note").append(inside);
   }, SECRET.hidden);
-  await page.evaluate(([masked, shown]) => {
-    const main = document.querySelector("main");
-    const words = document.createElement("p");
-    words.id = "words";
-    words.textContent = masked;
-    words.setAttribute("aria-label", masked);
-    words.setAttribute("data-note", masked);
-    main.append(words);
-    const open = document.createElement("p");
-    open.setAttribute("data-clerestory", "unmask");
-    open.textContent = shown;
-    main.append(open);
-    getSelection().selectAllChildren(words);
-    document.title = `${masked} title`;
-    history.replaceState(null, "", `?note=${masked}#${masked}`);
-  }, [SECRET.selected, SHOWN]);
+  await page.evaluate(
+    ([masked, shown]) => {
+      const main = document.querySelector("main");
+      const words = document.createElement("p");
+      words.id = "words";
+      words.textContent = masked;
+      words.setAttribute("aria-label", masked);
+      words.setAttribute("data-note", masked);
+      main.append(words);
+      const open = document.createElement("p");
+      open.setAttribute("data-clerestory", "unmask");
+      open.textContent = shown;
+      main.append(open);
+      getSelection().selectAllChildren(words);
+      document.title = `${masked} title`;
+      history.replaceState(null, "", `?note=${masked}#${masked}`);
+    },
+    [SECRET.selected, SHOWN],
+  );
   await pause(500);
   await page.goto(`${info.shop}/account/index.html`);
   await waitForRecorder(page);
@@ -74,8 +78,8 @@ function assertClean(found, where) {
   assert.deepEqual(found.slice(0, 10), [], `secrets were found in ${where}`);
 }
 
-async function oneRun(t, bin) {
-  const { server, api, info } = await t.signedIn(bin ? { bin } : {});
+async function oneRun(t, bin, env = {}) {
+  const { server, api, info } = await t.signedIn(bin ? { bin, env } : {});
   const browser = await t.browser();
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
   const { requests, until, page } = await visit(context, info);
@@ -83,7 +87,10 @@ async function oneRun(t, bin) {
   await capturedUntil(api, recording.id, until - 2_000);
   await page.close();
   const uploads = requests.filter((request) => request.url.includes("/api/v1/capture/"));
-  assert.ok(uploads.some((upload) => upload.method === "PUT"), "no segment was uploaded, so nothing was tested");
+  assert.ok(
+    uploads.some((upload) => upload.method === "PUT"),
+    "no segment was uploaded, so nothing was tested",
+  );
   return { server, requests, api, recording };
 }
 
@@ -92,14 +99,20 @@ export async function run(t) {
   const sealed = await oneRun(t);
   let shownLeft = false;
   for (const request of sealed.requests) {
-    const whole = Buffer.concat([Buffer.from(`${request.url}\n${JSON.stringify(request.headers)}\n`), request.body]);
+    const whole = Buffer.concat([
+      Buffer.from(`${request.url}\n${JSON.stringify(request.headers)}\n`),
+      request.body,
+    ]);
     // The page's own requests carry its own address; only what the recorder sends is ours to keep clean.
     if (!request.url.includes("/api/v1/") && !request.url.includes("/capture/")) continue;
     assertClean(scanBytes(Buffer.from(request.url), secrets, request.url), "an address");
     assertClean(scanBytes(request.body, secrets, `${request.method} ${request.url}`), "a request");
     if (scanBytes(whole, [SHOWN]).length > 0 || scanBytes(request.body, [SHOWN]).length > 0) shownLeft = true;
   }
-  assert.ok(shownLeft, "the word that was shown on purpose is in no request, so the requests were not read right");
+  assert.ok(
+    shownLeft,
+    "the word that was shown on purpose is in no request, so the requests were not read right",
+  );
   t.say(`${sealed.requests.length} requests searched`);
 
   const events = JSON.stringify(await sealed.api.events(sealed.recording.id));
@@ -117,14 +130,17 @@ export async function run(t) {
     existsSync(identityBinary),
     `there is no binary with identity sealing at ${identityBinary}; build one (CLERESTORY_IDENTITY_BIN names it), for without it this story proves nothing`,
   );
-  const open = await oneRun(t, identityBinary);
+  const open = await oneRun(t, identityBinary, { CLERESTORY_DANGEROUS_IDENTITY_SEALING: "1" });
   await open.server.stop();
   const plain = scanDirectory(open.server.place.root, [...secrets, SHOWN]);
   assert.ok(
     plain.found.some((hit) => hit.word === SHOWN && !hit.where.startsWith("server.log")),
     "with identity sealing the scanner does not find the word that was shown on purpose",
   );
-  assertClean(plain.found.filter((hit) => hit.word !== SHOWN), "files or logs with identity sealing");
+  assertClean(
+    plain.found.filter((hit) => hit.word !== SHOWN),
+    "files or logs with identity sealing",
+  );
   const log = readFileSync(open.server.place.log);
   assertClean(scanBytes(log, [...secrets, SHOWN], "the log"), "the log");
   t.say(`identity sealing: found ${plain.found.length} times, as it must be`);

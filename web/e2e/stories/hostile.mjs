@@ -29,7 +29,9 @@ async function startSink() {
 async function proveTheSinkCounts(browser, info, sink) {
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${info.shop}/index.html`);
-  await page.evaluate(() => fetch("http://control.example/", { mode: "no-cors" }).catch(() => undefined)).catch(() => undefined);
+  await page
+    .evaluate(() => fetch("http://control.example/", { mode: "no-cors" }).catch(() => undefined))
+    .catch(() => undefined);
   const blank = await (await browser.newContext()).newPage();
   await blank.goto("http://control.example/").catch(() => undefined);
   await waitFor("the sink to see the control page", () => sink.seen.length > 0);
@@ -42,7 +44,10 @@ export async function run(t) {
   const { api, info } = await t.signedIn();
   const site = await api.shopSite();
   const rules = `MAP * 127.0.0.1:${sink.port}, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE shop.localhost`;
-  const browser = await t.browser([`--host-resolver-rules=${rules}`, "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"]);
+  const browser = await t.browser([
+    `--host-resolver-rules=${rules}`,
+    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
+  ]);
   try {
     await proveTheSinkCounts(browser, info, sink);
     const owner = await browser.newContext({ viewport: { width: 1300, height: 850 } });
@@ -54,7 +59,9 @@ export async function run(t) {
       void dialog.dismiss();
     });
     const wrong = [];
-    for (const file of readdirSync(corpus).filter((entry) => entry.endsWith(".json")).sort()) {
+    for (const file of readdirSync(corpus)
+      .filter((entry) => entry.endsWith(".json"))
+      .sort()) {
       const hostile = JSON.parse(readFileSync(path.join(corpus, file), "utf8"));
       const problem = await playOne({ api, info, page, site, hostile }).catch((error) => error.message);
       await pause(400);
@@ -86,12 +93,15 @@ async function playOne({ api, info, page, site, hostile }) {
     return {
       sandbox: inner?.getAttribute("sandbox") ?? null,
       scripts: doc?.querySelectorAll("script").length ?? -1,
-      handlers: [...(doc?.querySelectorAll("*") ?? [])].filter((element) => element.getAttributeNames().some((attribute) => attribute.startsWith("on"))).length,
+      handlers: [...(doc?.querySelectorAll("*") ?? [])].filter((element) =>
+        element.getAttributeNames().some((attribute) => attribute.startsWith("on")),
+      ).length,
       elements: doc?.querySelectorAll("*").length ?? 0,
       ran: [window, inner?.contentWindow].some((scope) => scope && ("hacked" in scope || "pwned" in scope)),
     };
   });
-  if (told.sandbox === null || told.sandbox.includes("allow-scripts")) return `the frame may run scripts (${told.sandbox})`;
+  if (told.sandbox === null || told.sandbox.includes("allow-scripts"))
+    return `the frame may run scripts (${told.sandbox})`;
   if (told.handlers > 0) return `${told.handlers} elements have handlers`;
   if (told.ran) return "a script of the recording ran";
   if (told.elements < 3) return "nothing of the rest was drawn";

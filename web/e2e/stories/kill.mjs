@@ -65,7 +65,9 @@ async function oneSeed(t, seed) {
   const rowsAtEnd = await page.locator("#show-rows tr").count();
   const again = new Api(server.info).withCookies(api.cookies());
   if ((await again.request("GET", "/session")).status !== 200) await again.signInByLink();
-  await waitFor("the recorder to send again after the last start", () => kept.length > 3, { timeoutMs: 40_000 });
+  await waitFor("the recorder to send again after the last start", () => kept.length > 3, {
+    timeoutMs: 40_000,
+  });
   await pause(6_000);
   assert.ok(kept.length > 0, "nothing was acknowledged, so nothing was tested");
   const opened = await openEverything(again);
@@ -76,7 +78,9 @@ async function oneSeed(t, seed) {
   assert.deepEqual(lost, [], `acknowledged segments are lost (seed ${seed})`);
   const verified = await again.get("/audit/verify");
   assert.equal(verified.intact, true, `the audit is broken at ${verified.first_break} (seed ${seed})`);
-  t.say(`seed ${seed}: 4 kills, ${kept.length} acknowledged, ${opened.size} opened, ${rowsAtEnd} rows on the page`);
+  t.say(
+    `seed ${seed}: 4 kills, ${kept.length} acknowledged, ${opened.size} opened, ${rowsAtEnd} rows on the page`,
+  );
 }
 
 async function openEverything(api) {

@@ -22,14 +22,21 @@ export async function run(t) {
   const row = console.locator('a[href*="/recordings/rec_"]').first();
   await row.waitFor({ timeout: LISTED_WITHIN_MS });
   t.say(`listed ${Date.now() - clicked} ms after the click`);
-  assert.ok(Date.now() - clicked <= LISTED_WITHIN_MS, "the visit was listed later than five seconds after the click");
+  assert.ok(
+    Date.now() - clicked <= LISTED_WITHIN_MS,
+    "the visit was listed later than five seconds after the click",
+  );
   const recording = /rec_[0-9a-f]{32}/.exec((await row.getAttribute("href")) ?? "")?.[0];
   assert.ok(recording, "the row leads to no recording");
   await console.screenshot({ path: t.picture("list") });
 
   await openPlayer(console, info, recording);
   await waitFor("the shop's own heading in the replay", () =>
-    playerFrame(console, info)?.evaluate(() => document.querySelector("iframe")?.contentDocument?.querySelector("h1")?.textContent === "Made once, mended often"),
+    playerFrame(console, info)?.evaluate(
+      () =>
+        document.querySelector("iframe")?.contentDocument?.querySelector("h1")?.textContent ===
+        "Made once, mended often",
+    ),
   );
   await console.screenshot({ path: t.picture("player") });
 
@@ -38,7 +45,9 @@ export async function run(t) {
   await console.screenshot({ path: t.picture("audit") });
   const audit = await console.evaluate(async () => (await fetch("/api/v1/audit?limit=100")).json());
   assert.ok(
-    audit.items.some((entry) => entry.object?.id === recording && entry.outcome === "allowed" && /play/i.test(entry.action)),
+    audit.items.some(
+      (entry) => entry.object?.id === recording && entry.outcome === "allowed" && /play/i.test(entry.action),
+    ),
     "the audit has no entry that allowed this play",
   );
 }

@@ -36,12 +36,18 @@ export async function run(t) {
     ["GET", `/sites/${site.id}/receipts`],
     ["POST", `/sites/${site.id}/imports`],
   ];
-  const bodies = { "/ranges": { from_us: 0, to_us: 1 }, "/plays": { reason: "curiosity" }, "/imports": [], default: {} };
+  const bodies = {
+    "/ranges": { from_us: 0, to_us: 1 },
+    "/plays": { reason: "curiosity" },
+    "/imports": [],
+    default: {},
+  };
   const open = [];
   for (const [method, path] of doors) {
     const end = Object.keys(bodies).find((key) => path.endsWith(key)) ?? "default";
     const answer = await other.request(method, path, method === "GET" ? {} : { body: bodies[end] });
-    if (answer.status !== 404) open.push(`${method} ${path.replaceAll(/_[0-9a-f]{32}/g, "_…")} answered ${answer.status}`);
+    if (answer.status !== 404)
+      open.push(`${method} ${path.replaceAll(/_[0-9a-f]{32}/g, "_…")} answered ${answer.status}`);
   }
   assert.deepEqual(open, [], "some doors tell a stranger more than that there is nothing");
   const audit = await other.get("/audit?limit=100");

@@ -15,7 +15,11 @@ const MOST_DIFFERENT = 0.002;
 /** Compares two PNGs and writes where they differ. Resolves to the share of pixels that do. */
 function difference(a, b, file) {
   const [left, right] = [PNG.sync.read(a), PNG.sync.read(b)];
-  assert.deepEqual([right.width, right.height], [left.width, left.height], "the pictures have different sizes");
+  assert.deepEqual(
+    [right.width, right.height],
+    [left.width, left.height],
+    "the pictures have different sizes",
+  );
   const told = new PNG({ width: left.width, height: left.height });
   const count = pixelmatch(left.data, right.data, told.data, left.width, left.height, { threshold: 0.1 });
   writeFileSync(file, PNG.sync.write(told));

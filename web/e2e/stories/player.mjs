@@ -8,7 +8,9 @@ export const name = "player";
 const LIVE_WITHIN_MS = 5_000;
 
 const rowsIn = (page, info) =>
-  playerFrame(page, info)?.evaluate(() => document.querySelector("iframe")?.contentDocument?.querySelectorAll("#show-rows tr").length ?? -1);
+  playerFrame(page, info)?.evaluate(
+    () => document.querySelector("iframe")?.contentDocument?.querySelectorAll("#show-rows tr").length ?? -1,
+  );
 
 export async function run(t) {
   const { api, info } = await t.signedIn();
@@ -26,7 +28,9 @@ export async function run(t) {
   await openPlayer(page, info, id, { follow: true });
   await shop.getByRole("button", { name: "Add a row" }).click();
   const clicked = Date.now();
-  await waitFor("the new row to be seen live", async () => (await rowsIn(page, info)) === 3, { timeoutMs: LIVE_WITHIN_MS });
+  await waitFor("the new row to be seen live", async () => (await rowsIn(page, info)) === 3, {
+    timeoutMs: LIVE_WITHIN_MS,
+  });
   t.say(`a change was seen live after ${Date.now() - clicked} ms`);
   await page.screenshot({ path: t.picture("live") });
 
@@ -42,18 +46,28 @@ export async function run(t) {
 
   for (const mark of [marks[3], marks[0], marks[4]]) {
     await openPlayer(page, info, id, { atMs: mark.at });
-    await waitFor(`the moment of ${mark.rows} rows by its address`, async () => (await rowsIn(page, info)) === mark.rows, { timeoutMs: 8_000 });
+    await waitFor(
+      `the moment of ${mark.rows} rows by its address`,
+      async () => (await rowsIn(page, info)) === mark.rows,
+      { timeoutMs: 8_000 },
+    );
   }
   await openPlayer(page, info, id, { atMs: marks[1].at });
   await waitFor("the second mark", async () => (await rowsIn(page, info)) === marks[1].rows);
   await page.keyboard.press("l");
-  await waitFor("ten seconds later", async () => (await rowsIn(page, info)) === marks[4].rows, { timeoutMs: 8_000 });
+  await waitFor("ten seconds later", async () => (await rowsIn(page, info)) === marks[4].rows, {
+    timeoutMs: 8_000,
+  });
   await page.keyboard.press("j");
   await page.keyboard.press("j");
-  await waitFor("twenty seconds earlier", async () => (await rowsIn(page, info)) <= marks[0].rows, { timeoutMs: 8_000 });
+  await waitFor("twenty seconds earlier", async () => (await rowsIn(page, info)) <= marks[0].rows, {
+    timeoutMs: 8_000,
+  });
   const before = await rowsIn(page, info);
   await page.keyboard.press(" ");
-  await waitFor("playing to change the picture", async () => (await rowsIn(page, info)) > before, { timeoutMs: 20_000 });
+  await waitFor("playing to change the picture", async () => (await rowsIn(page, info)) > before, {
+    timeoutMs: 20_000,
+  });
   assert.ok(page.url().includes(id));
 
   const { items } = await api.get(`/recordings/${id}/viewers`);

@@ -21,7 +21,10 @@ function python() {
   const home = path.join(repository, "target", "e2e-python");
   const binary = path.join(home, "bin", "python");
   if (existsSync(binary) && works(binary)) return binary;
-  const steps = [["python3", ["-m", "venv", home]], [binary, ["-m", "pip", "install", "--quiet", ...REQUIREMENTS]]];
+  const steps = [
+    ["python3", ["-m", "venv", home]],
+    [binary, ["-m", "pip", "install", "--quiet", ...REQUIREMENTS]],
+  ];
   for (const [command, args] of steps) {
     const run = spawnSync(command, args, { encoding: "utf8" });
     if (run.status !== 0) throw new Error(`${command} ${args.join(" ")}: ${run.stderr}`);
@@ -46,7 +49,8 @@ function places(root, data) {
     epochs: files.find((file) => file.endsWith(".epoch")),
     database: filesBelow(data).find(isSqlite),
   };
-  for (const [what, file] of Object.entries(found)) assert.ok(file, `found no ${what} among ${files.join(", ")}`);
+  for (const [what, file] of Object.entries(found))
+    assert.ok(file, `found no ${what} among ${files.join(", ")}`);
   return { ...found, epochs: path.dirname(found.epochs) };
 }
 
@@ -59,7 +63,9 @@ export async function run(t) {
   await pause(3_000);
   await page.getByRole("button", { name: "Garden", exact: true }).click();
   const { id } = await onlyRecording(api);
-  await waitFor("two segments", async () => (await api.get(`/recordings/${id}`)).segments >= 2, { timeoutMs: 20_000 });
+  await waitFor("two segments", async () => (await api.get(`/recordings/${id}`)).segments >= 2, {
+    timeoutMs: 20_000,
+  });
   await page.close();
 
   const data = server.info.data;
@@ -70,7 +76,19 @@ export async function run(t) {
   for (const { sequence } of track.segments) {
     const run = spawnSync(
       binary,
-      [path.join(e2e, "open_segment.py"), "--root", at.root, "--epochs", at.epochs, "--database", at.database, "--data", data, track.id, String(sequence)],
+      [
+        path.join(e2e, "open_segment.py"),
+        "--root",
+        at.root,
+        "--epochs",
+        at.epochs,
+        "--database",
+        at.database,
+        "--data",
+        data,
+        track.id,
+        String(sequence),
+      ],
       { maxBuffer: 1 << 28 },
     );
     assert.equal(run.status, 0, `segment ${sequence}: ${run.stderr}`);

@@ -1,8 +1,8 @@
 // Signing out everywhere ends another browser's session within five seconds.
 import assert from "node:assert/strict";
 import { Api } from "../lib/api.mjs";
-import { secondSignIn } from "../lib/people.mjs";
 import { signInByLink } from "../lib/console.mjs";
+import { secondSignIn } from "../lib/people.mjs";
 import { waitFor } from "../lib/wait.mjs";
 
 export const name = "sign-out-everywhere";
@@ -28,7 +28,9 @@ export async function run(t) {
   await one.getByRole("menuitem", { name: /Sign out everywhere/ }).click();
   await one.getByRole("alertdialog").getByRole("button", { name: "Sign out everywhere" }).click();
   const asked = Date.now();
-  await waitFor("the other browser to be signed out", async () => (await status(two)) === 401, { timeoutMs: ENDS_WITHIN_MS });
+  await waitFor("the other browser to be signed out", async () => (await status(two)) === 401, {
+    timeoutMs: ENDS_WITHIN_MS,
+  });
   t.say(`ended after ${Date.now() - asked} ms`);
   assert.equal(await status(one), 401);
   await one.waitForURL(/\/sign-in/);

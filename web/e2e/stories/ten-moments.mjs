@@ -17,9 +17,13 @@ const SETTLE_MS = 900;
 
 async function trackPointer(page) {
   await page.evaluate(() => {
-    addEventListener("mousemove", (event) => {
-      window.lastPointer = [event.clientX, event.clientY];
-    }, true);
+    addEventListener(
+      "mousemove",
+      (event) => {
+        window.lastPointer = [event.clientX, event.clientY];
+      },
+      true,
+    );
   });
 }
 
@@ -88,8 +92,11 @@ async function visit(page, info) {
 function compare(moment, replay) {
   const found = differences(moment.tree, replay.tree);
   if (moment.pointer) {
-    const off = replay.pointer ? moment.pointer.map((value, at) => Math.abs(value - replay.pointer[at])) : [Infinity];
-    if (off.some((distance) => distance > 1)) found.push(`pointer: ${moment.pointer} became ${replay.pointer}`);
+    const off = replay.pointer
+      ? moment.pointer.map((value, at) => Math.abs(value - replay.pointer[at]))
+      : [Infinity];
+    if (off.some((distance) => distance > 1))
+      found.push(`pointer: ${moment.pointer} became ${replay.pointer}`);
   }
   return found;
 }
@@ -114,14 +121,21 @@ export async function run(t) {
     await openPlayer(page, info, id, { atMs: moment.at - Date.parse(started_at) });
     let found = ["nothing was drawn"];
     let replay = null;
-    await waitFor(`moment ${at + 1}, ${moment.title}`, async () => {
-      replay = await describeReplay(page, info);
-      if (!replay) return false;
-      found = compare(moment, replay);
-      return found.length === 0;
-    }, { timeoutMs: 6_000, everyMs: 200 }).catch(() => undefined);
+    await waitFor(
+      `moment ${at + 1}, ${moment.title}`,
+      async () => {
+        replay = await describeReplay(page, info);
+        if (!replay) return false;
+        found = compare(moment, replay);
+        return found.length === 0;
+      },
+      { timeoutMs: 6_000, everyMs: 200 },
+    ).catch(() => undefined);
     await page.screenshot({ path: t.picture(`${at + 1}-replay`) });
-    writeFileSync(path.join(output, `ten-moments-${at + 1}.json`), JSON.stringify({ moment, replay }, null, 1));
+    writeFileSync(
+      path.join(output, `ten-moments-${at + 1}.json`),
+      JSON.stringify({ moment, replay }, null, 1),
+    );
     if (found.length > 0) wrong.push(`moment ${at + 1}, ${moment.title}:\n  ${found.join("\n  ")}`);
     else t.say(`${moment.title}: ${sizeOf(moment.tree)} nodes equal`);
   }

@@ -59,11 +59,15 @@ sys.stdout.buffer.write(header + block + data)
 `;
 
 /** The output of `zstd -19 --no-check` on "note " + WORD + newline, repeated 200 times. */
-const COMPRESSED_FRAME = Buffer.from("KLUv/QBoPQEA+G5vdGUgY2FuYXJ5LTdmM2s5cTJ4LcOcbsOvY29kZQoBAFug6JUT", "base64");
+const COMPRESSED_FRAME = Buffer.from(
+  "KLUv/QBoPQEA+G5vdGUgY2FuYXJ5LTdmM2s5cTJ4LcOcbsOvY29kZQoBAFug6JUT",
+  "base64",
+);
 
 describe("finds nothing where nothing is", () => {
   test("in other text", () => expect(found(wrapped(Buffer.from("canary-7f3k9q2y")))).toBe(false));
-  test("in compressed other text", () => expect(found(zlib.gzipSync(Buffer.from("nothing here".repeat(50))))).toBe(false));
+  test("in compressed other text", () =>
+    expect(found(zlib.gzipSync(Buffer.from("nothing here".repeat(50))))).toBe(false));
 });
 
 describe("finds a word in a directory", () => {
