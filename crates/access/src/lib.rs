@@ -1,1 +1,78 @@
-//! Decisions: the only constructor of a grant. No login code.
+//! Decisions. One function says who may do what; nothing sealed opens without its answer.
+//!
+//! A [`Grant`] is proof that a rule allowed an action on an object **and** that the audit log says so. Only this
+//! crate makes one. It knows nothing of passwords, cookies or tokens: `identity` and `intake` say who is asking.
+
+mod actions;
+mod decide;
+mod grant;
+mod matrix;
+mod who;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use clerestory_audit::{Audit, AuditError};
+use clerestory_sql::{Database, SqlError};
+
+pub use actions::*;
+pub use grant::{Action, Grant, Kind, Object, OrganisationRef, PersonRef, RecordingRef, SiteRef, UploadRef};
+pub use matrix::{Matrix, MatrixError, Scope};
+pub use who::{Actor, OpContext};
+
+/// Why something is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The caller may not even learn whether it exists.
+    #[error("not found")]
+    Hidden,
+    /// The caller may know of it, and may not do this.
+    #[error("refused by {rule}")]
+    Forbidden {
+        /// The rule that decided.
+        rule: String,
+        /// The entry of the audit log that tells of the refusal.
+        entry: u64,
+    },
+}
+
+/// The decision could not be made or recorded: nothing may be released.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The audit log did not take the entry.
+    #[error("the decision could not be recorded")]
+    Audit(#[from] AuditError),
+    /// The database did not answer.
+    #[error("the decision could not be made")]
+    Sql(#[from] SqlError),
+}
+
+/// The deciding part of the program.
+#[derive(Clone)]
+pub struct Access {
+    database: Database,
+    audit: Audit,
+    matrix: Arc<Matrix>,
+    /// Recorded decisions that were looked up before. Entries never change, so knowing one stays true.
+    known: Arc<Mutex<HashSet<decide::DecisionKey>>>,
+}
+
+impl Access {
+    /// Decides by `matrix`, records into `audit`.
+    #[must_use]
+    pub fn new(database: Database, audit: Audit, matrix: Matrix) -> Self {
+        Self { database, audit, matrix: Arc::new(matrix), known: Arc::default() }
+    }
+
+    /// The log decisions go to, for entries that are not decisions (a sign-in, a start).
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// The names of every action this actor's role is allowed in some scope: for what a console shows.
+    #[must_use]
+    pub fn allowed_actions(&self, actor: &Actor) -> Vec<&str> {
+        self.matrix.actions().filter(|action| self.matrix.scope(action, actor).is_some()).collect()
+    }
+}

@@ -1,1 +1,22 @@
-//! Organisation tree, people, recordings, tracks, parts. Returns sealed values, opens nothing.
+//! Organisation tree, people, sites, recordings, tracks, segments: rows and nothing but rows.
+//!
+//! What is personal or content comes back as [`Sealed`]: it says where it stood and opens only in `vault`, for a
+//! grant. Ids, times, sizes and states are clear; SQL filters on those alone.
+
+pub mod organisations;
+pub mod people;
+pub mod recordings;
+mod sealed;
+pub mod segments;
+pub mod sites;
+pub mod tracks;
+
+use clerestory_sql::{Component, Migration};
+
+pub use sealed::{About, Content, Place, Sealed};
+
+/// The tables of this crate.
+pub const SCHEMA: Component = Component {
+    name: "store",
+    migrations: &[Migration { name: "tree, people, recordings", sql: include_str!("0001-store.sql") }],
+};

@@ -1,0 +1,66 @@
+//! Every action there is. Each has a row in `policies/matrix.toml`; a test holds the two lists equal.
+
+use clerestory_audit::Class;
+
+use crate::grant::{Action, Kind, OrganisationRef, PersonRef, RecordingRef, SiteRef, UploadRef};
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident($on:ty) = $word:literal, $class:ident, opens [$($kind:ident),*]
+        $(, seen by $seen:literal)? $(, continues $continues:literal)?;)+) => {
+        $($(#[$doc])*
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl Action for $name {
+            type On = $on;
+            const NAME: &'static str = $word;
+            const CLASS: Class = Class::$class;
+            const OPENS: &'static [Kind] = &[$(Kind::$kind),*];
+            $(const SEEN_BY: Option<&'static str> = Some($seen);)?
+            $(const CONTINUES: Option<&'static str> = Some($continues);)?
+        })+
+
+        /// The names of all actions.
+        pub const ALL_ACTIONS: &[&str] = &[$($word),+];
+    };
+}
+
+actions! {
+    /// Seeing recordings in a list: titles, sites, who watched.
+    ListRecordings(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person];
+    /// Seeing one recording's facts: tracks, gaps, who watched.
+    ReadRecording(RecordingRef) = "recording.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry];
+    /// Watching a recording.
+    Play(RecordingRef) = "recording.play", RESOURCE_READ, opens [Recording, Segment, Site, Person],
+        seen by "recording.read";
+    /// Going on watching inside a play that was decided and recorded.
+    ContinuePlay(RecordingRef) = "recording.play", RESOURCE_READ, opens [Segment], continues "recording.play";
+    /// Seeing where a recording lies, as it lies, and what is said of it in the log.
+    InspectRecording(RecordingRef) = "recording.inspect", RESOURCE_READ, opens [AuditEntry, Person, Site],
+        seen by "recording.read";
+    /// Bringing in a recording made elsewhere.
+    ImportRecording(SiteRef) = "recording.import", RESOURCE_IMPORT, opens [Site, Recording];
+    /// Reading the organisation's audit log.
+    ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site];
+    /// Seeing the sites and their set-up.
+    ListSites(OrganisationRef) = "site.list", ENTITY_READ, opens [Site, Person];
+    /// Adding a site.
+    AddSite(OrganisationRef) = "site.manage", ENTITY_CREATE, opens [Organisation, Site];
+    /// Changing a site's name, origins or key.
+    ManageSite(SiteRef) = "site.manage", ENTITY_UPDATE, opens [Site], seen by "site.list";
+    /// Signing a new capture policy.
+    EditPolicy(SiteRef) = "policy.edit", ENTITY_UPDATE, opens [Site, Person], seen by "site.list";
+    /// Reading what the installation says of its own health.
+    ReadHealth(OrganisationRef) = "health.read", ENTITY_READ, opens [];
+    /// Seeing one's own name and organisation while signed in.
+    ReadOwnProfile(PersonRef) = "profile.read", ENTITY_READ, opens [Person, Organisation],
+        continues "session.sign_in";
+    /// Comparing a password or link with what is kept, to sign somebody in.
+    CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Person, Organisation];
+    /// Beginning to capture a visit.
+    StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
+    /// Sending segments under an ingest token.
+    Upload(UploadRef) = "capture.upload", API_CREATE, opens [Recording, Site], continues "capture.start";
+    /// Closing recordings that fell silent.
+    CloseSilent(OrganisationRef) = "maintain.close", API_UPDATE, opens [];
+}

@@ -1,0 +1,222 @@
+//! Deciding and recording, and going on from a recorded decision.
+
+use std::sync::PoisonError;
+
+use clerestory_audit::{NewEntry, Outcome, Personal};
+use clerestory_model::{OrganisationId, SubjectId};
+use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::{people, recordings, sites};
+
+use crate::grant::{Action, Grant, Object};
+use crate::matrix::Scope;
+use crate::who::{Actor, OpContext};
+use crate::{Access, AccessError, Refused};
+
+/// Recorded decisions remembered at most; beyond it memory of them starts afresh.
+const REMEMBERED: usize = 65_536;
+
+pub(crate) type DecisionKey = (OrganisationId, u64, &'static str, [u8; 16], [u8; 16]);
+
+/// Who owns the object, by its rows.
+struct Owner {
+    organisation: OrganisationId,
+    subject: Option<SubjectId>,
+}
+
+struct Verdict {
+    rule: String,
+    allowed: bool,
+    visible: bool,
+}
+
+impl Access {
+    /// Decides whether the caller may do `A` on `on`, records the decision durably, and only then says so.
+    ///
+    /// # Errors
+    /// The outer error when the decision could not be made or recorded: answer 503, release nothing.
+    pub async fn authorize<A: Action>(
+        &self,
+        op: &OpContext,
+        on: A::On,
+        personal: Option<Personal>,
+    ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        let (access, op) = (self.clone(), op.clone());
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move { access.decide::<A>(tx, &op, on, personal).await })
+            })
+            .await
+    }
+
+    /// As [`Self::authorize`], in the caller's transaction: what the caller then changes there is committed together
+    /// with the entry. A refusal must be committed too, so it is not an error of the body.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn decide<A: Action>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: A::On,
+        personal: Option<Personal>,
+    ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
+        let (actor_kind, actor) = op.actor.logged();
+        let entry = NewEntry {
+            organisation: op.actor.organisation(),
+            at: op.at,
+            action: A::NAME,
+            class: A::CLASS,
+            outcome: if verdict.allowed { Outcome::Allowed } else { Outcome::Refused },
+            rule: verdict.rule.clone(),
+            actor_kind,
+            actor,
+            object: on.logged(),
+            request_id: op.request_id.clone(),
+            personal,
+        };
+        let recorded = self.audit.append(tx, entry).await?;
+        Ok(match verdict {
+            Verdict { allowed: true, .. } => Ok(Grant::decided(on, recorded.number())),
+            Verdict { visible: true, rule, .. } => Err(Refused::Forbidden { rule, entry: recorded.number() }),
+            Verdict { .. } => Err(Refused::Hidden),
+        })
+    }
+
+    /// Goes on from a decision that was recorded as `entry`: decides anew by today's rules and rows, and asks that the
+    /// entry says what is claimed. Writes no further entry.
+    ///
+    /// # Errors
+    /// The outer error when the decision could not be made. [`Refused::Hidden`] when the entry tells of something
+    /// else; [`Refused::Forbidden`] when the rules no longer allow it.
+    pub async fn resume<A: Action>(
+        &self,
+        op: &OpContext,
+        on: A::On,
+        entry: u64,
+    ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        let (access, op) = (self.clone(), op.clone());
+        self.database
+            .read(move |tx| Box::pin(async move { access.resume_in::<A>(tx, &op, on, entry).await }))
+            .await
+    }
+
+    /// As [`Self::resume`], in the caller's transaction.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub async fn resume_in<A: Action>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: A::On,
+        entry: u64,
+    ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        let Some(continued) = A::CONTINUES else {
+            return Ok(Err(Refused::Hidden));
+        };
+        if !self.was_decided(tx, op, on, entry, continued).await? {
+            return Ok(Err(Refused::Hidden));
+        }
+        let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
+        Ok(if verdict.allowed {
+            Ok(Grant::decided(on, entry))
+        } else if verdict.visible {
+            Err(Refused::Forbidden { rule: verdict.rule, entry })
+        } else {
+            Err(Refused::Hidden)
+        })
+    }
+
+    async fn was_decided<O: Object>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: O,
+        number: u64,
+        action: &'static str,
+    ) -> Result<bool, AccessError> {
+        let organisation = op.actor.organisation();
+        let (kind, actor) = op.actor.logged();
+        let object = on.decided_on();
+        let key: DecisionKey = (organisation, number, action, actor, object.id);
+        if self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+            return Ok(true);
+        }
+        let found = self.audit.find(tx, organisation, number).await?.is_some_and(|entry| {
+            entry.action == action
+                && entry.outcome == Outcome::Allowed
+                && (entry.actor_kind, entry.actor) == (kind, actor)
+                && entry.object.id == object.id
+        });
+        if found {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= REMEMBERED {
+                known.clear();
+            }
+            known.insert(key);
+        }
+        Ok(found)
+    }
+
+    async fn evaluate<A: Action>(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        on: A::On,
+    ) -> Result<Verdict, AccessError> {
+        let rule = |scope: &str| format!("matrix {} {} {scope}", A::NAME, actor.column());
+        let Some(owner) = self.owner(tx, on).await? else {
+            return Ok(Verdict { rule: rule("no such object"), allowed: false, visible: false });
+        };
+        let scope = self.matrix.scope(A::NAME, actor);
+        let allowed = scope.is_some_and(|scope| within(scope, actor, on, &owner));
+        let seen = |action| self.matrix.scope(action, actor);
+        let visible = A::SEEN_BY
+            .map_or(on.recording().is_none() && on.site().is_none(), |action| {
+                seen(action).is_some_and(|scope| within(scope, actor, on, &owner))
+            })
+            && actor.organisation() == owner.organisation;
+        let scope = match scope {
+            Some(Scope::Own) => "own",
+            Some(Scope::Organisation) => "organisation",
+            None => "none",
+        };
+        Ok(Verdict { rule: rule(scope), allowed, visible })
+    }
+
+    /// The owner the rows name; `None` when there is no such object, or when what it claims of itself is not so.
+    async fn owner<O: Object>(&self, tx: &mut Tx, on: O) -> Result<Option<Owner>, SqlError> {
+        if let Some(id) = on.recording() {
+            let found = recordings::find(tx, id).await?;
+            return Ok(found.filter(|found| on.site().is_none() || on.site() == found.site).map(|found| {
+                Owner { organisation: found.organisation, subject: Some(found.subject) }
+            }));
+        }
+        if let Some(id) = on.site() {
+            let found = sites::find(tx, id).await?;
+            return Ok(found.map(|found| Owner { organisation: found.organisation, subject: None }));
+        }
+        if let Some(id) = on.person() {
+            let found = people::find(tx, id).await?;
+            return Ok(found.map(|found| Owner {
+                organisation: found.organisation,
+                subject: Some(found.subject),
+            }));
+        }
+        Ok(Some(Owner { organisation: on.organisation(), subject: None }))
+    }
+}
+
+/// Whether the object lies within the scope. A site's own are the site itself and what it sends.
+fn within<O: Object>(scope: Scope, actor: &Actor, on: O, owner: &Owner) -> bool {
+    if on.organisation() != owner.organisation {
+        return false;
+    }
+    match (scope, actor) {
+        (Scope::Own, Actor::Site { id, organisation }) => {
+            on.site() == Some(*id) && *organisation == owner.organisation
+        }
+        _ => scope.includes(actor, owner.organisation, owner.subject),
+    }
+}

@@ -1,0 +1,271 @@
+//! The proof of a decision, and what a proof can be about.
+
+use std::marker::PhantomData;
+
+use clerestory_audit::{Class, ObjectRef};
+use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId};
+use clerestory_store::{About, Place};
+
+/// The kinds of sealed data an action may open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Names of organisations and projects.
+    Organisation,
+    /// Summaries of recordings.
+    Recording,
+    /// Segments of recordings: what was captured.
+    Segment,
+    /// Sites' names, origins and keys.
+    Site,
+    /// People's names and addresses.
+    Person,
+    /// Reasons and details of audit entries.
+    AuditEntry,
+}
+
+/// Something that can be done.
+pub trait Action: Send + Sync + 'static {
+    /// What it can be done to.
+    type On: Object;
+    /// Its name in the matrix and in the log.
+    const NAME: &'static str;
+    /// What the log classes it as.
+    const CLASS: Class;
+    /// What a grant for it opens.
+    const OPENS: &'static [Kind];
+    /// Another action whose scope tells whether the caller may know that the object exists.
+    const SEEN_BY: Option<&'static str> = None;
+    /// The recorded action a grant for this one continues, where it is not recorded by itself.
+    const CONTINUES: Option<&'static str> = None;
+}
+
+/// Something an action is done to.
+pub trait Object: Copy + Send + Sync + 'static {
+    /// Whose it is said to be. The decision checks it against the rows.
+    fn organisation(&self) -> OrganisationId;
+    /// How the log names it.
+    fn logged(&self) -> ObjectRef;
+    /// How the log names the object of the decision that a continued grant goes back to.
+    fn decided_on(&self) -> ObjectRef {
+        self.logged()
+    }
+    /// Whether a value about `about` is within it.
+    fn includes(&self, about: &About) -> bool;
+    /// The recording whose rows say who owns it, where it is one.
+    fn recording(&self) -> Option<RecordingId> {
+        None
+    }
+    /// The site whose rows say who owns it, where it is one.
+    fn site(&self) -> Option<SiteId> {
+        None
+    }
+    /// The person it is, where it is one.
+    fn person(&self) -> Option<PersonId> {
+        None
+    }
+}
+
+/// A whole organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrganisationRef(pub OrganisationId);
+
+/// One recording of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordingRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// The recording.
+    pub id: RecordingId,
+}
+
+/// One site of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SiteRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// The site.
+    pub id: SiteId,
+}
+
+/// A recording that a site is sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadRef {
+    /// The organisation of the site.
+    pub organisation: OrganisationId,
+    /// The site.
+    pub site: SiteId,
+    /// The recording.
+    pub recording: RecordingId,
+}
+
+/// One person of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonRef {
+    /// Their organisation.
+    pub organisation: OrganisationId,
+    /// Who.
+    pub id: PersonId,
+}
+
+fn object(kind: &str, id: &[u8; 16]) -> ObjectRef {
+    ObjectRef { kind: kind.to_owned(), id: *id }
+}
+
+impl Object for OrganisationRef {
+    fn organisation(&self) -> OrganisationId {
+        self.0
+    }
+    fn logged(&self) -> ObjectRef {
+        object("organisation", self.0.as_bytes())
+    }
+    fn includes(&self, _about: &About) -> bool {
+        true
+    }
+}
+
+impl Object for RecordingRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("recording", self.id.as_bytes())
+    }
+    /// Names around the recording (its site, who watched) may be shown with it; other recordings may not.
+    fn includes(&self, about: &About) -> bool {
+        !matches!(about, About::Recording(other) if *other != self.id)
+    }
+    fn recording(&self) -> Option<RecordingId> {
+        Some(self.id)
+    }
+}
+
+impl Object for SiteRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("site", self.id.as_bytes())
+    }
+    fn includes(&self, about: &About) -> bool {
+        match about {
+            About::Site(site) => *site == self.id,
+            About::Recording(_) => false,
+            _ => true,
+        }
+    }
+    fn site(&self) -> Option<SiteId> {
+        Some(self.id)
+    }
+}
+
+impl Object for UploadRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("recording", self.recording.as_bytes())
+    }
+    fn decided_on(&self) -> ObjectRef {
+        object("site", self.site.as_bytes())
+    }
+    fn includes(&self, about: &About) -> bool {
+        match about {
+            About::Recording(recording) => *recording == self.recording,
+            About::Site(site) => *site == self.site,
+            _ => false,
+        }
+    }
+    fn recording(&self) -> Option<RecordingId> {
+        Some(self.recording)
+    }
+    fn site(&self) -> Option<SiteId> {
+        Some(self.site)
+    }
+}
+
+impl Object for PersonRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("person", self.id.as_bytes())
+    }
+    fn includes(&self, about: &About) -> bool {
+        match about {
+            About::Person(person) => *person == self.id,
+            About::Organisation => true,
+            _ => false,
+        }
+    }
+    fn person(&self) -> Option<PersonId> {
+        Some(self.id)
+    }
+}
+
+/// Proof that a rule allowed `A` on one object, and that the audit log says so.
+///
+/// Made only by [`crate::Access`]; never `Clone`, `Default`, deserialised or stored.
+///
+/// ```compile_fail
+/// # use clerestory_access::{Grant, Play, RecordingRef};
+/// # use clerestory_model::{OrganisationId, RecordingId};
+/// let on = RecordingRef { organisation: OrganisationId::nil(), id: RecordingId::nil() };
+/// let forged: Grant<Play> = Grant { on, entry: 1, action: std::marker::PhantomData };
+/// ```
+/// ```compile_fail
+/// # use clerestory_access::{Grant, Play};
+/// fn twice(grant: &Grant<Play>) -> Grant<Play> { grant.clone() }
+/// ```
+/// ```compile_fail
+/// # use clerestory_access::{Grant, ListRecordings, Play};
+/// fn widen(grant: Grant<ListRecordings>) -> Grant<Play> { grant }
+/// ```
+/// A function may ask for one, and does so by naming the action:
+/// ```
+/// # use clerestory_access::{Grant, Play};
+/// fn needs(grant: &Grant<Play>) -> u64 { grant.entry() }
+/// ```
+#[must_use]
+pub struct Grant<A: Action> {
+    on: A::On,
+    entry: u64,
+    action: PhantomData<fn() -> A>,
+}
+
+impl<A: Action> Grant<A> {
+    /// Only a recorded decision calls this.
+    pub(crate) fn decided(on: A::On, entry: u64) -> Self {
+        Self { on, entry, action: PhantomData }
+    }
+
+    /// What it is for.
+    pub fn on(&self) -> A::On {
+        self.on
+    }
+
+    /// The number of the entry that tells of the decision.
+    pub fn entry(&self) -> u64 {
+        self.entry
+    }
+
+    /// Whether it opens the value that stands at `place`.
+    pub fn covers(&self, place: &Place) -> bool {
+        let kind = match place.about {
+            About::Organisation => Kind::Organisation,
+            About::Recording(_) => Kind::Recording,
+            About::Site(_) => Kind::Site,
+            About::Person(_) => Kind::Person,
+            About::AuditEntry(_) => Kind::AuditEntry,
+        };
+        place.organisation == self.on.organisation()
+            && A::OPENS.contains(&kind)
+            && self.on.includes(&place.about)
+    }
+
+    /// Whether it opens segments of this recording.
+    pub fn covers_segments(&self, organisation: OrganisationId, recording: RecordingId) -> bool {
+        organisation == self.on.organisation()
+            && A::OPENS.contains(&Kind::Segment)
+            && self.on.recording() == Some(recording)
+    }
+}

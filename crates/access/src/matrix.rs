@@ -1,0 +1,150 @@
+//! The matrix: action × role × scope, read from one table that a non-programmer can review.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clerestory_model::{OrganisationId, SubjectId};
+use clerestory_store::recordings::ScopeFilter;
+use serde::Deserialize;
+
+use crate::actions::ALL_ACTIONS;
+use crate::who::Actor;
+
+/// How far a right reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// What is about oneself.
+    Own,
+    /// Everything of one's organisation.
+    Organisation,
+}
+
+impl Scope {
+    /// The same scope as a condition of SQL.
+    #[must_use]
+    pub fn filter(self, organisation: OrganisationId, subject: Option<SubjectId>) -> ScopeFilter {
+        match self {
+            Self::Organisation => ScopeFilter { organisation, subject: None },
+            // Somebody without a subject owns nothing: nil is nobody's.
+            Self::Own => ScopeFilter { organisation, subject: Some(subject.unwrap_or(SubjectId::nil())) },
+        }
+    }
+
+    /// Whether something of `organisation` about `subject` lies within the scope of this actor.
+    #[must_use]
+    pub fn includes(self, actor: &Actor, organisation: OrganisationId, subject: Option<SubjectId>) -> bool {
+        if actor.organisation() != organisation {
+            return false;
+        }
+        match (self, actor) {
+            (Self::Organisation, _) => true,
+            (Self::Own, Actor::Person { subject: own, .. }) => subject == Some(*own),
+            (Self::Own, _) => false,
+        }
+    }
+}
+
+/// Why the table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MatrixError {
+    /// It is not the TOML it should be.
+    #[error("policies/matrix.toml is malformed")]
+    Malformed(#[from] toml::de::Error),
+    /// It names an action the program does not know, or lacks one it does.
+    #[error("policies/matrix.toml and the program disagree about `{0}`")]
+    Actions(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    row: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    action: String,
+    #[expect(dead_code, reason = "read by people, and kept a list of numbers by the parser")]
+    controls: Vec<u32>,
+    member: Option<Scope>,
+    manager: Option<Scope>,
+    admin: Option<Scope>,
+    site: Option<Scope>,
+    system: Option<Scope>,
+    anonymous: Option<Scope>,
+}
+
+/// The parsed table.
+pub struct Matrix {
+    rows: BTreeMap<String, BTreeMap<&'static str, Scope>>,
+}
+
+impl Matrix {
+    /// The table this program was built with.
+    ///
+    /// # Errors
+    /// [`MatrixError`], which a test rules out.
+    pub fn built_in() -> Result<Self, MatrixError> {
+        Self::parse(include_str!("../../../policies/matrix.toml"))
+    }
+
+    /// Reads a table; it must name exactly the actions the program knows.
+    ///
+    /// # Errors
+    /// [`MatrixError`].
+    pub fn parse(text: &str) -> Result<Self, MatrixError> {
+        let table: Table = toml::from_str(text)?;
+        let mut rows = BTreeMap::new();
+        for row in table.row {
+            let cells = [
+                ("member", row.member),
+                ("manager", row.manager),
+                ("admin", row.admin),
+                ("site", row.site),
+                ("system", row.system),
+                ("anonymous", row.anonymous),
+            ];
+            let cells = cells.into_iter().filter_map(|(column, scope)| Some((column, scope?))).collect();
+            if rows.insert(row.action.clone(), cells).is_some() {
+                return Err(MatrixError::Actions(row.action));
+            }
+        }
+        let known: BTreeSet<&str> = ALL_ACTIONS.iter().copied().collect();
+        let named: BTreeSet<&str> = rows.keys().map(String::as_str).collect();
+        match known.symmetric_difference(&named).next() {
+            Some(odd) => Err(MatrixError::Actions((*odd).to_owned())),
+            None => Ok(Self { rows }),
+        }
+    }
+
+    /// How far this actor's right to `action` reaches, if there is one.
+    #[must_use]
+    pub fn scope(&self, action: &str, actor: &Actor) -> Option<Scope> {
+        self.rows.get(action)?.get(actor.column()).copied()
+    }
+
+    /// Every action of the table.
+    pub fn actions(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_table_names_every_action() {
+        Matrix::built_in().unwrap();
+    }
+
+    #[test]
+    fn a_table_that_forgets_or_invents_an_action_is_refused() {
+        let text = include_str!("../../../policies/matrix.toml");
+        let forgotten = text.replace("\"audit.read\"", "\"audit.rewrite\"");
+        assert!(matches!(Matrix::parse(&forgotten), Err(MatrixError::Actions(_))));
+        let misspelt = text.replace("manager = ", "manger = ");
+        assert!(matches!(Matrix::parse(&misspelt), Err(MatrixError::Malformed(_))));
+    }
+}

@@ -1,0 +1,85 @@
+//! Who is asking, and in which request.
+
+use clerestory_audit::ActorKind;
+use clerestory_model::{OrganisationId, PersonId, SessionId, SiteId, SubjectId, Timestamp};
+use clerestory_store::people::Role;
+
+/// Somebody or something that asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person with a running session.
+    Person {
+        /// Who.
+        id: PersonId,
+        /// Their organisation.
+        organisation: OrganisationId,
+        /// The subject that is they.
+        subject: SubjectId,
+        /// Their role now.
+        role: Role,
+        /// The session they are in.
+        session: SessionId,
+        /// The entry that tells of its sign-in.
+        signed_in: u64,
+    },
+    /// A site's recorder, by its site key or an ingest token.
+    Site {
+        /// Which site.
+        id: SiteId,
+        /// Whose it is.
+        organisation: OrganisationId,
+    },
+    /// The program itself, at a named job.
+    System {
+        /// On whose data.
+        organisation: OrganisationId,
+    },
+    /// Nobody known.
+    Anonymous,
+}
+
+impl Actor {
+    /// The organisation whose log tells of what this actor does; nil for nobody known.
+    #[must_use]
+    pub fn organisation(&self) -> OrganisationId {
+        match self {
+            Self::Person { organisation, .. } | Self::Site { organisation, .. } | Self::System { organisation } => {
+                *organisation
+            }
+            Self::Anonymous => OrganisationId::nil(),
+        }
+    }
+
+    /// How the log names the actor.
+    #[must_use]
+    pub fn logged(&self) -> (ActorKind, [u8; 16]) {
+        match self {
+            Self::Person { id, .. } => (ActorKind::Person, *id.as_bytes()),
+            Self::Site { id, .. } => (ActorKind::Site, *id.as_bytes()),
+            Self::System { .. } => (ActorKind::System, [0; 16]),
+            Self::Anonymous => (ActorKind::Anonymous, [0; 16]),
+        }
+    }
+
+    /// The column of the matrix this actor is judged by.
+    #[must_use]
+    pub fn column(&self) -> &'static str {
+        match self {
+            Self::Person { role, .. } => role.word(),
+            Self::Site { .. } => "site",
+            Self::System { .. } => "system",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// What every call that decides or records is given: who asks, in which request, and when it began.
+#[derive(Clone, Debug)]
+pub struct OpContext {
+    /// Who asks.
+    pub actor: Actor,
+    /// The request's id, as the answer and the logs show it.
+    pub request_id: String,
+    /// When the request began.
+    pub at: Timestamp,
+}

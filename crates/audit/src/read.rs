@@ -1,0 +1,107 @@
+//! Reading entries. Their personal parts stay sealed: `vault` opens them for a grant.
+
+use clerestory_model::{OrganisationId, Timestamp};
+use clerestory_sql::{Row, SqlError, Tx, Value};
+use clerestory_store::Sealed;
+
+use crate::entry::personal_place;
+use crate::{ActorKind, Audit, AuditError, Class, Entry, ObjectRef, Outcome};
+
+/// Which entries are asked for, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct EntryFilter {
+    /// Only of this action.
+    pub action: Option<String>,
+    /// Only by this actor.
+    pub actor: Option<[u8; 16]>,
+    /// Only with this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only about this object.
+    pub object: Option<[u8; 16]>,
+    /// Only at or after.
+    pub from: Option<Timestamp>,
+    /// Only before.
+    pub to: Option<Timestamp>,
+    /// Only with a smaller number.
+    pub before: Option<u64>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+pub(crate) const COLUMNS: &str = "organisation_id, number, at, action, class_uid, activity_id, outcome, rule, \
+     actor_kind, actor, object_kind, object, request_id, salt, personal, previous_hash, hash";
+
+pub(crate) fn entry(row: &Row) -> Result<Entry, SqlError> {
+    let wrong = |column: &str| SqlError::Inconsistent { table: "audit_entries", column: column.to_owned() };
+    let (organisation, number): (OrganisationId, u64) = (row.get(0)?, row.get(1)?);
+    let personal: Option<Vec<u8>> = row.get(14)?;
+    Ok(Entry {
+        organisation,
+        number,
+        at: row.get(2)?,
+        action: row.get(3)?,
+        class: Class { uid: row.get(4)?, activity: row.get(5)? },
+        outcome: Outcome::from_number(row.get(6)?).ok_or_else(|| wrong("outcome"))?,
+        rule: row.get(7)?,
+        actor_kind: ActorKind::from_number(row.get(8)?).ok_or_else(|| wrong("actor_kind"))?,
+        actor: row.get(9)?,
+        object: ObjectRef { kind: row.get(10)?, id: row.get(11)? },
+        request_id: row.get(12)?,
+        salt: row.get(13)?,
+        personal: personal
+            .map(|bytes| Sealed::found(bytes, personal_place(organisation, number)))
+            .transpose()?,
+        previous_hash: row.get(15)?,
+        hash: row.get(16)?,
+    })
+}
+
+impl Audit {
+    /// The entries of an organisation that the filter asks for, newest first.
+    ///
+    /// # Errors
+    /// [`AuditError::Sql`].
+    pub async fn list(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        filter: &EntryFilter,
+    ) -> Result<Vec<Entry>, AuditError> {
+        let mut sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE organisation_id = $1");
+        let mut values: Vec<Value> = vec![organisation.into()];
+        let conditions: [(&str, Option<Value>); 7] = [
+            ("action =", filter.action.as_deref().map(Value::from)),
+            ("actor =", filter.actor.map(Value::from)),
+            ("outcome =", filter.outcome.map(|outcome| Value::Int(outcome as i64))),
+            ("object =", filter.object.map(Value::from)),
+            ("at >=", filter.from.map(Value::from)),
+            ("at <", filter.to.map(Value::from)),
+            ("number <", filter.before.map(Value::from)),
+        ];
+        for (condition, value) in conditions {
+            if let Some(value) = value {
+                values.push(value);
+                sql.push_str(&format!(" AND {condition} ${}", values.len()));
+            }
+        }
+        values.push(filter.limit.into());
+        sql.push_str(&format!(" ORDER BY number DESC LIMIT ${}", values.len()));
+        Ok(tx.query(&sql, &values).await?.iter().map(entry).collect::<Result<_, _>>()?)
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// [`AuditError::Sql`].
+    pub async fn find(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        number: u64,
+    ) -> Result<Option<Entry>, AuditError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM audit_entries WHERE organisation_id = $1 AND number = $2");
+        let row = tx.query_opt(&sql, &[organisation.into(), number.into()]).await?;
+        Ok(row.as_ref().map(entry).transpose()?)
+    }
+}

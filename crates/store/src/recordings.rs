@@ -1,0 +1,334 @@
+//! Recordings: one time span about one subject.
+
+use clerestory_model::{
+    OrganisationId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId, Timestamp,
+};
+use clerestory_sql::{Row, SqlError, Tx, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::{About, Content, Place, Sealed};
+
+/// What a list shows of a recording: content, so sealed under the subject's key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Title of the latest page that had one.
+    pub title: String,
+    /// Address of the latest page, without query or fragment.
+    pub url: String,
+    /// Pages entered.
+    pub pages: u32,
+    /// Clicks and taps.
+    pub clicks: u32,
+    /// Changes of form fields.
+    pub inputs: u32,
+    /// Errors seen by the recorder.
+    pub errors: u32,
+}
+
+impl Content for Summary {
+    const TABLE: &'static str = "recordings";
+    const COLUMN: &'static str = "summary";
+}
+
+/// A recording's row.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Its id.
+    pub id: RecordingId,
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// Which project it belongs to.
+    pub project: ProjectId,
+    /// Which site it came from.
+    pub site: Option<SiteId>,
+    /// Whom it is about.
+    pub subject: SubjectId,
+    /// What captured it.
+    pub source: Source,
+    /// How far its life has gone.
+    pub state: RecordingState,
+    /// The policy it was last captured under.
+    pub policy_version: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// End of its last segment.
+    pub ended_at: Timestamp,
+    /// When its last segment arrived.
+    pub last_segment_at: Timestamp,
+    /// When its longest-living track falls due.
+    pub kept_until: Timestamp,
+    /// Sealed bytes of all its segments.
+    pub size_bytes: u64,
+    /// How many segments it has.
+    pub segments: u64,
+    /// Title, address, counts.
+    pub summary: Option<Sealed<Summary>>,
+    /// The version of the summary.
+    pub summary_version: u64,
+}
+
+/// Where a recording's summary stands.
+#[must_use]
+pub fn summary_place(organisation: OrganisationId, id: RecordingId, version: u64) -> Place {
+    Place { organisation, about: About::Recording(id), row: *id.as_bytes(), version }
+}
+
+const COLUMNS: &str = "recording_id, organisation_id, project_id, site_id, subject_id, source, state, policy_version, \
+                       started_at, ended_at, last_segment_at, kept_until, size_bytes, segments, summary, summary_version";
+
+fn recording(row: &Row) -> Result<Recording, SqlError> {
+    let (id, organisation, version) = (row.get(0)?, row.get(1)?, row.get(15)?);
+    let summary: Option<Vec<u8>> = row.get(14)?;
+    Ok(Recording {
+        id,
+        organisation,
+        project: row.get(2)?,
+        site: row.get(3)?,
+        subject: row.get(4)?,
+        source: row.get(5)?,
+        state: row.get(6)?,
+        policy_version: row.get(7)?,
+        started_at: row.get(8)?,
+        ended_at: row.get(9)?,
+        last_segment_at: row.get(10)?,
+        kept_until: row.get(11)?,
+        size_bytes: row.get(12)?,
+        segments: row.get(13)?,
+        summary: summary
+            .map(|bytes| Sealed::found(bytes, summary_place(organisation, id, version)))
+            .transpose()?,
+        summary_version: version,
+    })
+}
+
+/// Adds a recording.
+///
+/// # Errors
+/// [`SqlError::Exists`] when its id is taken.
+pub async fn insert(tx: &mut Tx, new: &Recording) -> Result<(), SqlError> {
+    tx.execute(
+        "INSERT INTO recordings (recording_id, organisation_id, project_id, site_id, subject_id, source, state,
+             policy_version, started_at, ended_at, last_segment_at, kept_until, size_bytes, segments, summary_version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        &[
+            new.id.into(),
+            new.organisation.into(),
+            new.project.into(),
+            new.site.map_or(Value::Null, Value::from),
+            new.subject.into(),
+            new.source.into(),
+            new.state.into(),
+            new.policy_version.into(),
+            new.started_at.into(),
+            new.ended_at.into(),
+            new.last_segment_at.into(),
+            new.kept_until.into(),
+            new.size_bytes.into(),
+            new.segments.into(),
+            new.summary_version.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The recording with this id.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn find(tx: &mut Tx, id: RecordingId) -> Result<Option<Recording>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM recordings WHERE recording_id = $1");
+    tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(recording).transpose()
+}
+
+/// What a new segment changes in its recording.
+#[derive(Clone, Debug)]
+pub struct Growth {
+    /// The recording.
+    pub id: RecordingId,
+    /// End of the segment, if later than any before.
+    pub ended_at: Timestamp,
+    /// When the segment arrived.
+    pub received_at: Timestamp,
+    /// When the recording now falls due.
+    pub kept_until: Timestamp,
+    /// Sealed bytes of the segment.
+    pub size_bytes: u64,
+    /// The policy it was captured under.
+    pub policy_version: u64,
+}
+
+/// Counts a new segment in.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the recording is gone.
+pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
+    tx.execute_one(
+        "recordings",
+        "UPDATE recordings SET segments = segments + 1, size_bytes = size_bytes + $1,
+             ended_at = CASE WHEN ended_at < $2 THEN $2 ELSE ended_at END, last_segment_at = $3, policy_version = $4,
+             kept_until = CASE WHEN kept_until < $5 THEN $5 ELSE kept_until END
+         WHERE recording_id = $6",
+        &[
+            growth.size_bytes.into(),
+            growth.ended_at.into(),
+            growth.received_at.into(),
+            growth.policy_version.into(),
+            growth.kept_until.into(),
+            growth.id.into(),
+        ],
+    )
+    .await
+}
+
+/// Replaces the summary of the version before `version`.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when somebody else replaced it meanwhile.
+pub async fn summarise(
+    tx: &mut Tx,
+    id: RecordingId,
+    summary: &Sealed<Summary>,
+    version: u64,
+) -> Result<(), SqlError> {
+    tx.execute_one(
+        "recordings",
+        "UPDATE recordings SET summary = $1, summary_version = $2 WHERE recording_id = $3 AND summary_version = $2 - 1",
+        &[summary.value().as_bytes().into(), version.into(), id.into()],
+    )
+    .await
+}
+
+/// Closes every recording of `source` whose last segment came before `silent_since`; says which.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn close_silent(
+    tx: &mut Tx,
+    source: Source,
+    silent_since: Timestamp,
+) -> Result<Vec<(OrganisationId, RecordingId)>, SqlError> {
+    let rows = tx
+        .query(
+            "UPDATE recordings SET state = $1 WHERE state = $2 AND source = $3 AND last_segment_at < $4
+             RETURNING organisation_id, recording_id",
+            &[
+                RecordingState::Active.into(),
+                RecordingState::Capturing.into(),
+                source.into(),
+                silent_since.into(),
+            ],
+        )
+        .await?;
+    let mut closed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (organisation, id): (OrganisationId, RecordingId) = (row.get(0)?, row.get(1)?);
+        tx.execute(
+            "UPDATE tracks SET state = $1 WHERE recording_id = $2",
+            &[RecordingState::Active.into(), id.into()],
+        )
+        .await?;
+        closed.push((organisation, id));
+    }
+    Ok(closed)
+}
+
+/// Closes one recording that its recorder ended.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn close(tx: &mut Tx, id: RecordingId) -> Result<(), SqlError> {
+    for sql in [
+        "UPDATE recordings SET state = $1 WHERE recording_id = $2 AND state = $3",
+        "UPDATE tracks SET state = $1 WHERE recording_id = $2 AND state = $3",
+    ] {
+        tx.execute(sql, &[RecordingState::Active.into(), id.into(), RecordingState::Capturing.into()])
+            .await?;
+    }
+    Ok(())
+}
+
+/// Counts a watching.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the recording is gone.
+pub async fn note_play(tx: &mut Tx, id: RecordingId) -> Result<(), SqlError> {
+    let sql = "UPDATE recordings SET plays = plays + 1 WHERE recording_id = $1";
+    tx.execute_one("recordings", sql, &[id.into()]).await
+}
+
+/// Which recordings a list asks for. All of it is clear data; what is sealed cannot be filtered on here.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only of this site.
+    pub site: Option<SiteId>,
+    /// Only in this state.
+    pub state: Option<RecordingState>,
+    /// Only begun at or after.
+    pub from: Option<Timestamp>,
+    /// Only begun before.
+    pub to: Option<Timestamp>,
+    /// Only at least this long, in microseconds.
+    pub min_duration_us: Option<i64>,
+    /// Only those watched by somebody, or by nobody.
+    pub watched: Option<bool>,
+    /// Only before this one in the order of the list.
+    pub after: Option<(Timestamp, RecordingId)>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A condition made by a decision: which rows a scope lets through.
+#[derive(Clone, Debug)]
+pub struct ScopeFilter {
+    /// Whose rows.
+    pub organisation: OrganisationId,
+    /// Only about this subject, where the scope is one's own.
+    pub subject: Option<SubjectId>,
+}
+
+/// The recordings a scope lets through and the filter asks for, newest first.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<Vec<Recording>, SqlError> {
+    let mut sql = format!("SELECT {COLUMNS} FROM recordings WHERE organisation_id = $1");
+    let mut values: Vec<Value> = vec![scope.organisation.into()];
+    let mut also = |condition: &str, value: Value| {
+        values.push(value);
+        sql.push_str(" AND ");
+        sql.push_str(&condition.replace('#', &format!("${}", values.len())));
+    };
+    if let Some(subject) = scope.subject {
+        also("subject_id = #", subject.into());
+    }
+    if let Some(site) = filter.site {
+        also("site_id = #", site.into());
+    }
+    if let Some(state) = filter.state {
+        also("state = #", state.into());
+    }
+    if let Some(from) = filter.from {
+        also("started_at >= #", from.into());
+    }
+    if let Some(to) = filter.to {
+        also("started_at < #", to.into());
+    }
+    if let Some(least) = filter.min_duration_us {
+        also("ended_at - started_at >= #", least.into());
+    }
+    if let Some((at, id)) = filter.after {
+        also("started_at <= #", at.into());
+        let started = values.len();
+        values.push(id.into());
+        sql.push_str(&format!(" AND (started_at < ${started} OR recording_id < ${})", values.len()));
+    }
+    match filter.watched {
+        Some(true) => sql.push_str(" AND plays > 0"),
+        Some(false) => sql.push_str(" AND plays = 0"),
+        None => {}
+    }
+    values.push(filter.limit.into());
+    sql.push_str(&format!(" ORDER BY started_at DESC, recording_id DESC LIMIT ${}", values.len()));
+    tx.query(&sql, &values).await?.iter().map(recording).collect()
+}

@@ -1,0 +1,161 @@
+//! Tracks: one run of segments by one writer. State, retention class and key are the track's.
+
+use clerestory_model::{
+    GapReason, KeyId, OrganisationId, RecordingId, RecordingState, RetentionClass, Timestamp, TrackId,
+    TrackKind, WriterId,
+};
+use clerestory_sql::{Row, SqlError, Tx};
+
+/// A track's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Track {
+    /// Its id.
+    pub id: TrackId,
+    /// The recording it is part of.
+    pub recording: RecordingId,
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// What it holds.
+    pub kind: TrackKind,
+    /// Who numbers its segments.
+    pub writer: WriterId,
+    /// How far its life has gone.
+    pub state: RecordingState,
+    /// What decides how long it is kept.
+    pub class: RetentionClass,
+    /// The key its segments are sealed under.
+    pub key: KeyId,
+    /// Added to the writer's clock to give the server's, in microseconds.
+    pub clock_offset_us: i64,
+    /// When it falls due.
+    pub kept_until: Timestamp,
+}
+
+/// A stretch of a track where nothing is, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Where it begins, in microseconds since the recording began.
+    pub from_us: i64,
+    /// Where it ends.
+    pub to_us: i64,
+    /// Why nothing is there.
+    pub reason: GapReason,
+}
+
+const COLUMNS: &str = "track_id, recording_id, organisation_id, kind, writer_id, state, class, key_id, \
+                       clock_offset_us, kept_until";
+
+fn track(row: &Row) -> Result<Track, SqlError> {
+    Ok(Track {
+        id: row.get(0)?,
+        recording: row.get(1)?,
+        organisation: row.get(2)?,
+        kind: row.get(3)?,
+        writer: row.get(4)?,
+        state: row.get(5)?,
+        class: row.get(6)?,
+        key: row.get(7)?,
+        clock_offset_us: row.get(8)?,
+        kept_until: row.get(9)?,
+    })
+}
+
+/// Adds a track.
+///
+/// # Errors
+/// [`SqlError::Exists`] when this writer already has a track of this kind in the recording.
+pub async fn insert(tx: &mut Tx, new: &Track) -> Result<(), SqlError> {
+    tx.execute(
+        "INSERT INTO tracks (track_id, recording_id, organisation_id, kind, writer_id, state, class, key_id,
+             clock_offset_us, kept_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        &[
+            new.id.into(),
+            new.recording.into(),
+            new.organisation.into(),
+            new.kind.into(),
+            new.writer.into(),
+            new.state.into(),
+            new.class.into(),
+            new.key.into(),
+            new.clock_offset_us.into(),
+            new.kept_until.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The track with this id.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn find(tx: &mut Tx, id: TrackId) -> Result<Option<Track>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM tracks WHERE track_id = $1");
+    tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(track).transpose()
+}
+
+/// The track of this kind that `writer` has in `recording`.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn find_by_writer(
+    tx: &mut Tx,
+    recording: RecordingId,
+    kind: TrackKind,
+    writer: WriterId,
+) -> Result<Option<Track>, SqlError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM tracks WHERE recording_id = $1 AND kind = $2 AND writer_id = $3");
+    let values = [recording.into(), kind.into(), writer.into()];
+    tx.query_opt(&sql, &values).await?.as_ref().map(track).transpose()
+}
+
+/// The tracks of a recording, oldest first.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn of_recording(tx: &mut Tx, recording: RecordingId) -> Result<Vec<Track>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM tracks WHERE recording_id = $1 ORDER BY track_id LIMIT 1000");
+    tx.query(&sql, &[recording.into()]).await?.iter().map(track).collect()
+}
+
+/// Moves the day a track falls due, never to an earlier one.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn keep_until(tx: &mut Tx, id: TrackId, until: Timestamp) -> Result<(), SqlError> {
+    tx.execute(
+        "UPDATE tracks SET kept_until = $1 WHERE track_id = $2 AND kept_until < $1",
+        &[until.into(), id.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Notes a gap; the same gap told twice is one.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn note_gap(tx: &mut Tx, id: TrackId, gap: Gap) -> Result<(), SqlError> {
+    tx.execute(
+        "INSERT INTO gaps (track_id, from_us, to_us, reason) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (track_id, from_us, reason) DO UPDATE SET to_us = excluded.to_us
+         WHERE gaps.to_us < excluded.to_us",
+        &[id.into(), gap.from_us.into(), gap.to_us.into(), gap.reason.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The gaps of a track that were told, in order. Missing numbers are not among them: they show in the segments.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn gaps(tx: &mut Tx, id: TrackId) -> Result<Vec<Gap>, SqlError> {
+    let rows = tx
+        .query("SELECT from_us, to_us, reason FROM gaps WHERE track_id = $1 ORDER BY from_us LIMIT 10000", &[id.into()])
+        .await?;
+    rows.iter()
+        .map(|row| Ok(Gap { from_us: row.get(0)?, to_us: row.get(1)?, reason: row.get(2)? }))
+        .collect()
+}
