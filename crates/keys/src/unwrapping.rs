@@ -56,6 +56,12 @@ pub fn secret<'t>(
     })
 }
 
+/// The secret of `key` if it is in memory already. The caller holds the lease.
+#[must_use]
+pub fn held(keys: &Keys, key: KeyId) -> Option<Arc<SecretKey>> {
+    keys.ring().key(key)
+}
+
 /// The key of a shard, out of memory or out of its page.
 pub(crate) async fn shard_key(
     keys: &Keys,
