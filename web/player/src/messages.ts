@@ -17,6 +17,8 @@ export type ToPlayer =
       play: boolean;
       speed: number;
       until_ms: number | null;
+      /** Nothing comes before the first segment: a moment before its snapshot shows the snapshot. */
+      earliest: boolean;
       segments: SegmentMessage[];
     }
   | { type: "append"; load: number; segments: SegmentMessage[] }
@@ -76,6 +78,7 @@ export function parseToPlayer(raw: unknown): ToPlayer | null {
         play: raw.play === true,
         speed: speedOf(raw.speed),
         until_ms: untilOf(raw.until_ms),
+        earliest: raw.earliest === true,
         segments,
       };
     }

@@ -20,6 +20,7 @@ export class Stage {
   #chapters = new Chapters();
   #inert = new Inert();
   #load = 0;
+  #earliest = false;
   #index = -1;
   #shown: Easel | null = null;
   #next: Easel | null = null;
@@ -38,6 +39,7 @@ export class Stage {
     const started = performance.now();
     this.#forget();
     this.#load = message.load;
+    this.#earliest = message.earliest;
     this.#speed = message.speed;
     this.#untilMs = message.until_ms;
     this.#take(message.segments);
@@ -58,7 +60,7 @@ export class Stage {
 
   seek(ms: number): void {
     const first = this.#chapters.list[0];
-    if (first === undefined || ms < first.startMs) {
+    if (first === undefined || (ms < first.startMs && !this.#earliest)) {
       this.#send({ type: "outside", at_ms: ms });
       return;
     }
@@ -127,7 +129,8 @@ export class Stage {
   }
 
   #show(ms: number, started: number, play: boolean): void {
-    const index = this.#chapters.at(ms);
+    const found = this.#chapters.at(ms);
+    const index = found === -1 && this.#earliest ? 0 : found;
     const chapter = this.#chapters.list[index];
     if (chapter === undefined) {
       this.#send({ type: "needs", load: this.#load, before_ms: ms });
@@ -164,7 +167,9 @@ export class Stage {
     before?.destroy();
     const { width, height } = easel.size();
     this.#resized(width, height);
-    this.#index = index - this.#chapters.keepAround(index);
+    const dropped = this.#chapters.keepAround(index);
+    if (dropped > 0) this.#earliest = false;
+    this.#index = index - dropped;
   }
 
   #resized(width: number, height: number): void {
@@ -195,8 +200,8 @@ export class Stage {
     const following = this.#chapters.list[this.#index + 1];
     const until = this.#untilMs ?? this.#lastEventMs();
     if (at >= until) {
-      shown.show(until);
-      this.#position(true);
+      // One slow frame may have carried the clock across a whole chapter.
+      this.#show(until, performance.now(), false);
       this.#send({ type: "reached", at_ms: until });
       return;
     }
