@@ -1,5 +1,5 @@
 //! Named steps with elapsed time: one line when a step starts, one when it ends, and a sign of
-//! life in between. What a step prints goes to a log file; a failure shows the end of it.
+//! life in between. What a step prints goes to a log file; a failure shows both ends.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal as _, Read, Write as _};
@@ -17,8 +17,9 @@ use crate::{Failure, Outcome};
 const BEAT_ON_TERMINAL: Duration = Duration::from_secs(1);
 const BEAT_IN_LOG: Duration = Duration::from_secs(5);
 
-/// Lines of a failed step's output that are shown.
-const TAIL_LINES: usize = 60;
+/// Lines of a failed step's output that are shown: npm tells what went wrong first, cargo last.
+const HEAD_LINES: usize = 12;
+const TAIL_LINES: usize = 50;
 
 /// How often a running child is looked at.
 const POLL: Duration = Duration::from_millis(50);
@@ -210,9 +211,9 @@ impl Steps {
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default();
         Err(Failure(format!(
-            "`{shown}` ended with {status}. Its last lines (all of them: {}):\n{}",
+            "`{shown}` ended with {status}. Its output is in {}:\n{}",
             log.display(),
-            tail(&text)
+            ends(&text)
         )))
     }
 
@@ -367,10 +368,20 @@ fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-fn tail(text: &str) -> String {
+/// The first and the last lines of a long text.
+fn ends(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    let from = lines.len().saturating_sub(TAIL_LINES);
-    lines.get(from..).unwrap_or_default().join("\n")
+    let hidden = lines.len().saturating_sub(HEAD_LINES + TAIL_LINES);
+    if hidden == 0 {
+        return lines.join("\n");
+    }
+    let (head, rest) = lines.split_at(HEAD_LINES);
+    let (_, tail) = rest.split_at(hidden);
+    format!(
+        "{}\n… {hidden} lines left out …\n{}",
+        head.join("\n"),
+        tail.join("\n")
+    )
 }
 
 /// One line without colours and control characters.
@@ -416,7 +427,10 @@ mod tests {
             text.contains("exit status: 3") && text.contains("last words"),
             "{text}"
         );
-        assert!(!text.contains("\n1\n"), "only the tail");
+        assert!(
+            text.contains("\n1\n") && text.contains("\n100\n") && !text.contains("\n30\n"),
+            "both ends: {text}"
+        );
         assert!(
             steps
                 .run("starts nothing", &mut Command::new("no-such-program"))
