@@ -1,6 +1,6 @@
 // What a person does in the console, by what they see: names, roles and addresses, never by class names.
 import { describeDocument } from "./describe.mjs";
-import { waitFor } from "./wait.mjs";
+import { pause, waitFor } from "./wait.mjs";
 
 /** Puts the API's session into a browser context: the same person, without spending a second link. */
 export async function shareSession(context, api, info) {
@@ -32,6 +32,27 @@ export function playerFrame(page, info) {
   return page.frames().find((frame) => frame.url().startsWith(`${info.content}/player/`));
 }
 
+/** The frame that shows the recorded document; the player may be building the next one behind it. */
+const SHOWN = '(document.querySelector(".easel:not(.behind) iframe") ?? document.querySelector("iframe"))';
+
+/**
+ * Asks the recorded document that is shown. `ask` gets the document and the player page's own document; it runs in
+ * the player page, so it may use nothing from outside itself. Resolves to null while nothing is shown.
+ *
+ * @param {(inner: Document, frame: HTMLIFrameElement, argument: unknown) => unknown} ask
+ */
+export async function inReplay(page, info, ask, argument = null) {
+  const frame = playerFrame(page, info);
+  if (!frame) return null;
+  // As text: the driver's own encoding of deep trees is slow.
+  const answer = await frame.evaluate(`(() => {
+    const frame = ${SHOWN};
+    if (!frame?.contentDocument?.body) return "null";
+    return JSON.stringify((${ask})(frame.contentDocument, frame, ${JSON.stringify(argument)}) ?? null);
+  })()`);
+  return JSON.parse(answer);
+}
+
 /** Opens a recording at a moment and waits until a document stands in the player. */
 export async function openPlayer(page, info, recording, { atMs, follow } = {}) {
   const search = new URLSearchParams({
@@ -43,26 +64,23 @@ export async function openPlayer(page, info, recording, { atMs, follow } = {}) {
     "a recorded document in the player",
     async () => {
       await giveReason(page);
-      const frame = playerFrame(page, info);
-      return frame?.evaluate(
-        () => (document.querySelector("iframe")?.contentDocument?.body?.childElementCount ?? 0) > 0,
-      );
+      return inReplay(page, info, (inner) => inner.body.childElementCount > 0);
     },
     { timeoutMs: 20_000 },
   );
 }
 
 /** Describes the replayed document as it stands now, with the pointer's place in it. */
-export async function describeReplay(page, info) {
-  const frame = playerFrame(page, info);
-  if (!frame) throw new Error("there is no player on this page");
-  return frame.evaluate(`(() => {
-    const inner = document.querySelector("iframe")?.contentDocument;
-    if (!inner?.body) return null;
-    const pointer = document.querySelector(".replayer-mouse");
-    const place = pointer ? [pointer.style.left, pointer.style.top].map((at) => Math.round(Number.parseFloat(at))) : null;
-    return { tree: (${describeDocument})(inner, "replay"), pointer: place };
-  })()`);
+export function describeReplay(page, info) {
+  return inReplay(
+    page,
+    info,
+    `(inner, frame) => {
+      const pointer = frame.parentElement.querySelector(".replayer-mouse");
+      const place = pointer ? [pointer.style.left, pointer.style.top].map((at) => Math.round(Number.parseFloat(at))) : null;
+      return { tree: (${describeDocument})(inner, "replay"), pointer: place };
+    }`,
+  );
 }
 
 /** Puts the replay over the whole window, unscaled, so that its picture can be laid over the page's own. */
@@ -86,25 +104,12 @@ export async function replayAtFullSize(page, info, size) {
     }
     element.style.cssText += `position:fixed!important;inset:0!important;width:${width}px!important;height:${height}px!important;max-width:none!important;max-height:none!important;z-index:2147483647!important;border:0!important;border-radius:0!important;margin:0!important`;
   }, size);
-  await frame.evaluate(async () => {
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-    document.documentElement.style.cssText = "overflow:hidden;background:#fff";
-    for (
-      let at = document.querySelector("iframe");
-      at && at !== document.documentElement;
-      at = at.parentElement
-    ) {
-      at.style.setProperty("transform", "none", "important");
-      at.style.setProperty("position", at.localName === "iframe" ? "static" : "absolute", "important");
-      at.style.setProperty("inset", "0 auto auto 0", "important");
-      at.style.setProperty("margin", "0", "important");
-      at.style.setProperty("padding", "0", "important");
-      at.style.setProperty("border", "0", "important");
-      at.style.setProperty("filter", "none", "important");
-      at.style.setProperty("border-radius", "0", "important");
-    }
-    for (const cover of document.querySelectorAll(".replayer-mouse, .replayer-mouse-tail"))
+  await pause(200);
+  // The player fits the recorded viewport into its frame, so at the same size its scale is one.
+  await frame.evaluate(() => {
+    for (const cover of document.querySelectorAll(".replayer-mouse, .replayer-mouse-tail")) {
       cover.style.setProperty("display", "none", "important");
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    }
   });
+  await pause(300);
 }

@@ -27,7 +27,10 @@ export async function run(t) {
     },
     { timeoutMs: 20_000, everyMs: 500 },
   );
-  assert.ok(gap.to_us - gap.from_us > 2_500_000, `the gap lasts ${(gap.to_us - gap.from_us) / 1e6} s of about 3`);
+  assert.ok(
+    gap.to_us - gap.from_us > 2_500_000,
+    `the gap lasts ${(gap.to_us - gap.from_us) / 1e6} s of about 3`,
+  );
   const events = JSON.stringify(await api.events(id));
   assert.ok(!events.includes("cards.html"), "the address of the denied page is in the events");
   assert.equal((await api.recordings()).length, 1, "the visit went on in another recording");

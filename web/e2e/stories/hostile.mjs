@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
-import { openPlayer, playerFrame, shareSession } from "../lib/console.mjs";
+import { inReplay, openPlayer, shareSession } from "../lib/console.mjs";
 import { repository } from "../lib/paths.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 
@@ -86,18 +86,15 @@ async function playOne({ api, info, page, site, hostile }) {
   }
   if (answer.status !== 201) return `import answered ${answer.status}: ${answer.text.slice(0, 200)}`;
   await openPlayer(page, info, answer.json.recording);
-  const frame = playerFrame(page, info);
-  const told = await frame.evaluate(() => {
-    const inner = document.querySelector("iframe");
-    const doc = inner?.contentDocument;
+  const told = await inReplay(page, info, (inner, frame) => {
+    const every = [...inner.querySelectorAll("*")];
+    const hasHandler = (element) =>
+      element.getAttributeNames().some((attribute) => attribute.startsWith("on"));
     return {
-      sandbox: inner?.getAttribute("sandbox") ?? null,
-      scripts: doc?.querySelectorAll("script").length ?? -1,
-      handlers: [...(doc?.querySelectorAll("*") ?? [])].filter((element) =>
-        element.getAttributeNames().some((attribute) => attribute.startsWith("on")),
-      ).length,
-      elements: doc?.querySelectorAll("*").length ?? 0,
-      ran: [window, inner?.contentWindow].some((scope) => scope && ("hacked" in scope || "pwned" in scope)),
+      sandbox: frame.getAttribute("sandbox"),
+      handlers: every.filter(hasHandler).length,
+      elements: every.length,
+      ran: [window, frame.contentWindow].some((scope) => "hacked" in scope || "pwned" in scope),
     };
   });
   if (told.sandbox === null || told.sandbox.includes("allow-scripts"))

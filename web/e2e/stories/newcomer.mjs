@@ -1,6 +1,6 @@
 // A newcomer runs the demo, clicks in the shop, and sees themselves in the console within five seconds.
 import assert from "node:assert/strict";
-import { openPlayer, playerFrame, signInByLink } from "../lib/console.mjs";
+import { inReplay, openPlayer, signInByLink } from "../lib/console.mjs";
 import { visitShop } from "../lib/shop.mjs";
 import { waitFor } from "../lib/wait.mjs";
 
@@ -32,11 +32,7 @@ export async function run(t) {
 
   await openPlayer(console, info, recording);
   await waitFor("the shop's own heading in the replay", () =>
-    playerFrame(console, info)?.evaluate(
-      () =>
-        document.querySelector("iframe")?.contentDocument?.querySelector("h1")?.textContent ===
-        "Made once, mended often",
-    ),
+    inReplay(console, info, (inner) => inner.querySelector("h1")?.textContent === "Made once, mended often"),
   );
   await console.screenshot({ path: t.picture("player") });
 

@@ -1,6 +1,6 @@
 // The player: a deep link shows its moment, the keyboard seeks, and a visit can be followed while it happens.
 import assert from "node:assert/strict";
-import { openPlayer, playerFrame, shareSession } from "../lib/console.mjs";
+import { inReplay, openPlayer, shareSession } from "../lib/console.mjs";
 import { capturedUntil, onlyRecording, visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 
@@ -8,9 +8,7 @@ export const name = "player";
 const LIVE_WITHIN_MS = 5_000;
 
 const rowsIn = (page, info) =>
-  playerFrame(page, info)?.evaluate(
-    () => document.querySelector("iframe")?.contentDocument?.querySelectorAll("#show-rows tr").length ?? -1,
-  );
+  inReplay(page, info, (inner) => inner.querySelectorAll("#show-rows tr").length);
 
 export async function run(t) {
   const { api, info } = await t.signedIn();
