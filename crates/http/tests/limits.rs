@@ -347,3 +347,41 @@ async fn without_a_proxy_nobody_is_believed() {
         .await;
     assert!(text.ends_with("127.0.0.1 false - HTTP/1.1"), "{text}");
 }
+
+/// An HTTP/2 frame (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = vec![length[1], length[2], length[3], kind, flags];
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+#[tokio::test]
+async fn requests_reset_as_fast_as_they_are_made_end_the_connection() {
+    let server = plain(patient()).await;
+    let mut attack = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    attack.extend(frame(4, 0, 0, &[]));
+    for number in 0..500 {
+        let stream = 2 * number + 1;
+        // :method GET, :scheme http, :path /, :authority x (RFC 7541, appendix A and C).
+        attack.extend(frame(1, 5, stream, &[0x82, 0x86, 0x84, 0x41, 0x01, b'x']));
+        attack.extend(frame(3, 0, stream, &8_u32.to_be_bytes()));
+    }
+    let mut stream = server.connect().await;
+    stream.write_all(&attack).await.unwrap();
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    // The connection ends with GOAWAY, ENHANCE_YOUR_CALM, or is reset with bytes unread.
+    while let Ok(read @ 1..) = within(stream.read(&mut buffer)).await {
+        answer.extend_from_slice(&buffer[..read]);
+    }
+    let goaway = answer
+        .windows(17)
+        .find(|bytes| bytes[3] == 7 && bytes[..3] != [0, 0, 0]);
+    if let Some(goaway) = goaway {
+        assert_eq!(goaway[13..17], 11_u32.to_be_bytes());
+    }
+    until("its place is free again", || server.stats.open() == 0).await;
+    assert!(server.stats.requests() < 500, "not all were worked on");
+}
