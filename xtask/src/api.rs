@@ -16,10 +16,7 @@ pub(crate) fn write(place: &Place) -> Outcome {
     steps.check("node, npm and a C compiler", tools::prerequisites)?;
     web::packages(place, &steps)?;
     web::folders(place)?;
-    steps.run(
-        "server",
-        &mut place.cargo(&["build", "--locked", "-p", "clerestory"]),
-    )?;
+    steps.run("server", &mut place.cargo(&["build", "--locked", "-p", "clerestory"]))?;
     steps.check(DOCUMENT, || {
         place::write(&place.root.join(DOCUMENT), described(place)?.as_bytes())?;
         Ok(String::new())
@@ -31,32 +28,19 @@ pub(crate) fn write(place: &Place) -> Outcome {
 pub(crate) fn drift(place: &Place, steps: &Steps) -> Outcome {
     steps.check("API description", || {
         let described = described(place)?;
-        same(
-            DOCUMENT,
-            &place::read(&place.root.join(DOCUMENT))?,
-            &described,
-        )
+        same(DOCUMENT, &place::read(&place.root.join(DOCUMENT))?, &described)
     })?;
     let fresh = place.own().join("schema.d.ts");
     steps.run("console types, generated", &mut types(place, fresh.clone()))?;
-    steps.check("console types", || {
-        same(
-            TYPES,
-            &place::read(&place.root.join(TYPES))?,
-            &place::read(&fresh)?,
-        )
-    })
+    steps
+        .check("console types", || same(TYPES, &place::read(&place.root.join(TYPES))?, &place::read(&fresh)?))
 }
 
 fn same(name: &str, checked_in: &str, now: &str) -> Outcome<String> {
     if checked_in == now {
         return Ok(String::new());
     }
-    let line = checked_in
-        .lines()
-        .zip(now.lines())
-        .take_while(|(old, new)| old == new)
-        .count();
+    let line = checked_in.lines().zip(now.lines()).take_while(|(old, new)| old == new).count();
     let side = |text: &str| text.lines().nth(line).unwrap_or("(the end)").to_owned();
     Err(Failure(format!(
         "{name} does not say what the code says; they differ first in line {}:\n  checked in: {}\n  the code:   {}\n\
@@ -72,17 +56,10 @@ fn described(place: &Place) -> Outcome<String> {
     let done = Command::new(place.binary("debug", "clerestory"))
         .arg("openapi")
         .output()
-        .map_err(|error| {
-            Failure(format!(
-                "`clerestory openapi` could not be started: {error}."
-            ))
-        })?;
+        .map_err(|error| Failure(format!("`clerestory openapi` could not be started: {error}.")))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        return Err(Failure(format!(
-            "`clerestory openapi` ended with {}.\n{said}",
-            done.status
-        )));
+        return Err(Failure(format!("`clerestory openapi` ended with {}.\n{said}", done.status)));
     }
     let text = String::from_utf8(done.stdout)
         .map_err(|_| Failure::new("`clerestory openapi` wrote something that is not UTF-8."))?;
@@ -110,10 +87,7 @@ mod tests {
     fn a_difference_names_its_line_and_the_way_out() {
         assert!(same("x", "a\nb\n", "a\nb\n").is_ok());
         let Failure(text) = same("x", "a\nb\n", "a\nc\n").unwrap_err();
-        assert!(
-            text.contains("line 2") && text.contains("cargo xtask api"),
-            "{text}"
-        );
+        assert!(text.contains("line 2") && text.contains("cargo xtask api"), "{text}");
         assert!(same("x", "a\n", "a\nb\n").is_err());
     }
 }

@@ -83,21 +83,9 @@ fn read_crates(folder: &Path) -> Outcome<BTreeMap<String, Crate>> {
         if !manifest.is_file() {
             continue;
         }
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (uses, tests_use) = our_dependencies(&place::read(&manifest)?);
-        crates.insert(
-            name.clone(),
-            Crate {
-                name,
-                folder,
-                uses,
-                tests_use,
-            },
-        );
+        crates.insert(name.clone(), Crate { name, folder, uses, tests_use });
     }
     if crates.is_empty() {
         return Err(Failure(format!("{} holds no crates.", folder.display())));
@@ -126,10 +114,7 @@ fn our_dependencies(manifest: &str) -> (Vec<String>, Vec<String>) {
     for line in manifest.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
         let mut named = Vec::new();
-        if let Some(header) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             table = Table::of(header);
             named.extend(header.rsplit('.').next().and_then(our_name));
         } else {
@@ -190,21 +175,15 @@ fn wrong_arrows(crates: &BTreeMap<String, Crate>) -> Vec<String> {
     let mut wrongs = Vec::new();
     for Crate { name, uses, .. } in crates.values() {
         let Some(own) = row(name) else {
-            wrongs.push(format!(
-                "crates/{name} has no place in the order of crates."
-            ));
+            wrongs.push(format!("crates/{name} has no place in the order of crates."));
             continue;
         };
         for used in uses {
             let why = match row(used) {
                 None => Some("which has no place in the order of crates"),
-                _ if WITHOUT_DOMAIN.contains(&name.as_str()) => {
-                    Some("but must know none of our crates")
-                }
+                _ if WITHOUT_DOMAIN.contains(&name.as_str()) => Some("but must know none of our crates"),
                 _ if LAST.contains(&used.as_str()) => Some("which is for tests or for itself only"),
-                Some(other) if other == own => {
-                    Some("which stands beside it; siblings never use each other")
-                }
+                Some(other) if other == own => Some("which stands beside it; siblings never use each other"),
                 Some(other) if other > own => Some("which stands below it"),
                 Some(_) => None,
             };
@@ -221,11 +200,7 @@ fn wrong_arrows(crates: &BTreeMap<String, Crate>) -> Vec<String> {
 /// globs and renames.
 fn wrong_sources(found: &Crate) -> Outcome<Vec<String>> {
     let mut wrongs = Vec::new();
-    let uses_keys = found
-        .uses
-        .iter()
-        .chain(&found.tests_use)
-        .any(|used| used == "keys");
+    let uses_keys = found.uses.iter().chain(&found.tests_use).any(|used| used == "keys");
     let is_keys = found.name == "keys";
     if !is_keys && (!uses_keys || MAY_UNWRAP.contains(&found.name.as_str())) {
         return Ok(wrongs);
@@ -233,9 +208,8 @@ fn wrong_sources(found: &Crate) -> Outcome<Vec<String>> {
     for file in rust_files(&found.folder)? {
         let code = without_comments_and_strings(&place::read(&file)?);
         if is_keys {
-            let exported = code
-                .split(';')
-                .any(|item| has_word(item, "pub use") && has_word(item, UNWRAPPING));
+            let exported =
+                code.split(';').any(|item| has_word(item, "pub use") && has_word(item, UNWRAPPING));
             if exported {
                 wrongs.push(format!(
                     "{} exports from its {UNWRAPPING} module; callers must name the module itself.",

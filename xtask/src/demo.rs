@@ -50,16 +50,14 @@ fn demo_arguments(args: &[String]) -> Outcome<Vec<String>> {
             "--port" | "--listen" | "--content-host" => {
                 passed.push(arg.clone());
                 if name.len() == arg.len() {
-                    let value = rest.next().ok_or_else(|| {
-                        Failure(format!("`{name}` needs a value. Usage: {DEMO_USAGE}"))
-                    })?;
+                    let value = rest
+                        .next()
+                        .ok_or_else(|| Failure(format!("`{name}` needs a value. Usage: {DEMO_USAGE}")))?;
                     passed.push(value.clone());
                 }
             }
             _ => {
-                return Err(Failure(format!(
-                    "`{arg}` is not understood. Usage: {DEMO_USAGE}"
-                )));
+                return Err(Failure(format!("`{arg}` is not understood. Usage: {DEMO_USAGE}")));
             }
         }
     }
@@ -80,9 +78,7 @@ fn side_by_side<A: Send, B>(
 /// The failure that came first has a text; the step it stopped has none.
 fn first_failure(web: std::thread::Result<Outcome>, server: Outcome) -> Outcome {
     let web = web.unwrap_or_else(|_| {
-        Err(Failure::new(
-            "Building the web parts failed inside xtask; this is a defect.",
-        ))
+        Err(Failure::new("Building the web parts failed inside xtask; this is a defect."))
     });
     match (web, server) {
         (Err(Failure(text)), _) if !text.is_empty() => Err(Failure(text)),
@@ -118,16 +114,11 @@ pub(crate) fn record_fixtures(place: &Place, args: &[String]) -> Outcome {
     steps.check("Chromium", tools::chromium)?;
     web::packages(place, &steps)?;
     web::build(place, &steps)?;
-    steps.run(
-        "server",
-        &mut place.cargo(&["build", "--locked", "-p", "clerestory"]),
-    )?;
+    steps.run("server", &mut place.cargo(&["build", "--locked", "-p", "clerestory"]))?;
     steps.say("recording");
     steps.finish();
     let mut script = place.node("web/e2e/record-fixtures.mjs");
-    script
-        .args(args)
-        .env("CLERESTORY_BIN", place.binary("debug", "clerestory"));
+    script.args(args).env("CLERESTORY_BIN", place.binary("debug", "clerestory"));
     become_program(script)
 }
 
@@ -138,37 +129,18 @@ pub(crate) fn bench(place: &Place, args: &[String]) -> Outcome {
     steps.check("Chromium", tools::chromium)?;
     web::packages(place, &steps)?;
     web::build(place, &steps)?;
-    steps.run(
-        "server, release",
-        &mut place.cargo(&["build", "--locked", "--release", "-p", "clerestory"]),
-    )?;
+    steps
+        .run("server, release", &mut place.cargo(&["build", "--locked", "--release", "-p", "clerestory"]))?;
     steps.run(
         "bench program, release",
-        &mut place.cargo(&[
-            "build",
-            "--locked",
-            "--release",
-            "-p",
-            "clerestory-testkit",
-            "--bin",
-            "bench",
-        ]),
+        &mut place.cargo(&["build", "--locked", "--release", "-p", "clerestory-testkit", "--bin", "bench"]),
     )?;
     steps.say("measuring; leave the machine alone");
     steps.finish();
     let server = place.binary("release", "clerestory");
     let mut bench = Command::new(place.binary("release", "bench"));
-    attended(
-        bench
-            .args(args)
-            .current_dir(&place.root)
-            .env("CLERESTORY_BIN", &server),
-    )?;
-    attended(
-        place
-            .node("web/e2e/bench.mjs")
-            .env("CLERESTORY_BIN", &server),
-    )
+    attended(bench.args(args).current_dir(&place.root).env("CLERESTORY_BIN", &server))?;
+    attended(place.node("web/e2e/bench.mjs").env("CLERESTORY_BIN", &server))
 }
 
 /// Runs a program that talks to the terminal itself.
@@ -203,9 +175,7 @@ pub(crate) fn soak(place: &Place, args: &[String]) -> Outcome {
     )?;
     steps.finish();
     let mut soak = Command::new(place.binary("demo", "soak"));
-    soak.args(args)
-        .current_dir(&place.root)
-        .env("CLERESTORY_BIN", place.binary("demo", "clerestory"));
+    soak.args(args).current_dir(&place.root).env("CLERESTORY_BIN", place.binary("demo", "clerestory"));
     become_program(soak)
 }
 
@@ -220,14 +190,8 @@ mod tests {
 
     #[test]
     fn known_options_pass_and_typing_errors_do_not() {
-        assert_eq!(
-            parsed(&["--port", "9000", "--no-open"]).unwrap(),
-            ["--port", "9000", "--no-open"]
-        );
-        assert_eq!(
-            parsed(&["--port=9000", "--", "--anything"]).unwrap(),
-            ["--port=9000", "--anything"]
-        );
+        assert_eq!(parsed(&["--port", "9000", "--no-open"]).unwrap(), ["--port", "9000", "--no-open"]);
+        assert_eq!(parsed(&["--port=9000", "--", "--anything"]).unwrap(), ["--port=9000", "--anything"]);
         assert!(parsed(&["--prot", "9000"]).unwrap_err().contains("--prot"));
         assert!(parsed(&["--listen"]).unwrap_err().contains("needs a value"));
     }
@@ -235,14 +199,8 @@ mod tests {
     #[test]
     fn the_failure_that_came_first_is_told() {
         let told = |web: Outcome, server: Outcome| first_failure(Ok(web), server).unwrap_err().0;
-        assert_eq!(
-            told(Err(Failure::new("web broke")), Err(Failure::new(""))),
-            "web broke"
-        );
-        assert_eq!(
-            told(Err(Failure::new("")), Err(Failure::new("server broke"))),
-            "server broke"
-        );
+        assert_eq!(told(Err(Failure::new("web broke")), Err(Failure::new(""))), "web broke");
+        assert_eq!(told(Err(Failure::new("")), Err(Failure::new("server broke"))), "server broke");
         assert!(first_failure(Ok(Ok(())), Ok(())).is_ok());
     }
 }

@@ -73,17 +73,13 @@ fn dispatch(place: &Place, command: &str, args: &[String]) -> Outcome {
             println!("{HELP}");
             Ok(())
         }
-        other => Err(Failure(format!(
-            "There is no command `{other}`. These exist:\n\n{HELP}"
-        ))),
+        other => Err(Failure(format!("There is no command `{other}`. These exist:\n\n{HELP}"))),
     }
 }
 
 fn no_arguments(args: &[String]) -> Outcome {
     match args.first() {
         None => Ok(()),
-        Some(arg) => Err(Failure(format!(
-            "`{arg}` is not understood: this command takes no arguments."
-        ))),
+        Some(arg) => Err(Failure(format!("`{arg}` is not understood: this command takes no arguments."))),
     }
 }

@@ -18,10 +18,9 @@ pub(crate) struct Place {
 impl Place {
     /// Found through what `cargo run` tells its program, else from the current folder up.
     pub(crate) fn find() -> Outcome<Self> {
-        let start = std::env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(std::env::current_dir, |dir| Ok(dir.into()));
-        let start = start
-            .map_err(|error| Failure(format!("The current folder cannot be read: {error}.")))?;
+        let start =
+            std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(std::env::current_dir, |dir| Ok(dir.into()));
+        let start = start.map_err(|error| Failure(format!("The current folder cannot be read: {error}.")))?;
         let root = start
             .ancestors()
             .find(|folder| folder.join("xtask/Cargo.toml").is_file())
@@ -50,21 +49,14 @@ impl Place {
 
     /// A binary of the workspace, as built under `profile`.
     pub(crate) fn binary(&self, profile: &str, name: &str) -> PathBuf {
-        self.target
-            .join(profile)
-            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+        self.target.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut command = Command::new(cargo());
-        command
-            .args(args)
-            .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", &self.target);
+        command.args(args).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
         // What `cargo run` set for xtask is not meant for what xtask starts.
-        command
-            .env_remove("CARGO_MANIFEST_DIR")
-            .env_remove("CARGO_MANIFEST_PATH");
+        command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
         command
     }
 

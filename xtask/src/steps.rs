@@ -69,21 +69,13 @@ impl Steps {
         });
         let (stop, stopped) = channel();
         let beating = Arc::clone(&shared);
-        let every = if shared.terminal {
-            BEAT_ON_TERMINAL
-        } else {
-            BEAT_IN_LOG
-        };
+        let every = if shared.terminal { BEAT_ON_TERMINAL } else { BEAT_IN_LOG };
         let thread = std::thread::spawn(move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 beating.show_beat();
             }
         });
-        Self {
-            shared,
-            logs,
-            beat: Some((stop, thread)),
-        }
+        Self { shared, logs, beat: Some((stop, thread)) }
     }
 
     /// A line with the time since the start.
@@ -105,11 +97,7 @@ impl Steps {
         let since = Instant::now();
         {
             let mut board = self.shared.board();
-            board.running.push(Running {
-                name: name.to_owned(),
-                since,
-                latest: String::new(),
-            });
+            board.running.push(Running { name: name.to_owned(), since, latest: String::new() });
             self.shared.say(&mut board, &format!("{name} …"));
         }
         let outcome = work(&self.log_of(name));
@@ -118,55 +106,32 @@ impl Steps {
         board.running.retain(|running| running.name != name);
         let (result, failure) = match outcome {
             Ok(note) => {
-                let note = if note.is_empty() {
-                    note
-                } else {
-                    format!(": {note}")
-                };
-                self.shared.say(
-                    &mut board,
-                    &format!("{name}: done in {}{note}", seconds(took)),
-                );
+                let note = if note.is_empty() { note } else { format!(": {note}") };
+                self.shared.say(&mut board, &format!("{name}: done in {}{note}", seconds(took)));
                 ("ok", None)
             }
             Err(_) if self.shared.stopped.swap(true, Ordering::SeqCst) => {
-                self.shared.say(
-                    &mut board,
-                    &format!("{name}: stopped after {}", seconds(took)),
-                );
+                self.shared.say(&mut board, &format!("{name}: stopped after {}", seconds(took)));
                 ("stopped", Some(Failure(String::new())))
             }
             Err(Failure(text)) => {
-                self.shared.say(
-                    &mut board,
-                    &format!("{name}: FAILED after {}", seconds(took)),
-                );
+                self.shared.say(&mut board, &format!("{name}: FAILED after {}", seconds(took)));
                 ("failed", Some(Failure(format!("{name} failed.\n{text}"))))
             }
         };
-        board.ended.push(Ended {
-            name: name.to_owned(),
-            took,
-            result,
-        });
+        board.ended.push(Ended { name: name.to_owned(), took, result });
         failure.map_or(Ok(()), Err)
     }
 
     fn log_of(&self, name: &str) -> PathBuf {
-        let plain: String = name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
-        self.logs
-            .join(format!("{}.log", plain.to_ascii_lowercase()))
+        let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        self.logs.join(format!("{}.log", plain.to_ascii_lowercase()))
     }
 
     fn child(&self, name: &str, command: &mut Command, log: &Path) -> Outcome<String> {
         let shown = shown(command);
-        let broken =
-            |what: &str, error: std::io::Error| Failure(format!("`{shown}` {what}: {error}."));
-        std::fs::create_dir_all(&self.logs)
-            .map_err(|error| broken("has no folder for its log", error))?;
+        let broken = |what: &str, error: std::io::Error| Failure(format!("`{shown}` {what}: {error}."));
+        std::fs::create_dir_all(&self.logs).map_err(|error| broken("has no folder for its log", error))?;
         let file = File::create(log).map_err(|error| broken("has no log file", error))?;
         let file = Arc::new(Mutex::new(file));
         let mut child = command
@@ -176,19 +141,12 @@ impl Steps {
             .spawn()
             .map_err(|error| broken("could not be started", error))?;
         let readers = [
-            child
-                .stdout
-                .take()
-                .map(|pipe| self.follow(name, pipe, &file)),
-            child
-                .stderr
-                .take()
-                .map(|pipe| self.follow(name, pipe, &file)),
+            child.stdout.take().map(|pipe| self.follow(name, pipe, &file)),
+            child.stderr.take().map(|pipe| self.follow(name, pipe, &file)),
         ];
         let status = loop {
-            if let Some(status) = child
-                .try_wait()
-                .map_err(|error| broken("could not be waited for", error))?
+            if let Some(status) =
+                child.try_wait().map_err(|error| broken("could not be waited for", error))?
             {
                 break status;
             }
@@ -207,9 +165,8 @@ impl Steps {
         if status.success() {
             return Ok(String::new());
         }
-        let text = std::fs::read(log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default();
+        let text =
+            std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         Err(Failure(format!(
             "`{shown}` ended with {status}. Its output is in {}:\n{}",
             log.display(),
@@ -217,22 +174,14 @@ impl Steps {
         )))
     }
 
-    fn follow(
-        &self,
-        name: &str,
-        pipe: impl Read + Send + 'static,
-        log: &Arc<Mutex<File>>,
-    ) -> JoinHandle<()> {
+    fn follow(&self, name: &str, pipe: impl Read + Send + 'static, log: &Arc<Mutex<File>>) -> JoinHandle<()> {
         let (shared, log, name) = (Arc::clone(&self.shared), Arc::clone(log), name.to_owned());
         std::thread::spawn(move || {
             let mut reader = BufReader::new(pipe);
             let mut line = Vec::new();
             while matches!(reader.read_until(b'\n', &mut line), Ok(read) if read > 0) {
                 // The log is a convenience; a full disk must not fail the step itself.
-                let _ = log
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .write_all(&line);
+                let _ = log.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
                 shared.latest(&name, &String::from_utf8_lossy(&line));
                 line.clear();
             }
@@ -243,26 +192,12 @@ impl Steps {
     pub(crate) fn summary(&self) {
         let mut board = self.shared.board();
         self.shared.clear_beat(&mut board);
-        let width = board
-            .ended
-            .iter()
-            .map(|step| step.name.chars().count())
-            .max()
-            .unwrap_or(0);
+        let width = board.ended.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
         println!();
         for step in &board.ended {
-            println!(
-                "  {:width$}  {:>9}  {}",
-                step.name,
-                seconds(step.took),
-                step.result
-            );
+            println!("  {:width$}  {:>9}  {}", step.name, seconds(step.took), step.result);
         }
-        println!(
-            "  {:width$}  {:>9}",
-            "in all",
-            seconds(self.shared.started.elapsed())
-        );
+        println!("  {:width$}  {:>9}", "in all", seconds(self.shared.started.elapsed()));
     }
 
     /// Ends the signs of life; call before handing the terminal to another program.
@@ -301,12 +236,7 @@ impl Shared {
         if line.is_empty() {
             return;
         }
-        if let Some(running) = self
-            .board()
-            .running
-            .iter_mut()
-            .find(|running| running.name == name)
-        {
+        if let Some(running) = self.board().running.iter_mut().find(|running| running.name == name) {
             running.latest = line;
         }
     }
@@ -360,11 +290,7 @@ fn shown(command: &Command) -> String {
     if let Some(name) = Path::new(command.get_program()).file_name() {
         words = vec![name.to_string_lossy().into_owned()];
     }
-    words.extend(
-        command
-            .get_args()
-            .map(|arg| arg.to_string_lossy().into_owned()),
-    );
+    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
     words.join(" ")
 }
 
@@ -377,11 +303,7 @@ fn ends(text: &str) -> String {
     }
     let (head, rest) = lines.split_at(HEAD_LINES);
     let (_, tail) = rest.split_at(hidden);
-    format!(
-        "{}\n… {hidden} lines left out …\n{}",
-        head.join("\n"),
-        tail.join("\n")
-    )
+    format!("{}\n… {hidden} lines left out …\n{}", head.join("\n"), tail.join("\n"))
 }
 
 /// One line without colours and control characters.
@@ -420,22 +342,14 @@ mod tests {
     #[test]
     fn a_failed_step_shows_the_end_of_its_output() {
         let steps = steps("fail");
-        let Failure(text) = steps
-            .run("breaks", &mut sh("seq 1 100; echo last words >&2; exit 3"))
-            .unwrap_err();
-        assert!(
-            text.contains("exit status: 3") && text.contains("last words"),
-            "{text}"
-        );
+        let Failure(text) =
+            steps.run("breaks", &mut sh("seq 1 100; echo last words >&2; exit 3")).unwrap_err();
+        assert!(text.contains("exit status: 3") && text.contains("last words"), "{text}");
         assert!(
             text.contains("\n1\n") && text.contains("\n100\n") && !text.contains("\n30\n"),
             "both ends: {text}"
         );
-        assert!(
-            steps
-                .run("starts nothing", &mut Command::new("no-such-program"))
-                .is_err()
-        );
+        assert!(steps.run("starts nothing", &mut Command::new("no-such-program")).is_err());
     }
 
     #[test]
@@ -452,10 +366,7 @@ mod tests {
 
     #[test]
     fn lines_lose_their_colours() {
-        assert_eq!(
-            printable("  \u{1b}[1m\u{1b}[32m   Compiling\u{1b}[0m x v1\r\n"),
-            "   Compiling x v1"
-        );
+        assert_eq!(printable("  \u{1b}[1m\u{1b}[32m   Compiling\u{1b}[0m x v1\r\n"), "   Compiling x v1");
         assert_eq!(seconds(Duration::from_millis(1234)), "1.2 s");
         assert_eq!(seconds(Duration::from_secs(62)), "1 min 02 s");
     }

@@ -25,7 +25,7 @@ pub(crate) fn run(place: &Place, args: &[String]) -> Outcome {
 fn all(place: &Place, steps: &Steps, install: bool) -> Outcome {
     steps.check("node, npm and a C compiler", tools::prerequisites)?;
     Lacking::look(place).settle(place, steps, install)?;
-    steps.run("rustfmt", &mut place.cargo(&["fmt", "--all", "--check"]))?;
+    steps.run("rustfmt", &mut place.cargo(&["fmt", "--all", "--check", "--", "--color", "never"]))?;
     steps.check("crate arrows", || arrows::check(&place.root))?;
     licences(place, steps)?;
     web_checks(place, steps)?;
@@ -39,15 +39,8 @@ fn licences(place: &Place, steps: &Steps) -> Outcome {
         .ok_or_else(|| Failure::new("cargo-deny is missing. Run `cargo xtask test --install`."))?;
     let mut deny = Command::new(program);
     // Advisories need a database fetched from elsewhere; deny.toml says how they are checked.
-    deny.args([
-        "--all-features",
-        "--locked",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ])
-    .current_dir(&place.root);
+    deny.args(["--all-features", "--locked", "check", "bans", "licenses", "sources"])
+        .current_dir(&place.root);
     steps.run("bans, licences, sources", &mut deny)
 }
 
@@ -62,46 +55,21 @@ fn web_checks(place: &Place, steps: &Steps) -> Outcome {
 }
 
 fn rust_checks(place: &Place, steps: &Steps) -> Outcome {
-    let clippy = [
-        "clippy",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     steps.run("clippy", &mut place.cargo(&clippy))?;
     servers(place, steps)?;
     if has_nextest(place) {
-        steps.run(
-            "Rust tests",
-            &mut place.cargo(&["nextest", "run", "--locked", "--workspace"]),
-        )?;
+        steps.run("Rust tests", &mut place.cargo(&["nextest", "run", "--locked", "--workspace"]))?;
     } else {
-        let plain = [
-            "test",
-            "--locked",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-        ];
+        let plain = ["test", "--locked", "--workspace", "--lib", "--bins", "--tests"];
         steps.run("Rust tests", &mut place.cargo(&plain))?;
     }
-    steps.run(
-        "Rust documentation tests",
-        &mut place.cargo(&["test", "--locked", "--workspace", "--doc"]),
-    )
+    steps.run("Rust documentation tests", &mut place.cargo(&["test", "--locked", "--workspace", "--doc"]))
 }
 
 fn has_nextest(place: &Place) -> bool {
     let mut ask = place.cargo(&["nextest", "--version"]);
-    let status = ask
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let status = ask.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
@@ -109,19 +77,9 @@ fn has_nextest(place: &Place) -> bool {
 /// what it does not find in the real one's. That binary is moved away at once, so that nobody
 /// starts it by accident from where the real one is expected.
 fn servers(place: &Place, steps: &Steps) -> Outcome {
-    let build = [
-        "build",
-        "--locked",
-        "--workspace",
-        "--exclude",
-        "xtask",
-        "--bins",
-    ];
+    let build = ["build", "--locked", "--workspace", "--exclude", "xtask", "--bins"];
     let identity = ["--features", "clerestory-seal/identity"];
-    steps.run(
-        "server that seals nothing",
-        place.cargo(&build).args(identity),
-    )?;
+    steps.run("server that seals nothing", place.cargo(&build).args(identity))?;
     let (built, kept) = (place.binary("debug", "clerestory"), identity_binary(place));
     place::write(&kept, b"")?;
     std::fs::rename(&built, &kept)

@@ -17,21 +17,24 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Node, npm and a C compiler; xtask never installs Node.
 pub(crate) fn prerequisites() -> Outcome<String> {
-    let node = output("node", &["--version"])
-        .ok_or_else(|| Failure::new("Node is not installed. Install Node 20.19 or newer (https://nodejs.org), then run this again."))?;
-    let version = node_version(&node).ok_or_else(|| {
-        Failure(format!(
-            "`node --version` says `{node}`, which is not understood."
-        ))
+    let node = output("node", &["--version"]).ok_or_else(|| {
+        Failure::new(
+            "Node is not installed. Install Node 20.19 or newer (https://nodejs.org), then run this again.",
+        )
     })?;
+    let version = node_version(&node)
+        .ok_or_else(|| Failure(format!("`node --version` says `{node}`, which is not understood.")))?;
     let (major, minor) = NODE_AT_LEAST;
     if version < NODE_AT_LEAST {
         return Err(Failure(format!(
             "Node {node} is too old: {major}.{minor} or newer is needed. Install a newer one (https://nodejs.org), then run this again."
         )));
     }
-    let npm = output(if cfg!(windows) { "npm.cmd" } else { "npm" }, &["--version"])
-        .ok_or_else(|| Failure::new("npm is not installed. It comes with Node from https://nodejs.org; Debian has it as package npm."))?;
+    let npm = output(if cfg!(windows) { "npm.cmd" } else { "npm" }, &["--version"]).ok_or_else(|| {
+        Failure::new(
+            "npm is not installed. It comes with Node from https://nodejs.org; Debian has it as package npm.",
+        )
+    })?;
     if cfg!(unix) && output("cc", &["--version"]).is_none() {
         return Err(Failure::new(
             "There is no C compiler (`cc`). AWS-LC, SQLite and zstd are compiled from C. On Debian: apt-get install build-essential.",
@@ -41,21 +44,17 @@ pub(crate) fn prerequisites() -> Outcome<String> {
 }
 
 pub(crate) fn chromium() -> Outcome<String> {
-    output("chromium", &["--version"])
-        .ok_or_else(|| Failure::new("Chromium is missing. Run `cargo xtask test --install`, or on Debian: apt-get install chromium."))
+    output("chromium", &["--version"]).ok_or_else(|| {
+        Failure::new(
+            "Chromium is missing. Run `cargo xtask test --install`, or on Debian: apt-get install chromium.",
+        )
+    })
 }
 
 /// Standard output of a program that ended well, trimmed.
 fn output(program: &str, args: &[&str]) -> Option<String> {
-    let done = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    done.status
-        .success()
-        .then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+    let done = Command::new(program).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
 }
 
 /// `v20.20.2` as (20, 20).
@@ -83,11 +82,7 @@ impl Lacking {
         if output("python3", &["-c", "import venv, ensurepip"]).is_none() {
             debian.push("python3-venv");
         }
-        Self {
-            debian,
-            python: !python_is_ready(place),
-            cargo_deny: cargo_deny(place).is_none(),
-        }
+        Self { debian, python: !python_is_ready(place), cargo_deny: cargo_deny(place).is_none() }
     }
 
     fn nothing(&self) -> bool {
@@ -107,7 +102,9 @@ impl Lacking {
             ));
         }
         if self.cargo_deny {
-            lines.push(format!("cargo-deny {CARGO_DENY} (`cargo install cargo-deny --locked --version {CARGO_DENY}`)"));
+            lines.push(format!(
+                "cargo-deny {CARGO_DENY} (`cargo install cargo-deny --locked --version {CARGO_DENY}`)"
+            ));
         }
         lines
     }
@@ -164,27 +161,17 @@ fn python_stamp(place: &Place) -> PathBuf {
 }
 
 fn python_is_ready(place: &Place) -> bool {
-    let stamped = std::fs::read_to_string(python_stamp(place))
-        .is_ok_and(|text| text == PYTHON_PACKAGES.join("\n"));
+    let stamped =
+        std::fs::read_to_string(python_stamp(place)).is_ok_and(|text| text == PYTHON_PACKAGES.join("\n"));
     stamped && runs(&python(place), &["-c", "import tink, cryptography"])
 }
 
 fn install_python(place: &Place, steps: &Steps) -> Outcome {
     let mut create = Command::new("python3");
-    steps.run(
-        "Python environment",
-        create.args(["-m", "venv", "--clear"]).arg(venv(place)),
-    )?;
+    steps.run("Python environment", create.args(["-m", "venv", "--clear"]).arg(venv(place)))?;
     let mut install = Command::new(python(place));
     install
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--only-binary",
-            ":all:",
-        ])
+        .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary", ":all:"])
         .args(PYTHON_PACKAGES);
     steps.run("Python packages", &mut install)?;
     place::write(&python_stamp(place), PYTHON_PACKAGES.join("\n").as_bytes())
@@ -203,31 +190,19 @@ fn runs(program: &Path, args: &[&str]) -> bool {
 /// cargo-deny of the wanted version: installed by an earlier run, else from the PATH.
 pub(crate) fn cargo_deny(place: &Place) -> Option<PathBuf> {
     let own = place.own().join("tools/bin/cargo-deny");
-    [own, PathBuf::from("cargo-deny")]
-        .into_iter()
-        .find(|program| {
-            let said = Command::new(program)
-                .arg("--version")
-                .stdin(Stdio::null())
-                .output();
-            said.is_ok_and(|said| {
-                String::from_utf8_lossy(&said.stdout).trim() == format!("cargo-deny {CARGO_DENY}")
-            })
+    [own, PathBuf::from("cargo-deny")].into_iter().find(|program| {
+        let said = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+        said.is_ok_and(|said| {
+            String::from_utf8_lossy(&said.stdout).trim() == format!("cargo-deny {CARGO_DENY}")
         })
+    })
 }
 
 /// Built without optimisation: it checks for seconds and would compile for minutes.
 fn install_cargo_deny(place: &Place, steps: &Steps) -> Outcome {
     let build = place.own().join("tools-build");
-    let mut install = place.cargo(&[
-        "install",
-        "cargo-deny",
-        "--locked",
-        "--debug",
-        "--version",
-        CARGO_DENY,
-        "--root",
-    ]);
+    let mut install =
+        place.cargo(&["install", "cargo-deny", "--locked", "--debug", "--version", CARGO_DENY, "--root"]);
     install
         .arg(place.own().join("tools"))
         .env("CARGO_TARGET_DIR", &build)
@@ -252,25 +227,14 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_and_nothing_is_installed_without_leave() {
-        let place = Place {
-            root: "/nonexistent".into(),
-            target: "/nonexistent/target".into(),
-        };
-        let lacking = Lacking {
-            debian: vec!["chromium"],
-            python: true,
-            cargo_deny: true,
-        };
+        let place = Place { root: "/nonexistent".into(), target: "/nonexistent/target".into() };
+        let lacking = Lacking { debian: vec!["chromium"], python: true, cargo_deny: true };
         let steps = Steps::new(place.logs());
         let Failure(text) = lacking.settle(&place, &steps, false).unwrap_err();
         for word in ["chromium", "tink==1.16.1", "cargo-deny 0.20.2", "--install"] {
             assert!(text.contains(word), "{text}");
         }
-        let lacking = Lacking {
-            debian: vec![],
-            python: false,
-            cargo_deny: false,
-        };
+        let lacking = Lacking { debian: vec![], python: false, cargo_deny: false };
         assert!(lacking.settle(&place, &steps, false).is_ok());
     }
 }

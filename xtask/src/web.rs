@@ -22,10 +22,7 @@ pub(crate) fn packages(place: &Place, steps: &Steps) -> Outcome {
     if installed.is_some() && (by_us || by_hand) {
         return Ok(());
     }
-    steps.run(
-        "web packages",
-        &mut place.npm(&["ci", "--no-audit", "--no-fund"]),
-    )?;
+    steps.run("web packages", &mut place.npm(&["ci", "--no-audit", "--no-fund"]))?;
     place::write(&stamp, lock.as_bytes())
 }
 
@@ -34,18 +31,13 @@ pub(crate) fn build(place: &Place, steps: &Steps) -> Outcome {
     let stamp = place.web().join("node_modules/.clerestory-built");
     let sources = newest(&place.web())?;
     let built = modified(&stamp);
-    let complete = PARTS
-        .iter()
-        .all(|part| has_files(&place.web().join(part).join("dist")));
+    let complete = PARTS.iter().all(|part| has_files(&place.web().join(part).join("dist")));
     if complete && built.is_some_and(|built| built > sources) {
         steps.say("web parts: nothing changed since the last build");
         return Ok(());
     }
     for part in PARTS {
-        steps.run(
-            &format!("web/{part}"),
-            &mut place.npm(&["run", "build", "-w", part]),
-        )?;
+        steps.run(&format!("web/{part}"), &mut place.npm(&["run", "build", "-w", part]))?;
     }
     place::write(&stamp, b"")
 }
@@ -65,9 +57,7 @@ fn has_files(folder: &Path) -> bool {
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path)
-        .and_then(|data| data.modified())
-        .ok()
+    std::fs::metadata(path).and_then(|data| data.modified()).ok()
 }
 
 /// The newest change below `folder`, leaving out what builds and tests write. Folders count, so
@@ -79,10 +69,7 @@ fn newest(folder: &Path) -> Outcome<SystemTime> {
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name();
-        if ["node_modules", "dist", "e2e", "test-results"]
-            .iter()
-            .any(|left_out| name == *left_out)
-        {
+        if ["node_modules", "dist", "e2e", "test-results"].iter().any(|left_out| name == *left_out) {
             continue;
         }
         let data = entry.metadata().map_err(unreadable)?;

@@ -39,18 +39,11 @@ fn a_downward_arrow_is_refused() {
     let example = Example::new(
         "down",
         &[
-            (
-                "store/Cargo.toml",
-                "[dependencies]\nclerestory-vault.workspace = true\n",
-            ),
+            ("store/Cargo.toml", "[dependencies]\nclerestory-vault.workspace = true\n"),
             ("vault/Cargo.toml", NOTHING),
         ],
     );
-    assert!(
-        example
-            .complaint()
-            .contains("crates/store uses vault, which stands below it")
-    );
+    assert!(example.complaint().contains("crates/store uses vault, which stands below it"));
 }
 
 #[test]
@@ -58,23 +51,14 @@ fn siblings_strangers_and_the_last_row_are_refused() {
     let example = Example::new(
         "siblings",
         &[
-            (
-                "intake/Cargo.toml",
-                "[dependencies]\nclerestory-playback = { path = \"../playback\" }\n",
-            ),
-            (
-                "playback/Cargo.toml",
-                "[dependencies.clerestory-drawer]\npath = \"../drawer\"\n",
-            ),
+            ("intake/Cargo.toml", "[dependencies]\nclerestory-playback = { path = \"../playback\" }\n"),
+            ("playback/Cargo.toml", "[dependencies.clerestory-drawer]\npath = \"../drawer\"\n"),
             ("drawer/Cargo.toml", NOTHING),
             (
                 "clerestory/Cargo.toml",
                 "[dependencies]\nkit = { package = \"clerestory-testkit\", path = \"x\" }\n",
             ),
-            (
-                "http/Cargo.toml",
-                "[target.'cfg(unix)'.dependencies]\nclerestory-model.workspace = true\n",
-            ),
+            ("http/Cargo.toml", "[target.'cfg(unix)'.dependencies]\nclerestory-model.workspace = true\n"),
         ],
     );
     let complaint = example.complaint();
@@ -85,10 +69,7 @@ fn siblings_strangers_and_the_last_row_are_refused() {
         "crates/clerestory uses testkit, which is for tests",
         "crates/http uses model, but must know none",
     ] {
-        assert!(
-            complaint.contains(part),
-            "{part:?} is missing in:\n{complaint}"
-        );
+        assert!(complaint.contains(part), "{part:?} is missing in:\n{complaint}");
     }
 }
 
@@ -114,40 +95,20 @@ fn only_three_crates_may_open_keys() {
     for (name, source) in [
         ("plain", "use clerestory_keys::unwrapping::open;\n"),
         ("braces", "use clerestory_keys::{Root, unwrapping as u};\n"),
-        (
-            "renamed",
-            "use clerestory_keys as k;\nfn f() { k::unwrapping::open(); }\n",
-        ),
-        (
-            "after-a-comment",
-            "/* a /* b */ c */ use clerestory_keys::unwrapping;\n",
-        ),
-        (
-            "after-a-string",
-            "const A: &str = \"// \\\"\"; use clerestory_keys::unwrapping;\n",
-        ),
+        ("renamed", "use clerestory_keys as k;\nfn f() { k::unwrapping::open(); }\n"),
+        ("after-a-comment", "/* a /* b */ c */ use clerestory_keys::unwrapping;\n"),
+        ("after-a-string", "const A: &str = \"// \\\"\"; use clerestory_keys::unwrapping;\n"),
     ] {
-        let example = Example::new(
-            name,
-            &[
-                ("playback/Cargo.toml", keys),
-                ("playback/src/deep/play.rs", source),
-            ],
-        );
+        let example =
+            Example::new(name, &[("playback/Cargo.toml", keys), ("playback/src/deep/play.rs", source)]);
         let complaint = example.complaint();
-        assert!(
-            complaint.contains("play.rs names clerestory_keys::unwrapping"),
-            "{name}: {complaint}"
-        );
+        assert!(complaint.contains("play.rs names clerestory_keys::unwrapping"), "{name}: {complaint}");
     }
     let allowed = [
         ("vault/Cargo.toml", keys),
         ("vault/src/lib.rs", "use clerestory_keys::unwrapping;\n"),
         ("playback/Cargo.toml", keys),
-        (
-            "playback/src/lib.rs",
-            "// never clerestory_keys::unwrapping\nfn unwrapping_is_elsewhere() {}\n",
-        ),
+        ("playback/src/lib.rs", "// never clerestory_keys::unwrapping\nfn unwrapping_is_elsewhere() {}\n"),
     ];
     assert!(check(&Example::new("allowed", &allowed).0).is_ok());
 }
@@ -157,14 +118,8 @@ fn tests_may_not_open_keys_either() {
     let example = Example::new(
         "tests",
         &[
-            (
-                "intake/Cargo.toml",
-                "[dev-dependencies]\nclerestory-keys.workspace = true\n",
-            ),
-            (
-                "intake/tests/story.rs",
-                "use clerestory_keys::unwrapping;\n",
-            ),
+            ("intake/Cargo.toml", "[dev-dependencies]\nclerestory-keys.workspace = true\n"),
+            ("intake/tests/story.rs", "use clerestory_keys::unwrapping;\n"),
         ],
     );
     assert!(example.complaint().contains("story.rs"));
@@ -176,26 +131,13 @@ fn keys_may_not_export_around_its_module() {
         "export",
         &[
             ("keys/Cargo.toml", NOTHING),
-            (
-                "keys/src/lib.rs",
-                "pub mod unwrapping;\npub use unwrapping::open;\n",
-            ),
+            ("keys/src/lib.rs", "pub mod unwrapping;\npub use unwrapping::open;\n"),
         ],
     );
-    assert!(
-        example
-            .complaint()
-            .contains("exports from its unwrapping module")
-    );
+    assert!(example.complaint().contains("exports from its unwrapping module"));
     let example = Example::new(
         "no-export",
-        &[
-            ("keys/Cargo.toml", NOTHING),
-            (
-                "keys/src/lib.rs",
-                "pub mod unwrapping;\npub use ring::Ring;\n",
-            ),
-        ],
+        &[("keys/Cargo.toml", NOTHING), ("keys/src/lib.rs", "pub mod unwrapping;\npub use ring::Ring;\n")],
     );
     assert!(check(&example.0).is_ok());
 }
