@@ -2,7 +2,7 @@
  * A stand-in for the server, for developing the console only. It is in no build and no package.
  * It serves the built console under the content policy the server sends, and the API with invented data.
  *
- *   node dev/mock.mjs [port]
+ *   node dev/mock.mjs [port] [folder of the built console]
  *
  * Signing in takes any password but "wrong"; "slow down" is answered as too many attempts. A person whose
  * address starts with "member" may list and not watch.
@@ -15,7 +15,8 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 
 const port = Number(process.argv[2] ?? 8791);
-const dist = join(import.meta.dirname, "..", "dist");
+const web = join(import.meta.dirname, "..", "..");
+const dist = process.argv[3] ?? join(web, "console", "dist");
 const csp = [
   "default-src 'none'",
   "script-src 'self'",
@@ -811,22 +812,48 @@ const types = {
   ".js": "text/javascript",
   ".css": "text/css",
   ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".jpg": "image/jpeg",
+  ".webp": "image/webp",
 };
 
-async function file(path) {
-  const wanted = normalize(path).replace(/^\/+/, "");
-  const name = extname(wanted) === "" ? "index.html" : wanted;
+async function send(root, name, headers, change = (bytes) => bytes) {
   try {
-    const bytes = await readFile(join(dist, name));
-    return {
-      status: 200,
-      raw: bytes,
-      type: types[extname(name)] ?? "application/octet-stream",
-      headers: { "Content-Security-Policy": csp },
-    };
+    const bytes = change(await readFile(join(root, name)));
+    return { status: 200, raw: bytes, type: types[extname(name)] ?? "application/octet-stream", headers };
   } catch {
     return { status: 404, raw: Buffer.from("not found"), type: "text/plain", headers: {} };
   }
+}
+
+const playerCsp = `default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src blob: data:; font-src data:; media-src blob: data:; frame-src 'none'; connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors http://localhost:${port}`;
+
+function playerFile(wanted) {
+  const name = wanted.replace(/^player\/?/, "") || "index.html";
+  return send(join(web, "player", "dist"), name, { "Content-Security-Policy": playerCsp }, (bytes) =>
+    name.endsWith(".html")
+      ? Buffer.from(String(bytes).replace("__CLERESTORY_CONSOLE_ORIGIN__", `http://localhost:${port}`))
+      : bytes,
+  );
+}
+
+function shopFile(wanted) {
+  const page = wanted === "" || wanted.endsWith("/") ? `${wanted}index.html` : wanted;
+  const name = extname(page) === "" ? `${page}.html` : page;
+  return send(join(web, "demo-shop", "dist"), name, {}, (bytes) =>
+    name.endsWith(".html") ? Buffer.from(String(bytes).replace("</head>", `${shop.snippet}</head>`)) : bytes,
+  );
+}
+
+/** The console on localhost, the player page on 127.0.0.1, the shop on shop.localhost: as in the demo. */
+function file(host, path) {
+  const wanted = normalize(path).replace(/^\/+/, "");
+  if (wanted.startsWith("capture/")) {
+    return send(join(web, "capture", "dist"), wanted.slice(8), { "Access-Control-Allow-Origin": "*" });
+  }
+  if (host.startsWith("127.0.0.1")) return playerFile(wanted);
+  if (host.startsWith("shop.localhost")) return shopFile(wanted);
+  return send(dist, extname(wanted) === "" ? "index.html" : wanted, { "Content-Security-Policy": csp });
 }
 
 createServer(async (request, response) => {
@@ -849,7 +876,7 @@ createServer(async (request, response) => {
       cookies.get(token),
       request.headers,
     );
-  } else answer = await file(url.pathname);
+  } else answer = await file(request.headers.host ?? "", url.pathname);
   response.writeHead(answer.status, {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",

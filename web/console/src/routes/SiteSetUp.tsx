@@ -10,10 +10,12 @@ import { EventWay } from "../components/sites/EventWay";
 import { SiteFacts } from "../components/sites/SiteFacts";
 import { SnippetCard } from "../components/sites/SnippetCard";
 import { useTitle } from "../lib/useTitle";
+import { queryClient } from "../queryClient";
 import "../styles/sites.css";
 
 const route = getRouteApi("/shell/settings/sites/$id");
 const POLL_MS = 1_000;
+const KEPT = 20;
 
 /** A site from its snippet to its first event, and what it is set to. */
 export default function SiteSetUp() {
@@ -53,11 +55,17 @@ function SetUp({ site }: { site: Site }) {
   );
 }
 
-/** The receipts since this page was opened, and the newest one from before; asked for every second. */
+/** The newest receipts, asked for every second and only what is new. */
 function useReceipts(id: string): readonly Receipt[] {
+  const queryKey = ["receipts", id];
   const receipts = useQuery({
-    queryKey: ["receipts", id],
-    queryFn: ({ signal }) => listReceipts(id, 0, signal),
+    queryKey,
+    queryFn: async ({ signal }) => {
+      const before = queryClient.getQueryData<{ items: Receipt[]; latest: number }>(queryKey);
+      const answer = await listReceipts(id, before?.latest ?? 0, signal);
+      if (answer.items.length > 0) void queryClient.invalidateQueries({ queryKey: ["site", id] });
+      return { items: [...(before?.items ?? []), ...answer.items].slice(-KEPT), latest: answer.latest };
+    },
     refetchInterval: POLL_MS,
   });
   return receipts.data?.items ?? [];

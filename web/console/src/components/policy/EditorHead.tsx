@@ -1,0 +1,67 @@
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import type { PolicyDocument, Site } from "../../api/types";
+import { Icon } from "../Icon";
+import { SignDialog } from "./SignDialog";
+import type { Check } from "./useCheck";
+
+interface EditorHeadProps {
+  site: Site;
+  draft: PolicyDocument;
+  current: number;
+  changed: boolean;
+  check: Check;
+  onDiscard: () => void;
+  /** The draft is signed now, or has to start from a newer version. */
+  onSigned: (document: PolicyDocument) => void;
+}
+
+/** Which policy this is, which version is in force, and the way to sign the next. */
+export function EditorHead(props: EditorHeadProps) {
+  const { site, draft, current, changed, check } = props;
+  const [signing, setSigning] = useState(false);
+  const errors = check.result?.errors.length ?? 0;
+  return (
+    <header className="ch">
+      <div className="grow">
+        <h1>Capture policy</h1>
+        <p className="small ink2 cut">
+          <Link className="link" to="/settings/sites/$id" params={{ id: site.id }}>
+            {site.name}
+          </Link>
+          , <code>{site.origins[0]}</code>. Preset{" "}
+          <b>{draft.preset === "private" ? "Private" : draft.preset}</b>: all text and input masked, media{" "}
+          {draft.media}.
+        </p>
+      </div>
+      <span className="small ink2 nowrap foll">
+        <span className="dot live" />
+        <b className="num">v{current}</b> in force
+      </span>
+      {changed && (
+        <button type="button" className="b bare" onClick={props.onDiscard}>
+          Discard draft
+        </button>
+      )}
+      <button
+        type="button"
+        className="b lead"
+        disabled={!changed || errors > 0}
+        onClick={() => setSigning(true)}
+      >
+        <Icon name="cert" />
+        Review and sign <span className="num">v{current + 1}</span>
+      </button>
+      {signing && (
+        <SignDialog
+          site={site}
+          draft={draft}
+          current={current}
+          check={check}
+          onClose={() => setSigning(false)}
+          onSigned={props.onSigned}
+        />
+      )}
+    </header>
+  );
+}
