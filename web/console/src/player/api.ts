@@ -1,0 +1,107 @@
+/** Playing: a play is begun, its segments are read inside it, what was watched is told, and it is ended. */
+import * as v from "valibot";
+import { ApiError, call, callEmpty, Unreachable } from "../api/client";
+import { Gap, Problem, SegmentItem, Track } from "../api/types";
+
+export const Play = v.object({
+  id: v.string(),
+  recording: v.string(),
+  expires_at: v.string(),
+  entry: v.number(),
+  tracks: v.array(Track),
+  duration_us: v.number(),
+  live: v.boolean(),
+  content_origin: v.string(),
+});
+export type Play = v.InferOutput<typeof Play>;
+
+export const FollowedSegment = v.object({ track: v.string(), ...SegmentItem.entries });
+export const FollowedGap = v.object({ track: v.string(), ...Gap.entries });
+export const FollowedEnd = v.object({ duration_us: v.number() });
+
+const seg = encodeURIComponent;
+
+export const startPlay = (recording: string, body: { reason?: string; follow?: boolean }) =>
+  call("POST", `/recordings/${seg(recording)}/plays`, Play, { body });
+
+export const reportRange = (play: string, range: { from_us: number; to_us: number }) =>
+  callEmpty("POST", `/plays/${seg(play)}/ranges`, { body: range });
+
+export const endPlay = (play: string) => callEmpty("DELETE", `/plays/${seg(play)}`);
+
+/** One segment's events as the bytes of their JSON, not parsed: the player page reads them itself. */
+export async function fetchSegment(
+  play: string,
+  track: string,
+  sequence: number,
+  signal: AbortSignal,
+): Promise<ArrayBuffer> {
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1/plays/${seg(play)}/tracks/${seg(track)}/segments/${sequence}`, {
+      credentials: "same-origin",
+      redirect: "error",
+      signal,
+    });
+    if (response.ok) return await response.arrayBuffer();
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    throw new Unreachable("The server did not answer.", { cause });
+  }
+  const told = v.safeParse(Problem, await response.json().catch(() => null));
+  const plain = { type: "urn:clerestory:problem:unknown", title: `The server answered ${response.status}` };
+  throw new ApiError(
+    told.success ? told.output : v.parse(Problem, { ...plain, status: response.status }),
+    null,
+  );
+}
+
+/**
+ * The last words of a page that is going away: what was watched since the last report, and the end.
+ * Both outlive the page; nothing can be awaited any more.
+ */
+export function leavePlay(play: string, ranges: readonly { from_us: number; to_us: number }[]): void {
+  const headers = { "Clerestory-Csrf": "1", "Content-Type": "application/json" };
+  const base = `/api/v1/plays/${seg(play)}`;
+  const common = { headers, credentials: "same-origin", keepalive: true } as const;
+  const lost = () => undefined; // the page is gone; the server ends the play by its own clock
+  for (const range of ranges) {
+    fetch(`${base}/ranges`, { ...common, method: "POST", body: JSON.stringify(range) }).catch(lost);
+  }
+  fetch(base, { ...common, method: "DELETE" }).catch(lost);
+}
+
+/** What the stream of a play says. */
+export type Followed =
+  | { kind: "segment"; track: string; segment: SegmentItem }
+  | { kind: "gap"; track: string; gap: Gap }
+  | { kind: "closed"; durationUs: number }
+  | { kind: "revoked"; problem: Problem }
+  | { kind: "lost" };
+
+/** Listens to a play: new segments, gaps, its end, and its being taken back. Returns what stops it. */
+export function followPlay(play: string, after: string, hear: (what: Followed) => void): () => void {
+  const source = new EventSource(`/api/v1/plays/${seg(play)}/follow?after=${seg(after)}`);
+  const on = <T>(name: string, schema: v.GenericSchema<unknown, T>, tell: (parsed: T) => Followed) => {
+    source.addEventListener(name, (event) => {
+      const parsed = v.safeParse(schema, JSON.parse(String((event as MessageEvent).data)));
+      if (parsed.success) hear(tell(parsed.output));
+    });
+  };
+  let closed = false;
+  on("segment", FollowedSegment, ({ track, ...segment }) => ({ kind: "segment", track, segment }));
+  on("gap", FollowedGap, ({ track, ...gap }) => ({ kind: "gap", track, gap }));
+  on("closed", FollowedEnd, ({ duration_us }) => {
+    closed = true;
+    return { kind: "closed", durationUs: duration_us };
+  });
+  on("revoked", Problem, (problem) => {
+    source.close();
+    return { kind: "revoked", problem };
+  });
+  source.onerror = () => {
+    if (closed) source.close();
+    else if (source.readyState === EventSource.CLOSED) hear({ kind: "lost" });
+  };
+  return () => source.close();
+}

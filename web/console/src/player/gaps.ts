@@ -1,0 +1,93 @@
+/** Why something is missing. Each reason has its own words; none is "unavailable". */
+import type { Gap, GapReason } from "../api/types";
+import { formatClock, formatSpan } from "../lib/format";
+
+interface GapWords {
+  /** On the bricks. */
+  short: string;
+  /** The head of the card over the stage. */
+  title: string;
+  /** The sentence under it; the times follow. */
+  why: string;
+}
+
+const WORDS: Record<GapReason, GapWords> = {
+  missing: {
+    short: "Missing",
+    title: "These segments never arrived",
+    why: "The visitor's browser sent what came before and after, and not this part.",
+  },
+  url_denied: {
+    short: "Blocked page",
+    title: "A page that is not captured",
+    why: "The capture policy excludes this page by its address, so the browser captured nothing of it.",
+  },
+  paused: {
+    short: "Paused",
+    title: "Paused",
+    why: "Capture was paused; nothing was captured until it went on.",
+  },
+  hidden: {
+    short: "Tab hidden",
+    title: "The tab was hidden",
+    why: "The visitor looked at another tab or window, and a hidden page is not captured.",
+  },
+  policy_stale: {
+    short: "Policy stale",
+    title: "The capture policy was out of date",
+    why: "The browser could not verify a current signed policy, so it captured nothing until it had one.",
+  },
+  quota: {
+    short: "Limit reached",
+    title: "A limit was reached",
+    why: "This part would have gone over the site's limit and was not taken.",
+  },
+  stopped: {
+    short: "Stopped",
+    title: "Capture was stopped",
+    why: "Capture was stopped; what had not been sent was discarded in the browser.",
+  },
+  erased: {
+    short: "Erased",
+    title: "Erased",
+    why: "The key of this part is destroyed. Nothing can open it any more.",
+  },
+  oversized: {
+    short: "Too large",
+    title: "One change of the page was too large",
+    why: "A single change was larger than a segment may be and was not sent.",
+  },
+  damaged: {
+    short: "Damaged",
+    title: "This part does not open",
+    why: "Its bytes fail their authentication check. The rest of the recording is not affected.",
+  },
+};
+
+export const gapWords = (reason: GapReason): GapWords => WORDS[reason];
+
+/** The sentence on the card: why, and from when to when. */
+export function gapSentence(gap: Gap): string {
+  const { why } = WORDS[gap.reason];
+  return `${why} From ${formatClock(gap.from_us)} to ${formatClock(gap.to_us)}, ${formatSpan(gap.to_us - gap.from_us)}.`;
+}
+
+/** The gap at a moment: its start belongs to it, its end does not. */
+export function gapAt(gaps: readonly Gap[], atUs: number): Gap | null {
+  return gaps.find((gap) => gap.from_us <= atUs && atUs < gap.to_us) ?? null;
+}
+
+/** Gaps in order; what overlaps or touches with the same reason is one. Empty ones are left out. */
+export function gapMap(gaps: readonly Gap[]): Gap[] {
+  const sorted = gaps.filter((gap) => gap.to_us > gap.from_us).sort((a, b) => a.from_us - b.from_us);
+  const merged: Gap[] = [];
+  for (const gap of sorted) {
+    const last = merged.at(-1);
+    if (last && last.reason === gap.reason && gap.from_us <= last.to_us) {
+      merged[merged.length - 1] = { ...last, to_us: Math.max(last.to_us, gap.to_us) };
+    } else {
+      merged.push(gap);
+    }
+  }
+  return merged;
+}

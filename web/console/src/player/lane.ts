@@ -1,0 +1,352 @@
+/**
+ * What somebody did, read from the recorded events: pages, clicks, typing, scrolling, windows, errors.
+ *
+ * Events of one keyframe stretch are read in order, because "clicked what" needs the document as it was. Text is
+ * only ever what the recording holds: masked text stays masked.
+ */
+import { pathOf } from "../lib/recording";
+
+export type MarkKind = "page" | "click" | "rage" | "input" | "scroll" | "resize" | "error" | "note";
+
+export interface Mark {
+  kind: MarkKind;
+  /** Milliseconds from the start of the recording. */
+  atMs: number;
+  /** How long it went on, for typing and scrolling. */
+  forMs: number;
+  /** What happened, without its object: "Clicked". */
+  verb: string;
+  /** What it happened to, or "". */
+  object: string;
+  /** A second line, or "". */
+  detail: string;
+  /** The element as a selector, or "". */
+  element: string;
+}
+
+export const MASK = "\u2022\u2022\u2022\u2022\u2022";
+
+const RAGE_MS = 1_500;
+const RAGE_CLICKS = 3;
+const TYPING_MS = 4_000;
+const SCROLL_MS = 1_500;
+
+type Fields = Record<string, unknown>;
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
+interface Node {
+  tag: string;
+  attributes: Fields;
+  text: string;
+  parent: number;
+  children: number[];
+}
+
+/** Just enough of the document to name what was clicked. */
+class Names {
+  #nodes = new Map<number, Node>();
+
+  reset(root: unknown): void {
+    this.#nodes.clear();
+    this.#add(root, 0, 0);
+  }
+
+  #add(raw: unknown, parent: number, depth: number): void {
+    if (!isFields(raw) || typeof raw.id !== "number" || depth > 512) return;
+    this.#nodes.set(raw.id, {
+      tag: text(raw.tagName).toLowerCase(),
+      attributes: isFields(raw.attributes) ? raw.attributes : {},
+      text: raw.type === 3 ? text(raw.textContent) : "",
+      parent,
+      children: [],
+    });
+    this.#nodes.get(parent)?.children.push(raw.id);
+    for (const child of list(raw.childNodes)) this.#add(child, raw.id, depth + 1);
+  }
+
+  mutate(data: Fields): void {
+    for (const entry of list(data.adds)) {
+      if (isFields(entry) && typeof entry.parentId === "number") this.#add(entry.node, entry.parentId, 0);
+    }
+    for (const entry of list(data.texts)) {
+      const node = isFields(entry) ? this.#nodes.get(Number(entry.id)) : undefined;
+      if (node && isFields(entry)) node.text = text(entry.value);
+    }
+    for (const entry of list(data.attributes)) {
+      const node = isFields(entry) ? this.#nodes.get(Number(entry.id)) : undefined;
+      if (node && isFields(entry) && isFields(entry.attributes))
+        Object.assign(node.attributes, entry.attributes);
+    }
+  }
+
+  /** The nearest thing around a node that people would name: a button, a link, a field. */
+  #acted(id: number): { id: number; node: Node } | null {
+    let node = this.#nodes.get(id);
+    let at = id;
+    const own = node ? { id, node } : null;
+    for (let up = 0; node && up < 6; up += 1) {
+      if (/^(?:a|button|summary|label|input|select|textarea|option)$/.test(node.tag)) return { id: at, node };
+      at = node.parent;
+      node = this.#nodes.get(at);
+    }
+    return own;
+  }
+
+  #words(id: number, depth = 0): string {
+    const node = this.#nodes.get(id);
+    if (!node || depth > 8) return "";
+    if (node.text !== "") return node.text;
+    let words = "";
+    for (const child of node.children) {
+      words = `${words} ${this.#words(child, depth + 1)}`;
+      if (words.length > 80) break;
+    }
+    return words;
+  }
+
+  describe(id: number): { words: string; masked: boolean; element: string; excluded: boolean; tag: string } {
+    const found = this.#acted(id);
+    if (!found) return { words: "", masked: false, element: "", excluded: false, tag: "" };
+    const { node } = found;
+    const said =
+      this.#words(found.id).replace(/\s+/g, " ").trim() ||
+      ["aria-label", "title", "alt", "placeholder"]
+        .map((name) => text(node.attributes[name]))
+        .find(Boolean) ||
+      "";
+    const masked = said.includes(MASK);
+    return {
+      words: masked ? "" : said.slice(0, 60),
+      masked,
+      element: selector(node),
+      excluded: node.attributes["data-clerestory"] === "excluded",
+      tag: node.tag,
+    };
+  }
+}
+
+function selector(node: Node): string {
+  const id = text(node.attributes.id);
+  const first = text(node.attributes.class).split(/\s+/)[0] ?? "";
+  if (id !== "") return `${node.tag}#${id}`.slice(0, 60);
+  return (first === "" ? node.tag : `${node.tag}.${first}`).slice(0, 60);
+}
+
+const SPOKEN: Record<string, string> = {
+  a: "a link",
+  button: "a button",
+  input: "a field",
+  textarea: "a text field",
+  select: "a choice",
+  img: "a picture",
+  label: "a label",
+};
+
+/** Reads one keyframe stretch, segment by segment, in order. */
+export class LaneReader {
+  readonly marks: Mark[] = [];
+  readonly #names = new Names();
+  #path = "";
+  #clicked = { id: 0, atMs: Number.NEGATIVE_INFINITY, count: 0 };
+
+  /**
+   * Takes the events of the next segment. `startUs` is where its earliest event stands.
+   * Returns the times, in milliseconds, at which anything happened at all.
+   */
+  read(events: readonly unknown[], startUs: number): number[] {
+    const timed = events.filter(
+      (event): event is Fields => isFields(event) && typeof event.timestamp === "number",
+    );
+    const earliest = timed.reduce(
+      (least, event) => Math.min(least, Number(event.timestamp)),
+      Number.POSITIVE_INFINITY,
+    );
+    const shift = startUs / 1000 - earliest;
+    const active: number[] = [];
+    for (const event of timed) {
+      const atMs = Number(event.timestamp) + shift;
+      const data = isFields(event.data) ? event.data : {};
+      if (event.type === 2) this.#names.reset(data.node);
+      else if (event.type === 4) this.#page(atMs, text(data.href), "");
+      else if (event.type === 5) this.#custom(atMs, data);
+      else if (event.type === 6) this.#plugin(atMs, data);
+      else if (event.type === 3) {
+        this.#increment(atMs, data);
+        active.push(atMs);
+      }
+    }
+    return active;
+  }
+
+  #push(mark: Partial<Mark> & Pick<Mark, "kind" | "atMs" | "verb">): void {
+    this.marks.push({ forMs: 0, object: "", detail: "", element: "", ...mark });
+  }
+
+  #page(atMs: number, address: string, title: string): void {
+    if (address === "" || address === "about:blank") return;
+    const path = pathOf(address);
+    if (path === this.#path) return;
+    this.#path = path;
+    this.#push({
+      kind: "page",
+      atMs,
+      verb: "Page",
+      object: path,
+      detail: title === "" || title.includes(MASK) ? "" : title,
+    });
+  }
+
+  #custom(atMs: number, data: Fields): void {
+    const tag = text(data.tag);
+    const payload = isFields(data.payload) ? data.payload : {};
+    if (tag === "clerestory.page") this.#page(atMs, text(payload.url), text(payload.title));
+    else if (tag === "clerestory.error") {
+      this.#push({ kind: "error", atMs, verb: "Error", object: text(payload.message).slice(0, 120) });
+    } else if (!tag.startsWith("clerestory.") && tag !== "") {
+      this.#push({ kind: "note", atMs, verb: "Event", object: tag.slice(0, 60) });
+    }
+  }
+
+  #plugin(atMs: number, data: Fields): void {
+    const payload = isFields(data.payload) ? data.payload : {};
+    if (!text(data.plugin).startsWith("rrweb/console") || payload.level !== "error") return;
+    const said = list(payload.payload).map(String).join(" ").slice(0, 120);
+    this.#push({ kind: "error", atMs, verb: "Error", object: said });
+  }
+
+  #increment(atMs: number, data: Fields): void {
+    switch (data.source) {
+      case 0:
+        return this.#names.mutate(data);
+      case 2:
+        if (data.type === 2) this.#click(atMs, Number(data.id));
+        return;
+      case 3:
+        return this.#scroll(atMs);
+      case 4:
+        return this.#push({
+          kind: "resize",
+          atMs,
+          verb: "Window became",
+          object: `${Number(data.width)} × ${Number(data.height)}`,
+        });
+      case 5:
+        return this.#input(atMs, data);
+    }
+  }
+
+  #click(atMs: number, id: number): void {
+    const before = this.#clicked;
+    const again = id === before.id && atMs - before.atMs <= RAGE_MS;
+    this.#clicked = { id, atMs, count: again ? before.count + 1 : 1 };
+    const last = this.marks.findLast((mark) => mark.kind === "click" || mark.kind === "rage");
+    if (last && this.#clicked.count >= RAGE_CLICKS) {
+      const firstOfThem = this.marks.findLastIndex(
+        (mark) => mark.kind === "rage" || (mark.kind === "click" && mark.element === last.element),
+      );
+      this.#joinClicks(firstOfThem, atMs, this.#clicked.count);
+      return;
+    }
+    const { words, masked, element, excluded, tag } = this.#names.describe(id);
+    this.#push({
+      kind: "click",
+      atMs,
+      verb: "Clicked",
+      object: excluded ? "an excluded part" : words || SPOKEN[tag] || tag || "the page",
+      detail: excluded ? "It never left the device" : masked ? "Its words are masked" : "",
+      element,
+    });
+  }
+
+  /** Turns the last clicks on one thing into one mark that says how many. */
+  #joinClicks(lastIndex: number, atMs: number, count: number): void {
+    let from = lastIndex;
+    const mark = this.marks[lastIndex];
+    if (!mark) return;
+    if (mark.kind === "click") {
+      for (let more = count - 2; more > 0 && from > 0; from -= 1) {
+        const earlier = this.marks[from - 1];
+        if (earlier?.kind !== "click" || earlier.element !== mark.element) break;
+        more -= 1;
+      }
+    }
+    const begun = this.marks[from];
+    if (!begun) return;
+    const seconds = ((atMs - begun.atMs) / 1000).toFixed(1);
+    const joined: Mark = {
+      ...begun,
+      kind: "rage",
+      forMs: atMs - begun.atMs,
+      detail: `${count} times in ${seconds} s`,
+    };
+    this.marks.splice(from, this.marks.length - from, joined);
+  }
+
+  #input(atMs: number, data: Fields): void {
+    const { words, element, tag } = this.#names.describe(Number(data.id));
+    const last = this.marks.at(-1);
+    if (last?.kind === "input" && last.element === element && atMs - (last.atMs + last.forMs) <= TYPING_MS) {
+      last.forMs = atMs - last.atMs;
+      return;
+    }
+    const value = text(data.text);
+    this.#push({
+      kind: "input",
+      atMs,
+      verb: tag === "select" ? "Chose in" : "Typed into",
+      object: words || SPOKEN[tag] || tag || "a field",
+      detail: value === MASK ? "Masked, length hidden" : "",
+      element,
+    });
+  }
+
+  #scroll(atMs: number): void {
+    const last = this.marks.findLast((mark) => mark.kind === "scroll");
+    if (last && atMs - (last.atMs + last.forMs) <= SCROLL_MS) last.forMs = atMs - last.atMs;
+    else this.#push({ kind: "scroll", atMs, verb: "Scrolled" });
+  }
+}
+
+/** Marks that people step through with `,` and `.`; scrolling is too much of it. */
+export const isStep = (mark: Mark): boolean => mark.kind !== "scroll";
+
+/** The index of the mark the playhead stands on: the last at or before a moment, or -1. */
+export function markAt(marks: readonly Mark[], atMs: number): number {
+  return marks.findLastIndex((mark) => mark.atMs <= atMs + 1);
+}
+
+/** The next or previous step from a moment, or null. */
+export function stepFrom(marks: readonly Mark[], atMs: number, by: 1 | -1): Mark | null {
+  if (by === 1) return marks.find((mark) => isStep(mark) && mark.atMs > atMs + 50) ?? null;
+  return marks.findLast((mark) => isStep(mark) && mark.atMs < atMs - 400) ?? null;
+}
+
+/** The page shown at a moment, or null where none is known. */
+export function pageAt(marks: readonly Mark[], atMs: number): string | null {
+  return marks.findLast((mark) => mark.kind === "page" && mark.atMs <= atMs + 1)?.object ?? null;
+}
+
+/** Marks of several stretches as one list, in order; a page told twice in a row is said once. */
+export function joinMarks(stretches: Iterable<readonly Mark[]>): Mark[] {
+  const all = [...stretches].flat().sort((a, b) => a.atMs - b.atMs);
+  let page = "";
+  return all.filter((mark) => {
+    if (mark.kind !== "page") return true;
+    if (mark.object === page) return false;
+    page = mark.object;
+    return true;
+  });
+}
+
+/** Where the next thing happens after a moment, if nothing happens for at least `idleMs`; otherwise null. */
+export function idleUntil(
+  active: readonly number[],
+  atMs: number,
+  untilMs: number,
+  idleMs: number,
+): number | null {
+  const next = active.find((time) => time > atMs) ?? untilMs;
+  return next - atMs >= idleMs ? next : null;
+}
