@@ -133,17 +133,15 @@ impl Steps {
         let broken = |what: &str, error: std::io::Error| Failure(format!("`{shown}` {what}: {error}."));
         std::fs::create_dir_all(&self.logs).map_err(|error| broken("has no folder for its log", error))?;
         let file = File::create(log).map_err(|error| broken("has no log file", error))?;
-        let file = Arc::new(Mutex::new(file));
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| broken("could not be started", error))?;
-        let readers = [
-            child.stdout.take().map(|pipe| self.follow(name, pipe, &file)),
-            child.stderr.take().map(|pipe| self.follow(name, pipe, &file)),
-        ];
+        // One pipe for both, so that the log keeps the order in which things were said.
+        let (reader, writer) =
+            std::io::pipe().map_err(|error| broken("has no pipe for its output", error))?;
+        let errors = writer.try_clone().map_err(|error| broken("has no pipe for its output", error))?;
+        let spawned = command.stdin(Stdio::null()).stdout(writer).stderr(errors).spawn();
+        // The command still holds the writing ends; the reader would wait for them.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = spawned.map_err(|error| broken("could not be started", error))?;
+        let reader = self.follow(name, reader, file);
         let status = loop {
             if let Some(status) =
                 child.try_wait().map_err(|error| broken("could not be waited for", error))?
@@ -157,10 +155,8 @@ impl Steps {
             std::thread::sleep(POLL);
         };
         if !self.shared.stopped.load(Ordering::SeqCst) {
-            for reader in readers.into_iter().flatten() {
-                // A reader that panicked has lost log lines, nothing else.
-                let _ = reader.join();
-            }
+            // A reader that panicked has lost log lines, nothing else.
+            let _ = reader.join();
         }
         if status.success() {
             return Ok(String::new());
@@ -174,14 +170,14 @@ impl Steps {
         )))
     }
 
-    fn follow(&self, name: &str, pipe: impl Read + Send + 'static, log: &Arc<Mutex<File>>) -> JoinHandle<()> {
-        let (shared, log, name) = (Arc::clone(&self.shared), Arc::clone(log), name.to_owned());
+    fn follow(&self, name: &str, pipe: impl Read + Send + 'static, mut log: File) -> JoinHandle<()> {
+        let (shared, name) = (Arc::clone(&self.shared), name.to_owned());
         std::thread::spawn(move || {
             let mut reader = BufReader::new(pipe);
             let mut line = Vec::new();
             while matches!(reader.read_until(b'\n', &mut line), Ok(read) if read > 0) {
                 // The log is a convenience; a full disk must not fail the step itself.
-                let _ = log.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+                let _ = log.write_all(&line);
                 shared.latest(&name, &String::from_utf8_lossy(&line));
                 line.clear();
             }
