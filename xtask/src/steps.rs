@@ -325,8 +325,27 @@ fn printable(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn steps(name: &str) -> Steps {
-        Steps::new(std::env::temp_dir().join(format!("xtask-steps-{}-{name}", std::process::id())))
+    /// Steps whose logs are removed when the test ends.
+    struct Scratch(Steps);
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            // A folder left behind in the temporary folder harms nobody.
+            let _ = std::fs::remove_dir_all(&self.0.logs);
+        }
+    }
+
+    impl std::ops::Deref for Scratch {
+        type Target = Steps;
+
+        fn deref(&self) -> &Steps {
+            &self.0
+        }
+    }
+
+    fn steps(name: &str) -> Scratch {
+        let folder = format!("xtask-steps-{}-{name}", std::process::id());
+        Scratch(Steps::new(std::env::temp_dir().join(folder)))
     }
 
     fn sh(script: &str) -> Command {
