@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ALWAYS, FIELD_STATE, filterAttribute, MASK, SHOWN } from "../src/policy/attributes.ts";
-import { canonicalJson } from "../src/policy/canonical.ts";
-import { parsePolicy, parseRules } from "../src/policy/document.ts";
-import { isNeverShown, Judge } from "../src/policy/judge.ts";
-import { matches, parseSelector } from "../src/policy/selectors.ts";
-import { captures, parsePattern, pathOf } from "../src/policy/urls.ts";
+import { ALWAYS, FIELD_STATE, filterAttribute, MASK, SHOWN } from "../src/policy/attributes";
+import { canonicalJson } from "../src/policy/canonical";
+import { parsePolicy, parseRules } from "../src/policy/document";
+import { isNeverShown, Judge } from "../src/policy/judge";
+import { matches, parseSelector } from "../src/policy/selectors";
+import { captures, parsePattern, pathOf } from "../src/policy/urls";
 
 const HTML = "http://www.w3.org/1999/xhtml";
 const SVG = "http://www.w3.org/2000/svg";

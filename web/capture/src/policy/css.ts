@@ -4,7 +4,7 @@
  * One pass over the tokens that matter; everything else is copied. An address becomes the empty data URL, which
  * keeps the declaration valid and loads nothing.
  */
-import { MASK } from "./attributes.ts";
+import { MASK } from "./attributes";
 
 const STRING = /"(?:\\[^]|[^"\\])*(?:"|$)|'(?:\\[^]|[^'\\])*(?:'|$)/.source;
 const TOKENS = new RegExp(

@@ -1,7 +1,7 @@
 /** Checks a signed policy against the key the snippet pins. Whatever fails here stops capture. */
-import { fromBase64Url } from "../bytes.ts";
-import { canonicalJson } from "./canonical.ts";
-import { type Policy, parsePolicy } from "./document.ts";
+import { fromBase64Url } from "../bytes";
+import { canonicalJson } from "./canonical";
+import { type Policy, parsePolicy } from "./document";
 
 /** A policy as the server sends it; only `document` and `signature` are believed, after checking. */
 export interface SignedPolicy {

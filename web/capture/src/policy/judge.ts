@@ -4,9 +4,9 @@
  * Rules: `policies/vectors/README.md`, section Decisions. Decisions are remembered only while the page cannot
  * change, that is within one task of the recorder (`forget` ends it); asked again, the page as it is now counts.
  */
-import type { Rules } from "./document.ts";
-import { attributeOf, attributesUsed, type Matchable, matches, type Selector } from "./selectors.ts";
-import { captures, pathOf } from "./urls.ts";
+import type { Rules } from "./document";
+import { attributeOf, attributesUsed, type Matchable, matches, type Selector } from "./selectors";
+import { captures, pathOf } from "./urls";
 
 export type Decision = "exclude" | "mask" | "show";
 

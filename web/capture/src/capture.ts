@@ -1,0 +1,397 @@
+/**
+ * The life of capture on one page: from the policy over recording and sending to the end.
+ *
+ * Fails closed. Without a policy that is verified and not expired nothing is read; when one stops being so,
+ * recording stops at once and what was gathered is dropped.
+ */
+import type { GapReason, RecordedEvent } from "./engine/events";
+import type { Counts } from "./engine/filter";
+import { Recorder } from "./engine/recorder";
+import { MASK } from "./policy/attributes";
+import type { Policy } from "./policy/document";
+import { type PolicyRefusal, verifyPolicy } from "./policy/envelope";
+import { Judge } from "./policy/judge";
+import { captures, pathOf } from "./policy/urls";
+import type { Boot, State, StopOptions } from "./state";
+import { Api, type Answer, backoffMs, isPassing, readVisit, type Visit } from "./transport/api";
+import { Outbox } from "./transport/outbox";
+import { resendOthers, takeOwn } from "./transport/resend";
+import { Spool } from "./transport/spool";
+import { Visits } from "./transport/visits";
+import { Writer } from "./transport/writer";
+
+const POLICY_REFRESH_MS = 60_000;
+const TICK_MS = 250;
+const FLUSH_WAIT_MS = 10_000;
+
+export class Capture {
+  readonly #boot: Boot;
+  readonly #show: (state: State) => void;
+  readonly #api: Api;
+  readonly #spool: Spool;
+  readonly #visits: Visits;
+  #writer: Writer | null = null;
+  #outbox: Outbox | null = null;
+  #recorder: Recorder | null = null;
+  #judge: Judge | null = null;
+  #policy: Policy | null = null;
+  #visit: Visit | null = null;
+  #clockOffsetMs = 0;
+  #running = 0;
+  #pauses = new Map<GapReason, number>();
+  #timer: ReturnType<typeof setInterval> | null = null;
+  #flushedAt = 0;
+  #refreshedAt = 0;
+  #lastEvent = 0;
+  #href = "";
+  #page = "";
+  #excluded = 0;
+  #starting = false;
+  #firstSent = false;
+
+  constructor(boot: Boot, show: (state: State) => void) {
+    this.#boot = boot;
+    this.#show = show;
+    this.#api = new Api(boot.host, boot.site);
+    const owner = `${boot.host} ${boot.site}`;
+    this.#spool = new Spool(owner);
+    this.#visits = new Visits(boot.site, () => this.stop({}, false));
+  }
+
+  start(): void {
+    if (this.#running !== 0) return;
+    this.#running = Date.now();
+    this.#visits.allow();
+    this.#show({ phase: "starting", reason: null });
+    this.#writer ??= new Writer(this.#boot.site);
+    addEventListener("pagehide", this.#onLeave);
+    addEventListener("pageshow", this.#onReturn);
+    document.addEventListener("visibilitychange", this.#onVisibility);
+    this.#timer = setInterval(() => this.#guard(() => this.#tick()), TICK_MS);
+    void this.#begin();
+  }
+
+  /** Whether the visitor stopped capture on an earlier page. */
+  get isForbidden(): boolean {
+    return this.#visits.isForbidden;
+  }
+
+  /**
+   * Ends capture. What was not sent is thrown away, unless asked otherwise; nothing leaves afterwards but the
+   * word that it ended.
+   */
+  stop(options: StopOptions, remember = true): void {
+    if (remember) this.#visits.forbid();
+    const token = this.#visit?.token;
+    const wasRunning = this.#running !== 0;
+    this.#halt();
+    this.#show({ phase: "stopped", reason: "stopped" });
+    void (async () => {
+      if (options.flush) {
+        this.#outbox?.flush();
+        await this.#outbox?.drained(FLUSH_WAIT_MS);
+      }
+      this.#outbox?.detach();
+      this.#visit = null;
+      await this.#spool.clear().catch(() => {});
+      if (token && wasRunning) await this.#api.end(token, "stopped");
+    })();
+    if (!options.flush) this.#outbox?.detach();
+  }
+
+  /** Throws away what was not sent and goes on. */
+  discard(): void {
+    if (!this.#running) return;
+    const now = Date.now();
+    this.#outbox?.discard();
+    void this.#spool.clear().catch(() => {});
+    this.#lost("paused", now, now);
+  }
+
+  #halt(): void {
+    this.#running = 0;
+    this.#recorder?.stop();
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#pauses.clear();
+    removeEventListener("pagehide", this.#onLeave);
+    removeEventListener("pageshow", this.#onReturn);
+    document.removeEventListener("visibilitychange", this.#onVisibility);
+    this.#writer?.release();
+  }
+
+  #end(phase: "refused" | "failed", reason: string): void {
+    this.#halt();
+    this.#outbox?.detach();
+    this.#show({ phase, reason });
+  }
+
+  #guard<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch {
+      this.#end("failed", "recorder-error");
+      return undefined;
+    }
+  }
+
+  // The visit
+
+  async #begin(): Promise<void> {
+    if (this.#starting) return;
+    this.#starting = true;
+    const run = this.#running;
+    try {
+      await this.#writer?.acquire();
+      for (let tries = 1; run === this.#running && run !== 0; tries += 1) {
+        const answer = await this.#visits.alone(() => this.#ask());
+        if (run !== this.#running) return;
+        if (isPassing(answer)) {
+          await new Promise((resolve) => setTimeout(resolve, backoffMs(tries, answer)));
+          continue;
+        }
+        const visit = answer.status === 201 || answer.status === 200 ? readVisit(answer.body) : null;
+        if (!visit) return this.#end("refused", answer.slug || "start-refused");
+        return await this.#enter(visit);
+      }
+    } catch {
+      this.#end("failed", "start-failed");
+    } finally {
+      this.#starting = false;
+    }
+  }
+
+  async #ask(): Promise<Answer> {
+    const answer = await this.#api.start(this.#writer?.id ?? "", this.#visits.token);
+    if (typeof answer.body["token"] === "string") this.#visits.keep(answer.body["token"]);
+    return answer;
+  }
+
+  async #enter(visit: Visit): Promise<void> {
+    const run = this.#running;
+    this.#clockOffsetMs = visit.serverTimeMs - Date.now();
+    const writer = this.#writer;
+    if (!writer) return;
+    writer.attach(visit.recording, visit.nextSequence);
+    const before = await takeOwn(this.#spool, writer.id, visit);
+    const verified = await verifyPolicy(visit.policy, this.#context());
+    if (run !== this.#running) return;
+    this.#visit = visit;
+    this.#outbox ??= new Outbox(this.#api, this.#spool, writer, {
+      policyVersion: () => this.#policy?.version ?? 0,
+      acknowledged: (version) => {
+        if (version !== this.#policy?.version) this.#refreshedAt = 0;
+      },
+      lost: (reason, from, to) => this.#lost(reason, from, to),
+      renew: (why) => this.#renew(why),
+      policyOutdated: (from, to) => {
+        this.#refreshedAt = 0;
+        this.#lost("policy_stale", from, to);
+      },
+      refused: (reason) => this.#end("refused", reason),
+    });
+    this.#outbox.attach(visit, before);
+    void resendOthers(this.#spool, this.#api, writer.id, visit).catch(() => {});
+    if ("refused" in verified) return this.#distrust(verified.refused);
+    this.#trust(verified.policy);
+  }
+
+  /** Another token for the same recording, or another recording. */
+  #renew(why: "token-expired" | "recording-closed"): void {
+    if (why === "recording-closed") {
+      this.#recorder?.stop();
+      this.#outbox?.detach();
+      this.#firstSent = false;
+    }
+    this.#visit = null;
+    void this.#begin();
+  }
+
+  // The policy
+
+  #context(): { pinnedKey: string; now: number; before: Policy | null } {
+    return { pinnedKey: this.#boot.key, now: this.#now(), before: this.#policy };
+  }
+
+  /** By the server's clock, milliseconds since 1970. */
+  #now(): number {
+    return Date.now() + this.#clockOffsetMs;
+  }
+
+  #trust(policy: Policy): void {
+    const changed = this.#policy?.version !== policy.version;
+    this.#policy = policy;
+    this.#refreshedAt = Date.now();
+    if (!this.#judge) this.#judge = new Judge(policy.rules);
+    else if (changed) this.#judge.use(policy.rules);
+    if (changed) this.#recorder?.rulesChanged();
+    this.#resume("policy_stale");
+    this.#navigated();
+    this.#run();
+  }
+
+  #distrust(refusal: PolicyRefusal): void {
+    this.#outbox?.dropPending();
+    this.#pause("policy_stale", refusal);
+  }
+
+  async #refresh(): Promise<void> {
+    const run = this.#running;
+    this.#refreshedAt = Date.now();
+    const answer = await this.#api.policy();
+    if (run !== this.#running || run === 0 || answer.status !== 200) return;
+    const verified = await verifyPolicy(answer.body, this.#context());
+    if (run !== this.#running) return;
+    if ("policy" in verified) this.#trust(verified.policy);
+    else this.#distrust(verified.refused);
+  }
+
+  // Recording and pausing
+
+  #pause(reason: GapReason, shown: string): void {
+    if (!this.#pauses.has(reason)) this.#pauses.set(reason, Date.now());
+    this.#recorder?.stop();
+    this.#show({ phase: "paused", reason: shown });
+  }
+
+  #resume(reason: GapReason): void {
+    const from = this.#pauses.get(reason);
+    this.#pauses.delete(reason);
+    if (from === undefined) return;
+    this.#run();
+    this.#tell("clerestory.gap", { reason, from, to: Date.now() });
+  }
+
+  #run(): void {
+    const { running } = this.#recorder ?? { running: false };
+    if (running || this.#pauses.size > 0 || !this.#judge || !this.#visit || !this.#running) return;
+    const pace = { keyframeMs: this.#visit.limits.keyframeMs };
+    this.#recorder ??= new Recorder(
+      this.#judge,
+      {
+        take: (event, json) => this.#take(event, json),
+        keyframe: (counts) => this.#keyframe(counts),
+        failed: () => this.#end("failed", "recorder-error"),
+      },
+      pace,
+    );
+    this.#page = "";
+    this.#show({ phase: "capturing", reason: null });
+    this.#recorder.start();
+  }
+
+  #take(event: RecordedEvent, json: string): void {
+    if (this.#isStale() || this.#isElsewhere()) return;
+    const silence = this.#visit?.limits.silenceMs ?? Number.POSITIVE_INFINITY;
+    const quiet = this.#lastEvent > 0 && event.timestamp - this.#lastEvent > silence;
+    this.#lastEvent = Math.max(this.#lastEvent, event.timestamp);
+    if (quiet) return this.#renew("recording-closed");
+    this.#outbox?.take(json, event.timestamp);
+    if (this.#outbox?.isDue && !this.#recorder?.reading) this.#flush();
+  }
+
+  #isStale(): boolean {
+    const policy = this.#policy;
+    if (policy && policy.expiresAt > this.#now()) return false;
+    this.#distrust("policy-expired");
+    return true;
+  }
+
+  /** The address changed since the last event: the rules for it count before the event does. */
+  #isElsewhere(): boolean {
+    if (location.href === this.#href) return false;
+    this.#navigated();
+    return this.#pauses.has("url_denied");
+  }
+
+  #navigated(): void {
+    this.#href = location.href;
+    if (!this.#judge) return;
+    if (captures(this.#judge.rules.urls, pathOf(this.#href))) {
+      this.#resume("url_denied");
+    } else if (!this.#pauses.has("url_denied")) {
+      this.#pause("url_denied", "url-denied");
+      this.#flush();
+    }
+  }
+
+  #keyframe({ excluded }: Counts): void {
+    if (excluded !== this.#excluded) {
+      this.#excluded = excluded;
+      this.#tell("clerestory.excluded", { count: excluded });
+    }
+    this.#pageChanged();
+    if (!this.#firstSent) this.#flush();
+    this.#firstSent = true;
+  }
+
+  #pageChanged(): void {
+    const title = document.querySelector("title");
+    const shown = title && this.#judge?.decide(title) === "show";
+    const page = { url: location.origin + location.pathname, title: shown ? document.title : document.title ? MASK : "" };
+    const key = JSON.stringify(page);
+    if (key === this.#page) return;
+    this.#page = key;
+    this.#tell("clerestory.page", page);
+  }
+
+  #tell(tag: "clerestory.page" | "clerestory.excluded" | "clerestory.gap", payload: unknown): void {
+    const event = { type: 5, data: { tag, payload }, timestamp: Date.now() };
+    this.#outbox?.take(JSON.stringify(event), event.timestamp);
+  }
+
+  #lost(reason: GapReason, from: number, to: number): void {
+    this.#tell("clerestory.gap", { reason, from, to });
+    this.#recorder?.keyframe();
+  }
+
+  // Time
+
+  #flush(): void {
+    this.#flushedAt = Date.now();
+    this.#outbox?.flush();
+  }
+
+  #tick(): void {
+    const visit = this.#visit;
+    if (!visit) return;
+    this.#judge?.forget();
+    if (location.href !== this.#href) this.#navigated();
+    if (this.#policy && !this.#pauses.has("policy_stale")) this.#isStale();
+    const now = Date.now();
+    if (now - this.#refreshedAt >= POLICY_REFRESH_MS) void this.#refresh().catch(() => {});
+    if (this.#recorder?.running && !this.#recorder.reading) this.#pageChanged();
+    if (now - this.#flushedAt >= visit.limits.flushMs && !this.#recorder?.reading) this.#flush();
+  }
+
+  readonly #onVisibility = (): void => {
+    this.#guard(() => {
+      if (document.visibilityState === "hidden" && !this.#recorder?.reading) this.#flush();
+    });
+  };
+
+  readonly #onLeave = (): void => {
+    this.#guard(() => {
+      // A pause that lasts is told before the page goes; nobody else could tell it.
+      for (const [reason, from] of this.#pauses) {
+        this.#tell("clerestory.gap", { reason, from, to: Date.now() });
+        this.#pauses.set(reason, Date.now());
+      }
+      this.#outbox?.leave();
+      this.#writer?.release();
+    });
+  };
+
+  /** Back from the browser's cache: another page of this tab may have written meanwhile. */
+  readonly #onReturn = (event: PageTransitionEvent): void => {
+    if (!event.persisted) return;
+    this.#guard(() => {
+      this.#recorder?.stop();
+      this.#outbox?.detach();
+      this.#visit = null;
+      this.#writer = new Writer(this.#boot.site);
+      this.#outbox = null;
+      void this.#begin();
+    });
+  };
+}

@@ -1,0 +1,160 @@
+/** The capture API. Answers are checked before anything relies on them. */
+import { isSignedPolicy, type SignedPolicy } from "../policy/envelope";
+
+export interface Limits {
+  /** Uncompressed bytes of one segment. */
+  readonly segmentBytes: number;
+  readonly flushMs: number;
+  readonly keyframeMs: number;
+  readonly silenceMs: number;
+}
+
+/** What `start` grants: the right to write one track of one recording for a while. */
+export interface Visit {
+  readonly token: string;
+  readonly recording: string;
+  readonly track: string;
+  readonly nextSequence: number;
+  readonly continued: boolean;
+  readonly serverTimeMs: number;
+  readonly policy: SignedPolicy;
+  readonly spoolKeyId: string;
+  /** Raw P-256 point, base64url. */
+  readonly spoolKey: string;
+  readonly limits: Limits;
+}
+
+export interface Put {
+  readonly sequence: number;
+  readonly token: string;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly policyVersion: number;
+  /** `spool`: sealed bytes, with the id of the key they are sealed to. */
+  readonly form: { readonly kind: "plain" } | { readonly kind: "gzip" } | { readonly kind: "spool"; readonly keyId: string };
+  readonly keepalive?: boolean;
+}
+
+/** `status` 0: no answer came. `slug` is the last part of the problem's type. */
+export interface Answer {
+  readonly status: number;
+  readonly slug: string;
+  readonly body: Fields;
+  readonly retryAfterMs: number | null;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
+
+export class Api {
+  readonly #base: string;
+  readonly #siteKey: string;
+  #ended = new AbortController();
+
+  constructor(host: string, siteKey: string) {
+    this.#base = `${host}/api/v1/capture`;
+    this.#siteKey = siteKey;
+  }
+
+  /** Ends every request that is under way. */
+  abort(): void {
+    this.#ended.abort();
+    this.#ended = new AbortController();
+  }
+
+  start(writer: string, resume: string | null): Promise<Answer> {
+    const body = { site_key: this.#siteKey, writer, resume, client_time_ms: Date.now() };
+    return this.#ask("/start", { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body) });
+  }
+
+  policy(): Promise<Answer> {
+    return this.#ask(`/policy?site_key=${encodeURIComponent(this.#siteKey)}`, { cache: "no-store" });
+  }
+
+  put({ sequence, token, body, policyVersion, form, keepalive }: Put): Promise<Answer> {
+    const headers: Record<string, string> = {
+      Authorization: `Bearer ${token}`,
+      "Content-Type": form.kind === "spool" ? "application/vnd.clerestory.spool" : "application/json",
+      "Clerestory-Policy": String(policyVersion),
+    };
+    if (form.kind === "gzip") headers["Content-Encoding"] = "gzip";
+    if (form.kind === "spool") headers["Clerestory-Spool-Key"] = form.keyId;
+    return this.#ask(`/segments/${sequence}`, { method: "PUT", headers, body, keepalive: keepalive === true });
+  }
+
+  end(token: string, reason: "stopped" | "unload"): Promise<Answer> {
+    const headers = { ...JSON_TYPE, Authorization: `Bearer ${token}` };
+    return this.#ask("/end", { method: "POST", headers, body: JSON.stringify({ reason }), keepalive: true });
+  }
+
+  async #ask(path: string, init: RequestInit): Promise<Answer> {
+    try {
+      const response = await fetch(this.#base + path, {
+        ...init,
+        mode: "cors",
+        credentials: "omit",
+        redirect: "error",
+        referrerPolicy: "no-referrer",
+        signal: this.#ended.signal,
+      });
+      const text = await response.text();
+      const body = parse(text);
+      const after = Number(response.headers.get("Retry-After") ?? Number.NaN);
+      const slug = typeof body["type"] === "string" ? (body["type"].split(":").pop() ?? "") : "";
+      return { status: response.status, slug, body, retryAfterMs: after >= 0 ? after * 1000 : null };
+    } catch {
+      return { status: 0, slug: "", body: {}, retryAfterMs: null };
+    }
+  }
+}
+
+const JSON_TYPE = { "Content-Type": "application/json" };
+
+function parse(text: string): Fields {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+const positive = (value: unknown, fallback: number): number =>
+  typeof value === "number" && Number.isFinite(value) && value > 0 ? value : fallback;
+
+/** Reads the answer to `start`, or gives `null` where something that is needed is missing. */
+export function readVisit(body: Fields): Visit | null {
+  const { token, recording, track, next_sequence: next, server_time_ms: time, policy, spool, limits } = body;
+  if (typeof token !== "string" || typeof recording !== "string" || typeof track !== "string") return null;
+  if (typeof next !== "number" || !Number.isSafeInteger(next) || typeof time !== "number") return null;
+  if (!isSignedPolicy(policy) || !isFields(spool)) return null;
+  const { key_id: spoolKeyId, public_key: spoolKey } = spool;
+  if (typeof spoolKeyId !== "string" || typeof spoolKey !== "string") return null;
+  const told = isFields(limits) ? limits : {};
+  return {
+    token,
+    recording,
+    track,
+    nextSequence: next,
+    continued: body["continued"] === true,
+    serverTimeMs: time,
+    policy,
+    spoolKeyId,
+    spoolKey,
+    limits: {
+      segmentBytes: positive(told["segment_bytes"], 16 * 1024 * 1024),
+      flushMs: positive(told["flush_ms"], 2000),
+      keyframeMs: positive(told["keyframe_ms"], 60_000),
+      silenceMs: positive(told["silence_ms"], 30 * 60_000),
+    },
+  };
+}
+
+/** Network errors, overload and server errors pass; anything else would be answered alike again. */
+export const isPassing = ({ status }: Answer): boolean => status === 0 || status === 429 || status >= 500;
+
+/** Milliseconds to wait before try number `tries` (from 1): what the server asks, or twice as long each time. */
+export function backoffMs(tries: number, answer: Answer): number {
+  const own = Math.min(60_000, 500 * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
+  return Math.max(answer.retryAfterMs ?? 0, answer.retryAfterMs === null ? own : 0, 100);
+}

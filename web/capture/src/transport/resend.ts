@@ -1,0 +1,57 @@
+/** Sends what earlier pages left in the spool, as it lies. */
+import { type Api, backoffMs, isPassing, readVisit, type Visit } from "./api";
+import type { Spool, Spooled } from "./spool";
+import { livingWriters } from "./writer";
+
+const TRIES = 6;
+
+/** This tab's segments of the recording that goes on: they come before anything new. */
+export async function takeOwn(spool: Spool, writer: string, visit: Visit): Promise<readonly Spooled[]> {
+  try {
+    const mine = ({ writer: by, recording, track }: Spooled): boolean =>
+      by === writer && recording === visit.recording && track === visit.track;
+    return (await spool.all()).filter(mine);
+  } catch {
+    return [];
+  }
+}
+
+/** Segments of tabs that are gone, and of recordings that ended. One tab at a time does this. */
+export async function resendOthers(spool: Spool, api: Api, writer: string, visit: Visit): Promise<void> {
+  await navigator.locks.request("clerestory-resend", { ifAvailable: true }, async (lock) => {
+    if (!lock) return;
+    const living = await livingWriters();
+    for (const segment of await spool.all()) {
+      const isOwn = segment.writer === writer && segment.recording === visit.recording && segment.track === visit.track;
+      if (isOwn || (segment.writer !== writer && living.has(segment.writer))) continue;
+      if (!(await resend(segment, spool, api))) return;
+    }
+  });
+}
+
+/** Whether it was settled, one way or the other. */
+async function resend(segment: Spooled, spool: Spool, api: Api): Promise<boolean> {
+  let { token } = segment;
+  let renewed = false;
+  for (let tries = 1; tries <= TRIES; tries += 1) {
+    const { sequence, policyVersion, sealed: body, keyId } = segment;
+    const answer = await api.put({ sequence, policyVersion, body, token, form: { kind: "spool", keyId } });
+    if (isPassing(answer)) {
+      await new Promise((resolve) => setTimeout(resolve, backoffMs(tries, answer)));
+      continue;
+    }
+    if (answer.status === 401 && !renewed) {
+      renewed = true;
+      const again = await api.start(segment.writer, segment.token);
+      const visit = readVisit(again.body);
+      if (visit?.recording === segment.recording && visit.track === segment.track) {
+        token = visit.token;
+        continue;
+      }
+    }
+    // Anything else would be answered alike the next time.
+    await spool.remove(segment.id);
+    return true;
+  }
+  return false;
+}
