@@ -113,6 +113,16 @@ export const PATCHES = [
     put: "    id = $.idBefore(n) || genId();\n  }\n  const serializedNode",
   },
   {
+    why: "a node that was removed is unknown; otherwise children are added under an id the replay no longer has",
+    find: "    this.idNodeMap.delete(id);\n    if (n.childNodes) {",
+    put: `    this.idNodeMap.delete(id);
+    if (id > 0) {
+      $.removed(n, id);
+      this.nodeMetaMap.delete(n);
+    }
+    if (n.childNodes) {`,
+  },
+  {
     why: "the mirror need not keep a copy of the page",
     find: "mirror2.add(n, serializedNode);",
     put: "mirror2.add(n, { id });",
@@ -180,6 +190,16 @@ export const PATCHES = [
     why: "no presets of what is left out",
     find: "const slimDOMOptions = slimDOMDefaults(_slimDOMOptions);\n  polyfill();",
     put: "const slimDOMOptions = {};",
+  },
+  {
+    why: "a style element of several texts is told by its texts, so nothing need be split",
+    find: 'if (tagName === "style" && n.sheet) {',
+    put: 'if (tagName === "style" && n.sheet && n.childNodes.length < 2) {',
+  },
+  {
+    why: "the rest of the same",
+    find: "        cssText = markCssSplits(cssText, n);\n",
+    put: "",
   },
   { why: "no hooks", find: "  mergeHooks(o, hooks);\n", put: "" },
   {

@@ -16,7 +16,7 @@ import type { Boot, State, StopOptions } from "./state";
 import { Api, type Answer, backoffMs, isPassing, readVisit, type Visit } from "./transport/api";
 import { Outbox } from "./transport/outbox";
 import { resendOthers, takeOwn } from "./transport/resend";
-import { Spool } from "./transport/spool";
+import { Spool, type Spooled } from "./transport/spool";
 import { Visits } from "./transport/visits";
 import { Writer } from "./transport/writer";
 
@@ -36,6 +36,8 @@ export class Capture {
   #judge: Judge | null = null;
   #policy: Policy | null = null;
   #visit: Visit | null = null;
+  #attached: Visit | null = null;
+  #before: readonly Spooled[] = [];
   #clockOffsetMs = 0;
   #running = 0;
   #pauses = new Map<GapReason, number>();
@@ -173,7 +175,7 @@ export class Capture {
     const writer = this.#writer;
     if (!writer) return;
     writer.attach(visit.recording, visit.nextSequence);
-    const before = await takeOwn(this.#spool, writer.id, visit);
+    this.#before = await takeOwn(this.#spool, writer.id, visit);
     const verified = await verifyPolicy(visit.policy, this.#context());
     if (run !== this.#running) return;
     this.#visit = visit;
@@ -190,10 +192,17 @@ export class Capture {
       },
       refused: (reason) => this.#end("refused", reason),
     });
-    this.#outbox.attach(visit, before);
-    void resendOthers(this.#spool, this.#api, writer.id, visit).catch(() => {});
     if ("refused" in verified) return this.#distrust(verified.refused);
     this.#trust(verified.policy);
+  }
+
+  /** Nothing is sent, not even what earlier pages left, before a policy was verified. */
+  #attach(visit: Visit): void {
+    if (this.#attached === visit || !this.#outbox || !this.#writer) return;
+    this.#attached = visit;
+    this.#outbox.attach(visit, this.#before);
+    this.#before = [];
+    void resendOthers(this.#spool, this.#api, this.#writer.id, visit).catch(() => {});
   }
 
   /** Another token for the same recording, or another recording. */
@@ -225,6 +234,7 @@ export class Capture {
     if (!this.#judge) this.#judge = new Judge(policy.rules);
     else if (changed) this.#judge.use(policy.rules);
     if (changed) this.#recorder?.rulesChanged();
+    if (this.#visit) this.#attach(this.#visit);
     this.#resume("policy_stale");
     this.#navigated();
     this.#run();
@@ -373,7 +383,7 @@ export class Capture {
   readonly #onLeave = (): void => {
     this.#guard(() => {
       // A pause that lasts is told before the page goes; nobody else could tell it.
-      for (const [reason, from] of this.#pauses) {
+      for (const [reason, from] of this.#policy ? this.#pauses : []) {
         this.#tell("clerestory.gap", { reason, from, to: Date.now() });
         this.#pauses.set(reason, Date.now());
       }

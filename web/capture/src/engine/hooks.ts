@@ -33,6 +33,7 @@ export interface RrwebHooks {
   attributeChanged(element: Element, name: string | null): void;
   snapshot(engine: SnapshotEngine): void;
   idBefore(node: Node): number;
+  removed(node: Node, id: number): void;
   /** Takes over reading a node that was added in a large burst; `false` leaves it to rrweb. */
   readLater(node: Node): boolean;
   whenFrameLoaded(frame: HTMLIFrameElement, listener: () => void, timeoutMs: number): void;
@@ -56,6 +57,7 @@ const idle: RrwebHooks = {
   attributeChanged: nothing,
   snapshot: nothing,
   idBefore: () => 0,
+  removed: nothing,
   readLater: () => true,
   whenFrameLoaded: nothing,
   firstSeen: () => false,

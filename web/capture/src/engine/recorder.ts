@@ -167,6 +167,7 @@ export class Recorder {
         this.#walker.snapshot(engine);
       },
       idBefore: (node) => this.#walker.idBefore(node),
+      removed: (node, id) => this.#walker.removed(node, id),
       readLater: (node) => this.#walker.readLater(node),
       whenFrameLoaded: (frame, listener, timeoutMs) => this.#whenFrameLoaded(frame, listener, timeoutMs),
       firstSeen: (page) => {

@@ -26,6 +26,8 @@ interface Container {
   readonly depth: number;
   /** The last child that was told. */
   cursor: Node | null;
+  /** A style element whose rules were told already: its texts stay empty. */
+  readonly cssCaptured?: boolean;
   /** Where children go that are still part of the full snapshot. */
   readonly nested: SerializedNode | null;
 }
@@ -53,6 +55,10 @@ export class Walker {
   idBefore(node: Node): number {
     const id = this.#before.get(node)?.id ?? 0;
     return id > 0 ? id : 0;
+  }
+
+  removed(node: Node, id: number): void {
+    this.#before.set(node, { id });
   }
 
   stop(): void {
@@ -150,7 +156,7 @@ export class Walker {
     const parentId = engine.mirror.getId(owner);
     const page = node.nodeType === Node.DOCUMENT_NODE ? (node as Document) : node.ownerDocument;
     if (!page || depth > MAX_DEPTH) return true;
-    const cssCaptured = node.nodeName === "STYLE" && (node as HTMLStyleElement).sheet !== null;
+    const cssCaptured = container.cssCaptured === true;
     const found: Container[] = [];
     const from = container.cursor?.parentNode === node ? container.cursor.nextSibling : node.firstChild;
     let follower = nested ? null : this.#nextKnown(from);
@@ -166,7 +172,7 @@ export class Walker {
       if (told) {
         if (nested) nested.childNodes?.push(told);
         else adds.push({ parentId, nextId: follower && engine.mirror.getId(follower), node: told });
-        this.#inside(child, nested && told, depth + 1, found);
+        this.#inside(child, told, nested !== null, depth + 1, found);
       }
       read += 1;
       if (read % NODES_PER_CLOCK === 0 && performance.now() > deadline) {
@@ -182,11 +188,13 @@ export class Walker {
     return inTime;
   }
 
-  #inside(child: Node, nested: SerializedNode | null, depth: number, found: Container[]): void {
+  #inside(child: Node, told: SerializedNode, isNested: boolean, depth: number, found: Container[]): void {
     if (child.nodeType !== Node.ELEMENT_NODE) return;
     const element = child as Element;
     if (keepsNoChildren(element) || this.#judge.decide(element) === "exclude") return;
-    if (element.firstChild) found.push({ node: element, depth, cursor: null, nested });
+    const nested = isNested ? told : null;
+    const cssCaptured = told.attributes?.["_cssText"] !== undefined;
+    if (element.firstChild) found.push({ node: element, depth, cursor: null, nested, cssCaptured });
     if (element.shadowRoot) found.push({ node: element.shadowRoot, depth, cursor: null, nested });
   }
 
@@ -201,8 +209,9 @@ export class Walker {
   }
 }
 
-/** The node whose id stands for a container: of a shadow root, its host. */
-const ownerOf = (node: Node): Node => (node as Partial<ShadowRoot>).host ?? node;
+/** The node whose id stands for a container: of a shadow root, its host. (Links have a `host`, too.) */
+const ownerOf = (node: Node): Node =>
+  node.nodeType === Node.DOCUMENT_FRAGMENT_NODE ? ((node as Partial<ShadowRoot>).host ?? node) : node;
 
 function depthOf(node: Node): number {
   let depth = 0;

@@ -70,8 +70,7 @@ export function filterCss(css: string, place: CssPlace): string {
     let replaced: string | null = null;
     let end = tokens.lastIndex;
     if (text.startsWith("/*")) {
-      // rrweb marks with this comment where one text node of a style element ends and the next begins.
-      if (text !== "/* rr_split */") replaced = "";
+      replaced = "";
     } else if (/^@import/i.test(text)) {
       replaced = "";
     } else if (first === '"' || first === "'") {
