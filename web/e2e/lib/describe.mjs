@@ -73,6 +73,12 @@ export function describeDocument(document, mode) {
   function describeElement(element) {
     const tag = element.localName;
     if (LEFT_OUT.has(tag)) return undefined;
+    const isExcluded =
+      mode === "live"
+        ? decisionFor(element) === "exclude"
+        : element.getAttribute("data-clerestory") === "excluded";
+    // Of what is excluded nothing is told but that something is there.
+    if (isExcluded) return { tag, excluded: true };
     const told = { tag };
     if (element.id) told.id = element.id;
     const classes = [...element.classList]
@@ -80,13 +86,6 @@ export function describeDocument(document, mode) {
       .sort()
       .join(" ");
     if (classes) told.class = classes;
-    if (
-      mode === "live"
-        ? decisionFor(element) === "exclude"
-        : element.getAttribute("data-clerestory") === "excluded"
-    ) {
-      return { ...told, excluded: true };
-    }
     if (element.hasAttribute("hidden")) told.hidden = true;
     if (element.scrollTop >= 1 || element.scrollLeft >= 1)
       told.scroll = [Math.round(element.scrollLeft), Math.round(element.scrollTop)];

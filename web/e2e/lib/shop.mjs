@@ -23,20 +23,15 @@ export async function visitShop(context, info, path = "/index.html") {
   return page;
 }
 
+/** Waits until the recorder of this page captures; says what it says instead when it does not. */
 export async function waitForRecorder(page) {
-  await waitFor(
-    "the recorder to capture",
-    async () => {
-      const state = await page.evaluate(() => JSON.stringify(window.clerestory?.state ?? null));
-      return /captur|record|active|running/i.test(state);
-    },
-    { timeoutMs: 15_000 },
-  ).catch(async (error) => {
-    const state = await page
-      .evaluate(() => JSON.stringify(window.clerestory?.state ?? null))
-      .catch(() => "unknown");
-    throw new Error(`${error.message}; window.clerestory.state is ${state}`);
-  });
+  const state = () => page.evaluate(() => window.clerestory?.state ?? null);
+  try {
+    await waitFor("the recorder to capture", async () => (await state())?.phase === "capturing", { timeoutMs: 15_000 });
+  } catch (error) {
+    const told = await state().catch(() => "unreadable");
+    throw new Error(`the recorder does not capture on ${page.url()}: ${JSON.stringify(told)}`, { cause: error });
+  }
 }
 
 /** The only recording there is, once it holds a segment. */
