@@ -239,9 +239,18 @@ export class Stage {
   }
 }
 
-/** Two frames later the browser has painted what was built in this task. */
+/**
+ * Two frames later the browser has painted what was built in this task. A frame that is out of sight gets no
+ * animation frames; there, nothing more will be painted and waiting longer would only hold up the console.
+ */
 function afterPaint(done: () => void): void {
-  requestAnimationFrame(() => requestAnimationFrame(() => done()));
+  let told = false;
+  const once = () => {
+    if (!told) done();
+    told = true;
+  };
+  requestAnimationFrame(() => requestAnimationFrame(once));
+  setTimeout(once, 500);
 }
 
 function readSegment(segment: SegmentMessage): readonly unknown[] | null {

@@ -1,7 +1,57 @@
-import { usePlace } from "../routes/playerPlace";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { ApiError } from "../api/client";
+import { getRecording } from "../api/operations";
+import { useSession } from "../api/session";
+import type { Recording } from "../api/types";
+import { Loading, Trouble } from "../components/States";
+import { type Place, usePlace } from "../routes/playerPlace";
+import { useTitle } from "../lib/useTitle";
+import { Player } from "./Player";
+import { PlaySession } from "./session";
 
-/** The player's page. */
+/** The player's page: the recording is read, and stands sealed until somebody begins a play. */
 export default function PlayerRoute() {
-  const { id } = usePlace();
-  return <p>{id}</p>;
+  const place = usePlace();
+  const recording = useQuery({
+    queryKey: ["recording", place.id],
+    queryFn: ({ signal }) => getRecording(place.id, signal),
+    staleTime: 30_000,
+    retry: (count, error) => !(error instanceof ApiError) && count < 2,
+  });
+  useTitle(recording.data ? titleOf(recording.data) : "Recording");
+  if (recording.data) {
+    return <Opened key={place.id} recording={recording.data} place={place} refetch={() => getRecording(place.id)} />;
+  }
+  if (recording.error) {
+    return <Trouble error={recording.error} what="The recording" retry={() => void recording.refetch()} />;
+  }
+  return <Loading />;
+}
+
+interface OpenedProps {
+  recording: Recording;
+  place: Place;
+  refetch: () => Promise<Recording>;
+}
+
+function Opened({ recording, place, refetch }: OpenedProps) {
+  const person = useSession().person;
+  const [session] = useState(() => new PlaySession(recording, place.t ?? 0, refetch));
+  useEffect(() => session.renew(recording), [session, recording]);
+  useEffect(() => {
+    window.addEventListener("pagehide", session.leave);
+    return () => {
+      window.removeEventListener("pagehide", session.leave);
+      session.leave();
+    };
+  }, [session]);
+  return <Player session={session} person={person} place={place} />;
+}
+
+/** What a recording is called: its first page's title where it may be read, else its subject. */
+export function titleOf(recording: Recording): string {
+  const title = recording.summary?.title;
+  if (title && !title.includes("\u2022")) return title;
+  return recording.subject.label;
 }

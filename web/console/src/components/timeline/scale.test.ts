@@ -40,7 +40,7 @@ describe("ticks", () => {
 describe("panes", () => {
   const base = { segments: four, gaps: [], durationUs: 20e6, count: 4 };
   it("take their tone from sizes", () => {
-    expect(panesOf(base)).toEqual(["a0", "a0", "a4", "a0"]);
+    expect(panesOf(base)).toEqual(["a0", "a1", "a4", "a0"]);
   });
   it("are lit where everything in them is open, and hot at the playhead", () => {
     expect(panesOf({ ...base, open: (n) => n < 2, atUs: 7e6 })).toEqual(["lit", "hot", "a4", "a0"]);
@@ -50,7 +50,7 @@ describe("panes", () => {
     expect(panesOf({ ...base, gaps })).toEqual(["a0", "gap", "a4", "a0"]);
   });
   it("say what does not open and what still goes on", () => {
-    expect(panesOf({ ...base, bad: (n) => n === 2, live: true })).toEqual(["a0", "a0", "bad", "now"]);
+    expect(panesOf({ ...base, bad: (n) => n === 2, live: true })).toEqual(["a0", "a1", "bad", "now"]);
   });
   it("are empty frames where there is nothing", () => {
     expect(panesOf({ ...base, segments: [] })).toEqual(["none", "none", "none", "none"]);

@@ -1,0 +1,144 @@
+import { memo, useEffect, useRef, useState } from "react";
+import { Icon, type IconName } from "../components/Icon";
+import { formatClock, formatCount, plural } from "../lib/format";
+import { gapWords } from "./gaps";
+import { type Mark, type MarkKind, markAt } from "./lane";
+import type { PlaySession } from "./session";
+import { usePlayer } from "./usePlayer";
+
+const ICONS: Record<MarkKind, IconName> = {
+  page: "page",
+  click: "click",
+  rage: "bolt",
+  input: "click",
+  scroll: "more",
+  resize: "fit",
+  error: "warn",
+  note: "flag",
+};
+
+/** What happened, as a list that can be read without the picture, in step with the playhead. */
+export function EventList({ session }: { session: PlaySession }) {
+  const open = usePlayer(session, (state) => state.phase.kind === "open");
+  const marks = usePlayer(session, (state) => state.marks);
+  const [inStep, setInStep] = useState(true);
+  return (
+    <section className="insp" aria-label="Events">
+      <div className="ihead">
+        <h2>
+          Events {open && <span className="n num">{formatCount(marks.length)}</span>}
+        </h2>
+        <span className="grow" />
+        <button
+          type="button"
+          className="sw"
+          role="switch"
+          aria-checked={inStep}
+          aria-label="Stay in step with the playhead"
+          title="In step with the playhead"
+          onClick={() => setInStep(!inStep)}
+        />
+      </div>
+      {open ? (
+        <List session={session} marks={marks} inStep={inStep} />
+      ) : (
+        <p className="ishut small">
+          <Icon name="seal" small />
+          Events are content, and sealed.
+        </p>
+      )}
+    </section>
+  );
+}
+
+type Row = { key: string; atMs: number } & ({ mark: Mark } | { gap: string; forUs: number });
+
+function List({ session, marks, inStep }: { session: PlaySession; marks: readonly Mark[]; inStep: boolean }) {
+  const recording = usePlayer(session, (state) => state.recording);
+  const rows: Row[] = [
+    ...marks.map((mark, n) => ({ key: `m${n}`, atMs: mark.atMs, mark })),
+    ...session.gaps.map((gap) => ({
+      key: `g${gap.from_us}`,
+      atMs: gap.from_us / 1000,
+      gap: gapWords(gap.reason).short,
+      forUs: gap.to_us - gap.from_us,
+    })),
+  ].sort((a, b) => a.atMs - b.atMs);
+  const now = usePlayer(session, (state) => markAt(rows as unknown as Mark[], state.atMs));
+  const list = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    if (!inStep || now < 0) return;
+    const row = list.current?.children[now];
+    if (row instanceof HTMLElement && list.current) {
+      list.current.scrollTo({ top: row.offsetTop - list.current.clientHeight / 2 });
+    }
+  }, [now, inStep]);
+  if (rows.length === 0) {
+    const opened = recording.tracks.some((track) => track.segments.length > 0);
+    return <p className="ishut small">{opened ? "Nothing but the page itself so far." : "No events yet."}</p>;
+  }
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+    <ol ref={list} className="evs" tabIndex={0} aria-label={`${plural(rows.length, "event")}, in step with the playhead`}>
+      {rows.map((row, n) => (
+        <Entry key={row.key} row={row} place={n === now ? "now" : n > now ? "next" : "past"} seek={session.seek} />
+      ))}
+    </ol>
+  );
+}
+
+interface EntryProps {
+  row: Row;
+  place: "past" | "now" | "next";
+  seek: (ms: number) => void;
+}
+
+const Entry = memo(
+  function Entry({ row, place, seek }: EntryProps) {
+    const kind = "mark" in row ? row.mark.kind : "gap";
+    const tone = kind === "error" ? "bad" : kind === "rage" ? "frus" : kind === "gap" ? "out" : "";
+    return (
+      <li className={`${tone} ${place === "past" ? "" : place}`} aria-current={place === "now" ? "true" : undefined}>
+        <button type="button" className="evb" onClick={() => seek(row.atMs)}>
+          <time className="num">{formatClock(row.atMs * 1000)}</time>
+          <Icon name={"mark" in row ? ICONS[row.mark.kind] : "gap"} small />
+          <span className="grow">{"mark" in row ? <Told mark={row.mark} now={place === "now"} /> : <Missing row={row} />}</span>
+        </button>
+      </li>
+    );
+  },
+  (a, b) =>
+    a.place === b.place &&
+    a.row.key === b.row.key &&
+    a.row.atMs === b.row.atMs &&
+    "mark" in a.row &&
+    "mark" in b.row &&
+    a.row.mark.detail === b.row.mark.detail &&
+    a.row.mark.object === b.row.mark.object,
+);
+
+function Missing({ row }: { row: Row }) {
+  if ("mark" in row) return null;
+  return (
+    <>
+      <span className="evt">{row.gap}</span>
+      <span className="evsub">{formatClock(row.forUs)} not captured</span>
+    </>
+  );
+}
+
+function Told({ mark, now }: { mark: Mark; now: boolean }) {
+  return (
+    <>
+      <span className="evt">
+        {mark.verb} {mark.kind === "page" ? <code>{mark.object}</code> : mark.object !== "" && <b>{mark.object}</b>}
+      </span>
+      {mark.detail !== "" && <span className="evsub">{mark.detail}</span>}
+      {now && mark.element !== "" && (
+        <span className="evsub">
+          Element <code>{mark.element}</code>
+        </span>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,86 @@
+import { Link } from "@tanstack/react-router";
+import type { Recording } from "../api/types";
+import { Icon } from "../components/Icon";
+import { type PaneState, Panes } from "../components/Panes";
+import { formatClock, formatDate, formatTime, plural, shorten, timeLeft } from "../lib/format";
+import { useNow } from "../lib/useNow";
+import { titleOf } from "./PlayerRoute";
+import type { PlaySession } from "./session";
+import { usePlayer } from "./usePlayer";
+
+/** What this recording is, and how long it stays. */
+export function Header({ session }: { session: PlaySession }) {
+  const recording = usePlayer(session, (state) => state.recording);
+  const gone = isErased(recording);
+  return (
+    <header className="rh">
+      <Link className="ib" to="/recordings" aria-label="Back to recordings">
+        <Icon name="back" />
+      </Link>
+      <div className="grow">
+        <h1 className="row">
+          <span className="cut">{gone ? `A recording of ${recording.subject.label}` : titleOf(recording)}</span>
+          <span className="srcs" title="Recorded on a site">
+            <Icon name="web" small />
+          </span>
+          {recording.live && (
+            <span className="tag live">
+              <span className="dot live" />
+              Live
+            </span>
+          )}
+        </h1>
+        <p className="small ink2 cut facts">
+          <span>{recording.subject.label}</span>
+          <span>{recording.site?.name ?? "Imported"}</span>
+          <span className="num">{whenOf(recording)}</span>
+          <span className="num">{formatClock(recording.duration_us)}</span>
+          <span className="mono idc" title={recording.id}>
+            {shorten(recording.id)}
+          </span>
+        </p>
+      </div>
+      {!gone && (
+        <>
+          <span className="tag sealed">
+            <Icon name="seal" />
+            Sealed, {plural(recording.sealed_keys, "key")}
+          </span>
+          <Kept recording={recording} />
+        </>
+      )}
+    </header>
+  );
+}
+
+function Kept({ recording }: { recording: Recording }) {
+  const now = useNow(60_000);
+  const left = timeLeft(recording.kept_until, now);
+  return (
+    <span className="kept">
+      <span className="small">
+        <b className="num">{left.text}</b>
+        {recording.kept_until !== null && <span className="ink3"> left</span>}
+      </span>
+      <Panes states={keptPanes(recording, now)} />
+    </span>
+  );
+}
+
+/** Nine panes of the time it is kept: what is left of it, and what has passed. */
+export function keptPanes(recording: Pick<Recording, "started_at" | "kept_until">, now: Date): PaneState[] {
+  const until = recording.kept_until === null ? null : Date.parse(recording.kept_until);
+  const from = Date.parse(recording.started_at);
+  if (until === null || until <= from) return Array.from({ length: 9 }, () => "a3");
+  const left = Math.ceil(Math.max(0, Math.min(1, (until - now.getTime()) / (until - from))) * 9);
+  const soon = until - now.getTime() < 14 * 86_400_000;
+  return Array.from({ length: 9 }, (_, n) => (n < left ? (soon ? "copper" : "a3") : "none"));
+}
+
+export const isErased = (recording: Pick<Recording, "state">): boolean =>
+  recording.state === "shredded" || recording.state === "verified";
+
+function whenOf(recording: Recording): string {
+  const begun = `${formatDate(recording.started_at)}, ${formatTime(recording.started_at)}`;
+  return recording.ended_at === null ? `${begun}, still going on` : `${begun} – ${formatTime(recording.ended_at)}`;
+}

@@ -1,0 +1,44 @@
+import { useEffect } from "react";
+import type { Session } from "../api/types";
+import type { Place } from "../routes/playerPlace";
+import { EventList } from "./EventList";
+import { Facts } from "./Facts";
+import { Header } from "./Header";
+import { usePlayerKeys } from "./keys";
+import "./player.css";
+import type { PlaySession } from "./session";
+import { Stage } from "./Stage";
+import { Strip } from "./Strip";
+import { Tracks } from "./Tracks";
+import { Transport } from "./Transport";
+import { usePlayer } from "./usePlayer";
+
+export interface PlayerProps {
+  session: PlaySession;
+  person: Session["person"];
+  place: Place;
+}
+
+/** One recording: what it is, who is watching, the picture, what happened, and all tracks on one scale. */
+export function Player({ session, person, place }: PlayerProps) {
+  const phase = usePlayer(session, (state) => state.phase.kind);
+  usePlayerKeys(session);
+  useEffect(() => {
+    if (place.follow && session.state.phase.kind === "sealed" && session.state.recording.live) {
+      void session.begin(undefined, true);
+    }
+  }, [place.follow, session]);
+  return (
+    <div className="player" data-phase={phase}>
+      <Header session={session} />
+      <Strip session={session} />
+      <div className="mid">
+        <Facts session={session} person={person} />
+        <Stage session={session} />
+        <EventList session={session} />
+      </div>
+      <Transport session={session} />
+      <Tracks session={session} person={person} />
+    </div>
+  );
+}

@@ -1,0 +1,96 @@
+import { useMemo } from "react";
+import { Icon } from "../components/Icon";
+import { useSession } from "../api/session";
+import { isErased } from "./Header";
+import { InertFrame } from "./InertFrame";
+import { pageAt } from "./lane";
+import { Cards } from "./Cards";
+import type { PlaySession } from "./session";
+import { usePlayer } from "./usePlayer";
+
+/** The picture, and whatever stands in its place. */
+export function Stage({ session }: { session: PlaySession }) {
+  const origin = useSession().content_origin;
+  const erased = usePlayer(session, (state) => isErased(state.recording));
+  const picture = usePlayer(session, (state) => state.picture && state.gap === null);
+  const viewport = usePlayer(session, (state) => state.viewport);
+  const subject = usePlayer(session, (state) => state.recording.subject.label);
+  const shape = useMemo(() => {
+    const { width, height } = viewport ?? { width: 16, height: 9 };
+    return { "--rw": width, "--rh": height } as React.CSSProperties;
+  }, [viewport]);
+  return (
+    <section className="stage" aria-label="Replay">
+      <Bar session={session} />
+      <div className="view">
+        <div className="rec" data-shown={picture} style={shape}>
+          {!erased && (
+            <InertFrame
+              contentOrigin={origin}
+              title={`Replay of the page ${subject} saw. What happened is in the list of events.`}
+              onReady={session.attach}
+            />
+          )}
+        </div>
+      </div>
+      <Cards session={session} />
+    </section>
+  );
+}
+
+function Bar({ session }: { session: PlaySession }) {
+  const open = usePlayer(session, (state) => state.phase.kind === "open");
+  const url = usePlayer(session, (state) => pageAt(state.marks, state.atMs) ?? state.recording.summary?.url ?? "");
+  const trouble = usePlayer(session, (state) => state.trouble);
+  return (
+    <div className="sbar">
+      <Tabs session={session} />
+      <span className="url cut">{open && <code>{url}</code>}</span>
+      {trouble === null ? (
+        open && <span className="small ink3 nowrap inert">Inert: no scripts, no connections</span>
+      ) : (
+        <span className="small trouble" role="status">
+          {trouble}
+        </span>
+      )}
+      <button
+        type="button"
+        className="ib s"
+        aria-label="Full screen"
+        title="Full screen"
+        onClick={(event) => void event.currentTarget.closest(".stage")?.requestFullscreen()}
+      >
+        <Icon name="fit" />
+      </button>
+    </div>
+  );
+}
+
+/** One button per tab the visitor had open. */
+function Tabs({ session }: { session: PlaySession }) {
+  const tracks = usePlayer(session, (state) => state.recording.tracks);
+  const chosen = usePlayer(session, (state) => state.trackId);
+  const pages = tracks.filter((track) => track.kind === "dom");
+  return (
+    <fieldset className="seg" aria-label="What to show">
+      {pages.length <= 1 ? (
+        <span aria-pressed="true">
+          <Icon name="page" small />
+          Page
+        </span>
+      ) : (
+        pages.map((track, index) => (
+          <button
+            key={track.id}
+            type="button"
+            aria-pressed={track.id === chosen}
+            onClick={() => session.chooseTrack(track.id)}
+          >
+            <Icon name="page" small />
+            Tab {index + 1}
+          </button>
+        ))
+      )}
+    </fieldset>
+  );
+}

@@ -1,0 +1,46 @@
+import { useKeyHelp } from "../lib/keyHelp";
+import { useKeys } from "../lib/keys";
+import type { PlaySession } from "./session";
+
+const HELP = {
+  title: "Player",
+  lines: [
+    { keys: ["Space", "K"], does: "Play or pause" },
+    { keys: ["J"], does: "Back 10 seconds" },
+    { keys: ["L"], does: "Forward 10 seconds" },
+    { keys: ["←", "→"], does: "One second back or forward" },
+    { keys: [","], does: "Previous event" },
+    { keys: ["."], does: "Next event" },
+    { keys: ["["], does: "Slower" },
+    { keys: ["]"], does: "Faster" },
+    { keys: ["1"], does: "First tab of the visitor; 2 to 7 the others" },
+  ],
+};
+
+/** The player's keys. They do nothing before a play is begun. */
+export function usePlayerKeys(session: PlaySession): void {
+  useKeyHelp(HELP);
+  const open = () => session.state.phase.kind === "open";
+  const when = (act: () => void) => () => {
+    if (open()) act();
+  };
+  const by = (ms: number) => when(() => session.seek(session.state.atMs + ms));
+  const tab = (n: number) =>
+    when(() => {
+      const track = session.state.recording.tracks.filter(({ kind }) => kind === "dom")[n - 1];
+      if (track) session.chooseTrack(track.id);
+    });
+  useKeys({
+    " ": when(session.toggle),
+    k: when(session.toggle),
+    j: by(-10_000),
+    l: by(10_000),
+    ArrowLeft: by(-1_000),
+    ArrowRight: by(1_000),
+    ",": when(() => session.stepTo(-1)),
+    ".": when(() => session.stepTo(1)),
+    "[": when(() => session.changeSpeed(-1)),
+    "]": when(() => session.changeSpeed(1)),
+    ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7].map((n) => [String(n), tab(n)])),
+  });
+}

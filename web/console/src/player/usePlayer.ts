@@ -1,0 +1,7 @@
+import { useSyncExternalStore } from "react";
+import type { PlayerState, PlaySession } from "./session";
+
+/** Part of a session's state, read anew at each change. `select` gives a value that is kept, not made. */
+export function usePlayer<T>(session: PlaySession, select: (state: PlayerState) => T): T {
+  return useSyncExternalStore(session.subscribe, () => select(session.state));
+}
