@@ -39,7 +39,10 @@ actions! {
     InspectRecording(RecordingRef) = "recording.inspect", RESOURCE_READ, opens [AuditEntry, Person, Site],
         seen by "recording.read";
     /// Bringing in a recording made elsewhere.
-    ImportRecording(SiteRef) = "recording.import", RESOURCE_IMPORT, opens [Site, Recording];
+    ImportRecording(SiteRef) = "recording.import", RESOURCE_IMPORT, opens [Site];
+    /// Writing the pieces of an import that was decided and recorded.
+    WriteImport(UploadRef) = "recording.import", RESOURCE_IMPORT, opens [Recording, Site],
+        continues "recording.import";
     /// Reading the organisation's audit log.
     ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site];
     /// Seeing the sites and their set-up.
@@ -61,6 +64,8 @@ actions! {
     StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
     /// Sending segments under an ingest token.
     Upload(UploadRef) = "capture.upload", API_CREATE, opens [Recording, Site], continues "capture.start";
+    /// Signing a site's policy for its recorders, once an hour.
+    SignPolicy(SiteRef) = "policy.sign", ENTITY_READ, opens [Site];
     /// Closing recordings that fell silent.
     CloseSilent(OrganisationRef) = "maintain.close", API_UPDATE, opens [];
 }

@@ -137,18 +137,10 @@ impl Audit {
         organisation: OrganisationId,
         at: Timestamp,
     ) -> Result<KeyId, AuditError> {
-        let newest = tx
-            .query_opt(
-                "SELECT key_id, made_at FROM key_rows WHERE organisation = $1 AND purpose = $2
-                 ORDER BY made_at DESC LIMIT 1",
-                &[organisation.into(), (Purpose::AuditMonth as i64).into()],
-            )
-            .await?;
-        if let Some(row) = newest {
-            let made: Timestamp = row.get(1)?;
-            if made.utc_month() >= at.utc_month() {
-                return Ok(row.get(0)?);
-            }
+        if let Some((key, made_at)) = self.keys.newest_made(tx, organisation, Purpose::AuditMonth).await?
+            && made_at.utc_month() >= at.utc_month()
+        {
+            return Ok(key);
         }
         let new = NewKey {
             organisation,

@@ -1,1 +1,89 @@
-//! Passwords, sign-in sessions and who is asking.
+//! Passwords, sign-in links, sessions: who is asking. What they may do is `access`'s to say.
+//!
+//! A session is an opaque 256-bit token whose SHA-256 is kept; ending it is deleting its row, so no answer after
+//! that is given to it. Addresses are found by a blind index and kept only sealed.
+
+mod passwords;
+mod people;
+mod sessions;
+mod sign_in;
+mod tokens;
+
+use std::sync::Arc;
+
+use clerestory_access::{Access, AccessError};
+use clerestory_audit::AuditError;
+use clerestory_keys::KeyError;
+use clerestory_model::Clock;
+use clerestory_sql::{Component, Database, Migration, SqlError};
+use clerestory_vault::{OpenError, Vault};
+
+pub use passwords::{Password, PasswordError, Passwords};
+pub use people::{NewOrganisation, NewPerson};
+pub use sessions::SessionInfo;
+pub use sign_in::{SignInError, SignedIn};
+pub use tokens::{Token, TokenError};
+
+/// The tables of this crate.
+pub const SCHEMA: Component = Component {
+    name: "identity",
+    migrations: &[Migration {
+        name: "credentials, links, sessions",
+        sql: include_str!("0001-identity.sql"),
+    }],
+};
+
+/// Who people are, and which browsers they are signed in on.
+#[derive(Clone)]
+pub struct Identity {
+    database: Database,
+    access: Access,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    passwords: Passwords,
+    throttle: Arc<sign_in::Throttle>,
+}
+
+/// A failure that is not the caller's: answer 503.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The database did not answer.
+    #[error("people or sessions cannot be read or written")]
+    Sql(#[from] SqlError),
+    /// A key could not be had.
+    #[error("a key could not be had")]
+    Key(#[from] KeyError),
+    /// A sealed value did not open.
+    #[error("what is kept of a person does not open")]
+    Open(#[from] OpenError),
+    /// A decision could not be recorded.
+    #[error("a decision could not be recorded")]
+    Access(#[from] AccessError),
+    /// An entry could not be written.
+    #[error("an audit entry could not be written")]
+    Audit(#[from] AuditError),
+    /// A password could not be hashed or compared.
+    #[error("a password could not be hashed")]
+    Password(#[from] PasswordError),
+}
+
+impl Identity {
+    /// Identity over these parts.
+    #[must_use]
+    pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            database,
+            access,
+            vault,
+            clock,
+            passwords: Passwords::new(),
+            throttle: Arc::new(sign_in::Throttle::new()),
+        }
+    }
+
+    /// The password hasher, for whoever sets one.
+    #[must_use]
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+}

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use clerestory_model::{KeyId, OrganisationId, UnknownWord};
+use clerestory_model::{KeyId, OrganisationId, Timestamp, UnknownWord};
 use clerestory_seal::{SealedValue, SecretKey, ValueContext, open_value, random, seal_value};
-use clerestory_sql::{Lane, Tx, Value};
+use clerestory_sql::{Lane, SqlError, Tx, Value};
 use zeroize::Zeroizing;
 
 use crate::{EpochNumber, KeyError, Keys, NewKey, unwrapping};
@@ -120,23 +120,24 @@ impl Keys {
         Ok(id)
     }
 
-    /// The newest key of this purpose an organisation has, if any.
+    /// The newest key of this purpose an organisation has, if any, and when it was made.
     ///
     /// # Errors
     /// [`KeyError::Sql`].
-    pub async fn newest(
+    pub async fn newest_made(
         &self,
         tx: &mut Tx,
         organisation: OrganisationId,
         purpose: Purpose,
-    ) -> Result<Option<KeyId>, KeyError> {
+    ) -> Result<Option<(KeyId, Timestamp)>, KeyError> {
         let row = tx
             .query_opt(
-                "SELECT key_id FROM key_rows WHERE organisation = $1 AND purpose = $2 ORDER BY made_at DESC LIMIT 1",
+                "SELECT key_id, made_at FROM key_rows WHERE organisation = $1 AND purpose = $2
+                 ORDER BY made_at DESC LIMIT 1",
                 &[organisation.into(), (purpose as i64).into()],
             )
             .await?;
-        Ok(row.map(|row| row.get(0)).transpose()?)
+        Ok(row.map(|row| Ok::<_, SqlError>((row.get(0)?, row.get(1)?))).transpose()?)
     }
 
     /// Where `key` lies.

@@ -1,1 +1,84 @@
-//! Plays: what goes out, inside a decided and recorded play.
+//! Plays: what goes out, inside a watching that was decided and recorded before its first byte.
+//!
+//! A play belongs to one session of one person and one recording. Every segment served in it goes through the
+//! decision again by today's rules, so ending a session or taking a right away ends the play at once.
+
+mod describe;
+mod panes;
+mod plays;
+mod rows;
+
+use std::sync::Arc;
+
+use clerestory_access::{Access, AccessError, Refused};
+use clerestory_audit::AuditError;
+use clerestory_keys::KeyError;
+use clerestory_model::Clock;
+use clerestory_sql::{Component, Database, Migration, SqlError};
+use clerestory_vault::{OpenError, Vault};
+
+pub use describe::{Described, DescribedTrack, GapFact, SegmentFact};
+pub use panes::{PANES, Pane, panes};
+pub use plays::{Begun, SegmentContent};
+pub use rows::{PlayRow, Viewing};
+
+/// The tables of this crate.
+pub const SCHEMA: Component = Component {
+    name: "playback",
+    migrations: &[Migration { name: "plays and what they watched", sql: include_str!("0001-playback.sql") }],
+};
+
+/// The serving part of the program.
+#[derive(Clone)]
+pub struct Playback {
+    database: Database,
+    access: Access,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why something is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaybackError {
+    /// There is no such thing in the caller's sight.
+    #[error("not found")]
+    NotFound,
+    /// The play has ended, run out, or is another session's.
+    #[error("the play has ended")]
+    PlayEnded,
+    /// A rule refused it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The content does not open.
+    #[error("the content does not open")]
+    Open(#[from] OpenError),
+    /// The range does not make sense.
+    #[error("a range ends after it begins, and begins in the recording")]
+    BadRange,
+    /// The stored segment does not unpack.
+    #[error("segment {sequence} does not unpack")]
+    Damaged {
+        /// Its number in its track.
+        sequence: u64,
+    },
+    /// The decision could not be made or recorded.
+    #[error("the decision could not be recorded")]
+    Access(#[from] AccessError),
+    /// The entry could not be written.
+    #[error("the watching could not be recorded")]
+    Audit(#[from] AuditError),
+    /// A key could not be had.
+    #[error("a key could not be had")]
+    Key(#[from] KeyError),
+    /// The database refused.
+    #[error("the rows could not be read or written")]
+    Sql(#[from] SqlError),
+}
+
+impl Playback {
+    /// Playback over these parts.
+    #[must_use]
+    pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
+        Self { database, access, vault, clock }
+    }
+}

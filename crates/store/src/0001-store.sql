@@ -47,6 +47,13 @@ CREATE TABLE sites (
 ) STRICT;
 CREATE INDEX sites_organisation ON sites (organisation_id);
 
+CREATE TABLE site_origins (
+    origin TEXT NOT NULL,
+    site_id BLOB NOT NULL REFERENCES sites (site_id),
+    PRIMARY KEY (origin, site_id)
+) STRICT;
+CREATE INDEX site_origins_site ON site_origins (site_id);
+
 CREATE TABLE recordings (
     recording_id BLOB NOT NULL PRIMARY KEY,
     organisation_id BLOB NOT NULL REFERENCES organisations (organisation_id),
@@ -98,6 +105,7 @@ CREATE TABLE segments (
     header BLOB NOT NULL,
     sha256 BLOB NOT NULL,
     content_mac BLOB NOT NULL,
+    sent_bytes INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     PRIMARY KEY (track_id, sequence)
 ) STRICT;
@@ -109,3 +117,4 @@ CREATE TABLE gaps (
     reason INTEGER NOT NULL,
     PRIMARY KEY (track_id, from_us, reason)
 ) STRICT;
+CREATE INDEX segments_received ON segments (received_at);

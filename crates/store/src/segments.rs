@@ -46,12 +46,14 @@ pub struct Segment {
     pub sha256: [u8; 32],
     /// Keyed MAC of what was sent, for idempotency.
     pub content_mac: [u8; 32],
+    /// Bytes of the events as they came, uncompressed.
+    pub sent_bytes: u64,
     /// When it arrived.
     pub received_at: Timestamp,
 }
 
 const COLUMNS: &str = "track_id, sequence, start_us, duration_us, keyframe, content_type, policy_version, object, \
-                       byte_offset, byte_length, header, sha256, content_mac, received_at";
+                       byte_offset, byte_length, header, sha256, content_mac, sent_bytes, received_at";
 
 fn segment(row: &Row) -> Result<Segment, SqlError> {
     let content_type = match row.get::<i64>(5)? {
@@ -70,7 +72,8 @@ fn segment(row: &Row) -> Result<Segment, SqlError> {
         header: row.get(10)?,
         sha256: row.get(11)?,
         content_mac: row.get(12)?,
-        received_at: row.get(13)?,
+        sent_bytes: row.get(13)?,
+        received_at: row.get(14)?,
     })
 }
 
@@ -81,8 +84,8 @@ fn segment(row: &Row) -> Result<Segment, SqlError> {
 pub async fn insert(tx: &mut Tx, new: &Segment) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO segments (track_id, sequence, start_us, duration_us, keyframe, content_type, policy_version,
-             object, byte_offset, byte_length, header, sha256, content_mac, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             object, byte_offset, byte_length, header, sha256, content_mac, sent_bytes, received_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         &[
             new.track.into(),
             new.sequence.into(),
@@ -97,6 +100,7 @@ pub async fn insert(tx: &mut Tx, new: &Segment) -> Result<(), SqlError> {
             new.header.as_slice().into(),
             new.sha256.into(),
             new.content_mac.into(),
+            new.sent_bytes.into(),
             new.received_at.into(),
         ],
     )
@@ -132,4 +136,33 @@ pub async fn next_sequence(tx: &mut Tx, track: TrackId) -> Result<u64, SqlError>
     let row = tx.query_opt("SELECT max(sequence) FROM segments WHERE track_id = $1", &[track.into()]).await?;
     let last: Option<u64> = row.map_or(Ok(None), |row| row.get(0))?;
     Ok(last.map_or(0, |last| last + 1))
+}
+
+/// A segment of a site, as the set-up page tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The recording it became part of.
+    pub recording: clerestory_model::RecordingId,
+    /// The segment.
+    pub segment: Segment,
+}
+
+/// The segments of a site that arrived after `after`, oldest first, at most `limit`.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn receipts(
+    tx: &mut Tx,
+    site: clerestory_model::SiteId,
+    after: Timestamp,
+    limit: u32,
+) -> Result<Vec<Receipt>, SqlError> {
+    let columns = COLUMNS.split(", ").map(|name| format!("s.{}", name.trim())).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "SELECT {columns}, t.recording_id FROM segments s JOIN tracks t ON t.track_id = s.track_id
+         JOIN recordings r ON r.recording_id = t.recording_id
+         WHERE r.site_id = $1 AND s.received_at > $2 ORDER BY s.received_at LIMIT $3"
+    );
+    let rows = tx.query(&sql, &[site.into(), after.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok(Receipt { recording: row.get(15)?, segment: segment(row)? })).collect()
 }

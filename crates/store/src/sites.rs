@@ -11,8 +11,6 @@ use crate::{About, Content, Place, Sealed};
 pub struct SiteDetails {
     /// What people call it.
     pub name: String,
-    /// Origins (scheme, host, port) that may send.
-    pub origins: Vec<String>,
     /// The policy signing key, PKCS#8 in base64: it travels with the rest of the row, sealed alike.
     pub signing_key: String,
 }
@@ -33,7 +31,7 @@ pub struct Site {
     pub project: ProjectId,
     /// The public write-only key in its snippet.
     pub site_key: String,
-    /// Name, origins, signing key.
+    /// Name and signing key. Origins are clear: they are the site's public address.
     pub details: Sealed<SiteDetails>,
     /// The version of the row.
     pub version: u64,
@@ -156,4 +154,38 @@ pub async fn heard(tx: &mut Tx, id: SiteId, at: Timestamp) -> Result<(), SqlErro
 pub async fn recording_count(tx: &mut Tx, id: SiteId) -> Result<u64, SqlError> {
     let row = tx.query_opt("SELECT count(*) FROM recordings WHERE site_id = $1", &[id.into()]).await?;
     row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// The origins (scheme, host, port) that may send for a site, in order.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn origins(tx: &mut Tx, id: SiteId) -> Result<Vec<String>, SqlError> {
+    let sql = "SELECT origin FROM site_origins WHERE site_id = $1 ORDER BY origin LIMIT 100";
+    tx.query(sql, &[id.into()]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Replaces the origins of a site.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn set_origins(tx: &mut Tx, id: SiteId, origins: &[String]) -> Result<(), SqlError> {
+    tx.execute("DELETE FROM site_origins WHERE site_id = $1", &[id.into()]).await?;
+    for origin in origins {
+        tx.execute(
+            "INSERT INTO site_origins (origin, site_id) VALUES ($1, $2) ON CONFLICT (origin, site_id) DO NOTHING",
+            &[origin.as_str().into(), id.into()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether any site lists this origin: what a preflight may be answered.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn origin_known(tx: &mut Tx, origin: &str) -> Result<bool, SqlError> {
+    let row = tx.query_opt("SELECT 1 FROM site_origins WHERE origin = $1 LIMIT 1", &[origin.into()]).await?;
+    Ok(row.is_some())
 }

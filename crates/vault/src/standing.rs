@@ -1,5 +1,7 @@
 //! The deployment's standing keys, handed out as the one thing each is for: a MAC or a spool key, never raw.
 
+use std::time::Duration;
+
 use clerestory_keys::{KeyError, NewKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, RetentionClass, Timestamp};
 use clerestory_seal::{Label, MacKey, SpoolKey};
@@ -18,9 +20,38 @@ impl Vault {
         purpose: Purpose,
         at: Timestamp,
     ) -> Result<KeyId, KeyError> {
-        if let Some(key) = self.keys.newest(tx, OrganisationId::nil(), purpose).await? {
+        match self.keys.newest_made(tx, OrganisationId::nil(), purpose).await? {
+            Some((key, _)) => Ok(key),
+            None => self.make_standing_key(tx, purpose, at).await,
+        }
+    }
+
+    /// The deployment's newest key of this purpose, if it is younger than `life`, else a new one.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn young_standing_key(
+        &self,
+        tx: &mut Tx,
+        purpose: Purpose,
+        at: Timestamp,
+        life: Duration,
+    ) -> Result<KeyId, KeyError> {
+        let newest = self.keys.newest_made(tx, OrganisationId::nil(), purpose).await?;
+        if let Some((key, made_at)) = newest
+            && at.since(made_at) < life
+        {
             return Ok(key);
         }
+        self.make_standing_key(tx, purpose, at).await
+    }
+
+    async fn make_standing_key(
+        &self,
+        tx: &mut Tx,
+        purpose: Purpose,
+        at: Timestamp,
+    ) -> Result<KeyId, KeyError> {
         let new = NewKey {
             organisation: OrganisationId::nil(),
             class: RetentionClass::Standing,

@@ -1,0 +1,164 @@
+//! Adding organisations and people: rows, keys, credentials and look-up, in one transaction.
+
+use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
+use clerestory_keys::{NewKey, Purpose};
+use clerestory_model::{KeyId, OrganisationId, PersonId, ProjectId, RetentionClass, SubjectId, Timestamp};
+use clerestory_seal::random;
+use clerestory_sql::Tx;
+use clerestory_store::organisations::{self, OrganisationName, ProjectName};
+use clerestory_store::people::{self, Person, Profile, Role};
+use clerestory_store::{About, Content, Place};
+use serde::{Deserialize, Serialize};
+
+use crate::{Identity, IdentityError};
+
+/// A PHC string, as it is kept: sealed under the person's own key.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeptPassword(pub(crate) String);
+
+impl Content for KeptPassword {
+    const TABLE: &'static str = "credentials";
+    const COLUMN: &'static str = "password";
+}
+
+pub(crate) fn password_place(organisation: OrganisationId, person: PersonId, version: u64) -> Place {
+    Place { organisation, about: About::Person(person), row: *person.as_bytes(), version }
+}
+
+/// An organisation to be added.
+pub struct NewOrganisation<'a> {
+    /// What people call it.
+    pub name: &'a str,
+    /// What its first project is called.
+    pub project: &'a str,
+}
+
+/// A person to be added.
+pub struct NewPerson<'a> {
+    /// Where they belong.
+    pub organisation: OrganisationId,
+    /// Their role.
+    pub role: Role,
+    /// Their name.
+    pub name: &'a str,
+    /// Their address.
+    pub email: &'a str,
+    /// The PHC string of their password, if they have one.
+    pub password: Option<String>,
+}
+
+impl Identity {
+    /// Adds an organisation with its key and first project, in the caller's transaction.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn add_organisation(
+        &self,
+        tx: &mut Tx,
+        new: NewOrganisation<'_>,
+        at: Timestamp,
+    ) -> Result<OrganisationId, IdentityError> {
+        let id = OrganisationId::new(at, random());
+        let key = self.make_key(tx, id, Purpose::Organisation, None, at).await?;
+        let name = OrganisationName(new.name.to_owned());
+        let name = self.vault.seal(tx, key, organisations::new_name_place(id), &name).await?;
+        let region = self.vault.keys().deployment().region.clone();
+        organisations::insert(tx, id, &region, key, &name, at).await?;
+        let project = ProjectId::new(at, random());
+        let name = ProjectName(new.project.to_owned());
+        let place = organisations::new_project_place(id, project);
+        let name = self.vault.seal(tx, key, place, &name).await?;
+        organisations::insert_project(tx, id, project, &name, at).await?;
+        self.record_creation(tx, id, "organisation.create", ("organisation", *id.as_bytes()), at).await?;
+        Ok(id)
+    }
+
+    /// Adds a person with a key of their own, in the caller's transaction.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn add_person(
+        &self,
+        tx: &mut Tx,
+        new: NewPerson<'_>,
+        at: Timestamp,
+    ) -> Result<PersonId, IdentityError> {
+        let organisation = new.organisation;
+        let parent = organisations::find(tx, organisation).await?.map(|found| found.key);
+        let key = self.make_key(tx, organisation, Purpose::Subject, parent, at).await?;
+        let subject = SubjectId::new(at, random());
+        organisations::insert_subject(tx, organisation, subject, key, at).await?;
+        let id = PersonId::new(at, random());
+        let profile = Profile { name: new.name.to_owned(), email: new.email.to_owned() };
+        let place = people::profile_place(organisation, id, 1);
+        let profile = self.vault.seal(tx, key, place, &profile).await?;
+        let person = Person { id, organisation, subject, role: new.role, profile };
+        people::insert(tx, &person, at).await?;
+        if let Some(phc) = new.password {
+            let place = password_place(organisation, id, 1);
+            let kept = self.vault.seal(tx, key, place, &KeptPassword(phc)).await?;
+            tx.execute(
+                "INSERT INTO credentials (person_id, password, version) VALUES ($1, $2, 1)",
+                &[id.into(), kept.value().as_bytes().into()],
+            )
+            .await?;
+        }
+        let mac = self.address_mac(tx, new.email, at).await?;
+        tx.execute(
+            "INSERT INTO address_index (mac, person_id) VALUES ($1, $2)",
+            &[mac.into(), id.into()],
+        )
+        .await?;
+        self.record_creation(tx, organisation, "person.create", ("person", *id.as_bytes()), at).await?;
+        Ok(id)
+    }
+
+    /// What an address is looked up by: a MAC of its lower-case form, under the deployment's index key.
+    pub(crate) async fn address_mac(
+        &self,
+        tx: &mut Tx,
+        email: &str,
+        at: Timestamp,
+    ) -> Result<[u8; 32], IdentityError> {
+        let key = self.vault.standing_key(tx, Purpose::BlindIndex, at).await?;
+        let index = self.vault.blind_index_key(tx, key).await?;
+        Ok(index.mac(&[email.trim().to_lowercase().as_bytes()]))
+    }
+
+    async fn make_key(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        purpose: Purpose,
+        parent: Option<KeyId>,
+        at: Timestamp,
+    ) -> Result<KeyId, IdentityError> {
+        let new = NewKey { organisation, class: RetentionClass::Standing, purpose, parent, at };
+        Ok(self.vault.keys().make(tx, new).await?)
+    }
+
+    async fn record_creation(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        action: &'static str,
+        (kind, id): (&str, [u8; 16]),
+        at: Timestamp,
+    ) -> Result<(), IdentityError> {
+        let entry = NewEntry {
+            organisation,
+            at,
+            action,
+            class: Class::ACCOUNT_CREATE,
+            outcome: Outcome::Allowed,
+            rule: "set-up".to_owned(),
+            actor_kind: ActorKind::System,
+            actor: [0; 16],
+            object: ObjectRef { kind: kind.to_owned(), id },
+            request_id: String::new(),
+            personal: None,
+        };
+        self.access.audit().append(tx, entry).await?;
+        Ok(())
+    }
+}

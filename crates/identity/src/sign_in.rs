@@ -1,0 +1,314 @@
+//! Signing in: by password, or by a link that works once.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use clerestory_access::{Actor, CheckCredential, Grant, OpContext, PersonRef};
+use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
+use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
+use clerestory_seal::random;
+use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::people::{self, Person, Profile, Role};
+use clerestory_store::{Sealed, organisations};
+use governor::clock::Clock as _;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use zeroize::Zeroizing;
+
+use crate::people::{KeptPassword, password_place};
+use crate::sessions::{self, ABSOLUTE_LIMIT, SessionRow};
+use crate::{Identity, IdentityError, Token};
+
+/// Sign-in links work this long.
+const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Attempts per address: ten at once, then one every six seconds.
+const ATTEMPTS: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
+
+/// Slows down guessing, per address; in memory, so a restart forgives.
+pub(crate) struct Throttle(DefaultKeyedRateLimiter<[u8; 32]>);
+
+impl Throttle {
+    pub(crate) fn new() -> Self {
+        Self(RateLimiter::keyed(Quota::per_minute(ATTEMPTS)))
+    }
+
+    fn check(&self, address: [u8; 32]) -> Result<(), SignInError> {
+        self.0.check_key(&address).map_err(|not_yet| SignInError::TooMany {
+            retry_after: not_yet.wait_time_from(self.0.clock().now()),
+        })
+    }
+}
+
+/// A person who has just signed in.
+pub struct SignedIn {
+    /// The session's token, for the cookie and nowhere else.
+    pub token: Token,
+    /// Who.
+    pub person: PersonId,
+    /// Their organisation.
+    pub organisation: OrganisationId,
+}
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Address and password do not belong together, or the link is used up or unknown. Never says which.
+    #[error("the address and password do not belong together")]
+    Refused,
+    /// Too many attempts for this address.
+    #[error("too many attempts")]
+    TooMany {
+        /// When the next is taken.
+        retry_after: Duration,
+    },
+    /// The attempt could not be judged.
+    #[error("the attempt could not be judged")]
+    Unavailable(#[from] IdentityError),
+}
+
+impl From<SqlError> for SignInError {
+    fn from(error: SqlError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl Identity {
+    /// Signs somebody in by address and password.
+    ///
+    /// # Errors
+    /// [`SignInError`]; refusals are in the audit log before they are told.
+    pub async fn sign_in(
+        &self,
+        op: &OpContext,
+        email: &str,
+        password: Zeroizing<String>,
+        device: &str,
+    ) -> Result<SignedIn, SignInError> {
+        let (mac, person) = self.find_by_address(email, op.at).await?;
+        self.throttle.check(mac)?;
+        let kept = match &person {
+            Some(person) => self.kept_password(op, person).await?,
+            None => None,
+        };
+        let right = self.passwords.verify(password, kept).await.map_err(IdentityError::from)?;
+        match (person, right) {
+            (Some(person), true) => self.begin_session(op, &person, "password", device).await,
+            (person, _) => {
+                self.record_refusal(op, person.as_ref(), "password").await?;
+                Err(SignInError::Refused)
+            }
+        }
+    }
+
+    /// Makes a link token for a person, in the caller's transaction; it works once, for a day.
+    ///
+    /// # Errors
+    /// [`IdentityError::Sql`].
+    pub async fn make_link(&self, tx: &mut Tx, person: PersonId, at: Timestamp) -> Result<Token, IdentityError> {
+        let token = Token::generate();
+        tx.execute(
+            "INSERT INTO sign_in_links (token_hash, person_id, expires_at) VALUES ($1, $2, $3)",
+            &[token.hash().into(), person.into(), at.plus(LINK_LIFE).into()],
+        )
+        .await?;
+        Ok(token)
+    }
+
+    /// Signs somebody in by a link, which is used up by it.
+    ///
+    /// # Errors
+    /// [`SignInError`]; refusals are in the audit log before they are told.
+    pub async fn sign_in_by_link(
+        &self,
+        op: &OpContext,
+        token: &Token,
+        device: &str,
+    ) -> Result<SignedIn, SignInError> {
+        let (hash, now) = (token.hash(), op.at);
+        let person = self
+            .database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let row = tx
+                        .query_opt(
+                            "DELETE FROM sign_in_links WHERE token_hash = $1 RETURNING person_id, expires_at",
+                            &[hash.into()],
+                        )
+                        .await?;
+                    let Some(row) = row else { return Ok(None) };
+                    let expires: Timestamp = row.get(1)?;
+                    if expires <= now { Ok(None) } else { people::find(tx, row.get(0)?).await }
+                })
+            })
+            .await
+            .map_err(|error: SqlError| IdentityError::from(error))?;
+        match person {
+            Some(person) => self.begin_session(op, &person, "link", device).await,
+            None => {
+                self.record_refusal(op, None, "link").await?;
+                Err(SignInError::Refused)
+            }
+        }
+    }
+
+    async fn find_by_address(
+        &self,
+        email: &str,
+        at: Timestamp,
+    ) -> Result<([u8; 32], Option<Person>), IdentityError> {
+        self.vault.hold_lease().await?;
+        let (identity, email) = (self.clone(), email.to_owned());
+        // A write, because the first look-up of all makes the index key.
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let mac = identity.address_mac(tx, &email, at).await?;
+                    let sql = "SELECT person_id FROM address_index WHERE mac = $1 LIMIT 1";
+                    let row = tx.query_opt(sql, &[mac.into()]).await?;
+                    let person = match row {
+                        Some(row) => people::find(tx, row.get(0)?).await?,
+                        None => None,
+                    };
+                    Ok((mac, person))
+                })
+            })
+            .await
+    }
+
+    async fn kept_password(&self, op: &OpContext, person: &Person) -> Result<Option<String>, IdentityError> {
+        let grant = self.check_grant(op, person).await?;
+        let (vault, organisation, id) = (self.vault.clone(), person.organisation, person.id);
+        vault.hold_lease().await?;
+        self.database
+            .read(move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT password, version FROM credentials WHERE person_id = $1";
+                    let Some(row) = tx.query_opt(sql, &[id.into()]).await? else { return Ok(None) };
+                    let place = password_place(organisation, id, row.get(1)?);
+                    let sealed = Sealed::<KeptPassword>::found(row.get(0)?, place)?;
+                    Ok(Some(vault.open(tx, &grant, &sealed).await?.0))
+                })
+            })
+            .await
+    }
+
+    /// Looking at somebody's credential to sign them in is an act of the program on their organisation's data.
+    async fn check_grant(
+        &self,
+        op: &OpContext,
+        person: &Person,
+    ) -> Result<Grant<CheckCredential>, IdentityError> {
+        let system = OpContext {
+            actor: Actor::System { organisation: person.organisation },
+            request_id: op.request_id.clone(),
+            at: op.at,
+        };
+        let on = PersonRef { organisation: person.organisation, id: person.id };
+        let decided = self.access.authorize::<CheckCredential>(&system, on, None).await?;
+        decided.map_err(|_| IdentityError::Sql(SqlError::Inconsistent {
+            table: "people",
+            column: "organisation_id".to_owned(),
+        }))
+    }
+
+    async fn begin_session(
+        &self,
+        op: &OpContext,
+        person: &Person,
+        method: &'static str,
+        device: &str,
+    ) -> Result<SignedIn, SignInError> {
+        self.vault.hold_lease().await.map_err(IdentityError::from)?;
+        let (identity, op, person) = (self.clone(), op.clone(), person.clone());
+        let device: String = device.chars().filter(|c| !c.is_control()).take(200).collect();
+        let token = Token::generate();
+        let hash = token.hash();
+        let (id, organisation) = (person.id, person.organisation);
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let at = op.at;
+                    let entry = sign_in_entry(&op, Some(&person), Outcome::Allowed, method);
+                    let recorded = identity.access.audit().append(tx, entry).await?;
+                    let session = SessionId::new(at, random());
+                    let key = organisations::subject_key(tx, person.subject).await?.ok_or(
+                        SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() },
+                    )?;
+                    let place = sessions::device_place(person.organisation, person.id, session);
+                    let device = identity.vault.seal(tx, key, place, &sessions::Device(device)).await?;
+                    sessions::insert(
+                        tx,
+                        &SessionRow {
+                            id: session,
+                            person: person.id,
+                            organisation: person.organisation,
+                            signed_in: recorded.number(),
+                            created_at: at,
+                            last_used_at: at,
+                            expires_at: at.plus(ABSOLUTE_LIMIT),
+                            device,
+                        },
+                        hash,
+                    )
+                    .await?;
+                    Ok::<_, IdentityError>(())
+                })
+            })
+            .await?;
+        Ok(SignedIn { token, person: id, organisation })
+    }
+
+    async fn record_refusal(
+        &self,
+        op: &OpContext,
+        person: Option<&Person>,
+        method: &'static str,
+    ) -> Result<(), IdentityError> {
+        let entry = sign_in_entry(op, person, Outcome::Refused, method);
+        let audit = self.access.audit().clone();
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move { audit.append(tx, entry).await.map(drop).map_err(IdentityError::from) })
+            })
+            .await
+    }
+
+    /// The profile and organisation name of the person a session belongs to, for themselves.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn profile(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<clerestory_access::ReadOwnProfile>,
+    ) -> Result<Option<(Profile, Role, String)>, IdentityError> {
+        let on = grant.on();
+        let Some(person) = people::find(tx, on.id).await? else { return Ok(None) };
+        let Some(organisation) = organisations::find(tx, on.organisation).await? else { return Ok(None) };
+        let profile = self.vault.open(tx, grant, &person.profile).await?;
+        let name = self.vault.open(tx, grant, &organisation.name).await?;
+        Ok(Some((profile, person.role, name.0)))
+    }
+}
+
+fn sign_in_entry(op: &OpContext, person: Option<&Person>, outcome: Outcome, method: &str) -> NewEntry {
+    let (actor_kind, actor) = match (person, outcome) {
+        (Some(person), Outcome::Allowed) => (ActorKind::Person, *person.id.as_bytes()),
+        _ => (ActorKind::Anonymous, [0; 16]),
+    };
+    NewEntry {
+        organisation: person.map_or(OrganisationId::nil(), |person| person.organisation),
+        at: op.at,
+        action: "session.sign_in",
+        class: Class::LOGON,
+        outcome,
+        rule: format!("sign-in by {method}"),
+        actor_kind,
+        actor,
+        object: ObjectRef {
+            kind: "person".to_owned(),
+            id: person.map_or([0; 16], |person| *person.id.as_bytes()),
+        },
+        request_id: op.request_id.clone(),
+        personal: None,
+    }
+}

@@ -1,0 +1,84 @@
+//! Closing recordings: by their recorder, or by silence.
+
+use clerestory_access::{Actor, CloseSilent, OpContext, OrganisationRef, Upload, UploadRef};
+use clerestory_model::{GapReason, OrganisationId, RecordingId, Source};
+use clerestory_sql::Lane;
+use clerestory_store::tracks::{self, Gap};
+use clerestory_store::recordings;
+
+use crate::origin::Origin;
+use crate::{Intake, IntakeError, SILENCE};
+
+impl Intake {
+    /// Ends the sending of one tab. A visit that was stopped on purpose is closed and says so; one whose page was left
+    /// stays open, because the next page of the visit may follow.
+    ///
+    /// # Errors
+    /// [`IntakeError::Token`], [`IntakeError::Sql`].
+    pub async fn end(
+        &self,
+        token: &str,
+        origin: &Origin,
+        stopped: bool,
+        request_id: String,
+    ) -> Result<(), IntakeError> {
+        let claims = self.check_token(token, origin).await?;
+        if !stopped {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let op = OpContext {
+            actor: Actor::Site { id: claims.site, organisation: claims.organisation },
+            request_id,
+            at: now,
+        };
+        let on = UploadRef {
+            organisation: claims.organisation,
+            site: claims.site,
+            recording: claims.recording,
+        };
+        let access = self.access.clone();
+        self.database
+            .write(Lane::Intake, move |tx| {
+                Box::pin(async move {
+                    let _grant = access.resume_in::<Upload>(tx, &op, on, claims.entry).await??;
+                    let Some(recording) = recordings::find(tx, on.recording).await? else {
+                        return Err(IntakeError::Closed);
+                    };
+                    let at_us = now.micros().saturating_sub(recording.started_at.micros());
+                    let gap = Gap { from_us: at_us, to_us: at_us, reason: GapReason::Stopped };
+                    tracks::note_gap(tx, claims.track, gap).await?;
+                    Ok(recordings::close(tx, on.recording).await?)
+                })
+            })
+            .await
+    }
+
+    /// Closes every web recording that has been silent for half an hour; says which. One entry per organisation that
+    /// had any.
+    ///
+    /// # Errors
+    /// [`IntakeError::Sql`], [`IntakeError::Access`].
+    pub async fn close_silent(&self) -> Result<Vec<(OrganisationId, RecordingId)>, IntakeError> {
+        let now = self.clock.now();
+        let access = self.access.clone();
+        self.database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    let closed = recordings::close_silent(tx, Source::Web, now.minus(SILENCE)).await?;
+                    let mut organisations: Vec<OrganisationId> = closed.iter().map(|one| one.0).collect();
+                    organisations.sort_unstable();
+                    organisations.dedup();
+                    for organisation in organisations {
+                        let actor = Actor::System { organisation };
+                        let op = OpContext { actor, request_id: String::new(), at: now };
+                        let _grant =
+                            access.decide::<CloseSilent>(tx, &op, OrganisationRef(organisation), None).await??;
+                    }
+                    Ok::<_, IntakeError>(closed)
+                })
+            })
+            .await
+    }
+
+}

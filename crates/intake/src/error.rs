@@ -1,0 +1,92 @@
+//! Why something sent is not taken. Each kind is one the sender acts differently on.
+
+use clerestory_access::AccessError;
+use clerestory_keys::KeyError;
+use clerestory_settings::capture::PolicyErrors;
+use clerestory_sql::SqlError;
+use clerestory_vault::{OpenError, StoreError};
+
+use crate::rrweb::Malformed;
+use crate::tokens::TokenProblem;
+
+/// Why something is not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// No site has this key.
+    #[error("no site has this site key")]
+    UnknownSite,
+    /// The site does not list this origin, or the token was made for another.
+    #[error("this origin may not send for the site")]
+    OriginNotAllowed,
+    /// The ingest token is not one, is for another segment, or has run out.
+    #[error("the ingest token is not valid")]
+    Token(#[from] TokenProblem),
+    /// Too many at once.
+    #[error("too many requests")]
+    TooMany,
+    /// The recording is closed for good.
+    #[error("the recording is closed")]
+    Closed,
+    /// Another content is stored under this number.
+    #[error("segment {sequence} is stored already with another content")]
+    SequenceTaken {
+        /// The number.
+        sequence: u64,
+        /// SHA-256 of the ciphertext stored under it, hex.
+        stored: String,
+    },
+    /// The segment was captured under a policy that the site never had.
+    #[error("policy version {version} is not the site's")]
+    PolicyOutdated {
+        /// The version named.
+        version: u64,
+    },
+    /// The segment is larger than is taken, packed or unpacked.
+    #[error("the segment is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The segment's packing cannot be undone.
+    #[error("the segment cannot be unpacked")]
+    Packing,
+    /// The spooled segment does not open.
+    #[error("the spooled segment does not open with this spool key")]
+    Spool,
+    /// The segment's events are not what the recorder writes.
+    #[error("the segment is malformed")]
+    Malformed(#[from] Malformed),
+    /// The rules are not valid.
+    #[error("the policy is not valid")]
+    Policy(#[from] PolicyErrors),
+    /// Somebody signed another version meanwhile.
+    #[error("version {current} was signed meanwhile")]
+    PolicyChanged {
+        /// The version that is live now.
+        current: u64,
+    },
+    /// Somebody else changed the site meanwhile.
+    #[error("the site was changed meanwhile")]
+    SiteChanged,
+    /// A rule refused it.
+    #[error(transparent)]
+    Refused(#[from] clerestory_access::Refused),
+    /// The decision could not be recorded.
+    #[error("the decision could not be recorded")]
+    Access(#[from] AccessError),
+    /// The bytes could not be made durable.
+    #[error("the bytes could not be made durable")]
+    Store(#[from] StoreError),
+    /// A key or sealed value could not be had.
+    #[error("a sealed value could not be used")]
+    Vault(#[from] OpenError),
+    /// A key could not be had.
+    #[error("a key could not be had")]
+    Key(#[from] KeyError),
+    /// The database refused.
+    #[error("the rows could not be written")]
+    Sql(#[from] SqlError),
+    /// A step of the program's own failed.
+    #[error("an inner step failed: {0}")]
+    Inner(&'static str),
+}

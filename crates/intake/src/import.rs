@@ -1,0 +1,167 @@
+//! Importing a plain rrweb recording: cleaned like any other, stored as a recording of the site that is complete.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clerestory_access::{Grant, ImportRecording, OpContext, SiteRef, UploadRef, WriteImport};
+use clerestory_model::{RecordingId, RecordingState, Source, Timestamp, WriterId};
+use clerestory_seal::random;
+use clerestory_sql::Lane;
+use clerestory_store::recordings::{self, Recording};
+use clerestory_store::segments::{ContentType, Segment};
+use clerestory_store::sites;
+use clerestory_store::tracks::Track;
+use clerestory_vault::SegmentPlace;
+
+use crate::receive::off_thread;
+use crate::refine::{Refined, pack};
+use crate::rrweb::{self, Limits, TreeState};
+use crate::{Intake, IntakeError, KEPT};
+
+/// Bytes of an imported recording at most.
+const IMPORT_BYTES: usize = 64 * 1024 * 1024;
+
+/// What an import brought in.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The new recording.
+    pub recording: RecordingId,
+    /// How many events it holds.
+    pub events: u64,
+    /// What was left out, by reason.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+/// A cleaned piece of an import: what the content MAC is of, and what is stored.
+struct Piece {
+    sent: Vec<u8>,
+    refined: Refined,
+}
+
+impl Intake {
+    /// Brings in a JSON array of rrweb events, or an object with one under `events`, as a recording of a site.
+    ///
+    /// # Errors
+    /// [`IntakeError::Malformed`], [`IntakeError::Refused`]; nothing is stored then. When the store fails halfway the
+    /// recording holds what was stored until then.
+    pub async fn import(&self, op: &OpContext, on: SiteRef, bytes: Vec<u8>) -> Result<Imported, IntakeError> {
+        let grant = self.access.authorize::<ImportRecording>(op, on, None).await??;
+        let issued = self.issued(on.id, &op.request_id).await?;
+        let (pieces, events, dropped) = off_thread(move || clean(&bytes, &issued.rules)).await?;
+        let (recording, track) = self.new_import(on, &pieces).await?;
+        let into = UploadRef { organisation: on.organisation, site: on.id, recording: recording.id };
+        let grant = Arc::new(self.access.resume::<WriteImport>(op, into, grant.entry()).await??);
+        for (sequence, piece) in (0..).zip(pieces) {
+            self.keep_piece(&grant, &recording, &track, sequence, piece).await?;
+        }
+        Ok(Imported { recording: recording.id, events, dropped })
+    }
+
+    async fn new_import(&self, on: SiteRef, pieces: &[Piece]) -> Result<(Recording, Track), IntakeError> {
+        let first = pieces.iter().map(|piece| piece.refined.first_ms).min().unwrap_or_default();
+        let started_at = Timestamp::from_millis(first);
+        self.vault.hold_lease().await?;
+        let (intake, now) = (self.clone(), self.clock.now());
+        self.database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    let site = sites::find(tx, on.id).await?.ok_or(IntakeError::UnknownSite)?;
+                    let subject = intake.new_visitor(tx, site.organisation, now).await?;
+                    let recording = Recording {
+                        id: RecordingId::new(now, random()),
+                        organisation: site.organisation,
+                        project: site.project,
+                        site: Some(site.id),
+                        subject,
+                        source: Source::Web,
+                        state: RecordingState::Active,
+                        policy_version: 0,
+                        started_at,
+                        ended_at: started_at,
+                        last_segment_at: now,
+                        // Retention of an import counts from the import: when it was captured is only claimed.
+                        kept_until: now.plus(KEPT),
+                        size_bytes: 0,
+                        segments: 0,
+                        summary: None,
+                        summary_version: 0,
+                    };
+                    recordings::insert(tx, &recording).await?;
+                    let writer = WriterId::new(now, random());
+                    let track = intake.new_track(tx, &recording, writer, 0, now).await?;
+                    Ok::<_, IntakeError>((recording, track))
+                })
+            })
+            .await
+    }
+
+    async fn keep_piece(
+        &self,
+        grant: &Arc<Grant<WriteImport>>,
+        recording: &Recording,
+        track: &Track,
+        sequence: u64,
+        piece: Piece,
+    ) -> Result<(), IntakeError> {
+        let Piece { sent, refined } = piece;
+        let place = SegmentPlace::of(track, sequence);
+        let sealed = self.vault.seal_segment(place, &sent, &refined.packed).await?;
+        let (header, sha256, content_mac) = (sealed.header, sealed.sha256, sealed.content_mac);
+        let extent = self.vault.store_segment(sealed).await?;
+        let start_us = (refined.first_ms.saturating_mul(1000) - recording.started_at.micros()).max(0);
+        let segment = Segment {
+            track: track.id,
+            sequence,
+            start_us,
+            duration_us: (refined.last_ms - refined.first_ms).max(0).saturating_mul(1000),
+            keyframe: refined.keyframe,
+            content_type: ContentType::RrwebZstd,
+            policy_version: 0,
+            extent,
+            header,
+            sha256,
+            content_mac,
+            sent_bytes: sent.len() as u64,
+            received_at: self.clock.now(),
+        };
+        let (intake, grant, recording, track) =
+            (self.clone(), Arc::clone(grant), recording.clone(), track.clone());
+        self.database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await
+                })
+            })
+            .await
+    }
+}
+
+type Cleaned = (Vec<Piece>, u64, BTreeMap<String, u64>);
+
+fn clean(
+    bytes: &[u8],
+    rules: &clerestory_settings::capture::Compiled,
+) -> Result<Cleaned, IntakeError> {
+    let limits = Limits { bytes: IMPORT_BYTES, ..Limits::default() };
+    let imported = rrweb::import(bytes, &limits)?;
+    let mut dropped: BTreeMap<String, u64> =
+        imported.dropped.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
+    let mut tree = TreeState::new();
+    let mut pieces = Vec::with_capacity(imported.segments.len());
+    for mut segment in imported.segments {
+        let report = segment.clean(rules, &mut tree);
+        for (reason, count) in report.sanitised.dropped {
+            *dropped.entry(reason.to_owned()).or_default() += count;
+        }
+        if report.scrubbed.total() > 0 {
+            *dropped.entry("policy".to_owned()).or_default() += report.scrubbed.total();
+        }
+        if segment.events().is_empty() {
+            continue;
+        }
+        let mut sent = Vec::new();
+        segment.to_json(&mut sent);
+        pieces.push(Piece { refined: pack(&segment)?, sent });
+    }
+    Ok((pieces, imported.events, dropped))
+}

@@ -1,0 +1,95 @@
+//! What comes in: limits, typed events, sanitiser, scrubber, seal, commit, acknowledge.
+//!
+//! A site key is public and buys nothing but a short-lived ingest token, bound to an origin and a recording. Every
+//! segment is parsed into types, made harmless, held to the policy once more, sealed, made durable, and only then
+//! acknowledged.
+
+mod close;
+mod error;
+mod import;
+mod origin;
+mod policies;
+mod receive;
+mod refine;
+pub mod rrweb;
+mod sites;
+mod start;
+mod tokens;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clerestory_access::Access;
+use clerestory_model::{Clock, SiteId};
+use clerestory_sql::{Component, Database, Migration};
+use clerestory_vault::Vault;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+pub use error::IntakeError;
+pub use import::Imported;
+pub use origin::{Origin, OriginError};
+pub use policies::{PolicyVersion, SignedPolicy};
+pub use receive::{Acknowledged, Encoding, Upload};
+pub use sites::{NewSite, SiteChange, SiteView};
+pub use start::{Start, Started};
+pub use tokens::{IngestToken, TokenProblem};
+
+/// The tables of this crate.
+pub const SCHEMA: Component = Component {
+    name: "intake",
+    migrations: &[Migration { name: "capture policies", sql: include_str!("0001-intake.sql") }],
+};
+
+/// A visit is over after this long without a segment.
+pub const SILENCE: Duration = Duration::from_secs(30 * 60);
+/// Segments that come later than this after the last are refused.
+pub const LATE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long web sessions are kept, counted from their end.
+pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Bytes of a segment's events at most, uncompressed.
+pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Starts per site: a burst of two hundred, then fifty a second.
+const STARTS: (u32, u32) = (50, 200);
+/// Segments per recording: a burst of two hundred, then fifty a second.
+const SEGMENTS: (u32, u32) = (50, 200);
+
+/// The receiving part of the program.
+#[derive(Clone)]
+pub struct Intake {
+    database: Database,
+    access: Access,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    starts: DefaultKeyedRateLimiter<SiteId>,
+    segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
+    policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
+    tokens: tokio::sync::OnceCell<tokens::Minter>,
+    trees: refine::Trees,
+}
+
+impl Intake {
+    /// Intake over these parts.
+    #[must_use]
+    pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
+        let shared = Shared {
+            starts: RateLimiter::keyed(quota(STARTS)),
+            segments: RateLimiter::keyed(quota(SEGMENTS)),
+            policies: Mutex::default(),
+            tokens: tokio::sync::OnceCell::new(),
+            trees: refine::Trees::default(),
+        };
+        Self { database, access, vault, clock, shared: Arc::new(shared) }
+    }
+}
+
+fn quota((rate, burst): (u32, u32)) -> Quota {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst))
+}

@@ -1,0 +1,314 @@
+//! Capture policies: versions of rules, and the signed document recorders follow.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use clerestory_access::{Action, Actor, EditPolicy, Grant, OpContext, SignPolicy, SiteRef};
+use clerestory_model::{OrganisationId, PersonId, SiteId, Timestamp};
+use clerestory_seal::SigningKey;
+use clerestory_settings::capture::{CapturePolicy, Compiled, Diff, Direction, Rules, diff};
+use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::sites::{self, Site};
+
+use crate::{Intake, IntakeError};
+
+/// A signed document is followed this long.
+const VALID: Duration = Duration::from_secs(24 * 3600);
+/// It is signed anew when it is this old.
+const RESIGN: Duration = Duration::from_secs(3600);
+
+/// What recorders are given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedPolicy {
+    /// The version of the rules in it.
+    pub version: u64,
+    /// base64url of the canonical JSON that is signed.
+    pub document: String,
+    /// base64url of the 64-byte ECDSA P-256 signature.
+    pub signature: String,
+    /// base64url of the raw public key, 65 bytes.
+    pub key: String,
+    /// When it was signed.
+    pub issued_at: Timestamp,
+    /// When recorders stop following it.
+    pub expires_at: Timestamp,
+}
+
+/// One version of a site's rules.
+#[derive(Clone, Debug)]
+pub struct PolicyVersion {
+    /// Its number, from 1.
+    pub version: u64,
+    /// The rules.
+    pub rules: Rules,
+    /// Who signed it; nil for the program, at the site's creation.
+    pub signed_by: PersonId,
+    /// When.
+    pub signed_at: Timestamp,
+    /// `tighter`, `looser`, `mixed`, `same` or `first`.
+    pub direction: String,
+}
+
+/// A signed policy with what intake needs of it.
+pub(crate) struct Issued {
+    pub(crate) signed: SignedPolicy,
+    pub(crate) rules: Compiled,
+    pub(crate) organisation: OrganisationId,
+}
+
+impl Intake {
+    /// The policy a site's recorders follow now, signed at most an hour ago.
+    pub(crate) async fn issued(&self, site: SiteId, request_id: &str) -> Result<Arc<Issued>, IntakeError> {
+        let now = self.clock.now();
+        if let Some(issued) = self.cached_policy(site)
+            && now >= issued.signed.issued_at
+            && now.since(issued.signed.issued_at) < RESIGN
+        {
+            return Ok(issued);
+        }
+        self.vault.hold_lease().await?;
+        let (intake, request_id) = (self.clone(), request_id.to_owned());
+        let issued = self
+            .database
+            .write(Lane::Intake, move |tx| {
+                Box::pin(async move { intake.issue(tx, site, request_id, now).await })
+            })
+            .await?;
+        let issued = Arc::new(issued);
+        self.policies().insert(site, Arc::clone(&issued));
+        Ok(issued)
+    }
+
+    /// The signed policy for the public key of a site.
+    ///
+    /// # Errors
+    /// [`IntakeError::UnknownSite`].
+    pub async fn signed_policy(&self, site_key: &str, request_id: &str) -> Result<SignedPolicy, IntakeError> {
+        let site = self.find_site(site_key).await?;
+        Ok(self.issued(site.id, request_id).await?.signed.clone())
+    }
+
+    /// The signed policy of a site that an administrator looks at.
+    ///
+    /// # Errors
+    /// [`IntakeError`].
+    pub async fn current_policy<A: Action<On = SiteRef>>(
+        &self,
+        grant: &Grant<A>,
+        request_id: &str,
+    ) -> Result<SignedPolicy, IntakeError> {
+        Ok(self.issued(grant.on().id, request_id).await?.signed.clone())
+    }
+
+    fn cached_policy(&self, site: SiteId) -> Option<Arc<Issued>> {
+        self.policies().get(&site).cloned()
+    }
+
+    fn policies(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<SiteId, Arc<Issued>>> {
+        self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn issue(
+        &self,
+        tx: &mut Tx,
+        id: SiteId,
+        request_id: String,
+        now: Timestamp,
+    ) -> Result<Issued, IntakeError> {
+        let site = sites::find(tx, id).await?.ok_or(IntakeError::UnknownSite)?;
+        let actor = Actor::System { organisation: site.organisation };
+        let op = OpContext { actor, request_id, at: now };
+        let on = SiteRef { organisation: site.organisation, id };
+        let grant = self.access.decide::<SignPolicy>(tx, &op, on, None).await??;
+        let newest = newest(tx, id).await?.ok_or(IntakeError::UnknownSite)?;
+        self.sign(tx, &grant, &site, newest, now).await
+    }
+
+    async fn sign<A: Action>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        site: &Site,
+        policy: PolicyVersion,
+        now: Timestamp,
+    ) -> Result<Issued, IntakeError> {
+        let details = self.vault.open(tx, grant, &site.details).await?;
+        let key = signing_key(&details.signing_key)?;
+        let expires_at = now.plus(VALID);
+        let rules = policy.rules.compile();
+        let document = CapturePolicy::new(
+            &site.id.to_string(),
+            policy.version,
+            &now.to_string(),
+            &expires_at.to_string(),
+            policy.rules,
+        )?
+        .canonical();
+        let signature = key.sign(&document).map_err(|_| IntakeError::Inner("signing the policy"))?;
+        Ok(Issued {
+            signed: SignedPolicy {
+                version: policy.version,
+                document: URL_SAFE_NO_PAD.encode(&document),
+                signature: URL_SAFE_NO_PAD.encode(signature),
+                key: URL_SAFE_NO_PAD.encode(key.public()),
+                issued_at: now,
+                expires_at,
+            },
+            rules,
+            organisation: site.organisation,
+        })
+    }
+
+    /// Every version of a site's rules, newest first, at most a hundred.
+    ///
+    /// # Errors
+    /// [`IntakeError::Sql`].
+    pub async fn policy_versions(&self, site: SiteId) -> Result<Vec<PolicyVersion>, IntakeError> {
+        self.database
+            .read(move |tx| Box::pin(async move { versions(tx, site, 100).await }))
+            .await
+            .map_err(|error: SqlError| error.into())
+    }
+
+    /// What changing a site's rules to `rules` would do.
+    ///
+    /// # Errors
+    /// [`IntakeError::Sql`].
+    pub async fn compare_policy(&self, site: SiteId, rules: Rules) -> Result<Diff, IntakeError> {
+        let newest = self.policy_versions(site).await?.into_iter().next().ok_or(IntakeError::UnknownSite)?;
+        Ok(diff(&newest.rules, &rules))
+    }
+
+    /// Signs `rules` as the version after `based_on`.
+    ///
+    /// # Errors
+    /// [`IntakeError::PolicyChanged`] when another version was signed meanwhile, [`IntakeError::Refused`].
+    pub async fn sign_policy(
+        &self,
+        op: &OpContext,
+        on: SiteRef,
+        rules: Rules,
+        based_on: u64,
+    ) -> Result<SignedPolicy, IntakeError> {
+        self.vault.hold_lease().await?;
+        let (intake, op) = (self.clone(), op.clone());
+        let issued = self
+            .database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let current = newest(tx, on.id).await?;
+                    let changes = current.as_ref().map(|current| diff(&current.rules, &rules));
+                    let detail = changes.as_ref().map(describe);
+                    let personal = clerestory_audit::Personal { reason: None, detail };
+                    // A refusal stands in the log, so the body must not fail for it.
+                    let grant = match intake.access.decide::<EditPolicy>(tx, &op, on, Some(personal)).await? {
+                        Ok(grant) => grant,
+                        Err(refused) => return Ok::<_, IntakeError>(Err(IntakeError::Refused(refused))),
+                    };
+                    let site = sites::find(tx, on.id).await?.ok_or(IntakeError::UnknownSite)?;
+                    let current = current.ok_or(IntakeError::UnknownSite)?;
+                    if current.version != based_on {
+                        return Ok(Err(IntakeError::PolicyChanged { current: current.version }));
+                    }
+                    let signed_by = match op.actor {
+                        Actor::Person { id, .. } => id,
+                        _ => PersonId::nil(),
+                    };
+                    let direction = changes.map_or("first", |changes| word(changes.direction));
+                    let policy = PolicyVersion {
+                        version: current.version + 1,
+                        rules,
+                        signed_by,
+                        signed_at: op.at,
+                        direction: direction.to_owned(),
+                    };
+                    insert(tx, on.id, &policy).await?;
+                    Ok(Ok(intake.sign(tx, &grant, &site, policy, op.at).await?))
+                })
+            })
+            .await??;
+        let signed = issued.signed.clone();
+        self.policies().insert(on.id, Arc::new(issued));
+        Ok(signed)
+    }
+}
+
+fn describe(changes: &Diff) -> String {
+    let sentences: Vec<&str> = changes.changes.iter().map(|change| change.text.as_str()).collect();
+    format!("{}: {}", word(changes.direction), sentences.join("; "))
+}
+
+const fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Tighter => "tighter",
+        Direction::Looser => "looser",
+        Direction::Mixed => "mixed",
+        Direction::Same => "same",
+    }
+}
+
+/// A new site's signing key as it is kept, and its raw public key in base64url.
+pub(crate) fn new_signing_key() -> Result<(String, String), IntakeError> {
+    let key = SigningKey::generate();
+    let kept = key.dangerous_pkcs8().map_err(|_| IntakeError::Inner("making a signing key"))?;
+    Ok((STANDARD.encode(&*kept), URL_SAFE_NO_PAD.encode(key.public())))
+}
+
+pub(crate) fn public_key(kept: &str) -> Result<String, IntakeError> {
+    Ok(URL_SAFE_NO_PAD.encode(signing_key(kept)?.public()))
+}
+
+fn signing_key(kept: &str) -> Result<SigningKey, IntakeError> {
+    let bytes = STANDARD.decode(kept).map_err(|_| IntakeError::Inner("reading a signing key"))?;
+    SigningKey::from_pkcs8(&bytes).map_err(|_| IntakeError::Inner("reading a signing key"))
+}
+
+pub(crate) async fn insert(tx: &mut Tx, site: SiteId, policy: &PolicyVersion) -> Result<(), IntakeError> {
+    let rules = serde_json::to_string(&policy.rules).map_err(|_| IntakeError::Inner("writing rules"))?;
+    tx.execute(
+        "INSERT INTO capture_policies (site_id, version, rules, signed_by, signed_at, direction)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            site.into(),
+            policy.version.into(),
+            rules.into(),
+            policy.signed_by.into(),
+            policy.signed_at.into(),
+            policy.direction.as_str().into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn newest(tx: &mut Tx, site: SiteId) -> Result<Option<PolicyVersion>, SqlError> {
+    Ok(versions(tx, site, 1).await?.into_iter().next())
+}
+
+async fn versions(tx: &mut Tx, site: SiteId, limit: u32) -> Result<Vec<PolicyVersion>, SqlError> {
+    let rows = tx
+        .query(
+            "SELECT version, rules, signed_by, signed_at, direction FROM capture_policies
+             WHERE site_id = $1 ORDER BY version DESC LIMIT $2",
+            &[site.into(), limit.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let text: String = row.get(1)?;
+            let rules = Rules::parse(text.as_bytes()).map_err(|_| SqlError::Inconsistent {
+                table: "capture_policies",
+                column: "rules".to_owned(),
+            })?;
+            Ok(PolicyVersion {
+                version: row.get(0)?,
+                rules,
+                signed_by: row.get(2)?,
+                signed_at: row.get(3)?,
+                direction: row.get(4)?,
+            })
+        })
+        .collect()
+}

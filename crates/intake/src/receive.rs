@@ -1,0 +1,330 @@
+//! Receiving a segment: check, unpack, refine, seal, store, commit, acknowledge; in that order.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
+use clerestory_model::{KeyId, RecordingState, Timestamp};
+use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
+use clerestory_store::segments::{self, ContentType, Segment};
+use clerestory_store::tracks::{self, Gap, Track};
+use clerestory_store::{organisations, sites};
+use clerestory_vault::SegmentPlace;
+
+use crate::origin::Origin;
+use crate::refine::{Refined, refine};
+use crate::tokens::IngestToken;
+use crate::{Intake, IntakeError, KEPT, LATE, SEGMENT_BYTES};
+
+/// Unpacked bytes may be this many times the packed ones.
+const RATIO: usize = 100;
+
+/// How a segment's bytes are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are.
+    Plain,
+    /// gzip (RFC 1952).
+    Gzip,
+    /// Sealed by the client's spool to this key; gzip inside.
+    Spool(KeyId),
+}
+
+/// A segment on its way in.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The ingest token.
+    pub token: String,
+    /// The origin the browser says the page is of.
+    pub origin: Origin,
+    /// Its number in the tab's track.
+    pub sequence: u64,
+    /// How its bytes are packed.
+    pub encoding: Encoding,
+    /// The policy version it was captured under.
+    pub policy_version: u64,
+    /// Its bytes.
+    pub body: Bytes,
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// A segment is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Its number.
+    pub sequence: u64,
+    /// The policy version that is live now.
+    pub policy_version: u64,
+    /// Sealed bytes on disk.
+    pub bytes_stored: u64,
+    /// Whether it had been stored before.
+    pub repeated: bool,
+}
+
+/// What is known when a segment may be taken.
+struct Admitted {
+    grant: Grant<UploadAction>,
+    recording: Recording,
+    track: Track,
+    existing: Option<Segment>,
+}
+
+impl Intake {
+    /// Takes a segment in.
+    ///
+    /// # Errors
+    /// [`IntakeError`]: unless this returns `Ok`, the sender keeps the segment or drops it as the kind says.
+    pub async fn receive(&self, upload: Upload) -> Result<Acknowledged, IntakeError> {
+        let claims = match upload.encoding {
+            // A spooled segment may be older than its token; the recording's own limit decides how much.
+            Encoding::Spool(_) => self.resumable_token(&upload.token, &upload.origin).await?,
+            _ => self.check_token(&upload.token, &upload.origin).await?,
+        };
+        if self.shared.segments.check_key(&claims.track).is_err() {
+            return Err(IntakeError::TooMany);
+        }
+        let issued = self.issued(claims.site, &upload.request_id).await?;
+        if issued.organisation != claims.organisation {
+            return Err(IntakeError::UnknownSite);
+        }
+        let live = issued.signed.version;
+        if upload.policy_version == 0 || upload.policy_version > live {
+            return Err(IntakeError::PolicyOutdated { version: upload.policy_version });
+        }
+        let admitted = self.admit(&claims, &upload).await?;
+        let place = SegmentPlace::of(&admitted.track, upload.sequence);
+        let sent = self.unpack(&upload, &admitted.track).await?;
+        if let Some(existing) = &admitted.existing {
+            let mac = self.vault.content_mac(place, &sent).await?;
+            return repeated(existing, &mac, live);
+        }
+        let trees = self.shared.trees.of(admitted.track.id);
+        let (refined, sent) = off_thread(move || {
+            let refined = refine(&sent, &issued.rules, &trees)?;
+            Ok((refined, sent))
+        })
+        .await?;
+        self.keep(admitted, upload, place, refined, &sent, live).await
+    }
+
+    async fn admit(&self, claims: &IngestToken, upload: &Upload) -> Result<Admitted, IntakeError> {
+        self.vault.hold_lease().await?;
+        let now = self.clock.now();
+        let op = OpContext {
+            actor: Actor::Site { id: claims.site, organisation: claims.organisation },
+            request_id: upload.request_id.clone(),
+            at: now,
+        };
+        let on = UploadRef {
+            organisation: claims.organisation,
+            site: claims.site,
+            recording: claims.recording,
+        };
+        let (access, entry, track, sequence) =
+            (self.access.clone(), claims.entry, claims.track, upload.sequence);
+        let admitted = self
+            .database
+            .read(move |tx| {
+                Box::pin(async move {
+                    let grant = access.resume_in::<UploadAction>(tx, &op, on, entry).await??;
+                    let recording = recordings::find(tx, on.recording).await?.ok_or(IntakeError::Closed)?;
+                    let track = tracks::find(tx, track).await?.ok_or(IntakeError::Closed)?;
+                    let existing = segments::find(tx, track.id, sequence).await?;
+                    Ok::<_, IntakeError>(Admitted { grant, recording, track, existing })
+                })
+            })
+            .await?;
+        let open = match admitted.recording.state {
+            RecordingState::Capturing | RecordingState::Active => {
+                now.since(admitted.recording.last_segment_at) < LATE
+            }
+            _ => false,
+        };
+        if !open || admitted.track.recording != admitted.recording.id {
+            return Err(IntakeError::Closed);
+        }
+        Ok(admitted)
+    }
+
+    /// The events as the recorder wrote them.
+    async fn unpack(&self, upload: &Upload, track: &Track) -> Result<Vec<u8>, IntakeError> {
+        let body = upload.body.clone();
+        match upload.encoding {
+            Encoding::Plain if body.len() > SEGMENT_BYTES => {
+                Err(IntakeError::TooLarge { limit: SEGMENT_BYTES })
+            }
+            Encoding::Plain => Ok(body.to_vec()),
+            Encoding::Gzip => off_thread(move || gunzip(&body)).await,
+            Encoding::Spool(key) => {
+                let spool = self.vault.spool_key(key).await.map_err(|_| IntakeError::Spool)?;
+                let info = spool_info(track, upload.sequence);
+                off_thread(move || {
+                    let packed = spool.open(&info, &body).map_err(|_| IntakeError::Spool)?;
+                    gunzip(&packed)
+                })
+                .await
+            }
+        }
+    }
+
+    async fn keep(
+        &self,
+        admitted: Admitted,
+        upload: Upload,
+        place: SegmentPlace,
+        refined: Refined,
+        sent: &[u8],
+        live: u64,
+    ) -> Result<Acknowledged, IntakeError> {
+        let sealed = self.vault.seal_segment(place, sent, &refined.packed).await?;
+        let (header, sha256, content_mac, bytes_stored) =
+            (sealed.header, sealed.sha256, sealed.content_mac, sealed.len());
+        let extent = self.vault.store_segment(sealed).await?;
+        let now = self.clock.now();
+        let segment = Segment {
+            track: admitted.track.id,
+            sequence: upload.sequence,
+            start_us: offset_us(&admitted.recording, &admitted.track, refined.first_ms),
+            duration_us: (refined.last_ms - refined.first_ms).max(0).saturating_mul(1000),
+            keyframe: refined.keyframe,
+            content_type: ContentType::RrwebZstd,
+            policy_version: upload.policy_version,
+            extent,
+            header,
+            sha256,
+            content_mac,
+            sent_bytes: sent.len() as u64,
+            received_at: now,
+        };
+        let intake = self.clone();
+        let (sequence, track) = (upload.sequence, admitted.track.id);
+        let written = self
+            .database
+            .write(Lane::Intake, move |tx| {
+                Box::pin(async move {
+                    intake.commit_segment(tx, &admitted.grant, &admitted.recording, &admitted.track, segment, &refined).await
+                })
+            })
+            .await;
+        match written {
+            Ok(()) => Ok(Acknowledged { sequence, policy_version: live, bytes_stored, repeated: false }),
+            // The same number came twice at once; the other one won, and what is here lies in the log unnamed.
+            Err(IntakeError::Sql(SqlError::Exists(_))) => {
+                let existing = self
+                    .database
+                    .read(move |tx| Box::pin(async move { segments::find(tx, track, sequence).await }))
+                    .await
+                    .map_err(|error: SqlError| IntakeError::from(error))?;
+                let existing = existing.ok_or(IntakeError::Inner("finding the segment that won"))?;
+                repeated(&existing, &content_mac, live)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the rows of one segment whose bytes are durable: the segment, what it adds to its recording and site,
+    /// its gaps, and the summary.
+    pub(crate) async fn commit_segment<A: Action>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        recording: &Recording,
+        track: &Track,
+        segment: Segment,
+        refined: &Refined,
+    ) -> Result<(), IntakeError> {
+        segments::insert(tx, &segment).await?;
+        let end_us = segment.start_us.saturating_add(segment.duration_us);
+        let ended_at = Timestamp::from_micros(recording.started_at.micros().saturating_add(end_us));
+        let growth = Growth {
+            id: recording.id,
+            ended_at,
+            received_at: segment.received_at,
+            kept_until: ended_at.plus(KEPT),
+            size_bytes: segment.extent.length,
+            policy_version: segment.policy_version,
+        };
+        recordings::grow(tx, &growth).await?;
+        tracks::keep_until(tx, track.id, ended_at.plus(KEPT)).await?;
+        for gap in &refined.gaps {
+            let from_us = offset_us(recording, track, gap.from_ms);
+            let to_us = offset_us(recording, track, gap.to_ms);
+            tracks::note_gap(tx, track.id, Gap { from_us, to_us, reason: gap.reason }).await?;
+        }
+        if let Some(site) = recording.site {
+            sites::heard(tx, site, segment.received_at).await?;
+        }
+        if refined.adds_to_summary() {
+            self.summarise(tx, grant, recording, refined).await?;
+        }
+        Ok(())
+    }
+
+    async fn summarise<A: Action>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        recording: &Recording,
+        refined: &Refined,
+    ) -> Result<(), IntakeError> {
+        // Read again: other segments of the recording may have been committed since it was admitted.
+        let recording = recordings::find(tx, recording.id).await?.ok_or(IntakeError::Closed)?;
+        let mut summary = match &recording.summary {
+            Some(sealed) => self.vault.open(tx, grant, sealed).await?,
+            None => Summary::default(),
+        };
+        refined.add_to(&mut summary);
+        let missing = IntakeError::Inner("finding the subject's key");
+        let key = organisations::subject_key(tx, recording.subject).await?.ok_or(missing)?;
+        let version = recording.summary_version + 1;
+        let place = summary_place(recording.organisation, recording.id, version);
+        let sealed = self.vault.seal(tx, key, place, &summary).await?;
+        Ok(recordings::summarise(tx, recording.id, &sealed, version).await?)
+    }
+}
+
+/// A client's time as an offset in the recording, in microseconds; never before its beginning.
+fn offset_us(recording: &Recording, track: &Track, client_ms: i64) -> i64 {
+    let server = Timestamp::from_millis(client_ms).micros().saturating_add(track.clock_offset_us);
+    server.saturating_sub(recording.started_at.micros()).max(0)
+}
+
+fn repeated(existing: &Segment, mac: &[u8; 32], live: u64) -> Result<Acknowledged, IntakeError> {
+    if existing.content_mac == *mac {
+        return Ok(Acknowledged {
+            sequence: existing.sequence,
+            policy_version: live,
+            bytes_stored: existing.extent.length,
+            repeated: true,
+        });
+    }
+    let stored = existing.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    Err(IntakeError::SequenceTaken { sequence: existing.sequence, stored })
+}
+
+/// What a spooled segment is bound to: it opens in its own place only.
+fn spool_info(track: &Track, sequence: u64) -> Vec<u8> {
+    format!("clerestory spool 1\0{}\0{}\0{sequence}", track.recording, track.id).into_bytes()
+}
+
+fn gunzip(packed: &[u8]) -> Result<Vec<u8>, IntakeError> {
+    let limit = SEGMENT_BYTES.min(packed.len().saturating_mul(RATIO));
+    let mut out = Vec::with_capacity(limit.min(packed.len().saturating_mul(8)));
+    let mut reader = flate2::bufread::GzDecoder::new(packed).take(limit as u64 + 1);
+    reader.read_to_end(&mut out).map_err(|_| IntakeError::Packing)?;
+    if out.len() > limit {
+        return Err(IntakeError::TooLarge { limit });
+    }
+    // Bytes after the one gzip member would be stored nowhere and acknowledged all the same.
+    let trailing = reader.into_inner().into_inner();
+    if trailing.is_empty() { Ok(out) } else { Err(IntakeError::Packing) }
+}
+
+/// Runs work that takes milliseconds off the runtime's threads.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, IntakeError> + Send + 'static,
+) -> Result<T, IntakeError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| IntakeError::Inner("refining a segment"))?
+}

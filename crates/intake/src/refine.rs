@@ -1,0 +1,108 @@
+//! From the bytes a client sent to the bytes that are stored: typed, made harmless, held to the policy, packed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clerestory_model::{GapReason, TrackId};
+use clerestory_settings::capture::Compiled;
+use clerestory_store::recordings::Summary;
+
+use crate::IntakeError;
+use crate::rrweb::{self, Limits, Segment, TreeState};
+
+/// zstd's level for segments on their way in: most of what it can do, at a few hundred MB/s.
+const LEVEL: i32 = 3;
+/// Tracks whose trees are remembered at once. A forgotten tree masks what it cannot judge until the next keyframe.
+const TREES: usize = 4096;
+
+/// A stretch in which the recorder captured nothing, in milliseconds of the client's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ToldGap {
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+    pub(crate) reason: GapReason,
+}
+
+/// What is stored of a segment, and what it says.
+pub(crate) struct Refined {
+    /// The JSON array, packed by zstd.
+    pub(crate) packed: Vec<u8>,
+    pub(crate) first_ms: i64,
+    pub(crate) last_ms: i64,
+    pub(crate) keyframe: bool,
+    pub(crate) gaps: Vec<ToldGap>,
+    told: rrweb::Summary,
+}
+
+impl Refined {
+    /// Whether the recording's summary changes by it.
+    pub(crate) fn adds_to_summary(&self) -> bool {
+        let told = &self.told;
+        !told.pages.is_empty() || told.clicks + told.inputs + told.errors > 0
+    }
+
+    /// Adds what it says to the recording's summary. A page that goes on is not counted again.
+    pub(crate) fn add_to(&self, summary: &mut Summary) {
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        for page in &self.told.pages {
+            if page.url != summary.url {
+                summary.pages = summary.pages.saturating_add(1);
+                summary.url.clone_from(&page.url);
+            }
+            if let Some(title) = page.title.as_ref().filter(|title| !title.is_empty()) {
+                summary.title.clone_from(title);
+            }
+        }
+        summary.clicks = summary.clicks.saturating_add(count(self.told.clicks));
+        summary.inputs = summary.inputs.saturating_add(count(self.told.inputs));
+        summary.errors = summary.errors.saturating_add(count(self.told.errors));
+    }
+}
+
+/// Reads, cleans and packs one segment.
+pub(crate) fn refine(sent: &[u8], rules: &Compiled, tree: &Mutex<TreeState>) -> Result<Refined, IntakeError> {
+    let mut segment = Segment::parse(sent, &Limits::default())?;
+    {
+        let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = segment.clean(rules, &mut tree);
+        if report.scrubbed.total() > 0 {
+            tracing::warn!(scrubbed = report.scrubbed.total(), "a recorder sent what its policy forbids");
+        }
+    }
+    pack(&segment)
+}
+
+/// Packs a segment that was cleaned. One of which nothing is left is stored all the same: its number is taken.
+pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
+    let told = segment.summary();
+    let mut json = Vec::with_capacity(64 * 1024);
+    segment.to_json(&mut json);
+    let packed = zstd::bulk::compress(&json, LEVEL).map_err(|_| IntakeError::Inner("packing a segment"))?;
+    let gaps = told.gaps.iter().map(|gap| ToldGap {
+        from_ms: gap.from_ms,
+        to_ms: gap.to_ms,
+        reason: gap.reason.name().parse().unwrap_or(GapReason::Missing),
+    });
+    Ok(Refined {
+        packed,
+        first_ms: told.first_ms,
+        last_ms: told.last_ms,
+        keyframe: told.has_keyframe,
+        gaps: gaps.collect(),
+        told,
+    })
+}
+
+/// The trees of tracks that are being sent.
+#[derive(Default)]
+pub(crate) struct Trees(Mutex<HashMap<TrackId, Arc<Mutex<TreeState>>>>);
+
+impl Trees {
+    pub(crate) fn of(&self, track: TrackId) -> Arc<Mutex<TreeState>> {
+        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if trees.len() >= TREES && !trees.contains_key(&track) {
+            trees.clear();
+        }
+        Arc::clone(trees.entry(track).or_default())
+    }
+}

@@ -1,0 +1,131 @@
+//! The clear facts of a recording: tracks, segments, gaps. Nothing here is opened.
+
+use clerestory_access::{Action, Grant, Object};
+use clerestory_model::{GapReason, RecordingId, Timestamp};
+use clerestory_sql::{SqlError, Tx};
+use clerestory_store::recordings::{self, Recording};
+use clerestory_store::tracks::{self, Track};
+use clerestory_store::segments;
+
+use crate::rows::{self, Viewing};
+use crate::{Playback, PlaybackError};
+
+/// Segments of one track that are described at once.
+const SEGMENTS: u32 = 50_000;
+
+/// A segment without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentFact {
+    /// Its number.
+    pub sequence: u64,
+    /// Where it begins, in microseconds since the recording began.
+    pub start_us: i64,
+    /// How long it lasts.
+    pub duration_us: i64,
+    /// Sealed bytes.
+    pub size_bytes: u64,
+    /// Whether a replay can begin with it.
+    pub keyframe: bool,
+    /// When it arrived.
+    pub received_at: Timestamp,
+}
+
+/// A stretch where nothing is, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GapFact {
+    /// Where it begins.
+    pub from_us: i64,
+    /// Where it ends.
+    pub to_us: i64,
+    /// Why.
+    pub reason: GapReason,
+}
+
+/// A track and what it holds.
+#[derive(Clone, Debug)]
+pub struct DescribedTrack {
+    /// Its row.
+    pub track: Track,
+    /// Its segments, in order.
+    pub segments: Vec<SegmentFact>,
+    /// Its gaps, told and found.
+    pub gaps: Vec<GapFact>,
+}
+
+/// A recording and what it is made of.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// Its row.
+    pub recording: Recording,
+    /// Its tracks.
+    pub tracks: Vec<DescribedTrack>,
+    /// Who watched it.
+    pub viewings: Vec<Viewing>,
+}
+
+impl Playback {
+    /// What a recording is made of, for a holder of a grant that covers it.
+    ///
+    /// # Errors
+    /// [`PlaybackError::NotFound`] when it is not there or the grant is for another organisation's.
+    pub async fn describe<A: Action>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        id: RecordingId,
+    ) -> Result<Described, PlaybackError> {
+        let recording = recordings::find(tx, id).await?.ok_or(PlaybackError::NotFound)?;
+        let on = grant.on();
+        if recording.organisation != on.organisation() || on.recording().is_some_and(|other| other != id) {
+            return Err(PlaybackError::NotFound);
+        }
+        let mut described = Vec::new();
+        for track in tracks::of_recording(tx, id).await? {
+            let segments = facts(tx, &track, 0).await?;
+            let mut gaps: Vec<GapFact> = tracks::gaps(tx, track.id)
+                .await?
+                .into_iter()
+                .map(|gap| GapFact { from_us: gap.from_us, to_us: gap.to_us, reason: gap.reason })
+                .collect();
+            gaps.extend(missing(&segments));
+            gaps.sort_by_key(|gap| gap.from_us);
+            described.push(DescribedTrack { track, segments, gaps });
+        }
+        let viewings = rows::viewings(tx, id).await?;
+        Ok(Described { recording, tracks: described, viewings })
+    }
+}
+
+/// The segments of a track numbered `from` and above.
+pub(crate) async fn facts(tx: &mut Tx, track: &Track, from: u64) -> Result<Vec<SegmentFact>, SqlError> {
+    let found = segments::of_track(tx, track.id, from, SEGMENTS).await?;
+    Ok(found
+        .into_iter()
+        .map(|segment| SegmentFact {
+            sequence: segment.sequence,
+            start_us: segment.start_us,
+            duration_us: segment.duration_us,
+            size_bytes: segment.extent.length,
+            keyframe: segment.keyframe,
+            received_at: segment.received_at,
+        })
+        .collect())
+}
+
+/// Numbers that never arrived: what lies between the end of one segment and the beginning of the next is lost.
+fn missing(segments: &[SegmentFact]) -> impl Iterator<Item = GapFact> {
+    let lost_first = segments.first().filter(|first| first.sequence > 0).map(|first| GapFact {
+        from_us: 0,
+        to_us: first.start_us,
+        reason: GapReason::Missing,
+    });
+    let lost_between = segments.windows(2).filter_map(|pair| match pair {
+        [before, after] if after.sequence > before.sequence + 1 => Some(GapFact {
+            from_us: before.start_us.saturating_add(before.duration_us),
+            to_us: after.start_us,
+            reason: GapReason::Missing,
+        }),
+        _ => None,
+    });
+    lost_first.into_iter().chain(lost_between)
+}

@@ -1,0 +1,256 @@
+//! Beginning, going on with and ending a play.
+
+use std::time::Duration;
+
+use clerestory_access::{Actor, ContinuePlay, Grant, OpContext, Play, RecordingRef};
+use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
+use clerestory_model::{PlayId, RecordingState, TrackId};
+use clerestory_seal::random;
+use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::segments::Segment;
+use clerestory_store::tracks::Track;
+use clerestory_store::{recordings, segments, tracks};
+
+use crate::describe::{Described, SegmentFact, facts};
+use crate::rows::{self, PlayRow};
+use crate::{Playback, PlaybackError};
+
+/// A play in which nothing is watched for this long is over.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+/// Reasons are cut to this many characters.
+const REASON_CHARS: usize = 500;
+
+/// A play that has begun.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The play.
+    pub play: PlayRow,
+    /// What it may watch.
+    pub described: Described,
+}
+
+/// A segment's content: a JSON array of events, packed by zstd as it is stored.
+pub struct SegmentContent {
+    packed: Vec<u8>,
+    sequence: u64,
+}
+
+impl SegmentContent {
+    /// The zstd frame (RFC 8878).
+    #[must_use]
+    pub fn packed(self) -> Vec<u8> {
+        self.packed
+    }
+
+    /// The JSON array.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Damaged`] when the frame does not unpack within the size a segment may have.
+    pub fn unpacked(&self) -> Result<Vec<u8>, PlaybackError> {
+        zstd::bulk::decompress(&self.packed, 32 * 1024 * 1024)
+            .map_err(|_| PlaybackError::Damaged { sequence: self.sequence })
+    }
+}
+
+impl Playback {
+    /// Decides, records, and begins a play.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Refused`], which is on record too.
+    pub async fn begin(
+        &self,
+        op: &OpContext,
+        on: RecordingRef,
+        reason: Option<String>,
+    ) -> Result<Begun, PlaybackError> {
+        let Actor::Person { id: person, session, .. } = op.actor else {
+            return Err(PlaybackError::NotFound);
+        };
+        self.vault.hold_lease().await?;
+        let (playback, op) = (self.clone(), op.clone());
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let reason = reason.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
+                    let reason = reason.filter(|text| !text.is_empty());
+                    let personal = reason.map(|text| Personal { reason: Some(text), detail: None });
+                    let grant = match playback.access.decide::<Play>(tx, &op, on, personal).await? {
+                        Ok(grant) => grant,
+                        Err(refused) => return Ok::<_, PlaybackError>(Err(PlaybackError::Refused(refused))),
+                    };
+                    let described = playback.describe(tx, &grant, on.id).await?;
+                    let play = PlayRow {
+                        id: PlayId::new(op.at, random()),
+                        organisation: on.organisation,
+                        recording: on.id,
+                        person,
+                        session,
+                        entry: grant.entry(),
+                        started_at: op.at,
+                        expires_at: op.at.plus(IDLE),
+                        ended_at: None,
+                    };
+                    rows::insert(tx, &play).await?;
+                    recordings::note_play(tx, on.id).await?;
+                    Ok(Ok(Begun { play, described }))
+                })
+            })
+            .await?
+    }
+
+    /// The play, if it still runs, is this session's, and the rules still allow it; with the proof.
+    async fn resume(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        id: PlayId,
+    ) -> Result<(PlayRow, Grant<ContinuePlay>), PlaybackError> {
+        let Actor::Person { session, .. } = op.actor else { return Err(PlaybackError::NotFound) };
+        let play = rows::find(tx, id).await?.ok_or(PlaybackError::NotFound)?;
+        if play.session != session {
+            return Err(PlaybackError::NotFound);
+        }
+        if play.ended_at.is_some() || self.clock.now() >= play.expires_at {
+            return Err(PlaybackError::PlayEnded);
+        }
+        let on = RecordingRef { organisation: play.organisation, id: play.recording };
+        let grant = self.access.resume_in::<ContinuePlay>(tx, op, on, play.entry).await??;
+        Ok((play, grant))
+    }
+
+    /// One segment of a running play.
+    ///
+    /// # Errors
+    /// [`PlaybackError::PlayEnded`], [`PlaybackError::Refused`], [`PlaybackError::NotFound`], [`PlaybackError::Open`].
+    pub async fn segment(
+        &self,
+        op: &OpContext,
+        play: PlayId,
+        track: TrackId,
+        sequence: u64,
+    ) -> Result<SegmentContent, PlaybackError> {
+        let (playback, op) = (self.clone(), op.clone());
+        let (grant, track, segment): (Grant<ContinuePlay>, Track, Segment) = self
+            .database
+            .read(move |tx| {
+                Box::pin(async move {
+                    let (play, grant) = playback.resume(tx, &op, play).await?;
+                    let track = tracks::find(tx, track).await?;
+                    let track = track.filter(|track| track.recording == play.recording);
+                    let track = track.ok_or(PlaybackError::NotFound)?;
+                    let segment = segments::find(tx, track.id, sequence).await?;
+                    Ok::<_, PlaybackError>((grant, track, segment.ok_or(PlaybackError::NotFound)?))
+                })
+            })
+            .await?;
+        let packed = self.vault.open_segment(&grant, &track, &segment).await?;
+        Ok(SegmentContent { packed, sequence })
+    }
+
+    /// Segments that arrived since: for each track those numbered from what `after` names, and whether the recording
+    /// still goes on. Goes through the decision like everything in a play.
+    ///
+    /// # Errors
+    /// As [`Self::segment`].
+    pub async fn news(
+        &self,
+        op: &OpContext,
+        play: PlayId,
+        after: Vec<(TrackId, u64)>,
+    ) -> Result<(Vec<(TrackId, Vec<SegmentFact>)>, Option<i64>), PlaybackError> {
+        let (playback, op) = (self.clone(), op.clone());
+        self.database
+            .read(move |tx| {
+                Box::pin(async move {
+                    let (play, _grant) = playback.resume(tx, &op, play).await?;
+                    let recording = recordings::find(tx, play.recording).await?;
+                    let recording = recording.ok_or(PlaybackError::NotFound)?;
+                    let mut news = Vec::new();
+                    for track in tracks::of_recording(tx, play.recording).await? {
+                        let seen = after.iter().find(|(id, _)| *id == track.id);
+                        let fresh = facts(tx, &track, seen.map_or(0, |(_, sequence)| sequence + 1)).await?;
+                        if !fresh.is_empty() {
+                            news.push((track.id, fresh));
+                        }
+                    }
+                    let closed = (recording.state != RecordingState::Capturing)
+                        .then(|| recording.ended_at.micros() - recording.started_at.micros());
+                    Ok((news, closed))
+                })
+            })
+            .await
+    }
+
+    /// Notes that a range was watched: an entry of the log, and a row the recorded person will see.
+    ///
+    /// # Errors
+    /// [`PlaybackError::BadRange`], and as [`Self::segment`].
+    pub async fn watched(&self, op: &OpContext, play: PlayId, range: (i64, i64)) -> Result<(), PlaybackError> {
+        if range.0 < 0 || range.1 < range.0 {
+            return Err(PlaybackError::BadRange);
+        }
+        self.vault.hold_lease().await?;
+        let (playback, op) = (self.clone(), op.clone());
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let (play, _grant) = playback.resume(tx, &op, play).await?;
+                    rows::watched(tx, play.id, range, op.at.plus(IDLE)).await?;
+                    let detail = format!("{} s to {} s", range.0 / 1_000_000, range.1 / 1_000_000);
+                    let entry = play_entry(&op, &play, "play.range", Some(detail));
+                    playback.access.audit().append(tx, entry).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Ends a play. Ending one that has ended is fine.
+    ///
+    /// # Errors
+    /// [`PlaybackError::NotFound`] for another session's.
+    pub async fn end(&self, op: &OpContext, play: PlayId) -> Result<(), PlaybackError> {
+        let (playback, op) = (self.clone(), op.clone());
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let Actor::Person { session, .. } = op.actor else {
+                        return Err(PlaybackError::NotFound);
+                    };
+                    let found = rows::find(tx, play).await?.filter(|play| play.session == session);
+                    let found = found.ok_or(PlaybackError::NotFound)?;
+                    if rows::end(tx, play, op.at).await? {
+                        let entry = play_entry(&op, &found, "play.ended", None);
+                        playback.access.audit().append(tx, entry).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The stored segment rows of a recording, for looking inside.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Sql`].
+    pub async fn stored(&self, tx: &mut Tx, track: TrackId) -> Result<Vec<Segment>, SqlError> {
+        segments::of_track(tx, track, 0, 10_000).await
+    }
+}
+
+fn play_entry(op: &OpContext, play: &PlayRow, action: &'static str, detail: Option<String>) -> NewEntry {
+    let (actor_kind, actor) = op.actor.logged();
+    NewEntry {
+        organisation: play.organisation,
+        at: op.at,
+        action,
+        class: Class::RESOURCE_READ,
+        outcome: Outcome::Allowed,
+        rule: format!("play decided in entry {}", play.entry),
+        actor_kind,
+        actor,
+        object: ObjectRef { kind: "recording".to_owned(), id: *play.recording.as_bytes() },
+        request_id: op.request_id.clone(),
+        personal: detail.map(|detail| Personal { reason: None, detail: Some(detail) }),
+    }
+}
