@@ -6,6 +6,7 @@
 // Nothing in a fixture is written by hand. The visits run side by side and last about a minute and a half.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
 import { Api } from "./lib/api.mjs";
 import { launchBrowser } from "./lib/browser.mjs";
@@ -94,7 +95,7 @@ const fillCheckout = async (v, { name, email, street, postcode, town, note }) =>
 };
 
 /** What each visitor does. Names and addresses are invented. */
-const VISITS = [
+export const VISITS = [
   {
     file: "kettle-bought",
     title: "Buys a kettle, corrects the address",
@@ -141,7 +142,7 @@ const VISITS = [
       await v.click(v.button("Sizes and measures"));
       await v.look(3);
       await v.click(v.button("Close"));
-      await v.page.getByLabel("Size", { exact: true }).selectOption({ index: 1 });
+      await v.page.locator("select[name=size]").selectOption({ index: 1 });
       await v.look(1);
       await v.type(v.page.locator("fernwick-delivery input"), "30100");
       await v.click(v.button("When?"));
@@ -298,7 +299,7 @@ const VISITS = [
   },
 ];
 
-async function makeVisit(browser, info, visit, seed) {
+export async function makeVisit(browser, info, visit, seed) {
   const context = await browser.newContext({
     viewport: visit.viewport,
     hasTouch: visit.touch ?? false,
@@ -382,8 +383,10 @@ async function main() {
   }
 }
 
-try {
-  await main();
-} finally {
-  await stopAll();
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await main();
+  } finally {
+    await stopAll();
+  }
 }

@@ -1,20 +1,6 @@
 // Visits to the shop, by a person in a browser of their own.
 import { waitFor } from "./wait.mjs";
 
-/** Keeps every request body that left the page, so that it can be searched. Bodies as sent, still compressed. */
-export function keepRequests(page) {
-  const kept = [];
-  page.on("request", (request) => {
-    kept.push({
-      url: request.url(),
-      method: request.method(),
-      headers: request.headers(),
-      body: request.postDataBuffer() ?? Buffer.alloc(0),
-    });
-  });
-  return kept;
-}
-
 /** Opens the shop and waits until the recorder says that it captures. */
 export async function visitShop(context, info, path = "/index.html") {
   const page = await context.newPage();
@@ -27,10 +13,14 @@ export async function visitShop(context, info, path = "/index.html") {
 export async function waitForRecorder(page) {
   const state = () => page.evaluate(() => window.clerestory?.state ?? null);
   try {
-    await waitFor("the recorder to capture", async () => (await state())?.phase === "capturing", { timeoutMs: 15_000 });
+    await waitFor("the recorder to capture", async () => (await state())?.phase === "capturing", {
+      timeoutMs: 15_000,
+    });
   } catch (error) {
     const told = await state().catch(() => "unreadable");
-    throw new Error(`the recorder does not capture on ${page.url()}: ${JSON.stringify(told)}`, { cause: error });
+    throw new Error(`the recorder does not capture on ${page.url()}: ${JSON.stringify(told)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,11 +1,12 @@
 // What is excluded is in no request, file or log, even when sealing is identity. What was unmasked leaves, so it
 // must be unreadable on disk; and with identity sealing the scanner must find it, or its silence means nothing.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { repository } from "../lib/paths.mjs";
-import { capturedUntil, keepRequests, onlyRecording, waitForRecorder } from "../lib/shop.mjs";
+import { output, repository } from "../lib/paths.mjs";
+import { capturedUntil, onlyRecording, waitForRecorder } from "../lib/shop.mjs";
 import { pause } from "../lib/wait.mjs";
+import { requestsIn, sentBytes, wireFlags } from "../lib/wire.mjs";
 import { scanBytes, scanDirectory } from "../scanner.mjs";
 
 export const name = "canary";
@@ -15,7 +16,7 @@ const identityBinary =
   process.env.CLERESTORY_IDENTITY_BIN ?? path.join(repository, "target", "identity", "debug", "clerestory");
 
 /** Words nobody would find by accident. No secret of them may ever leave the browser. */
-const SECRET = {
+export const SECRET = {
   excluded: "zebrafinch-4417-excluded",
   password: "quetzalcoatl-8829-password",
   card: "4000056655665556",
@@ -24,11 +25,10 @@ const SECRET = {
   selected: "nutcracker-1188-text",
 };
 /** Shown on purpose: it may leave, and lies sealed on disk. */
-const SHOWN = "hazelgrouse-6624-shown";
+export const SHOWN = "hazelgrouse-6624-shown";
 
-async function visit(context, info) {
+export async function visit(context, info) {
   const page = await context.newPage();
-  const requests = keepRequests(page);
   await page.goto(`${info.shop}/checkout.html`);
   await waitForRecorder(page);
   await page.getByLabel("Note for the driver").pressSequentially(SECRET.excluded, { delay: 5 });
@@ -71,49 +71,51 @@ async function visit(context, info) {
   await page.goto(`${info.shop}/account/index.html`);
   await waitForRecorder(page);
   await pause(1000);
-  return { page, requests, until: Date.now() };
+  return { page, until: Date.now() };
 }
 
 function assertClean(found, where) {
   assert.deepEqual(found.slice(0, 10), [], `secrets were found in ${where}`);
 }
 
+/** One visit with a server of its own; resolves when the browser is closed and its log is whole. */
 async function oneRun(t, bin, env = {}) {
   const { server, api, info } = await t.signedIn(bin ? { bin, env } : {});
-  const browser = await t.browser();
+  const log = path.join(output, `canary-wire-${bin ? "identity" : "sealed"}.json`);
+  const browser = await t.browser(wireFlags(log));
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
-  const { requests, until, page } = await visit(context, info);
+  const { until } = await visit(context, info);
   const recording = await onlyRecording(api);
   await capturedUntil(api, recording.id, until - 2_000);
-  await page.close();
-  const uploads = requests.filter((request) => request.url.includes("/api/v1/capture/"));
-  assert.ok(
-    uploads.some((upload) => upload.method === "PUT"),
-    "no segment was uploaded, so nothing was tested",
-  );
-  return { server, requests, api, recording };
+  await browser.close();
+  const requests = sentBytes(log).flatMap((bytes) => [...requestsIn(bytes)]);
+  rmSync(log);
+  // What the page asks of its own server is the page's business; what goes to ours is ours to keep clean.
+  return {
+    server,
+    api,
+    recording,
+    requests: requests.filter((request) => request.host === new URL(info.console).host),
+  };
 }
 
 export async function run(t) {
   const secrets = Object.values(SECRET);
   const sealed = await oneRun(t);
+  const uploads = sealed.requests.filter((request) => request.method === "PUT");
+  assert.ok(uploads.length > 0, "no segment was uploaded, so nothing was tested");
   let shownLeft = false;
-  for (const request of sealed.requests) {
-    const whole = Buffer.concat([
-      Buffer.from(`${request.url}\n${JSON.stringify(request.headers)}\n`),
-      request.body,
-    ]);
-    // The page's own requests carry its own address; only what the recorder sends is ours to keep clean.
-    if (!request.url.includes("/api/v1/") && !request.url.includes("/capture/")) continue;
-    assertClean(scanBytes(Buffer.from(request.url), secrets, request.url), "an address");
-    assertClean(scanBytes(request.body, secrets, `${request.method} ${request.url}`), "a request");
-    if (scanBytes(whole, [SHOWN]).length > 0 || scanBytes(request.body, [SHOWN]).length > 0) shownLeft = true;
+  for (const { method, target, head, body } of sealed.requests) {
+    const where = `${method} ${target}`;
+    assertClean(scanBytes(Buffer.from(head), secrets, where), "the head of a request");
+    assertClean(scanBytes(body, secrets, where), "a request");
+    if (scanBytes(body, [SHOWN]).length > 0) shownLeft = true;
   }
   assert.ok(
     shownLeft,
     "the word that was shown on purpose is in no request, so the requests were not read right",
   );
-  t.say(`${sealed.requests.length} requests searched`);
+  t.say(`${sealed.requests.length} requests searched, ${uploads.length} of them segments`);
 
   const events = JSON.stringify(await sealed.api.events(sealed.recording.id));
   assert.ok(events.includes(SHOWN), "the replay does not hold the word that was shown on purpose");
