@@ -1,5 +1,5 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
-import { ApiError, UnexpectedAnswer } from "./api/client";
+import { ApiError, Unreachable } from "./api/client";
 
 let signedOut: () => void = () => {};
 
@@ -12,11 +12,9 @@ function notice(error: Error): void {
   if (error instanceof ApiError && error.status === 401 && error.slug !== "sign-in-refused") signedOut();
 }
 
-/** Only what may pass by itself is asked for again: no answer, too many, or the server is busy. */
+/** A lost line is tried once more at once. What the server said stands: the page says when it asks again. */
 function worthRetrying(failures: number, error: Error): boolean {
-  if (error instanceof UnexpectedAnswer) return false;
-  if (error instanceof ApiError && error.status < 500 && error.status !== 429) return false;
-  return failures < 2;
+  return error instanceof Unreachable && failures < 1;
 }
 
 export const queryClient = new QueryClient({

@@ -8,7 +8,7 @@ import {
 } from "@tanstack/react-router";
 import { ApiError } from "./api/client";
 import { sessionQuery } from "./api/session";
-import { Loading, NotFound, Trouble } from "./components/States";
+import { Alone, Loading, NotFound, Trouble } from "./components/States";
 import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
 import { parsePlayerSearch, parsePolicySearch, parseSignInSearch } from "./lib/search";
@@ -17,8 +17,16 @@ import { Shell } from "./routes/Shell";
 
 const root = createRootRoute({
   component: Outlet,
-  notFoundComponent: NotFound,
-  errorComponent: ({ error, reset }) => <Trouble error={error} what="This page" retry={reset} />,
+  notFoundComponent: () => (
+    <Alone>
+      <NotFound />
+    </Alone>
+  ),
+  errorComponent: ({ error, reset }) => (
+    <Alone>
+      <Trouble error={error} what="This page" retry={reset} />
+    </Alone>
+  ),
 });
 
 const signIn = createRoute({

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { ApiError, UnexpectedAnswer, Unreachable } from "../api/client";
 import { formatCount } from "../lib/format";
 import { type PaneState, Panes } from "./Panes";
@@ -17,13 +17,15 @@ interface StateProps {
   panes: PaneState[];
   slim?: boolean;
   urgent?: boolean;
+  /** True where the state is all the page has to say. */
+  whole?: boolean;
 }
 
-function State({ title, children, actions, panes, slim = false, urgent = false }: StateProps) {
+function State({ title, children, actions, panes, slim = false, urgent = false, whole = false }: StateProps) {
   return (
     <section className={slim ? "st slim" : "st"} role={urgent ? "alert" : undefined}>
       <Panes states={panes} className="st-w" />
-      <h2>{title}</h2>
+      {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children}
       {actions && <div className="row">{actions}</div>}
     </section>
@@ -31,7 +33,7 @@ function State({ title, children, actions, panes, slim = false, urgent = false }
 }
 
 /** Nothing is there, and that is an answer. Say what was asked and give one way on. */
-export function Empty(props: Omit<StateProps, "panes" | "urgent">) {
+export function Empty(props: Omit<StateProps, "panes" | "urgent" | "whole">) {
   return <State panes={EMPTY} {...props} />;
 }
 
@@ -49,6 +51,7 @@ export function Loading() {
 export function NotFound() {
   return (
     <State
+      whole
       panes={EMPTY}
       title="There is nothing here"
       actions={
@@ -62,6 +65,11 @@ export function NotFound() {
   );
 }
 
+/** A state where there is no page around it. */
+export function Alone({ children }: { children: ReactNode }) {
+  return <main id="main">{children}</main>;
+}
+
 /** The server decided against it: the rule, the entry it left, and who can change it. */
 export function Refused({ error, slim = false }: { error: ApiError; slim?: boolean }) {
   const { title, detail, what_to_do, rule, entry, request_id } = error.problem;
@@ -73,9 +81,6 @@ export function Refused({ error, slim = false }: { error: ApiError; slim?: boole
       urgent
       actions={
         <>
-          <Link className="b" to="/recordings">
-            Go to Recordings
-          </Link>
           {rule && <code>rule {rule}</code>}
           {request_id && <code>{request_id}</code>}
         </>
@@ -100,8 +105,35 @@ interface TroubleProps {
   slim?: boolean;
 }
 
+const AGAIN_S = 5;
+
+/** Asks again by itself when that may help, and counts down to it; null where only a person can. */
+function useAgain(error: unknown, retry: (() => void) | undefined): number | null {
+  const busy = error instanceof Unreachable || (error instanceof ApiError && error.status >= 500);
+  const wait = busy && retry ? ((error instanceof ApiError ? error.retryAfter : null) ?? AGAIN_S) : null;
+  const [left, setLeft] = useState(wait);
+  const act = useRef(retry);
+  act.current = retry;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each new failure starts a new wait
+  useEffect(() => {
+    setLeft(wait);
+    if (wait === null) return;
+    const end = Date.now() + wait * 1000;
+    const timer = setInterval(() => {
+      const seconds = Math.ceil((end - Date.now()) / 1000);
+      setLeft(Math.max(0, seconds));
+      if (seconds > 0) return;
+      clearInterval(timer);
+      act.current?.();
+    }, 250);
+    return () => clearInterval(timer);
+  }, [error, wait]);
+  return left;
+}
+
 /** Whatever went wrong, told apart: refused, not there, busy, no answer, another version. */
 export function Trouble({ error, what, retry, slim = false }: TroubleProps) {
+  const again = useAgain(error, retry);
   if (error instanceof ApiError && error.status === 403) return <Refused error={error} slim={slim} />;
   if (error instanceof ApiError && error.status === 404) return <NotFound />;
   const told = explain(error);
@@ -125,6 +157,7 @@ export function Trouble({ error, what, retry, slim = false }: TroubleProps) {
       {told.lines.map((line) => (
         <p key={line}>{line}</p>
       ))}
+      {again !== null && <p className="num">Trying again {again > 0 ? `in ${again} s` : "now"}.</p>}
     </State>
   );
 }
@@ -135,8 +168,6 @@ export function explain(error: unknown): { lines: string[]; code: string | null 
     const { title, detail, what_to_do, request_id, status } = error.problem;
     const lines = [detail ?? `${title}.`];
     if (what_to_do) lines.push(what_to_do);
-    else if (error.retryAfter !== null)
-      lines.push(`The server wants to be asked again in ${error.retryAfter} s.`);
     return { lines, code: [String(status), error.slug, request_id ?? ""].filter(Boolean).join(" ") };
   }
   if (error instanceof Unreachable) {
