@@ -19,12 +19,10 @@ export async function signInByLink(page, info) {
 
 /** Answers the player's question for a reason, where it asks one. */
 async function giveReason(page) {
-  const ask = page.getByRole("textbox", { name: /reason|why/i });
-  if (!(await ask.isVisible().catch(() => false))) return;
-  await ask.fill("End-to-end test of the replay");
-  await ask.press("Enter");
-  const open = page.getByRole("button", { name: /^(open|watch|let me in|play it)/i });
-  if (await open.isVisible().catch(() => false)) await open.click();
+  const open = page.getByRole("button", { name: "Open and record why" });
+  if (!(await open.isVisible().catch(() => false))) return;
+  await page.getByRole("textbox", { name: "Reference" }).fill("end-to-end test");
+  await open.click();
 }
 
 /** The frame of the player page, on the content host. */
