@@ -51,9 +51,9 @@ fn glob_by_trying(pattern: &[u8], path: &[u8]) -> bool {
         [b'*', rest @ ..] => (0..=path.len())
             .take_while(|&at| !path[..at].contains(&b'/'))
             .any(|at| glob_by_trying(rest, &path[at..])),
-        [byte, rest @ ..] => path
-            .split_first()
-            .is_some_and(|(first, path)| first == byte && glob_by_trying(rest, path)),
+        [byte, rest @ ..] => {
+            path.split_first().is_some_and(|(first, path)| first == byte && glob_by_trying(rest, path))
+        }
     }
 }
 

@@ -4,32 +4,24 @@
 use std::collections::BTreeMap;
 
 use clerestory_settings::capture::{
-    Attribute, CapturePolicy, Compiled, Decision, Element, PolicyErrors, Rules, Selector,
-    UrlPattern, attribute, attribute_lists, canonical, diff, never_shown, path_of,
+    Attribute, CapturePolicy, Compiled, Decision, Element, PolicyErrors, Rules, Selector, UrlPattern,
+    attribute, attribute_lists, canonical, diff, never_shown, path_of,
 };
 use serde_json::{Value, json};
 
 fn vectors(name: &str) -> Value {
-    let path = format!(
-        "{}/../../policies/vectors/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}")))
-        .unwrap()
+    let path = format!("{}/../../policies/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))).unwrap()
 }
 
 fn items<'v>(value: &'v Value, name: &str) -> &'v [Value] {
-    let items = value[name]
-        .as_array()
-        .unwrap_or_else(|| panic!("no list {name}"));
+    let items = value[name].as_array().unwrap_or_else(|| panic!("no list {name}"));
     assert!(!items.is_empty(), "{name} is empty");
     items
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
-    value[name]
-        .as_str()
-        .unwrap_or_else(|| panic!("no text {name} in {value}"))
+    value[name].as_str().unwrap_or_else(|| panic!("no text {name} in {value}"))
 }
 
 #[derive(Debug, Default)]
@@ -55,10 +47,7 @@ impl Tree {
 
     fn add(&mut self, value: &Value, parent: Option<usize>) {
         let attributes = value["attributes"].as_object().map(|fields| {
-            fields
-                .iter()
-                .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
-                .collect()
+            fields.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
         });
         let here = self.0.len();
         let key = value["key"].as_str().unwrap_or_default().to_owned();
@@ -106,29 +95,14 @@ impl Element for At<'_> {
 fn policies_are_written_as_the_vectors_say() {
     for case in items(&vectors("canonical"), "policies") {
         let name = text(case, "name");
-        let policy =
-            CapturePolicy::from_value(&case["document"]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let policy = CapturePolicy::from_value(&case["document"]).unwrap_or_else(|e| panic!("{name}: {e}"));
         let canonical = text(case, "canonical");
-        assert_eq!(
-            std::str::from_utf8(&policy.canonical()).unwrap(),
-            canonical,
-            "{name}"
-        );
-        assert_eq!(
-            CapturePolicy::parse(canonical.as_bytes()).unwrap(),
-            policy,
-            "{name}"
-        );
+        assert_eq!(std::str::from_utf8(&policy.canonical()).unwrap(), canonical, "{name}");
+        assert_eq!(CapturePolicy::parse(canonical.as_bytes()).unwrap(), policy, "{name}");
         let loose = serde_json::to_vec_pretty(&case["document"]).unwrap();
-        assert!(
-            CapturePolicy::parse(&loose).is_err(),
-            "{name}: only canonical bytes are a signed document"
-        );
+        assert!(CapturePolicy::parse(&loose).is_err(), "{name}: only canonical bytes are a signed document");
         let twice = format!("{{\"exclude\":[],{}", canonical.strip_prefix('{').unwrap());
-        assert!(
-            CapturePolicy::parse(twice.as_bytes()).is_err(),
-            "{name}: a field given twice"
-        );
+        assert!(CapturePolicy::parse(twice.as_bytes()).is_err(), "{name}: a field given twice");
     }
 }
 
@@ -149,19 +123,13 @@ fn paths(errors: &PolicyErrors) -> Vec<&str> {
 fn refused_documents_name_every_place() {
     let all = vectors("canonical");
     for case in items(&all, "rules_refused") {
-        let wanted: Vec<&str> = items(case, "errors")
-            .iter()
-            .map(|error| text(error, "path"))
-            .collect();
+        let wanted: Vec<&str> = items(case, "errors").iter().map(|error| text(error, "path")).collect();
         let errors = Rules::from_value(&case["document"]).expect_err(text(case, "name"));
         assert_eq!(paths(&errors), wanted, "{}: {errors}", text(case, "name"));
         assert!(errors.0.iter().all(|error| !error.message.is_empty()));
     }
     for case in items(&all, "policies_refused") {
-        let wanted: Vec<&str> = items(case, "errors")
-            .iter()
-            .map(|error| text(error, "path"))
-            .collect();
+        let wanted: Vec<&str> = items(case, "errors").iter().map(|error| text(error, "path")).collect();
         let errors = CapturePolicy::from_value(&case["document"]).expect_err(text(case, "name"));
         assert_eq!(paths(&errors), wanted, "{}: {errors}", text(case, "name"));
     }
@@ -180,19 +148,12 @@ fn too_many_rules_are_refused() {
 fn selectors_are_read_as_the_vectors_say() {
     let all = vectors("selectors");
     for case in items(&all, "accepted") {
-        let selector =
-            Selector::parse(text(case, "selector")).unwrap_or_else(|e| panic!("{case}: {e}"));
+        let selector = Selector::parse(text(case, "selector")).unwrap_or_else(|e| panic!("{case}: {e}"));
         assert_eq!(selector.to_string(), text(case, "normal"));
-        assert_eq!(
-            Selector::parse(&selector.to_string()).as_ref(),
-            Ok(&selector)
-        );
+        assert_eq!(Selector::parse(&selector.to_string()).as_ref(), Ok(&selector));
     }
     for case in items(&all, "refused") {
-        assert!(
-            Selector::parse(text(case, "selector")).is_err(),
-            "{case} was accepted"
-        );
+        assert!(Selector::parse(text(case, "selector")).is_err(), "{case} was accepted");
     }
 }
 
@@ -202,11 +163,8 @@ fn selectors_match_as_the_vectors_say() {
         let tree = Tree::of(&tree_case["tree"]);
         for case in items(tree_case, "cases") {
             let selector = Selector::parse(text(case, "selector")).unwrap();
-            let found: Vec<String> = tree
-                .elements()
-                .filter(|e| selector.matches(e))
-                .map(|e| e.node().key.clone())
-                .collect();
+            let found: Vec<String> =
+                tree.elements().filter(|e| selector.matches(e)).map(|e| e.node().key.clone()).collect();
             let wanted: Vec<String> = serde_json::from_value(case["matches"].clone()).unwrap();
             assert_eq!(found, wanted, "{case}");
         }
@@ -217,24 +175,14 @@ fn selectors_match_as_the_vectors_say() {
 fn urls_are_judged_as_the_vectors_say() {
     let all = vectors("urls");
     for pattern in items(&all, "accepted") {
-        assert!(
-            UrlPattern::parse(pattern.as_str().unwrap()).is_ok(),
-            "{pattern} was refused"
-        );
+        assert!(UrlPattern::parse(pattern.as_str().unwrap()).is_ok(), "{pattern} was refused");
     }
     for case in items(&all, "refused") {
-        assert!(
-            UrlPattern::parse(text(case, "pattern")).is_err(),
-            "{case} was accepted"
-        );
+        assert!(UrlPattern::parse(text(case, "pattern")).is_err(), "{case} was accepted");
     }
     for case in items(&all, "matches") {
         let pattern = UrlPattern::parse(text(case, "pattern")).unwrap();
-        assert_eq!(
-            pattern.matches(text(case, "path")),
-            case["matches"].as_bool().unwrap(),
-            "{case}"
-        );
+        assert_eq!(pattern.matches(text(case, "path")), case["matches"].as_bool().unwrap(), "{case}");
     }
     for case in items(&all, "paths") {
         assert_eq!(path_of(text(case, "url")), text(case, "path"));
@@ -268,24 +216,14 @@ fn elements_are_judged_as_the_vectors_say() {
         let tree = Tree::of(&case["tree"]);
         let found: BTreeMap<String, String> = tree
             .elements()
-            .map(|e| {
-                (
-                    e.node().key.clone(),
-                    decision_name(rules.decision(&e)).to_owned(),
-                )
-            })
+            .map(|e| (e.node().key.clone(), decision_name(rules.decision(&e)).to_owned()))
             .collect();
-        let wanted: BTreeMap<String, String> =
-            serde_json::from_value(case["expect"].clone()).unwrap();
+        let wanted: BTreeMap<String, String> = serde_json::from_value(case["expect"].clone()).unwrap();
         assert_eq!(found, wanted, "{}", text(case, "name"));
     }
     for case in items(&all, "never_shown") {
         let tree = Tree::of(case);
-        assert_eq!(
-            never_shown(&At(&tree, 0)),
-            case["expect"].as_bool().unwrap(),
-            "{case}"
-        );
+        assert_eq!(never_shown(&At(&tree, 0)), case["expect"].as_bool().unwrap(), "{case}");
     }
 }
 
@@ -294,23 +232,13 @@ fn attributes_are_kept_as_the_vectors_say() {
     let all = vectors("attributes");
     let lists = ["always", "shown", "field_state", "media_source"];
     for (name, list) in lists.into_iter().zip(attribute_lists()) {
-        let wanted: Vec<&str> = items(&all, name)
-            .iter()
-            .map(|one| one.as_str().unwrap())
-            .collect();
+        let wanted: Vec<&str> = items(&all, name).iter().map(|one| one.as_str().unwrap()).collect();
         assert_eq!(list, wanted, "{name}");
         assert!(list.is_sorted(), "{name} is searched by halves");
-        assert!(
-            list.iter().all(|one| one.len() <= 32),
-            "{name}: the buffer for lower case is 32 bytes"
-        );
+        assert!(list.iter().all(|one| one.len() <= 32), "{name}: the buffer for lower case is 32 bytes");
     }
     for case in items(&all, "cases") {
-        let decision = if text(case, "decision") == "show" {
-            Decision::Show
-        } else {
-            Decision::Mask
-        };
+        let decision = if text(case, "decision") == "show" { Decision::Show } else { Decision::Mask };
         let never = case["never_shown"] == json!(true);
         let value = text(case, "value");
         let found = match attribute(

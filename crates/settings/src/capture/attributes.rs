@@ -176,18 +176,8 @@ const ALWAYS: &[&str] = &[
 ];
 
 /// Kept where the decision is to show; all of `aria-*` besides.
-const SHOWN: &[&str] = &[
-    "alt",
-    "high",
-    "label",
-    "low",
-    "max",
-    "min",
-    "optimum",
-    "placeholder",
-    "step",
-    "title",
-];
+const SHOWN: &[&str] =
+    &["alt", "high", "label", "low", "max", "min", "optimum", "placeholder", "step", "title"];
 
 /// What a person set in a field.
 const FIELD_STATE: &[&str] = &["checked", "selected"];
@@ -196,9 +186,7 @@ const FIELD_STATE: &[&str] = &["checked", "selected"];
 const MEDIA_SOURCE: &[&str] = &["rr_dataurl", "src"];
 
 /// Elements whose `value` is what a person entered, or is written on the page.
-const VALUED: &[&str] = &[
-    "button", "input", "meter", "option", "progress", "select", "textarea",
-];
+const VALUED: &[&str] = &["button", "input", "meter", "option", "progress", "select", "textarea"];
 
 /// What to do with an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,18 +230,12 @@ pub fn attribute<'v>(
         None => name,
     };
     let keep_if = |keep: bool| {
-        if keep {
-            Attribute::Keep
-        } else {
-            Attribute::Drop
-        }
+        if keep { Attribute::Keep } else { Attribute::Drop }
     };
     if ALWAYS.binary_search(&name).is_ok() {
         Attribute::Keep
     } else if SHOWN.binary_search(&name).is_ok()
-        || name
-            .get(..5)
-            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aria-"))
+        || name.get(..5).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aria-"))
     {
         keep_if(shows)
     } else if FIELD_STATE.contains(&name) {
@@ -280,8 +262,7 @@ pub fn attribute<'v>(
 #[must_use]
 pub fn is_raster_data_url(url: &str) -> bool {
     let prefix = |text: &str, wanted: &str| {
-        text.get(..wanted.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(wanted))
+        text.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted))
     };
     if !prefix(url, "data:image/") {
         return false;
@@ -290,15 +271,14 @@ pub fn is_raster_data_url(url: &str) -> bool {
     let end = kind.find([';', ',']).unwrap_or(kind.len());
     let name = kind.get(..end).unwrap_or_default();
     end < kind.len()
-        && ["png", "jpeg", "gif", "webp", "avif"]
-            .iter()
-            .any(|one| name.eq_ignore_ascii_case(one))
+        && ["png", "jpeg", "gif", "webp", "avif"].iter().any(|one| name.eq_ignore_ascii_case(one))
 }
 
-/// The URL without query and fragment, if it is relative or of the web and names no user.
+/// A URL without query and fragment, if it is relative or of the web and names no user.
 ///
 /// Source: URL standard, "basic URL parser": leading and trailing C0 controls and spaces are removed, tab, LF and CR everywhere.
-fn bare_url(value: &str) -> Option<Cow<'_, str>> {
+#[must_use]
+pub fn bare_url(value: &str) -> Option<Cow<'_, str>> {
     let trimmed = value.trim_matches(|c: char| c <= ' ');
     let cleaned: Cow<'_, str> = if trimmed.contains(['\t', '\n', '\r']) {
         Cow::Owned(trimmed.replace(['\t', '\n', '\r'], ""))
@@ -325,16 +305,15 @@ fn bare_url(value: &str) -> Option<Cow<'_, str>> {
     };
     let after = path.trim_start_matches(['/', '\\']);
     // Two slashes or more begin an authority; browsers take any number after a scheme, and backslashes too.
-    let authority = if path.len() - after.len() >= 2 {
-        after.split(['/', '\\']).next().unwrap_or_default()
-    } else {
-        ""
-    };
-    if authority.contains('@') {
-        None
-    } else {
-        Some(bare)
-    }
+    let authority =
+        if path.len() - after.len() >= 2 { after.split(['/', '\\']).next().unwrap_or_default() } else { "" };
+    if authority.contains('@') { None } else { Some(bare) }
+}
+
+/// Whether `name` (in any case) is of structure or looks, and so kept whatever the decision.
+#[must_use]
+pub fn is_structural(name: &str) -> bool {
+    ALWAYS.binary_search(&name.to_ascii_lowercase().as_str()).is_ok()
 }
 
 /// The lists, for the test that holds them against the vectors: always, shown, field state, media source.

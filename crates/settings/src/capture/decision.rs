@@ -30,8 +30,7 @@ pub trait Element: Clone {
 
     /// Whether `class` names this class, exactly.
     fn has_class(&self, class: &str) -> bool {
-        self.attr("class")
-            .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class))
+        self.attr("class").is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class))
     }
 }
 
@@ -56,11 +55,7 @@ pub struct Standing {
 
 impl Standing {
     /// Nothing is known: masked.
-    pub const UNKNOWN: Self = Self {
-        nearest_shows: false,
-        excluded: false,
-        never_shown: false,
-    };
+    pub const UNKNOWN: Self = Self { nearest_shows: false, excluded: false, never_shown: false };
 
     /// The decision itself.
     #[must_use]
@@ -80,10 +75,10 @@ impl Standing {
         self.never_shown
     }
 
-    /// The same, within a field that is never shown.
+    /// The same, but masked where it would show.
     #[must_use]
-    pub const fn locked(mut self) -> Self {
-        self.never_shown = true;
+    pub const fn masked(mut self) -> Self {
+        self.nearest_shows = false;
         self
     }
 }
@@ -98,10 +93,20 @@ pub struct Compiled {
     unmask: Vec<Selector>,
     deny: Vec<UrlPattern>,
     allow: Vec<UrlPattern>,
+    /// Sorted.
+    attributes: Vec<String>,
 }
 
 impl Compiled {
     pub(super) fn new(rules: &Rules) -> Self {
+        let lists = [rules.exclude_selectors(), rules.mask_selectors(), rules.unmask_selectors()];
+        let tested = lists.into_iter().flatten().flat_map(Selector::attribute_names);
+        let mut attributes: Vec<String> = tested
+            .chain(["autocomplete", "class", "data-clerestory", "id", "type"])
+            .map(str::to_owned)
+            .collect();
+        attributes.sort_unstable();
+        attributes.dedup();
         Self {
             preset: rules.preset(),
             media_allowed: rules.media() == Media::Allowed,
@@ -110,6 +115,7 @@ impl Compiled {
             unmask: rules.unmask_selectors().to_vec(),
             deny: rules.deny_patterns().to_vec(),
             allow: rules.allow_patterns().to_vec(),
+            attributes,
         }
     }
 
@@ -125,15 +131,17 @@ impl Compiled {
         !self.unmask.is_empty()
     }
 
+    /// Whether deciding reads this attribute (`name` in lower case): what a keeper of trees must remember of an element.
+    #[must_use]
+    pub fn reads_attribute(&self, name: &str) -> bool {
+        self.attributes.binary_search_by(|own| own.as_str().cmp(name)).is_ok()
+    }
+
     /// What the preset says where no rule does: the standing of a document.
     #[must_use]
     pub const fn root(&self) -> Standing {
         match self.preset {
-            Preset::Private => Standing {
-                nearest_shows: false,
-                excluded: false,
-                never_shown: false,
-            },
+            Preset::Private => Standing { nearest_shows: false, excluded: false, never_shown: false },
         }
     }
 
@@ -163,11 +171,7 @@ impl Compiled {
             next = up(&ancestor);
             chain.push(ancestor);
         }
-        chain
-            .iter()
-            .rev()
-            .fold(self.root(), |above, one| self.step(above, one))
-            .decision()
+        chain.iter().rev().fold(self.root(), |above, one| self.step(above, one)).decision()
     }
 
     /// Whether pages at this URL (or path) are captured at all.
@@ -211,16 +215,12 @@ pub fn never_shown<E: Element>(element: &E) -> bool {
     let by_type = element.tag().eq_ignore_ascii_case("input")
         && element.attr("type").is_some_and(|kind| {
             let kind = kind.trim_ascii();
-            ["password", "hidden", "file"]
-                .iter()
-                .any(|one| kind.eq_ignore_ascii_case(one))
+            ["password", "hidden", "file"].iter().any(|one| kind.eq_ignore_ascii_case(one))
         });
     by_type
         || element.attr("autocomplete").is_some_and(|tokens| {
             tokens.split_ascii_whitespace().any(|token| {
-                token
-                    .get(..3)
-                    .is_some_and(|prefix| prefix.eq_ignore_ascii_case("cc-"))
+                token.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("cc-"))
                     || ["one-time-code", "current-password", "new-password"]
                         .iter()
                         .any(|one| token.eq_ignore_ascii_case(one))

@@ -68,16 +68,8 @@ impl Tally {
 #[must_use]
 pub fn diff(old: &Rules, new: &Rules) -> Diff {
     let mut tally = Tally::default();
-    let before = [
-        parts(old.exclude_selectors()),
-        parts(old.mask_selectors()),
-        parts(old.unmask_selectors()),
-    ];
-    let after = [
-        parts(new.exclude_selectors()),
-        parts(new.mask_selectors()),
-        parts(new.unmask_selectors()),
-    ];
+    let before = [parts(old.exclude_selectors()), parts(old.mask_selectors()), parts(old.unmask_selectors())];
+    let after = [parts(new.exclude_selectors()), parts(new.mask_selectors()), parts(new.unmask_selectors())];
     let words: [(&str, &str, &str, &str); 3] = [
         ("Exclude `", "` from capture.", "Stop excluding `", "`."),
         ("Mask `", "`.", "Stop masking `", "`."),
@@ -104,20 +96,14 @@ pub fn diff(old: &Rules, new: &Rules) -> Diff {
         (false, true) => Direction::Looser,
         (false, false) => Direction::Same,
     };
-    Diff {
-        direction,
-        changes: tally.changes,
-    }
+    Diff { direction, changes: tally.changes }
 }
 
 fn media(old: &Rules, new: &Rules, tally: &mut Tally) {
     match (old.media(), new.media()) {
         (Media::Blocked, Media::Allowed) => {
             tally.looser = true;
-            tally.say(
-                ChangeKind::Change,
-                "Capture images and drawings.".to_owned(),
-            );
+            tally.say(ChangeKind::Change, "Capture images and drawings.".to_owned());
         }
         (Media::Allowed, Media::Blocked) => {
             tally.tighter = true;
@@ -130,17 +116,11 @@ fn media(old: &Rules, new: &Rules, tally: &mut Tally) {
 fn urls(old: &Rules, new: &Rules, tally: &mut Tally) {
     for one in missing(&new.urls().deny, &old.urls().deny) {
         tally.tighter = true;
-        tally.say(
-            ChangeKind::Add,
-            format!("Capture nothing on pages matching `{one}`."),
-        );
+        tally.say(ChangeKind::Add, format!("Capture nothing on pages matching `{one}`."));
     }
     for one in missing(&old.urls().deny, &new.urls().deny) {
         tally.looser = true;
-        tally.say(
-            ChangeKind::Remove,
-            format!("Stop denying pages matching `{one}`."),
-        );
+        tally.say(ChangeKind::Remove, format!("Stop denying pages matching `{one}`."));
     }
     // An empty list allows every page, so the first entry tightens and the last one's going loosens.
     let (was, is) = (&old.urls().allow, &new.urls().allow);
@@ -153,10 +133,7 @@ fn urls(old: &Rules, new: &Rules, tally: &mut Tally) {
         }
         tally.say(
             ChangeKind::Add,
-            format!(
-                "Capture {} on pages matching `{one}`.",
-                if first { "only" } else { "also" }
-            ),
+            format!("Capture {} on pages matching `{one}`.", if first { "only" } else { "also" }),
         );
     }
     for one in missing(was, is) {
@@ -166,15 +143,8 @@ fn urls(old: &Rules, new: &Rules, tally: &mut Tally) {
         } else {
             tally.tighter = true
         }
-        let text = if last {
-            "No longer limit capture to"
-        } else {
-            "Stop capturing on"
-        };
-        tally.say(
-            ChangeKind::Remove,
-            format!("{text} pages matching `{one}`."),
-        );
+        let text = if last { "No longer limit capture to" } else { "Stop capturing on" };
+        tally.say(ChangeKind::Remove, format!("{text} pages matching `{one}`."));
     }
 }
 

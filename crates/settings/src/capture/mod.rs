@@ -18,12 +18,10 @@ mod policy;
 mod selector;
 mod urls;
 
-pub use attributes::{Attribute, attribute, attribute_lists, is_raster_data_url};
+pub use attributes::{Attribute, attribute, attribute_lists, bare_url, is_raster_data_url, is_structural};
 pub use decision::{Compiled, Decision, Element, Standing, never_shown};
 pub use diff::{Change, ChangeKind, Diff, Direction, diff};
-pub use policy::{
-    CapturePolicy, FORMAT, Media, PolicyError, PolicyErrors, Preset, Rules, UrlRules,
-};
+pub use policy::{CapturePolicy, FORMAT, Media, PolicyError, PolicyErrors, Preset, Rules, UrlRules};
 pub use selector::{Selector, SelectorError};
 pub use urls::{UrlPattern, UrlPatternError, path_of};
 

@@ -75,10 +75,7 @@ struct Read<T> {
 
 impl<T> Default for Read<T> {
     fn default() -> Self {
-        Self {
-            texts: Vec::new(),
-            parsed: Vec::new(),
-        }
+        Self { texts: Vec::new(), parsed: Vec::new() }
     }
 }
 
@@ -141,11 +138,7 @@ impl Rules {
         let mut reader = Reader::default();
         let rules = match reader.object("", document) {
             Some(fields) => {
-                reader.known(
-                    "",
-                    fields,
-                    &["preset", "media", "exclude", "mask", "unmask", "urls"],
-                );
+                reader.known("", fields, &["preset", "media", "exclude", "mask", "unmask", "urls"]);
                 reader.rules(fields)
             }
             None => Self::default(),
@@ -242,7 +235,8 @@ impl CapturePolicy {
         rules: Rules,
     ) -> Result<Self, PolicyErrors> {
         let mut reader = Reader::default();
-        let head = json!({"site": site, "version": version, "issued_at": issued_at, "expires_at": expires_at});
+        let head =
+            json!({"site": site, "version": version, "issued_at": issued_at, "expires_at": expires_at});
         let policy = match head.as_object() {
             Some(fields) => reader.head(fields, rules),
             None => Self::nobody(rules),
@@ -259,10 +253,7 @@ impl CapturePolicy {
         if policy.canonical() == bytes {
             Ok(policy)
         } else {
-            Err(PolicyErrors(vec![error(
-                "",
-                "the document is not canonical JSON",
-            )]))
+            Err(PolicyErrors(vec![error("", "the document is not canonical JSON")]))
         }
     }
 
@@ -346,30 +337,17 @@ impl CapturePolicy {
 
     /// Stands in while errors are collected; [`Reader::end`] never lets it out.
     fn nobody(rules: Rules) -> Self {
-        Self {
-            site: String::new(),
-            version: 0,
-            issued_at: String::new(),
-            expires_at: String::new(),
-            rules,
-        }
+        Self { site: String::new(), version: 0, issued_at: String::new(), expires_at: String::new(), rules }
     }
 }
 
 fn error(path: &str, message: impl Into<String>) -> PolicyError {
-    PolicyError {
-        path: path.to_owned(),
-        message: message.into(),
-    }
+    PolicyError { path: path.to_owned(), message: message.into() }
 }
 
 fn json_value(text: &[u8]) -> Result<Value, PolicyErrors> {
-    serde_json::from_slice(text).map_err(|cause| {
-        PolicyErrors(vec![error(
-            "",
-            format!("the document is not JSON: {cause}"),
-        )])
-    })
+    serde_json::from_slice(text)
+        .map_err(|cause| PolicyErrors(vec![error("", format!("the document is not JSON: {cause}"))]))
 }
 
 /// Collects errors while fields are read; a field that cannot be read yields a harmless stand-in.
@@ -404,12 +382,7 @@ impl Reader {
         }
     }
 
-    fn field<'v>(
-        &mut self,
-        fields: &'v Map<String, Value>,
-        prefix: &str,
-        name: &str,
-    ) -> Option<&'v Value> {
+    fn field<'v>(&mut self, fields: &'v Map<String, Value>, prefix: &str, name: &str) -> Option<&'v Value> {
         let value = fields.get(name);
         if value.is_none() {
             self.fail(&format!("{prefix}{name}"), "this field is missing");
@@ -432,37 +405,23 @@ impl Reader {
         choices: &[(&str, T)],
     ) -> Option<T> {
         let text = self.text(fields, name)?;
-        let found = choices
-            .iter()
-            .find(|(choice, _)| *choice == text)
-            .map(|(_, value)| *value);
+        let found = choices.iter().find(|(choice, _)| *choice == text).map(|(_, value)| *value);
         if found.is_none() {
-            let known: Vec<String> = choices
-                .iter()
-                .map(|(choice, _)| format!("\"{choice}\""))
-                .collect();
+            let known: Vec<String> = choices.iter().map(|(choice, _)| format!("\"{choice}\"")).collect();
             self.fail(name, format!("{} is expected", known.join(" or ")));
         }
         found
     }
 
     fn rules(&mut self, fields: &Map<String, Value>) -> Rules {
-        let preset = self
-            .one_of(fields, "preset", &[("private", Preset::Private)])
-            .unwrap_or(Preset::Private);
-        let media = self.one_of(
-            fields,
-            "media",
-            &[("blocked", Media::Blocked), ("allowed", Media::Allowed)],
-        );
+        let preset =
+            self.one_of(fields, "preset", &[("private", Preset::Private)]).unwrap_or(Preset::Private);
+        let media = self.one_of(fields, "media", &[("blocked", Media::Blocked), ("allowed", Media::Allowed)]);
         let exclude = self.list(fields, "", "exclude", Selector::parse);
         let mask = self.list(fields, "", "mask", Selector::parse);
         let unmask = self.list(fields, "", "unmask", Selector::parse);
         let (mut deny, mut allow) = (Read::default(), Read::default());
-        if let Some(urls) = self
-            .field(fields, "", "urls")
-            .and_then(|urls| self.object("urls", urls))
-        {
+        if let Some(urls) = self.field(fields, "", "urls").and_then(|urls| self.object("urls", urls)) {
             self.known("urls.", urls, &["deny", "allow"]);
             deny = self.list(urls, "urls.", "deny", UrlPattern::parse);
             allow = self.list(urls, "urls.", "allow", UrlPattern::parse);
@@ -473,10 +432,7 @@ impl Reader {
             exclude,
             mask,
             unmask,
-            urls: UrlRules {
-                deny: deny.texts,
-                allow: allow.texts,
-            },
+            urls: UrlRules { deny: deny.texts, allow: allow.texts },
             deny: deny.parsed,
             allow: allow.parsed,
         }
@@ -499,20 +455,13 @@ impl Reader {
             return read;
         };
         if items.len() > MOST_RULES {
-            self.fail(
-                &path,
-                format!(
-                    "the list has {} entries, and {MOST_RULES} is the most",
-                    items.len()
-                ),
-            );
+            self.fail(&path, format!("the list has {} entries, and {MOST_RULES} is the most", items.len()));
             return read;
         }
         for (index, item) in items.iter().enumerate() {
             match item.as_str().map(&parse) {
                 Some(Ok(parsed)) => {
-                    read.texts
-                        .push(item.as_str().unwrap_or_default().to_owned());
+                    read.texts.push(item.as_str().unwrap_or_default().to_owned());
                     read.parsed.push(parsed);
                 }
                 Some(Err(cause)) => self.fail(&format!("{path}[{index}]"), cause.to_string()),
@@ -526,21 +475,13 @@ impl Reader {
         let site = self.text(fields, "site").unwrap_or_default().to_owned();
         let digits = site.strip_prefix("sit_").unwrap_or_default();
         if fields.get("site").is_some_and(Value::is_string)
-            && !(digits.len() == 32
-                && digits
-                    .bytes()
-                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+            && !(digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
         {
             self.fail("site", "sit_ and 32 hexadecimal digits are expected");
         }
-        let version = self
-            .field(fields, "", "version")
-            .map(|value| value.as_u64().unwrap_or_default());
+        let version = self.field(fields, "", "version").map(|value| value.as_u64().unwrap_or_default());
         if version.is_some_and(|version| !(1..1 << 53).contains(&version)) {
-            self.fail(
-                "version",
-                "a whole number from 1 to 9007199254740991 is expected",
-            );
+            self.fail("version", "a whole number from 1 to 9007199254740991 is expected");
         }
         let issued_at = self.time(fields, "issued_at");
         let expires_at = self.time(fields, "expires_at");
@@ -573,17 +514,13 @@ fn is_time(text: &str) -> bool {
     let shape = b"0000-00-00T00:00:00.000000Z";
     let bytes = text.as_bytes();
     let same = bytes.len() == shape.len()
-        && bytes.iter().zip(shape).all(|(byte, model)| {
-            if *model == b'0' {
-                byte.is_ascii_digit()
-            } else {
-                byte == model
-            }
-        });
+        && bytes.iter().zip(shape).all(
+            |(byte, model)| {
+                if *model == b'0' { byte.is_ascii_digit() } else { byte == model }
+            },
+        );
     let number = |from: usize, to: usize| {
-        text.get(from..to)
-            .and_then(|digits| digits.parse::<u32>().ok())
-            .unwrap_or(u32::MAX)
+        text.get(from..to).and_then(|digits| digits.parse::<u32>().ok()).unwrap_or(u32::MAX)
     };
     if !same {
         return false;

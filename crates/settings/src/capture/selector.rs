@@ -36,9 +36,7 @@ pub enum SelectorError {
         at: usize,
     },
     /// An attribute test that is not `[name]` or `[name=value]`.
-    #[error(
-        "the attribute test at character {at} must be [name], [name=value] or [name=\"value\"]"
-    )]
+    #[error("the attribute test at character {at} must be [name], [name=value] or [name=\"value\"]")]
     Attribute {
         /// Place where reading it failed.
         at: usize,
@@ -99,16 +97,21 @@ impl Selector {
         if chars.len() > LONGEST_RULE {
             return Err(SelectorError::TooLong);
         }
-        Reader {
-            chars: &chars,
-            at: 0,
-        }
-        .list()
+        Reader { chars: &chars, at: 0 }.list()
     }
 
     /// Whether any of the list's selectors matches `element`.
     pub fn matches<E: Element>(&self, element: &E) -> bool {
         self.parts.iter().any(|part| part.matches(element))
+    }
+
+    /// The names of the attributes it tests by name (not those of `#` and `.`), in lower case.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        let compounds = self.parts.iter().flat_map(|part| &part.compounds);
+        compounds.flat_map(|compound| &compound.tests).filter_map(|test| match test {
+            Test::Present(name) | Test::Equals(name, _) => Some(name.as_str()),
+            Test::Id(_) | Test::Class(_) => None,
+        })
     }
 
     /// The normal forms of the list's selectors, in order.
@@ -158,9 +161,7 @@ fn run_matches<E: Element>(run: &[Compound], element: &E) -> Option<Option<E>> {
 
 impl Compound {
     fn matches<E: Element>(&self, element: &E) -> bool {
-        self.tag
-            .as_deref()
-            .is_none_or(|tag| tag == "*" || tag.eq_ignore_ascii_case(element.tag()))
+        self.tag.as_deref().is_none_or(|tag| tag == "*" || tag.eq_ignore_ascii_case(element.tag()))
             && self.tests.iter().all(|test| match test {
                 Test::Id(id) => element.id() == Some(id),
                 Test::Class(class) => element.has_class(class),
@@ -186,11 +187,7 @@ impl fmt::Display for Complex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, compound) in self.compounds.iter().rev().enumerate() {
             if index > 0 {
-                f.write_str(if compound_child(&self.compounds, index) {
-                    " > "
-                } else {
-                    " "
-                })?;
+                f.write_str(if compound_child(&self.compounds, index) { " > " } else { " " })?;
             }
             f.write_str(compound.tag.as_deref().unwrap_or_default())?;
             for test in &compound.tests {
@@ -211,11 +208,7 @@ impl fmt::Display for Complex {
 
 /// Whether the `index`th compound from the left hangs on its left neighbour by `>`.
 fn compound_child(compounds: &[Compound], index: usize) -> bool {
-    compounds
-        .iter()
-        .rev()
-        .nth(index)
-        .is_some_and(|compound| compound.child)
+    compounds.iter().rev().nth(index).is_some_and(|compound| compound.child)
 }
 
 struct Reader<'a> {
@@ -293,10 +286,7 @@ impl Reader<'_> {
         match found {
             ':' => SelectorError::Pseudo { at: self.place() },
             '>' => SelectorError::Combinator { at: self.place() },
-            _ => SelectorError::Unexpected {
-                found,
-                at: self.place(),
-            },
+            _ => SelectorError::Unexpected { found, at: self.place() },
         }
     }
 
@@ -335,10 +325,7 @@ impl Reader<'_> {
     fn name(&mut self) -> Result<String, SelectorError> {
         let start = self.place();
         let mut name = String::new();
-        while let Some(c) = self
-            .peek()
-            .filter(|&c| begins_name(c) || c == '-' || c.is_ascii_digit())
-        {
+        while let Some(c) = self.peek().filter(|&c| begins_name(c) || c == '-' || c.is_ascii_digit()) {
             name.push(c);
             self.at += 1;
         }
@@ -348,11 +335,7 @@ impl Reader<'_> {
             Some(c) => begins_name(c),
             None => false,
         };
-        if begun {
-            Ok(name)
-        } else {
-            Err(SelectorError::Name { at: start })
-        }
+        if begun { Ok(name) } else { Err(SelectorError::Name { at: start }) }
     }
 
     fn attribute(&mut self) -> Result<Test, SelectorError> {

@@ -55,10 +55,7 @@ impl UrlPattern {
         if let Some(found) = text.chars().find(|c| matches!(c, '?' | '#')) {
             return Err(UrlPatternError::NotOnlyPath(found));
         }
-        if text
-            .chars()
-            .any(|c| matches!(c, '\u{0}'..=' ' | '\u{7f}'..='\u{a0}' | '\\'))
-        {
+        if text.chars().any(|c| matches!(c, '\u{0}'..=' ' | '\u{7f}'..='\u{a0}' | '\\')) {
             return Err(UrlPatternError::Character);
         }
         if text.contains("***") {
@@ -74,9 +71,7 @@ impl UrlPattern {
                 other => Step::Byte(other),
             });
         }
-        let short = steps
-            .ends_with(&[Step::Byte(b'/'), Step::Anything])
-            .then(|| steps.len() - 2);
+        let short = steps.ends_with(&[Step::Byte(b'/'), Step::Anything]).then(|| steps.len() - 2);
         Ok(Self { steps, short })
     }
 
@@ -124,17 +119,9 @@ impl UrlPattern {
 #[must_use]
 pub fn path_of(url: &str) -> &str {
     let rest = match url.find("://") {
-        Some(scheme)
-            if !url
-                .get(..scheme)
-                .unwrap_or_default()
-                .contains(['/', '?', '#']) =>
-        {
+        Some(scheme) if !url.get(..scheme).unwrap_or_default().contains(['/', '?', '#']) => {
             let authority = url.get(scheme + 3..).unwrap_or_default();
-            authority
-                .find(['/', '?', '#'])
-                .and_then(|at| authority.get(at..))
-                .unwrap_or("/")
+            authority.find(['/', '?', '#']).and_then(|at| authority.get(at..)).unwrap_or("/")
         }
         _ => url,
     };
@@ -169,19 +156,13 @@ fn normal(text: &str) -> String {
 
 fn escape(text: &str) -> Option<u8> {
     let digits = text.strip_prefix('%')?.get(..2)?;
-    if digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        u8::from_str_radix(digits, 16).ok()
-    } else {
-        None
-    }
+    if digits.bytes().all(|b| b.is_ascii_hexdigit()) { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
 fn flush(run: &mut Vec<u8>, out: &mut String) {
     match std::str::from_utf8(run) {
         Ok(text) => out.push_str(text),
-        Err(_) => run
-            .iter()
-            .for_each(|byte| out.push_str(&format!("%{byte:02X}"))),
+        Err(_) => run.iter().for_each(|byte| out.push_str(&format!("%{byte:02X}"))),
     }
     run.clear();
 }
