@@ -20,7 +20,13 @@ const port = Number(process.argv[2] ?? 8795);
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const CONSOLE = process.env.CLERESTORY_CONSOLE_DIST ?? at("../../console/dist");
 const PLAYER = at("../dist");
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".json": "application/json",
+};
 const consoleOrigin = `http://localhost:${port}`;
 const contentOrigin = `http://127.0.0.1:${port}`;
 const CSP = `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src ${contentOrigin}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
@@ -32,7 +38,8 @@ const segments = [];
 for (const event of events) {
   const last = segments.at(-1);
   const keyframe = event.type === 4;
-  if (!last || keyframe || event.timestamp - last.from >= SEGMENT_MS) segments.push({ from: event.timestamp, events: [event] });
+  if (!last || keyframe || event.timestamp - last.from >= SEGMENT_MS)
+    segments.push({ from: event.timestamp, events: [event] });
   else last.events.push(event);
 }
 const items = segments.map((segment, sequence) => ({
@@ -61,9 +68,8 @@ function tracksOf(id) {
   let list = items;
   let gaps = [];
   if (id.endsWith("-gap")) {
-    const keyframes = items.filter((item) => item.keyframe);
-    const from = keyframes[1].start_us;
-    const to = keyframes[2].start_us;
+    const from = items[1].start_us;
+    const to = items.find((item) => item.keyframe && item.start_us > from).start_us;
     list = items.filter((item) => item.start_us < from || item.start_us >= to);
     gaps = [{ from_us: from, to_us: to, reason: "paused" }];
   }
@@ -93,12 +99,25 @@ function recordingOf(id) {
     state: id.endsWith("-erased") ? "verified" : live ? "capturing" : "active",
     started_at: micro(began),
     ended_at: live ? null : micro(began + durationUs / 1000),
-    duration_us: empty ? 0 : live ? tracks[0].segments.at(-1).start_us + tracks[0].segments.at(-1).duration_us : durationUs,
+    duration_us: empty
+      ? 0
+      : live
+        ? tracks[0].segments.at(-1).start_us + tracks[0].segments.at(-1).duration_us
+        : durationUs,
     size_bytes: tracks[0].segments.reduce((sum, item) => sum + item.size_bytes, 0),
     segments: tracks[0].segments.length,
     site: { id: "sit_1", name: "Shop" },
     subject: { id: "sub_1", label: "Visitor 7f3a" },
-    summary: empty ? null : { title: "Order desk", url: "http://shop.localhost/orders", pages: 2, clicks: 9, inputs: 1, errors: 1 },
+    summary: empty
+      ? null
+      : {
+          title: "Order desk",
+          url: "http://shop.localhost/orders",
+          pages: 2,
+          clicks: 9,
+          inputs: 1,
+          errors: 1,
+        },
     panes: Array.from({ length: 48 }, (_, n) => `a${n % 5}`),
     kept_until: micro(began + 90 * 864e5),
     viewers: id.endsWith("-erased")
@@ -126,7 +145,15 @@ function recordingOf(id) {
 const problem = (status, slug, title, detail, more = {}) => ({
   status,
   type: "application/problem+json",
-  body: { type: `urn:clerestory:problem:${slug}`, title, status, detail, what_to_do: null, request_id: `req_${randomBytes(6).toString("hex")}`, ...more },
+  body: {
+    type: `urn:clerestory:problem:${slug}`,
+    title,
+    status,
+    detail,
+    what_to_do: null,
+    request_id: `req_${randomBytes(6).toString("hex")}`,
+    ...more,
+  },
 });
 const ok = (body, status = 200) => ({ status, body, type: "application/json" });
 
@@ -139,9 +166,23 @@ function inside(id) {
     tracks: [
       {
         id: track.id,
-        key: { id: track.key_id, parent: "key_5ub0000000000000000000000000000b", shard: 12, shard_version: 3, page: 4, epoch: 20_779 },
+        key: {
+          id: track.key_id,
+          parent: "key_5ub0000000000000000000000000000b",
+          shard: 12,
+          shard_version: 3,
+          page: 4,
+          epoch: 20_779,
+        },
         segments: track.segments.map(({ sequence, size_bytes }) => {
-          const item = { sequence, object: "log/2026-11/0000000007.clog", offset, length: size_bytes, ciphertext_sha256: createHash("sha256").update(String(sequence)).digest("hex"), stored_as: "log" };
+          const item = {
+            sequence,
+            object: "log/2026-11/0000000007.clog",
+            offset,
+            length: size_bytes,
+            ciphertext_sha256: createHash("sha256").update(String(sequence)).digest("hex"),
+            stored_as: "log",
+          };
           offset += size_bytes;
           return item;
         }),
@@ -149,8 +190,20 @@ function inside(id) {
     ],
     entries: [
       {
-        number: entry, time: micro(Date.now()), action: "play.started", class_uid: 6003, activity_id: 1, outcome: "allowed", rule: "watch.manager",
-        actor: { kind: "person", ...person }, object: { kind: "recording", id, label: null }, detail: null, reason: null, previous_hash: "00", hash: "11", request_id: null,
+        number: entry,
+        time: micro(Date.now()),
+        action: "play.started",
+        class_uid: 6003,
+        activity_id: 1,
+        outcome: "allowed",
+        rule: "watch.manager",
+        actor: { kind: "person", ...person },
+        object: { kind: "recording", id, label: null },
+        detail: null,
+        reason: null,
+        previous_hash: "00",
+        hash: "11",
+        request_id: null,
       },
     ],
     data_directory: "/var/lib/clerestory",
@@ -162,7 +215,11 @@ function insideBytes() {
     object: "log/2026-11/0000000007.clog",
     offset: 40,
     length: 9000,
-    header: { salt: randomBytes(32).toString("hex"), nonce_prefix: randomBytes(7).toString("hex"), header_length: 40 },
+    header: {
+      salt: randomBytes(32).toString("hex"),
+      nonce_prefix: randomBytes(7).toString("hex"),
+      header_length: 40,
+    },
     first_bytes_hex: `28${randomBytes(255).toString("hex")}`,
     ciphertext_sha256: randomBytes(32).toString("hex"),
     sealed_with: "Tink streaming AEAD AES256_GCM_HKDF, 64 KiB",
@@ -172,20 +229,39 @@ function insideBytes() {
 
 function startPlay(id, body) {
   if (id.endsWith("-refused")) {
-    return problem(403, "refused", "You may list this, not watch it", "Your role, Member, lists recordings of the team and does not watch them.", {
-      what_to_do: "An administrator of Fernwick Goods can change your role.",
-      rule: "recording.watch.member",
-      entry: ++entry,
-    });
+    return problem(
+      403,
+      "refused",
+      "You may list this, not watch it",
+      "Your role, Member, lists recordings of the team and does not watch them.",
+      {
+        what_to_do: "An administrator of Fernwick Goods can change your role.",
+        rule: "recording.watch.member",
+        entry: ++entry,
+      },
+    );
   }
   if (id.endsWith("-reason") && !body.reason) {
-    return problem(422, "reason-required", "A reason is required", "The visitor can see your name, this reason and the parts you open.");
+    return problem(
+      422,
+      "reason-required",
+      "A reason is required",
+      "The visitor can see your name, this reason and the parts you open.",
+    );
   }
   const play = { id: `ply_${randomBytes(8).toString("hex")}`, recording: id };
   plays.set(play.id, play);
   const recording = recordingOf(id);
   return ok(
-    { ...play, expires_at: micro(Date.now() + 6e5), entry: ++entry, tracks: recording.tracks, duration_us: recording.duration_us, live: recording.live, content_origin: contentOrigin },
+    {
+      ...play,
+      expires_at: micro(Date.now() + 6e5),
+      entry: ++entry,
+      tracks: recording.tracks,
+      duration_us: recording.duration_us,
+      live: recording.live,
+      content_origin: contentOrigin,
+    },
     201,
   );
 }
@@ -214,7 +290,8 @@ function api(method, path, body) {
     const play = plays.get(segment[1]);
     if (!play) return problem(403, "play-ended", "The play has ended", null);
     const number = Number(segment[2]);
-    if (play.recording.endsWith("-damaged") && number === 2) return problem(422, "segment-damaged", "The segment does not open", null);
+    if (play.recording.endsWith("-damaged") && number === 2)
+      return problem(422, "segment-damaged", "The segment does not open", null);
     return ok(segments[number].events);
   }
   if (/^\/plays\/[^/]+(\/ranges)?$/.test(path)) {
@@ -233,7 +310,9 @@ function follow(request, response, path) {
   const timer = setInterval(() => {
     if (!id.endsWith("-live")) return;
     for (const item of items.slice(said + 1, liveCount())) {
-      response.write(`event: segment\ndata: ${JSON.stringify({ track: "trk_8f2e00000000000000000000000000a1", ...item })}\n\n`);
+      response.write(
+        `event: segment\ndata: ${JSON.stringify({ track: "trk_8f2e00000000000000000000000000a1", ...item })}\n\n`,
+      );
       said = item.sequence;
     }
     if (said === items.length - 1) {
@@ -251,7 +330,10 @@ async function file(response, root, path, headers, change = (body) => body) {
   const name = normalize(path).replace(/^\/+/, "");
   try {
     const body = await readFile(join(root, name));
-    response.writeHead(200, { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", ...headers });
+    response.writeHead(200, {
+      "Content-Type": TYPES[extname(name)] ?? "application/octet-stream",
+      ...headers,
+    });
     response.end(change(body));
     return true;
   } catch {
@@ -263,12 +345,20 @@ createServer(async (request, response) => {
   const { pathname } = new URL(request.url, "http://x");
   if (request.headers.host?.startsWith("127.0.0.1")) {
     const path = pathname.replace(/^\/player\//, "") || "index.html";
-    const change = (body) => (path === "index.html" ? body.toString().replace("__CLERESTORY_CONSOLE_ORIGIN__", consoleOrigin) : body);
-    if (!(await file(response, PLAYER, path, playerHeaders(consoleOrigin), change))) response.writeHead(404).end();
+    const change = (body) =>
+      path === "index.html" ? body.toString().replace("__CLERESTORY_CONSOLE_ORIGIN__", consoleOrigin) : body;
+    if (!(await file(response, PLAYER, path, playerHeaders(consoleOrigin), change)))
+      response.writeHead(404).end();
     return;
   }
   if (pathname === "/mock/revoke") {
-    const told = problem(403, "refused", "You may not watch this any more", "Your role was changed to Member at 15:40; a Member does not watch recordings.", { rule: "recording.watch.member", entry: ++entry });
+    const told = problem(
+      403,
+      "refused",
+      "You may not watch this any more",
+      "Your role was changed to Member at 15:40; a Member does not watch recordings.",
+      { rule: "recording.watch.member", entry: ++entry },
+    );
     for (const stream of streams) stream.write(`event: revoked\ndata: ${JSON.stringify(told.body)}\n\n`);
     plays.clear();
     response.writeHead(204).end();

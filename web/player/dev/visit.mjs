@@ -18,7 +18,10 @@ const PAGE = `<!doctype html><html><head><title>Order desk</title><style>
 
 export async function recordVisit() {
   const bundle = await build({
-    stdin: { contents: 'export { record } from "@rrweb/record";', resolveDir: fileURLToPath(new URL("../..", import.meta.url)) },
+    stdin: {
+      contents: 'export { record } from "@rrweb/record";',
+      resolveDir: fileURLToPath(new URL("../..", import.meta.url)),
+    },
     bundle: true,
     format: "iife",
     globalName: "recorder",
@@ -26,19 +29,37 @@ export async function recordVisit() {
   });
   const browser = await chromium.launch({
     executablePath: process.env.CLERESTORY_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+    ],
   });
   const page = await browser.newPage({ viewport: { width: 1280, height: 760 } });
-  await page.route("http://shop.localhost/**", (route) => route.fulfill({ contentType: "text/html", body: PAGE }));
+  await page.route("http://shop.localhost/**", (route) =>
+    route.fulfill({ contentType: "text/html; charset=utf-8", body: PAGE }),
+  );
   await page.goto("http://shop.localhost/orders/58213");
   await page.evaluate(`${bundle.outputFiles[0].text};window.recorder = recorder;`);
   await page.evaluate(() => {
     window.taken = [];
-    window.recorder.record({ emit: (event) => window.taken.push(event), checkoutEveryNms: 5_000, maskAllInputs: true, maskInputFn: () => "•••••" });
+    window.recorder.record({
+      emit: (event) => window.taken.push(event),
+      checkoutEveryNms: 5_000,
+      maskAllInputs: true,
+      maskInputFn: () => "•••••",
+    });
     window.recorder.record.addCustomEvent("clerestory.page", { url: location.href, title: "•••••" });
     const log = document.getElementById("log");
     for (const button of document.querySelectorAll("button")) {
-      button.onclick = () => log.append(Object.assign(document.createElement("li"), { textContent: `${button.textContent}, ${log.children.length + 1}` }));
+      button.onclick = () =>
+        log.append(
+          Object.assign(document.createElement("li"), {
+            textContent: `${button.textContent}, ${log.children.length + 1}`,
+          }),
+        );
     }
   });
   await page.mouse.move(300, 300, { steps: 8 });
@@ -47,7 +68,9 @@ export async function recordVisit() {
   await page.click("#amount");
   await page.keyboard.type("145.50", { delay: 120 });
   await page.waitForTimeout(1500);
-  await page.evaluate(() => window.recorder.record.addCustomEvent("clerestory.error", { message: "RefundDeclined: issuer said no" }));
+  await page.evaluate(() =>
+    window.recorder.record.addCustomEvent("clerestory.error", { message: "RefundDeclined: issuer said no" }),
+  );
   await page.mouse.move(700, 420, { steps: 25 });
   await page.click("#credit");
   await page.mouse.wheel(0, 300);

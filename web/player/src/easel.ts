@@ -125,7 +125,7 @@ export class Easel {
   }
 
   #handled(event: InertEvent): void {
-    if (event.type === 2) this.#masks.clear();
+    if (event.type === 2) this.#masks.prune();
     const texts = event.type === 3 && event.data.source === 0 ? event.data.texts : null;
     if (!Array.isArray(texts)) return;
     for (const text of texts as { id: number }[]) {

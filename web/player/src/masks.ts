@@ -8,9 +8,11 @@
 
 export const MASK_TOKEN = "\u2022\u2022\u2022\u2022\u2022";
 
+type Ranges = Set<AbstractRange>;
+
 interface HighlightWindow extends Window {
   readonly CSS?: { readonly highlights?: Map<string, object> };
-  readonly Highlight?: new (...ranges: AbstractRange[]) => { add(range: AbstractRange): void };
+  readonly Highlight?: new (...ranges: AbstractRange[]) => Ranges;
   readonly StaticRange?: typeof StaticRange;
 }
 
@@ -19,7 +21,7 @@ export const MASK_RULE =
   "::highlight(clerestory-masked) { color: transparent; text-decoration: line-through .62em rgb(120 130 145 / .42); }";
 
 export class Masks {
-  #highlight: { add(range: AbstractRange): void } | null = null;
+  #highlight: Ranges | null = null;
   #document: Document | null = null;
 
   /** Looks at one built node. Cheap for everything that is not the token. */
@@ -42,7 +44,15 @@ export class Masks {
     );
   }
 
-  /** Forgets every range; the next snapshot is built from scratch. */
+  /** Forgets ranges over nodes that are gone, after a snapshot was built anew. */
+  prune(): void {
+    if (this.#highlight === null) return;
+    for (const range of [...this.#highlight]) {
+      if (!range.startContainer.isConnected) this.#highlight.delete(range);
+    }
+  }
+
+  /** Forgets every range. */
   clear(): void {
     (this.#document?.defaultView as HighlightWindow | null)?.CSS?.highlights?.delete("clerestory-masked");
     this.#highlight = null;

@@ -31,7 +31,7 @@ const browser = await chromium.launch({
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-        // What Chromium asks its maker for by itself is not the player's doing and is answered with no such name.
+    // What Chromium asks its maker for by itself is not the player's doing and is answered with no such name.
     `--host-resolver-rules=${["google.com", "googleapis.com", "gstatic.com", "gvt1.com"]
       .map((name) => `MAP *.${name} ~NOTFOUND`)
       .join(", ")}, MAP * 127.0.0.1:${sink.port}, EXCLUDE 127.0.0.1, EXCLUDE localhost`,
@@ -57,10 +57,10 @@ async function open(t = {}) {
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(server.console);
-  const ready = await page.evaluate(([origin, claimed]) => window.embed(origin, claimed), [
-    server.content,
-    t.claimed ?? server.console,
-  ]);
+  const ready = await page.evaluate(
+    ([origin, claimed]) => window.embed(origin, claimed),
+    [server.content, t.claimed ?? server.console],
+  );
   const heard = [];
   const listen = async () => heard.push(...(await page.evaluate(() => window.heard())));
   const until = async (type, ms = 8000) => {
@@ -69,7 +69,8 @@ async function open(t = {}) {
       await listen();
       const found = heard.find((message) => message.type === type);
       if (found) return found;
-      if (Date.now() > end) throw new Error(`no "${type}" within ${ms} ms; heard ${JSON.stringify(heard).slice(0, 600)}`);
+      if (Date.now() > end)
+        throw new Error(`no "${type}" within ${ms} ms; heard ${JSON.stringify(heard).slice(0, 600)}`);
       await new Promise((done) => setTimeout(done, 25));
     }
   };
@@ -90,7 +91,19 @@ async function open(t = {}) {
     for (let n = 0; n < 80 && (await inside(ask)) !== wanted; n += 1) await page.waitForTimeout(25);
     assert.equal(await inside(ask), wanted);
   };
-  return { eventually, context, page, ready, errors, heard, until, tell, player, inside, close: () => context.close() };
+  return {
+    eventually,
+    context,
+    page,
+    ready,
+    errors,
+    heard,
+    until,
+    tell,
+    player,
+    inside,
+    close: () => context.close(),
+  };
 }
 
 const loaded = (events, more = {}) => ({
@@ -130,7 +143,10 @@ await test("handshake: only the console's origin is accepted", async () => {
 
 async function record() {
   const bundle = await build({
-    stdin: { contents: 'export { record } from "@rrweb/record";', resolveDir: fileURLToPath(new URL("../..", import.meta.url)) },
+    stdin: {
+      contents: 'export { record } from "@rrweb/record";',
+      resolveDir: fileURLToPath(new URL("../..", import.meta.url)),
+    },
     bundle: true,
     format: "iife",
     globalName: "recorder",
@@ -142,11 +158,17 @@ async function record() {
   await page.setContent(`<!doctype html><html><head><style>body{margin:0;font:16px sans-serif}.tall{height:3000px}
     #b{position:absolute;left:40px;top:40px;width:120px;height:40px}</style></head><body>
     <h1>Shelf</h1><p id="masked">•••••</p><button id="b">Add</button><input id="i"><ul id="l"></ul><div class="tall"></div></body></html>`);
-  await page.evaluate(bundle.outputFiles[0].text + ";window.recorder = recorder; window.taken = [];");
+  await page.evaluate(`${bundle.outputFiles[0].text};window.recorder = recorder; window.taken = [];`);
   await page.evaluate(() => {
-    window.stop = window.recorder.record({ emit: (event) => window.taken.push(event), checkoutEveryNms: 1200 });
+    window.stop = window.recorder.record({
+      emit: (event) => window.taken.push(event),
+      checkoutEveryNms: 1200,
+    });
     const list = document.getElementById("l");
-    document.getElementById("b").onclick = () => list.append(Object.assign(document.createElement("li"), { textContent: `item ${list.children.length + 1}` }));
+    document.getElementById("b").onclick = () =>
+      list.append(
+        Object.assign(document.createElement("li"), { textContent: `item ${list.children.length + 1}` }),
+      );
   });
   for (let n = 0; n < 8; n += 1) {
     await page.mouse.move(60 + n, 60, { steps: 3 });
@@ -184,7 +206,7 @@ await test("a recording is drawn, sought forwards and backwards, and played thro
   await t.tell({ type: "play", speed: 4, until_ms: null });
   await t.until("reached");
   assert.equal(await t.inside(items), 8);
-    assert.equal(await t.inside((document) => document.querySelector("#i").value), "typed");
+  assert.equal(await t.inside((document) => document.querySelector("#i").value), "typed");
   await t.eventually((document) => document.defaultView.scrollY, 500);
   const before = await t.player().evaluate(() => document.querySelectorAll(".easel").length);
   assert.ok(before <= 2, `${before} chapters are kept built`);
@@ -234,10 +256,19 @@ for (const { name, expect, events, corpus: foreign } of [...hostile, ...corpus])
     assert.ok(!ran.includes(true), "something ran");
     assert.equal(sink.connections, 0, `the sink was asked: ${sink.asked.join(" | ")}`);
     assert.deepEqual(server.requests, [], "the content host was asked for something");
-    const urls = t.page.frames().map((frame) => frame.url()).filter((url) => url !== "" && url !== "about:blank");
-    assert.ok(urls.every((url) => url.startsWith(server.console) || url.startsWith(`${server.content}/player/`)), urls.join(" "));
+    const urls = t.page
+      .frames()
+      .map((frame) => frame.url())
+      .filter((url) => url !== "" && url !== "about:blank");
+    assert.ok(
+      urls.every((url) => url.startsWith(server.console) || url.startsWith(`${server.content}/player/`)),
+      urls.join(" "),
+    );
     if (!foreign && expect === "plays") {
-      assert.equal(await t.inside((document) => document?.querySelector("#still-here")?.textContent), "The rest plays.");
+      assert.equal(
+        await t.inside((document) => document?.querySelector("#still-here")?.textContent),
+        "The rest plays.",
+      );
     }
     await t.close();
   });

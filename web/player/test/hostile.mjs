@@ -18,7 +18,8 @@ export const el = (tagName, attributes = {}, childNodes = [], more = {}) => ({
   childNodes,
   ...more,
 });
-const svg = (tagName, attributes = {}, childNodes = []) => el(tagName, attributes, childNodes, { isSVG: true });
+const svg = (tagName, attributes = {}, childNodes = []) =>
+  el(tagName, attributes, childNodes, { isSVG: true });
 const style = (css) => el("style", {}, [{ ...text(css), isStyle: true }]);
 
 /** A page with `#still-here`, and the nodes in its body or head. */
@@ -125,8 +126,18 @@ p { background-image: var(--q) ; offset-path: url(${EVIL}/q.svg#p) }
 p { background-image: url(${EVIL}/r.png`;
 
 export const hostile = [
-  still("script", { head: [el("script", { src: `${EVIL}/s.js` }, [text(RAN)])], body: [el("ScRiPt", {}, [text(RAN)])] }),
-  still("svg script", { body: [svg("svg", {}, [svg("script", { href: `${EVIL}/s.js` }, [text(RAN)]), svg("svg:script", {}, [text(RAN)])])] }),
+  still("script", {
+    head: [el("script", { src: `${EVIL}/s.js` }, [text(RAN)])],
+    body: [el("ScRiPt", {}, [text(RAN)])],
+  }),
+  still("svg script", {
+    body: [
+      svg("svg", {}, [
+        svg("script", { href: `${EVIL}/s.js` }, [text(RAN)]),
+        svg("svg:script", {}, [text(RAN)]),
+      ]),
+    ],
+  }),
   still("handlers", {
     html: { onload: RAN },
     body: [
@@ -170,8 +181,25 @@ export const hostile = [
   }),
   still("links", {
     head: [
-      ...["stylesheet", "preload", "modulepreload", "prefetch", "prerender", "preconnect", "dns-prefetch", "icon", "manifest", "expect", "alternate stylesheet"].map(
-        (rel) => el("link", { rel, href: `${EVIL}/${encodeURIComponent(rel)}`, as: "image", imagesrcset: `${EVIL}/set 1x` }),
+      ...[
+        "stylesheet",
+        "preload",
+        "modulepreload",
+        "prefetch",
+        "prerender",
+        "preconnect",
+        "dns-prefetch",
+        "icon",
+        "manifest",
+        "expect",
+        "alternate stylesheet",
+      ].map((rel) =>
+        el("link", {
+          rel,
+          href: `${EVIL}/${encodeURIComponent(rel)}`,
+          as: "image",
+          imagesrcset: `${EVIL}/set 1x`,
+        }),
       ),
       el("meta", { "http-equiv": "x-dns-prefetch-control", content: "on" }),
       el("script", { type: "speculationrules" }, [text(`{"prefetch":[{"urls":["${EVIL}/speculation"]}]}`)]),
@@ -184,7 +212,10 @@ export const hostile = [
       el("img", { src: "//evil.test/3.png", loading: "eager", crossorigin: "anonymous" }),
       el("img", { rr_dataURL: `${EVIL}/4.png` }),
       el("canvas", { rr_dataURL: `${EVIL}/5.png` }),
-      el("picture", {}, [el("source", { srcset: `${EVIL}/6.png` }), el("img", { src: "\\\\evil.test\\7.png" })]),
+      el("picture", {}, [
+        el("source", { srcset: `${EVIL}/6.png` }),
+        el("img", { src: "\\\\evil.test\\7.png" }),
+      ]),
       el("video", { src: `${EVIL}/8.mp4`, poster: `${EVIL}/9.png`, autoplay: true, rr_mediaState: "played" }),
       el("audio", { src: `${EVIL}/10.mp3`, preload: "auto" }),
       el("video", {}, [el("track", { src: `${EVIL}/11.vtt`, default: true })]),
@@ -200,14 +231,22 @@ export const hostile = [
         svg("image", { href: `${EVIL}/1.png` }),
         svg("image", { "xlink:href": `${EVIL}/2.png` }),
         svg("use", { href: `${EVIL}/3.svg#x` }),
-        svg("use", { href: `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' id='x'><script>${RAN}</script></svg>#x` }),
+        svg("use", {
+          href: `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' id='x'><script>${RAN}</script></svg>#x`,
+        }),
         svg("feImage", { href: `${EVIL}/4.png` }),
         svg("image", { id: "target" }, [
           svg("animate", { attributeName: "href", values: `${EVIL}/5.png`, begin: "0s", dur: "1s" }),
           svg("set", { attributeName: "xlink:href", to: `${EVIL}/6.png`, begin: "0s" }),
           svg("animate", { attributeName: " HREF ", to: `${EVIL}/7.png`, begin: "0s", dur: "1s" }),
         ]),
-        svg("rect", { fill: `url(${EVIL}/8.svg#g)`, filter: `u\\72l(${EVIL}/9.svg#f)`, style: `mask:url(${EVIL}/10.svg#m)`, width: "9", height: "9" }),
+        svg("rect", {
+          fill: `url(${EVIL}/8.svg#g)`,
+          filter: `u\\72l(${EVIL}/9.svg#f)`,
+          style: `mask:url(${EVIL}/10.svg#m)`,
+          width: "9",
+          height: "9",
+        }),
         svg("foreignObject", {}, [el("iframe", { src: `${EVIL}/11` }), el("img", { src: `${EVIL}/12.png` })]),
         svg("a", { href: `javascript:${RAN}` }, [svg("text", {}, [text("x")])]),
         svg("style", {}, [text(`rect { fill: url(${EVIL}/13.svg#x) } @import "${EVIL}/14.css";`)]),
@@ -215,8 +254,16 @@ export const hostile = [
       ]),
     ],
   }),
-  still("css", { head: [style(CSS)], body: [el("div", { style: `background:url(${EVIL}/inline.png);behavior:url(${EVIL}/x.htc)` })] }),
-  still("css in engine attributes", { head: [el("link", { rel: "stylesheet", href: `${EVIL}/l.css`, _cssText: CSS }), el("style", { _cssText: CSS })] }),
+  still("css", {
+    head: [style(CSS)],
+    body: [el("div", { style: `background:url(${EVIL}/inline.png);behavior:url(${EVIL}/x.htc)` })],
+  }),
+  still("css in engine attributes", {
+    head: [
+      el("link", { rel: "stylesheet", href: `${EVIL}/l.css`, _cssText: CSS }),
+      el("style", { _cssText: CSS }),
+    ],
+  }),
   splitStyle(),
   (() => {
     const sheet = style("p { color: green }");
@@ -226,11 +273,36 @@ export const hostile = [
       expect: "plays",
       events: [
         ...events,
-        later({ source: 8, id: sheet.id, adds: [{ rule: `p { background: url(${EVIL}/rule.png) }`, index: 0 }] }),
-        later({ source: 13, id: sheet.id, index: [0], set: { property: "background-image", value: `url(${EVIL}/declared.png)`, priority: "important" } }),
-        later({ source: 15, id: events[1].data.node.id, styleIds: [1], styles: [{ styleId: 1, rules: [{ rule: `body { background: url(${EVIL}/adopted.png) }` }] }] }),
-        later({ source: 8, styleId: 1, replaceSync: `body { background: url(${EVIL}/replaced.png) } @import "${EVIL}/replaced.css";` }),
-        mutation({ texts: [{ id: sheet.childNodes[0].id, value: `@import "${EVIL}/text.css"; p { background: url(${EVIL}/text.png) }` }] }),
+        later({
+          source: 8,
+          id: sheet.id,
+          adds: [{ rule: `p { background: url(${EVIL}/rule.png) }`, index: 0 }],
+        }),
+        later({
+          source: 13,
+          id: sheet.id,
+          index: [0],
+          set: { property: "background-image", value: `url(${EVIL}/declared.png)`, priority: "important" },
+        }),
+        later({
+          source: 15,
+          id: events[1].data.node.id,
+          styleIds: [1],
+          styles: [{ styleId: 1, rules: [{ rule: `body { background: url(${EVIL}/adopted.png) }` }] }],
+        }),
+        later({
+          source: 8,
+          styleId: 1,
+          replaceSync: `body { background: url(${EVIL}/replaced.png) } @import "${EVIL}/replaced.css";`,
+        }),
+        mutation({
+          texts: [
+            {
+              id: sheet.childNodes[0].id,
+              value: `@import "${EVIL}/text.css"; p { background: url(${EVIL}/text.png) }`,
+            },
+          ],
+        }),
         later({ source: 10, family: "x", fontSource: `url(${EVIL}/font.woff2)`, buffer: false }),
         later({ source: 10, family: "y", fontSource: "[1e15]", buffer: true }),
       ],
@@ -244,26 +316,59 @@ export const hostile = [
     el("meta", { "http-equiv": "refresh", content: `0;${EVIL}/added` }),
     { type: 0, id: 900_001, childNodes: [el("html", {}, [el("script", {}, [text(RAN)])])] },
   ]),
-  changed("changed frame", "iframe", { src: `${EVIL}/changed`, srcdoc: `<script>${RAN}</script>`, SRC: `${EVIL}/CHANGED` }),
-  changed("changed image", "img", { src: `${EVIL}/changed.png`, srcset: `${EVIL}/set.png`, onerror: RAN, rr_dataURL: `${EVIL}/rr.png` }),
-  changed("changed link", "link", { rel: "stylesheet", href: `${EVIL}/changed.css`, _cssText: `p { background: url(${EVIL}/l.png) }` }),
-  changed("changed style", "p", { style: { "background-image": `url(${EVIL}/object.png)`, mask: [`url(${EVIL}/o2.svg#x)`, "important"] } }),
+  changed("changed frame", "iframe", {
+    src: `${EVIL}/changed`,
+    srcdoc: `<script>${RAN}</script>`,
+    SRC: `${EVIL}/CHANGED`,
+  }),
+  changed("changed image", "img", {
+    src: `${EVIL}/changed.png`,
+    srcset: `${EVIL}/set.png`,
+    onerror: RAN,
+    rr_dataURL: `${EVIL}/rr.png`,
+  }),
+  changed("changed link", "link", {
+    rel: "stylesheet",
+    href: `${EVIL}/changed.css`,
+    _cssText: `p { background: url(${EVIL}/l.png) }`,
+  }),
+  changed("changed style", "p", {
+    style: { "background-image": `url(${EVIL}/object.png)`, mask: [`url(${EVIL}/o2.svg#x)`, "important"] },
+  }),
   changed("changed animation", "animate", { attributeName: "href", to: `${EVIL}/x.png` }, { isSVG: true }),
   still("names that shadow", {
     body: [
-      el("form", { name: "getElementsByTagName" }, [el("input", { name: "appendChild" }), el("input", { id: "setAttribute" }), el("p", { class: "in-form" })]),
+      el("form", { name: "getElementsByTagName" }, [
+        el("input", { name: "appendChild" }),
+        el("input", { id: "setAttribute" }),
+        el("p", { class: "in-form" }),
+      ]),
       el("img", { name: "head" }),
       el("iframe", { name: "documentElement" }),
       el("object", { id: "querySelectorAll" }),
     ],
   }),
-  still("shadow roots where none may be", { body: [el("img", {}, [{ ...el("p"), isShadow: true }], { isShadowHost: true }), el("x-card", {}, [{ ...el("p"), isShadow: true }], { isShadowHost: true, isCustom: true })] }),
+  still("shadow roots where none may be", {
+    body: [
+      el("img", {}, [{ ...el("p"), isShadow: true }], { isShadowHost: true }),
+      el("x-card", {}, [{ ...el("p"), isShadow: true }], { isShadowHost: true, isCustom: true }),
+    ],
+  }),
   still("deep", { body: [deep()] }),
-  still("huge", { body: [el("div", { class: "x".repeat(2_000_000), rr_width: "99999999px", rr_height: "1e9px" }, [text("y".repeat(4_000_000))])] }),
+  still("huge", {
+    body: [
+      el("div", { class: "x".repeat(2_000_000), rr_width: "99999999px", rr_height: "1e9px" }, [
+        text("y".repeat(4_000_000)),
+      ]),
+    ],
+  }),
   (() => {
     const { events } = page();
     const { node } = events[1].data;
-    node.childNodes[1].childNodes.push({ ...el("div"), id: node.id }, { ...el("div"), id: node.childNodes[1].id });
+    node.childNodes[1].childNodes.push(
+      { ...el("div"), id: node.id },
+      { ...el("div"), id: node.childNodes[1].id },
+    );
     return { name: "repeated ids", expect: "plays", events };
   })(),
   cyclic(),
@@ -298,7 +403,11 @@ export const hostile = [
             type: 0,
             id: 1,
             compatMode: "BackCompat",
-            childNodes: [{ type: 1, id: 2, name: "<svg onload=x>", publicId: '"', systemId: '"' }, { type: 3, id: 3, textContent: "x" }, { type: 4, id: 4, textContent: "x" }],
+            childNodes: [
+              { type: 1, id: 2, name: "<svg onload=x>", publicId: '"', systemId: '"' },
+              { type: 3, id: 3, textContent: "x" },
+              { type: 4, id: 4, textContent: "x" },
+            ],
           },
           initialOffset: {},
         },

@@ -9,7 +9,12 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".json": "application/json" };
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".json": "application/json",
+};
 
 /** The headers of README.md. */
 export const playerHeaders = (consoleOrigin) => ({
@@ -72,7 +77,13 @@ export async function startServer() {
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address();
-  return { port, requests, content: `http://127.0.0.1:${port}`, console: `http://localhost:${port}`, close: () => server.close() };
+  return {
+    port,
+    requests,
+    content: `http://127.0.0.1:${port}`,
+    console: `http://localhost:${port}`,
+    close: () => server.close(),
+  };
 }
 
 /** A sink that every other name leads to. */
@@ -90,7 +101,12 @@ export async function startSink() {
     sink.connections += 1;
     socket.on("error", () => {}); // a refused peer may reset; it has been counted
     socket.once("data", (data) => {
-      sink.asked.push(data.toString("latin1").replace(/[^\x20-\x7e]+/g, " ").slice(0, 300));
+      sink.asked.push(
+        data
+          .toString("latin1")
+          .replace(/[^\x20-\x7e]+/g, " ")
+          .slice(0, 300),
+      );
       socket.destroy();
     });
     setTimeout(() => socket.destroy(), 400);

@@ -153,7 +153,9 @@ function Opening({ session }: { session: PlaySession }) {
       <div>
         <Panes states={panes} />
         <p className="small ink2">
-          {states.length === 0 ? "Asking to open" : `Opening segment ${Math.min(open + 1, states.length)} of ${states.length}`}
+          {states.length === 0
+            ? "Asking to open"
+            : `Opening segment ${Math.min(open + 1, states.length)} of ${states.length}`}
         </p>
       </div>
     </div>
@@ -164,7 +166,9 @@ function OpenCards({ session }: { session: PlaySession }) {
   const gap = usePlayer(session, (state) => state.gap);
   const picture = usePlayer(session, (state) => state.picture);
   const durationUs = usePlayer(session, (state) => state.recording.duration_us);
-  const empty = usePlayer(session, (state) => state.recording.tracks.every((track) => track.segments.length === 0));
+  const empty = usePlayer(session, (state) =>
+    state.recording.tracks.every((track) => track.segments.length === 0),
+  );
   if (gap !== null) {
     const { title } = gapWords(gap.gap.reason);
     const more = gap.gap.to_us < durationUs;

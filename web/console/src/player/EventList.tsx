@@ -25,9 +25,7 @@ export function EventList({ session }: { session: PlaySession }) {
   return (
     <section className="insp" aria-label="Events">
       <div className="ihead">
-        <h2>
-          Events {open && <span className="n num">{formatCount(marks.length)}</span>}
-        </h2>
+        <h2>Events {open && <span className="n num">{formatCount(marks.length)}</span>}</h2>
         <span className="grow" />
         <button
           type="button"
@@ -79,9 +77,19 @@ function List({ session, marks, inStep }: { session: PlaySession; marks: readonl
   }
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
-    <ol ref={list} className="evs" tabIndex={0} aria-label={`${plural(rows.length, "event")}, in step with the playhead`}>
+    <ol
+      ref={list}
+      className="evs"
+      tabIndex={0}
+      aria-label={`${plural(rows.length, "event")}, in step with the playhead`}
+    >
       {rows.map((row, n) => (
-        <Entry key={row.key} row={row} place={n === now ? "now" : n > now ? "next" : "past"} seek={session.seek} />
+        <Entry
+          key={row.key}
+          row={row}
+          place={n === now ? "now" : n > now ? "next" : "past"}
+          seek={session.seek}
+        />
       ))}
     </ol>
   );
@@ -98,11 +106,16 @@ const Entry = memo(
     const kind = "mark" in row ? row.mark.kind : "gap";
     const tone = kind === "error" ? "bad" : kind === "rage" ? "frus" : kind === "gap" ? "out" : "";
     return (
-      <li className={`${tone} ${place === "past" ? "" : place}`} aria-current={place === "now" ? "true" : undefined}>
+      <li
+        className={`${tone} ${place === "past" ? "" : place}`}
+        aria-current={place === "now" ? "true" : undefined}
+      >
         <button type="button" className="evb" onClick={() => seek(row.atMs)}>
           <time className="num">{formatClock(row.atMs * 1000)}</time>
           <Icon name={"mark" in row ? ICONS[row.mark.kind] : "gap"} small />
-          <span className="grow">{"mark" in row ? <Told mark={row.mark} now={place === "now"} /> : <Missing row={row} />}</span>
+          <span className="grow">
+            {"mark" in row ? <Told mark={row.mark} now={place === "now"} /> : <Missing row={row} />}
+          </span>
         </button>
       </li>
     );
@@ -131,7 +144,8 @@ function Told({ mark, now }: { mark: Mark; now: boolean }) {
   return (
     <>
       <span className="evt">
-        {mark.verb} {mark.kind === "page" ? <code>{mark.object}</code> : mark.object !== "" && <b>{mark.object}</b>}
+        {mark.verb}{" "}
+        {mark.kind === "page" ? <code>{mark.object}</code> : mark.object !== "" && <b>{mark.object}</b>}
       </span>
       {mark.detail !== "" && <span className="evsub">{mark.detail}</span>}
       {now && mark.element !== "" && (

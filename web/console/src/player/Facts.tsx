@@ -45,7 +45,9 @@ export function Facts({ session, person }: FactsProps) {
           <dt>On disk</dt>
           <dd>{formatBytes(recording.size_bytes)}, unreadable</dd>
           <dt>Policy</dt>
-          <dd>{recording.policy_version === null ? "imported, none" : `v${recording.policy_version}, signed`}</dd>
+          <dd>
+            {recording.policy_version === null ? "imported, none" : `v${recording.policy_version}, signed`}
+          </dd>
           <dt>Region</dt>
           <dd>{recording.region}</dd>
         </dl>
@@ -113,7 +115,9 @@ function WatchedBy({ session, person }: FactsProps) {
           .map((other) => (
             <li key={other.person.id}>
               <Person person={other.person} />
-              <span className="grow">{other.person.id === person.id ? "You, before" : other.person.name}</span>
+              <span className="grow">
+                {other.person.id === person.id ? "You, before" : other.person.name}
+              </span>
               <em className="num">{formatClock(other.watchedUs)}</em>
             </li>
           ))}

@@ -19,7 +19,9 @@ export function Header({ session }: { session: PlaySession }) {
       </Link>
       <div className="grow">
         <h1 className="row">
-          <span className="cut">{gone ? `A recording of ${recording.subject.label}` : titleOf(recording)}</span>
+          <span className="cut">
+            {gone ? `A recording of ${recording.subject.label}` : titleOf(recording)}
+          </span>
           <span className="srcs" title="Recorded on a site">
             <Icon name="web" small />
           </span>
@@ -82,5 +84,7 @@ export const isErased = (recording: Pick<Recording, "state">): boolean =>
 
 function whenOf(recording: Recording): string {
   const begun = `${formatDate(recording.started_at)}, ${formatTime(recording.started_at)}`;
-  return recording.ended_at === null ? `${begun}, still going on` : `${begun} – ${formatTime(recording.ended_at)}`;
+  return recording.ended_at === null
+    ? `${begun}, still going on`
+    : `${begun} – ${formatTime(recording.ended_at)}`;
 }

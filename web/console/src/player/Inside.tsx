@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { getInside, getInsideBytes } from "../api/operations";
-import type { Inside as InsideData, InsideBytes } from "../api/types";
+import type { InsideBytes, Inside as InsideData } from "../api/types";
 import { Dialog } from "../components/Dialog";
 import { explain, Loading } from "../components/States";
 import { formatBytes, formatCount, formatMoment, plural } from "../lib/format";
@@ -44,8 +44,8 @@ function Content({ inside }: { inside: InsideData }) {
   return (
     <>
       <p>
-        Everything of this recording lies under <code>{inside.data_directory}</code>. Without its keys the bytes there
-        mean nothing; looking at them opens nothing.
+        Everything of this recording lies under <code>{inside.data_directory}</code>. Without its keys the
+        bytes there mean nothing; looking at them opens nothing.
       </p>
       {inside.tracks.map((track) => (
         <section key={track.id}>

@@ -5,8 +5,8 @@ import { getRecording } from "../api/operations";
 import { useSession } from "../api/session";
 import type { Recording } from "../api/types";
 import { Loading, Trouble } from "../components/States";
-import { type Place, usePlace } from "../routes/playerPlace";
 import { useTitle } from "../lib/useTitle";
+import { type Place, usePlace } from "../routes/playerPlace";
 import { Player } from "./Player";
 import { PlaySession } from "./session";
 
@@ -21,7 +21,14 @@ export default function PlayerRoute() {
   });
   useTitle(recording.data ? titleOf(recording.data) : "Recording");
   if (recording.data) {
-    return <Opened key={place.id} recording={recording.data} place={place} refetch={() => getRecording(place.id)} />;
+    return (
+      <Opened
+        key={place.id}
+        recording={recording.data}
+        place={place}
+        refetch={() => getRecording(place.id)}
+      />
+    );
   }
   if (recording.error) {
     return <Trouble error={recording.error} what="The recording" retry={() => void recording.refetch()} />;

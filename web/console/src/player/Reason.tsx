@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Problem } from "../api/types";
-import { usePlayer } from "./usePlayer";
 import type { PlaySession } from "./session";
+import { usePlayer } from "./usePlayer";
 
 const REASONS = ["Support ticket", "Quality review", "Security incident", "Something else"] as const;
 
@@ -19,7 +19,8 @@ export function Reason({ session, problem, busy }: ReasonProps) {
   const [reference, setReference] = useState("");
   const said = reference.trim();
   const complete = kind !== "Something else" || said !== "";
-  const reason = kind === "Something else" ? said : said === "" ? kind.toLowerCase() : `${kind.toLowerCase()} ${said}`;
+  const reason =
+    kind === "Something else" ? said : said === "" ? kind.toLowerCase() : `${kind.toLowerCase()} ${said}`;
   return (
     <div className="gate" role="dialog" aria-labelledby="gate-title">
       <form
@@ -31,7 +32,8 @@ export function Reason({ session, problem, busy }: ReasonProps) {
       >
         <h2 id="gate-title">Why are you opening this?</h2>
         <p className="ink2">
-          {problem.detail ?? `${subject} can see your name, this reason and the parts you open.`} It stays on record.
+          {problem.detail ?? `${subject} can see your name, this reason and the parts you open.`} It stays on
+          record.
         </p>
         <fieldset className="opts">
           <legend className="vh">Reason</legend>
@@ -52,9 +54,7 @@ export function Reason({ session, problem, busy }: ReasonProps) {
           />
         </label>
         <div className="row gfoot">
-          <span className="small ink3 grow">
-            Opens {tracks === 1 ? "one track" : `${tracks} tracks`}.
-          </span>
+          <span className="small ink3 grow">Opens {tracks === 1 ? "one track" : `${tracks} tracks`}.</span>
           <button type="submit" className="b lead" disabled={!complete || busy}>
             Open and record why
           </button>

@@ -1,10 +1,11 @@
 import { useMemo } from "react";
-import { Icon } from "../components/Icon";
 import { useSession } from "../api/session";
+import { Icon } from "../components/Icon";
+import { pathOf } from "../lib/recording";
+import { Cards } from "./Cards";
 import { isErased } from "./Header";
 import { InertFrame } from "./InertFrame";
 import { pageAt } from "./lane";
-import { Cards } from "./Cards";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
@@ -40,7 +41,10 @@ export function Stage({ session }: { session: PlaySession }) {
 
 function Bar({ session }: { session: PlaySession }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
-  const url = usePlayer(session, (state) => pageAt(state.marks, state.atMs) ?? state.recording.summary?.url ?? "");
+  const url = usePlayer(
+    session,
+    (state) => pageAt(state.marks, state.atMs) ?? pathOf(state.recording.summary?.url ?? ""),
+  );
   const trouble = usePlayer(session, (state) => state.trouble);
   return (
     <div className="sbar">
@@ -71,26 +75,20 @@ function Tabs({ session }: { session: PlaySession }) {
   const tracks = usePlayer(session, (state) => state.recording.tracks);
   const chosen = usePlayer(session, (state) => state.trackId);
   const pages = tracks.filter((track) => track.kind === "dom");
+  if (pages.length <= 1) return null;
   return (
     <fieldset className="seg" aria-label="What to show">
-      {pages.length <= 1 ? (
-        <span aria-pressed="true">
+      {pages.map((track, index) => (
+        <button
+          key={track.id}
+          type="button"
+          aria-pressed={track.id === chosen}
+          onClick={() => session.chooseTrack(track.id)}
+        >
           <Icon name="page" small />
-          Page
-        </span>
-      ) : (
-        pages.map((track, index) => (
-          <button
-            key={track.id}
-            type="button"
-            aria-pressed={track.id === chosen}
-            onClick={() => session.chooseTrack(track.id)}
-          >
-            <Icon name="page" small />
-            Tab {index + 1}
-          </button>
-        ))
-      )}
+          Tab {index + 1}
+        </button>
+      ))}
     </fieldset>
   );
 }

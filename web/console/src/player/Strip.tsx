@@ -25,8 +25,8 @@ export function Strip({ session }: { session: PlaySession }) {
       <div className="why shut" role="status">
         <Icon name="seal" />
         <p>
-          <b>{phase.kind === "ended" ? "Closed again." : "Sealed."}</b> {formatClock(recording.duration_us)} in{" "}
-          {tracks}, {formatBytes(recording.size_bytes)}. You are not watching.
+          <b>{phase.kind === "ended" ? "Closed again." : "Sealed."}</b> {formatClock(recording.duration_us)}{" "}
+          in {tracks}, {formatBytes(recording.size_bytes)}. You are not watching.
         </p>
       </div>
     );
@@ -41,7 +41,8 @@ export function Strip({ session }: { session: PlaySession }) {
             , because of <b>{phase.reason}</b>
           </>
         )}
-        . The record of {subject} shows your name{phase.reason !== null && ", this reason"} and the parts you open.
+        . The record of {subject} shows your name{phase.reason !== null && ", this reason"} and the parts you
+        open.
       </p>
       <span className="grow" />
       <span className="proof small">

@@ -7,8 +7,8 @@ import { formatCount, formatSpan, plural, timeLeft } from "../lib/format";
 import { useNow } from "../lib/useNow";
 import { gapMap, gapWords } from "./gaps";
 import type { Mark } from "./lane";
-import type { PlaySession } from "./session";
 import { keyOf } from "./segments";
+import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 import type { Range } from "./watched";
 
@@ -62,7 +62,11 @@ export function Tracks({ session, person }: TracksProps) {
       panes={panes}
       panesLabel={sentence(recording, gaps.length, open)}
       pins={open ? pins(marks) : []}
-      bricks={gaps.map((gap) => ({ fromUs: gap.from_us, toUs: gap.to_us, label: gapWords(gap.reason).short }))}
+      bricks={gaps.map((gap) => ({
+        fromUs: gap.from_us,
+        toUs: gap.to_us,
+        label: gapWords(gap.reason).short,
+      }))}
       lanes={lanes}
       onSeek={(atUs) => session.seek(atUs / 1000)}
     />
@@ -92,7 +96,12 @@ type TrackOf = Recording["tracks"][number] | null;
 
 function coarse(recording: Recording, track: TrackOf) {
   const gaps = track?.gaps ?? [];
-  const panes = panesOf({ segments: track?.segments ?? [], gaps, durationUs: recording.duration_us, count: COUNT });
+  const panes = panesOf({
+    segments: track?.segments ?? [],
+    gaps,
+    durationUs: recording.duration_us,
+    count: COUNT,
+  });
   return <Panes className="coarse" states={panes.map((pane) => (pane === "gap" ? "none" : pane))} />;
 }
 
@@ -105,9 +114,8 @@ function actionsLane(
 ): TimelineLane {
   const { duration_us } = recording;
   const acts = marks.filter((mark) => mark.kind !== "page");
-  const children = open ? (
-    <>
-      {marks.map((mark) => {
+  const children = open
+    ? marks.map((mark) => {
         const key = `${mark.kind}${mark.atMs}`;
         if (mark.kind === "page") {
           return (
@@ -120,12 +128,15 @@ function actionsLane(
           const place = placed(mark.atMs * 1000, (mark.atMs + mark.forMs) * 1000, duration_us);
           return <i key={key} className="ev-k" style={place} />;
         }
-        return <i key={key} className={`ev-c ${mark.kind}`} style={{ left: percent(mark.atMs * 1000, duration_us) }} />;
-      })}
-    </>
-  ) : (
-    coarse(recording, track)
-  );
+        return (
+          <i
+            key={key}
+            className={`ev-c ${mark.kind}`}
+            style={{ left: percent(mark.atMs * 1000, duration_us) }}
+          />
+        );
+      })
+    : coarse(recording, track);
   return {
     id: "actions",
     icon: "click",
@@ -170,7 +181,11 @@ function pageLane(open: boolean, recording: Recording, track: TrackOf, days: str
 
 function watchedLane(recording: Recording, mine: readonly Range[], person: Session["person"]): TimelineLane {
   const others = recording.viewers.flatMap((viewer) =>
-    viewer.ranges.map((range) => ({ ...range, name: viewer.person.name, key: `${viewer.play}${range.from_us}` })),
+    viewer.ranges.map((range) => ({
+      ...range,
+      name: viewer.person.name,
+      key: `${viewer.play}${range.from_us}`,
+    })),
   );
   const own = mine.map((range) => ({ ...range, name: `${person.name}, now`, key: `now${range.from_us}` }));
   const people = new Set(recording.viewers.map((viewer) => viewer.person.id));
@@ -182,7 +197,8 @@ function watchedLane(recording: Recording, mine: readonly Range[], person: Sessi
     name: "Watched",
     count: people.size === 1 ? "1 person" : `${people.size} people`,
     state: "none",
-    label: people.size === 0 ? "Nobody has watched it." : `Watched by ${people.size}; their names stand beside.`,
+    label:
+      people.size === 0 ? "Nobody has watched it." : `Watched by ${people.size}; their names stand beside.`,
     height: "l",
     children: rows.map((range) => (
       <span

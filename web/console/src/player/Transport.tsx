@@ -77,7 +77,14 @@ interface PressProps {
 
 function Press({ label, hint, icon, off, act }: PressProps) {
   return (
-    <button type="button" className="ib" disabled={off} aria-label={label} title={`${label}  ${hint}`} onClick={act}>
+    <button
+      type="button"
+      className="ib"
+      disabled={off}
+      aria-label={label}
+      title={`${label}  ${hint}`}
+      onClick={act}
+    >
       <Icon name={icon} />
     </button>
   );

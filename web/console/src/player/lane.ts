@@ -254,7 +254,7 @@ export class LaneReader {
       kind: "click",
       atMs,
       verb: "Clicked",
-      object: excluded ? "an excluded part" : words || SPOKEN[tag] || tag || "the page",
+      object: excluded ? "an excluded part" : words || SPOKEN[tag] || "the page",
       detail: excluded ? "It never left the device" : masked ? "Its words are masked" : "",
       element,
     });
@@ -296,7 +296,7 @@ export class LaneReader {
       kind: "input",
       atMs,
       verb: tag === "select" ? "Chose in" : "Typed into",
-      object: words || SPOKEN[tag] || tag || "a field",
+      object: words || SPOKEN[tag] || "a field",
       detail: value === MASK ? "Masked, length hidden" : "",
       element,
     });

@@ -52,6 +52,8 @@ export interface PlayerState {
 /** How far ahead of the playhead segments are opened, in milliseconds of the viewer's time. */
 const AHEAD_MS = 30_000;
 const REPORT_EVERY_MS = 30_000;
+/** How much is watched before the lane of who watched grows by it. */
+const SHOWN_EVERY_US = 1_000_000;
 const GAP_CARD_MS = 2_000;
 const IDLE_MS = 3_000;
 const AT_ONCE = 4;
@@ -488,6 +490,7 @@ export class PlaySession {
     const endsMs = gap.to_us / 1000;
     const goesOn = this.state.wantsPlay && endsMs < this.durationMs;
     this.#set({ gap: { gap, goesOn }, waiting: false });
+    void this.#backfill();
     clearTimeout(this.#timers.gap);
     if (goesOn) this.#timers.gap = setTimeout(() => this.passGap(), GAP_CARD_MS);
   }
@@ -576,6 +579,10 @@ export class PlaySession {
     const atUs = atMs * 1000;
     if (this.#range && atUs >= this.#range.to_us) this.#range.to_us = atUs;
     else if (!this.#range) this.#range = { from_us: atUs, to_us: atUs };
+    if (this.#range && this.#range.to_us - this.#range.from_us > SHOWN_EVERY_US) {
+      this.#flushRange();
+      this.#range = { from_us: atUs, to_us: atUs };
+    }
     if (this.state.skipIdle && this.state.following === "no") this.#skip(atMs);
     void this.#fill();
   }

@@ -27,7 +27,9 @@ describe("places", () => {
 
 describe("ticks", () => {
   it("are round, few and not at the edges", () => {
-    expect(ticks(761e6, 13).map((at) => at / 1e6)).toEqual([60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 660, 720]);
+    expect(ticks(761e6, 13).map((at) => at / 1e6)).toEqual([
+      60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 660, 720,
+    ]);
     expect(ticks(9e6, 13)).toHaveLength(8);
     expect(ticks(0, 13)).toEqual([]);
   });
@@ -63,7 +65,14 @@ it("draws one bar per segment", () => {
 });
 
 it("stacks ranges that overlap", () => {
-  const rows = stack([{ from_us: 0, to_us: 5 }, { from_us: 3, to_us: 8 }, { from_us: 6, to_us: 9 }], 2);
+  const rows = stack(
+    [
+      { from_us: 0, to_us: 5 },
+      { from_us: 3, to_us: 8 },
+      { from_us: 6, to_us: 9 },
+    ],
+    2,
+  );
   expect(rows.map(({ row }) => row)).toEqual([0, 1, 0]);
 });
 

@@ -99,7 +99,8 @@ function slice(of: PanesOf, from: number, to: number): Slice {
     found.bytes += segment.size_bytes * (shared / (end - segment.start_us));
     found.segments.push(segment.sequence);
   }
-  for (const gap of of.gaps) found.gapUs += Math.max(0, Math.min(gap.to_us, to) - Math.max(gap.from_us, from));
+  for (const gap of of.gaps)
+    found.gapUs += Math.max(0, Math.min(gap.to_us, to) - Math.max(gap.from_us, from));
   return found;
 }
 
