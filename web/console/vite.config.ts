@@ -1,11 +1,25 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 /** The API the development server talks to: the mock by default, a real server by CLERESTORY_API. */
 const api = process.env.CLERESTORY_API ?? "http://localhost:8791";
 
+/**
+ * The console speaks English and says so to React Aria (`I18nProvider` in main.tsx), so that the words of its
+ * thirty other languages need not be sent to anybody.
+ */
+function englishOnly(): Plugin {
+  const other =
+    /[\\/](react-aria|react-stately|react-aria-components)[\\/].*[\\/]intl[\\/].*[\\/](?!en-US)[a-z]{2}-[A-Z]{2}\.mjs$/;
+  return {
+    name: "english-only",
+    enforce: "pre",
+    load: (id) => (other.test(id) ? "export default {};" : null),
+  };
+}
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), englishOnly()],
   build: {
     outDir: "dist",
     emptyOutDir: true,

@@ -13,7 +13,6 @@ import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
 import { parsePlayerSearch, parsePolicySearch, parseSignInSearch } from "./lib/search";
 import { onSignedOut, queryClient } from "./queryClient";
-import { Shell } from "./routes/Shell";
 
 const root = createRootRoute({
   component: Outlet,
@@ -49,7 +48,7 @@ const shell = createRoute({
       throw error;
     }
   },
-  component: Shell,
+  component: lazyRouteComponent(() => import("./routes/Shell"), "Shell"),
 });
 
 const home = createRoute({
@@ -157,7 +156,7 @@ export const router = createRouter({
   defaultPendingComponent: Loading,
   defaultNotFoundComponent: NotFound,
   defaultErrorComponent: ({ error, reset }) => <Trouble error={error} what="This page" retry={reset} />,
-  scrollRestoration: false,
+  scrollRestoration: true,
 });
 
 onSignedOut(() => {

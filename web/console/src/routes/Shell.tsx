@@ -1,5 +1,5 @@
-import { Outlet, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useRef, useState } from "react";
+import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useSession } from "../api/session";
 import { KeyHelp } from "../components/KeyHelp";
 import { Lintel, TabBar } from "../components/Lintel";
@@ -27,6 +27,7 @@ export function Shell() {
   });
   useGo(gAt, (place) => void navigate({ to: place.to }));
   const close = () => setOpen(null);
+  useArrival();
   return (
     <>
       <a className="skip" href="#main">
@@ -60,4 +61,15 @@ function useGo(gAt: { current: number }, go: (place: (typeof PLACES)[number]) =>
     go(place);
     return true;
   });
+}
+
+/** A new page begins at its top for those who use the keyboard or hear it: the focus goes to its content. */
+function useArrival(): void {
+  const pathname = useRouterState({ select: (state) => state.location.pathname });
+  const before = useRef(pathname);
+  useEffect(() => {
+    if (before.current === pathname) return;
+    before.current = pathname;
+    document.getElementById("main")?.focus({ preventScroll: true });
+  }, [pathname]);
 }
