@@ -46,7 +46,10 @@ const hashed = async (name) => {
 const core = await hashed("core");
 const preview = await hashed("preview");
 const named = ({ file, bytes }) => JSON.stringify([file, integrity(bytes)]);
-const loader = { file: "loader.js", bytes: await bundle("loader.ts", { CORE: named(core), PREVIEW: named(preview) }) };
+const loader = {
+  file: "loader.js",
+  bytes: await bundle("loader.ts", { CORE: named(core), PREVIEW: named(preview) }),
+};
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });

@@ -167,7 +167,7 @@ export const PATCHES = [
   {
     why: "the same in style sheets",
     find: "function absolutifyURLs(cssText, href) {\n",
-    put: "function absolutifyURLs(cssText, href) {\n  return cssText || \"\";\n",
+    put: 'function absolutifyURLs(cssText, href) {\n  return cssText || "";\n',
   },
   {
     why: "films stay placeholders, so nobody asks when they play",
@@ -209,7 +209,11 @@ export const PATCHES = [
   },
   { why: "canvas is drawn by us", find: 'if (tagName === "canvas" && recordCanvas) {', put: "if (false) {" },
   { why: "pictures, too", find: 'if (tagName === "img" && inlineImages) {', put: "if (false) {" },
-  { why: "the state of films is not told", find: 'if (["audio", "video"].includes(tagName)) {', put: "if (false) {" },
+  {
+    why: "the state of films is not told",
+    find: 'if (["audio", "video"].includes(tagName)) {',
+    put: "if (false) {",
+  },
 ];
 
 /** Whole pieces of rrweb that are not used: from one text up to another, and the hash of what lies between. */
@@ -232,7 +236,9 @@ export const CUTS = [
 /** Puts the numbers where the names of an enum stand; its table is then left out of the bundle. */
 function inlineEnum(source, name) {
   const numbers = new Map();
-  for (const [, key, value] of source.matchAll(new RegExp(`${name}2\\[${name}2\\["(\\w+)"\\] = (\\d+)\\]`, "g"))) {
+  for (const [, key, value] of source.matchAll(
+    new RegExp(`${name}2\\[${name}2\\["(\\w+)"\\] = (\\d+)\\]`, "g"),
+  )) {
     numbers.set(key, value);
   }
   if (numbers.size === 0) throw new Error(`rrweb has no enum ${name}`);
@@ -246,7 +252,8 @@ function inlineEnum(source, name) {
 export function patchRrweb(source) {
   let patched = source;
   for (const { why, find, put, times = 1 } of PATCHES) {
-    const found = typeof find === "string" ? patched.split(find).length - 1 : [...patched.matchAll(find)].length;
+    const found =
+      typeof find === "string" ? patched.split(find).length - 1 : [...patched.matchAll(find)].length;
     if (found !== times) {
       throw new Error(`rrweb patch "${why}": expected the text ${times} times, found it ${found} times`);
     }
@@ -271,8 +278,11 @@ export function rrwebPatch(hooksPath) {
     setup(build) {
       build.onResolve({ filter: /^clerestory:hooks$/ }, () => ({ path: hooksPath }));
       build.onLoad({ filter: /@rrweb\/record\/dist\/record\.js$/ }, async (found) => {
-        const version = JSON.parse(readFileSync(found.path.replace(/dist\/record\.js$/, "package.json"), "utf8")).version;
-        if (version !== RRWEB_VERSION) throw new Error(`the patch is for @rrweb/record ${RRWEB_VERSION}, this is ${version}`);
+        const version = JSON.parse(
+          readFileSync(found.path.replace(/dist\/record\.js$/, "package.json"), "utf8"),
+        ).version;
+        if (version !== RRWEB_VERSION)
+          throw new Error(`the patch is for @rrweb/record ${RRWEB_VERSION}, this is ${version}`);
         const patched = patchRrweb(readFileSync(found.path, "utf8"));
         // Code that a patch made unreachable still names other functions: without this pass they would be bundled.
         const { code } = await transform(patched, { minifySyntax: true, target: "es2022" });

@@ -13,7 +13,7 @@ import { type PolicyRefusal, verifyPolicy } from "./policy/envelope";
 import { Judge } from "./policy/judge";
 import { captures, pathOf } from "./policy/urls";
 import type { Boot, State, StopOptions } from "./state";
-import { Api, type Answer, backoffMs, isPassing, readVisit, type Visit } from "./transport/api";
+import { type Answer, Api, backoffMs, isPassing, readVisit, type Visit } from "./transport/api";
 import { Outbox } from "./transport/outbox";
 import { resendOthers, takeOwn } from "./transport/resend";
 import { Spool, type Spooled } from "./transport/spool";
@@ -165,7 +165,7 @@ export class Capture {
 
   async #ask(): Promise<Answer> {
     const answer = await this.#api.start(this.#writer?.id ?? "", this.#visits.token);
-    if (typeof answer.body["token"] === "string") this.#visits.keep(answer.body["token"]);
+    if (typeof answer.body.token === "string") this.#visits.keep(answer.body.token);
     return answer;
   }
 
@@ -295,7 +295,10 @@ export class Capture {
     const silence = this.#visit?.limits.silenceMs ?? Number.POSITIVE_INFINITY;
     const quiet = this.#lastEvent > 0 && event.timestamp - this.#lastEvent > silence;
     this.#lastEvent = Math.max(this.#lastEvent, event.timestamp);
-    if (quiet) return this.#renew("recording-closed");
+    if (quiet) {
+      this.#renew("recording-closed");
+      return;
+    }
     this.#outbox?.take(json, event.timestamp);
     if (this.#outbox?.isDue && !this.#recorder?.reading) this.#flush();
   }
@@ -338,7 +341,10 @@ export class Capture {
   #pageChanged(): void {
     const title = document.querySelector("title");
     const shown = title && this.#judge?.decide(title) === "show";
-    const page = { url: location.origin + location.pathname, title: shown ? document.title : document.title ? MASK : "" };
+    const page = {
+      url: location.origin + location.pathname,
+      title: shown ? document.title : document.title ? MASK : "",
+    };
     const key = JSON.stringify(page);
     if (key === this.#page) return;
     this.#page = key;

@@ -30,9 +30,12 @@ interface TypePolicies {
   try {
     if (!isSecureContext) return end("refused", "insecure-context");
     if (!site || !key) return end("refused", "snippet-incomplete");
-    if (!crypto.subtle || !navigator.locks || !window.CompressionStream) return end("refused", "browser-too-old");
+    if (!crypto.subtle || !navigator.locks || !window.CompressionStream)
+      return end("refused", "browser-too-old");
     const host = new URL(me.src).origin;
-    const above = location.ancestorOrigins ? location.ancestorOrigins[0] : document.referrer && new URL(document.referrer).origin;
+    const above = location.ancestorOrigins
+      ? location.ancestorOrigins[0]
+      : document.referrer && new URL(document.referrer).origin;
     const inEditor = parent !== window && above === host && host !== location.origin;
     const [file, integrity] = inEditor ? PREVIEW : CORE;
     const url = new URL(file, me.src).href;
@@ -42,7 +45,9 @@ interface TypePolicies {
     script.crossOrigin = "anonymous";
     script.onerror = () => end("failed", "core-not-loaded");
     const types = (window as { trustedTypes?: TypePolicies }).trustedTypes;
-    script.src = types ? types.createPolicy("clerestory", { createScriptURL: (u: string) => u }).createScriptURL(url) : url;
+    script.src = types
+      ? types.createPolicy("clerestory", { createScriptURL: (u: string) => u }).createScriptURL(url)
+      : url;
     document.head.append(script);
   } catch {
     end("failed", "core-not-loaded");

@@ -8,7 +8,8 @@ import { CaptureServer } from "./support/server.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "..", "dist");
-if (!existsSync(join(dist, "manifest.json"))) throw new Error("build first: npm run build -w @clerestory/capture");
+if (!existsSync(join(dist, "manifest.json")))
+  throw new Error("build first: npm run build -w @clerestory/capture");
 
 const MASK = "•••••";
 const server = new CaptureServer(dist);
@@ -55,6 +56,13 @@ const open = async (context, path) => {
 let errors = [];
 
 // What leaves
+
+server.page("/inner", `<!doctype html><html><body><p>in the frame</p></body></html>`);
+server.page(
+  "/shape",
+  `<!doctype html><html><head><!--snippet--></head><body><main><ul id="list"></ul><x-box></x-box><iframe src="/inner"></iframe></main>
+  <script>customElements.define("x-box", class extends HTMLElement { connectedCallback() { this.attachShadow({ mode: "open" }).innerHTML = "<p>in the shadow</p>" } })</script></body></html>`,
+);
 
 const CANARY = "canary-7f3a";
 test("no canary leaves, whatever it hides in; what is unmasked does", async (context) => {
@@ -128,17 +136,46 @@ test("no canary leaves, whatever it hides in; what is unmasked does", async (con
   assert.deepEqual(server.events().filter(({ type }) => type === 2).length > 0, true);
 });
 
-const near = (text, part) => `found: …${text.slice(Math.max(0, text.indexOf(part) - 200), text.indexOf(part) + 60)}…`;
+const near = (text, part) =>
+  `found: …${text.slice(Math.max(0, text.indexOf(part) - 200), text.indexOf(part) + 60)}…`;
 
 const TYPES = [
   ...["text", "search", "tel", "url", "email", "password", "date", "month", "week", "time", "datetime-local"],
-  ...["number", "range", "color", "checkbox", "radio", "file", "hidden", "submit", "image", "reset", "button", "unheard-of"],
+  ...[
+    "number",
+    "range",
+    "color",
+    "checkbox",
+    "radio",
+    "file",
+    "hidden",
+    "submit",
+    "image",
+    "reset",
+    "button",
+    "unheard-of",
+  ],
 ];
-const VALUES = { date: "2031-07-19", month: "2031-07", week: "2031-W29", time: "13:47", "datetime-local": "2031-07-19T13:47", number: "731947", range: "73", color: "#73194f" };
+const VALUES = {
+  date: "2031-07-19",
+  month: "2031-07",
+  week: "2031-W29",
+  time: "13:47",
+  "datetime-local": "2031-07-19T13:47",
+  number: "731947",
+  range: "73",
+  color: "#73194f",
+};
 const fields = (mark) =>
-  TYPES.map((type) => `<input id="${mark}-${type}" type="${type}" value="${VALUES[type] ?? `${mark}-value-${type}`}">`).join("");
+  TYPES.map(
+    (type) =>
+      `<input id="${mark}-${type}" type="${type}" value="${VALUES[type] ?? `${mark}-value-${type}`}">`,
+  ).join("");
 test("every type of input is masked in the private preset", async (context) => {
-  server.page("/inputs", `<!doctype html><html><head><!--snippet--></head><body>${fields("m")}</body></html>`);
+  server.page(
+    "/inputs",
+    `<!doctype html><html><head><!--snippet--></head><body>${fields("m")}</body></html>`,
+  );
   const page = await open(context, "/inputs");
   await phase(page, "capturing");
   await settled(page);
@@ -160,7 +197,10 @@ test("every type of input is masked in the private preset", async (context) => {
 
 test("unmasked, every type shows its value but password, hidden and file", async (context) => {
   server.rules = { ...server.rules, unmask: ["html"] };
-  server.page("/inputs-open", `<!doctype html><html><head><!--snippet--></head><body>${fields("o")}</body></html>`);
+  server.page(
+    "/inputs-open",
+    `<!doctype html><html><head><!--snippet--></head><body>${fields("o")}</body></html>`,
+  );
   const page = await open(context, "/inputs-open");
   await phase(page, "capturing");
   await settled(page);
@@ -190,12 +230,18 @@ test("the pointer says nothing over an excluded element", async (context) => {
   const pointed = server.events().filter(({ type, data }) => type === 3 && [1, 2].includes(data.source));
   const places = pointed.flatMap(({ data }) => data.positions ?? [data]).filter(({ y }) => y !== undefined);
   assert.ok(places.length > 0, "the pointer is told elsewhere");
-  assert.deepEqual(places.filter(({ y }) => y < 200), []);
+  assert.deepEqual(
+    places.filter(({ y }) => y < 200),
+    [],
+  );
 });
 
 test("an element excluded later falls silent at once and is told anew", async (context) => {
   server.rules = { ...server.rules, exclude: [".secret"], unmask: ["body"] };
-  server.page("/later", `<!doctype html><html><head><!--snippet--></head><body><div id="box"><p id="p">before</p></div></body></html>`);
+  server.page(
+    "/later",
+    `<!doctype html><html><head><!--snippet--></head><body><div id="box"><p id="p">before</p></div></body></html>`,
+  );
   const page = await open(context, "/later");
   await phase(page, "capturing");
   await settled(page);
@@ -215,12 +261,6 @@ test("an element excluded later falls silent at once and is told anew", async (c
 
 test("the recording rebuilds the page as it was, shadow roots and frames included", async (context) => {
   server.rules = { ...server.rules, unmask: ["html"] };
-  server.page("/inner", `<!doctype html><html><body><p>in the frame</p></body></html>`);
-  server.page(
-    "/shape",
-    `<!doctype html><html><head><!--snippet--></head><body><main><ul id="list"></ul><x-box></x-box><iframe src="/inner"></iframe></main>
-    <script>customElements.define("x-box", class extends HTMLElement { connectedCallback() { this.attachShadow({ mode: "open" }).innerHTML = "<p>in the shadow</p>" } })</script></body></html>`,
-  );
   const page = await open(context, "/shape");
   await phase(page, "capturing");
   await page.evaluate(async () => {
@@ -292,13 +332,18 @@ function rebuild(events) {
       const old = nodes.get(add.node.id);
       assert.ok(!old || data.isAttachIframe, `adds ${add.node.id} twice`);
       if (add.node.type === 0) parent.children = [];
-      parent.children.splice(next ? parent.children.indexOf(next) : parent.children.length, 0, plant(add.node, parent));
+      parent.children.splice(
+        next ? parent.children.indexOf(next) : parent.children.length,
+        0,
+        plant(add.node, parent),
+      );
     }
     for (const { id, value } of data.texts) {
       assert.ok(nodes.has(id), `changes the text of ${id}, which is not known`);
       nodes.get(id).textContent = value;
     }
-    for (const { id } of data.attributes) assert.ok(nodes.has(id), `changes an attribute of ${id}, which is not known`);
+    for (const { id } of data.attributes)
+      assert.ok(nodes.has(id), `changes an attribute of ${id}, which is not known`);
   }
   const read = (node) => {
     if (node.type === 0) return node.children.flatMap(read);
@@ -337,7 +382,9 @@ test("a large page that changes while it is read is told right", async (context)
         else if (kind === 1 && one !== other) rows.insertBefore(one, other);
         else if (kind === 2 && one !== other) other.append(...one.childNodes);
         else if (kind === 3) one.querySelector("b")?.replaceWith(document.createElement("i"), "new text");
-        else rows.insertBefore(document.createElement("section"), one).innerHTML = `<h2>new ${i}</h2><p>c <b>d</b></p>`;
+        else
+          rows.insertBefore(document.createElement("section"), one).innerHTML =
+            `<h2>new ${i}</h2><p>c <b>d</b></p>`;
       }
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
@@ -345,7 +392,9 @@ test("a large page that changes while it is read is told right", async (context)
     const burst = document.createElement("div");
     burst.innerHTML = Array.from({ length: 3000 }, (_, i) => `<p>burst <i>${i}</i></p>`).join("");
     rows.after(burst);
-    const flat = Array.from({ length: 1500 }, (_, i) => Object.assign(document.createElement("hr"), { id: `f${i}` }));
+    const flat = Array.from({ length: 1500 }, (_, i) =>
+      Object.assign(document.createElement("hr"), { id: `f${i}` }),
+    );
     rows.prepend(...flat);
   });
   await settled(page);
@@ -353,7 +402,8 @@ test("a large page that changes while it is read is told right", async (context)
 });
 
 test("media is blocked, and inlined where it is allowed", async (context) => {
-  const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  const pixel =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
   const html = `<!doctype html><html><head><!--snippet--></head><body><img id="i" width="40" height="30" src="data:image/png;base64,${pixel}">
     <img data-clerestory="mask" width="40" height="30" src="data:image/png;base64,${pixel}"><canvas id="c" width="20" height="10"></canvas>
     <script>const c = document.querySelector("#c").getContext("2d"); c.fillStyle = "#00f"; c.fillRect(0, 0, 9, 9)</script></body></html>`;
@@ -377,17 +427,27 @@ const nothingLeft = async (page, reason) => {
   await until(reason, async () => (await state(page))?.reason === reason);
   await page.evaluate(() => document.body.append(document.createElement("p")));
   await settled(page);
-  assert.deepEqual(server.puts.map(({ text }) => text), []);
+  assert.deepEqual(
+    server.puts.map(({ text }) => text),
+    [],
+  );
 };
 server.page("/plain", `<!doctype html><html><head><!--snippet--></head><body><p>plain</p></body></html>`);
 
 test("a bad signature: nothing is sent", async (context) => {
-  server.tamper = (signed) => ({ ...signed, signature: Buffer.from(Buffer.from(signed.signature, "base64url").map((byte, i) => (i === 40 ? byte ^ 1 : byte))).toString("base64url") });
+  server.tamper = (signed) => ({
+    ...signed,
+    signature: Buffer.from(
+      Buffer.from(signed.signature, "base64url").map((byte, i) => (i === 40 ? byte ^ 1 : byte)),
+    ).toString("base64url"),
+  });
   await nothingLeft(await open(context, "/plain"), "policy-signature");
 });
 test("a changed document: nothing is sent", async (context) => {
   server.tamper = (signed) => {
-    const text = Buffer.from(signed.document, "base64url").toString().replace('"unmask":[]', '"unmask":["html"]');
+    const text = Buffer.from(signed.document, "base64url")
+      .toString()
+      .replace('"unmask":[]', '"unmask":["html"]');
     return { ...signed, document: Buffer.from(text).toString("base64url") };
   };
   await nothingLeft(await open(context, "/plain"), "policy-signature");
@@ -397,7 +457,10 @@ test("an expired policy: nothing is sent", async (context) => {
   await nothingLeft(await open(context, "/plain"), "policy-expired");
 });
 test("another key than the pinned one: nothing is sent", async (context) => {
-  server.page("/pinned", `<!doctype html><html><head>${new CaptureServer(dist).snippet().replace("undefined", server.host)}</head><body>x</body></html>`);
+  server.page(
+    "/pinned",
+    `<!doctype html><html><head>${new CaptureServer(dist).snippet().replace("undefined", server.host)}</head><body>x</body></html>`,
+  );
   await nothingLeft(await open(context, "/pinned"), "policy-signature");
 });
 test("an unknown field in a signed policy: nothing is sent", async (context) => {
@@ -423,7 +486,9 @@ test("an insecure page: the loader says so", async (context) => {
   await page.route("http://insecure.test/", (route) =>
     route.fulfill({ contentType: "text/html", body: `<script>${loaderTag()}</script>` }),
   );
-  await page.route("http://insecure.test/loader.js", (route) => route.fulfill({ path: join(dist, "loader.js"), contentType: "text/javascript" }));
+  await page.route("http://insecure.test/loader.js", (route) =>
+    route.fulfill({ path: join(dist, "loader.js"), contentType: "text/javascript" }),
+  );
   await page.goto("http://insecure.test/");
   await until("the refusal", async () => (await state(page))?.reason === "insecure-context");
 });
@@ -454,9 +519,13 @@ test("a denied page is a gap, also after a navigation inside the page", async (c
 });
 
 test("a strict page policy is enough", async (context) => {
-  server.page("/strict", `<!doctype html><html><head><!--snippet--></head><body><p>strict</p></body></html>`, {
-    "Content-Security-Policy": `default-src 'none'; script-src ${server.host}; connect-src ${server.host}; require-trusted-types-for 'script'; trusted-types clerestory`,
-  });
+  server.page(
+    "/strict",
+    `<!doctype html><html><head><!--snippet--></head><body><p>strict</p></body></html>`,
+    {
+      "Content-Security-Policy": `default-src 'none'; script-src ${server.host}; connect-src ${server.host}; require-trusted-types-for 'script'; trusted-types clerestory`,
+    },
+  );
   const violations = [];
   const page = await context.newPage();
   page.on("console", (message) => {
@@ -498,8 +567,14 @@ test("the next page of a tab goes on with the same writer and the next number", 
   const visits = [...server.visits.values()];
   assert.equal(new Set(visits.map(({ track }) => track)).size, 1);
   const numbers = [...[...server.tracks.values()][0].keys()];
-  assert.deepEqual(numbers, numbers.map((_, i) => i));
-  assert.deepEqual(server.requests.filter(({ status }) => status === 409), []);
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, i) => i),
+  );
+  assert.deepEqual(
+    server.requests.filter(({ status }) => status === 409),
+    [],
+  );
 });
 
 test("after 503 the same bytes are sent again, in order", async (context) => {
@@ -515,11 +590,21 @@ test("after 503 the same bytes are sent again, in order", async (context) => {
   await until("three tries", () => server.puts.length >= before + 3);
   const failed = server.puts.slice(before);
   server.failing = null;
-  await until("the rest", () => server.puts.at(-1).status === 200 && server.puts.filter(({ status }) => status === 200).length >= before + 3);
-  const again = server.puts.filter(({ status, sequence }) => status === 200 && sequence === failed[0].sequence);
+  await until(
+    "the rest",
+    () =>
+      server.puts.at(-1).status === 200 &&
+      server.puts.filter(({ status }) => status === 200).length >= before + 3,
+  );
+  const again = server.puts.filter(
+    ({ status, sequence }) => status === 200 && sequence === failed[0].sequence,
+  );
   assert.ok(again.length >= 1 && again[0].raw.equals(failed[0].raw), "the bytes are the same");
   const taken = server.puts.filter(({ status }) => status === 200).map(({ sequence }) => sequence);
-  assert.deepEqual(taken, [...taken].sort((a, b) => a - b));
+  assert.deepEqual(
+    taken,
+    [...taken].sort((a, b) => a - b),
+  );
 });
 
 test("what could not be sent is sealed on disk and sent by the next page", async (context) => {
@@ -538,7 +623,10 @@ test("what could not be sent is sealed on disk and sent by the next page", async
   await page.goto(`${server.shop}/plain?again`, { waitUntil: "commit" });
   server.failing = null;
   await until("the spooled segment", stored);
-  assert.ok(server.puts.some(({ spool, status }) => spool && status === 200), "it came sealed");
+  assert.ok(
+    server.puts.some(({ spool, status }) => spool && status === 200),
+    "it came sealed",
+  );
   await until("an empty spool", () => page.evaluate(readSpool).then((left) => left.length === 0));
 });
 
@@ -567,7 +655,9 @@ test("a page that is left at once sends its last words", async (context) => {
   await until("the first segment", () => server.puts.some(({ status }) => status === 200));
   await page.evaluate(() => document.body.append("last-words"));
   await page.goto("about:blank");
-  await until("the last words", () => server.events().some((event) => JSON.stringify(event).includes("last-words")));
+  await until("the last words", () =>
+    server.events().some((event) => JSON.stringify(event).includes("last-words")),
+  );
 });
 
 test("stop throws away what was not sent, and nothing leaves afterwards", async (context) => {
@@ -587,7 +677,10 @@ test("stop throws away what was not sent, and nothing leaves afterwards", async 
   await page.evaluate((canary) => document.body.append(`${canary}-after`), CANARY);
   await page.waitForTimeout(1500);
   const later = server.requests.slice(from).filter(({ path }) => !path.endsWith("/end"));
-  assert.deepEqual(later.map(({ path }) => path), []);
+  assert.deepEqual(
+    later.map(({ path }) => path),
+    [],
+  );
   assert.ok(server.requests.some(({ path, text }) => path.endsWith("/end") && text.includes("stopped")));
   assert.ok(!server.events().some((event) => JSON.stringify(event).includes(CANARY)));
   assert.deepEqual(await page.evaluate(readSpool), []);
@@ -608,7 +701,9 @@ test("stop with flush sends what was captured", async (context) => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     window.clerestory.stop({ flush: true });
   });
-  await until("the words", () => server.events().some((event) => JSON.stringify(event).includes("flushed-words")));
+  await until("the words", () =>
+    server.events().some((event) => JSON.stringify(event).includes("flushed-words")),
+  );
   await until("the end", () => server.requests.some(({ path }) => path.endsWith("/end")));
 });
 
@@ -630,7 +725,11 @@ test("the page never meets an error of the recorder, and its own errors stay its
   const told = await page.evaluate(() => {
     const sheet = new CSSStyleSheet();
     const names = [];
-    for (const run of [() => sheet.insertRule("p {} q {"), () => sheet.insertRule("p {}", 9), () => sheet.insertRule()]) {
+    for (const run of [
+      () => sheet.insertRule("p {} q {"),
+      () => sheet.insertRule("p {}", 9),
+      () => sheet.insertRule(),
+    ]) {
       try {
         run();
         names.push("none");
@@ -649,6 +748,136 @@ test("the page never meets an error of the recorder, and its own errors stay its
   });
   await phase(page, "failed");
   assert.deepEqual(errors, []);
+});
+
+// The policy editor
+
+test("inside the policy editor the page shows what would leave, and contacts nobody", async (context) => {
+  server.page(
+    "/framed",
+    `<!doctype html><html><head><!--snippet--></head><body style="margin:0"><h1 class="big">headline</h1><input id="mail" value="someone"><div class="box">boxed</div></body></html>`,
+  );
+  server.page(
+    "/editor",
+    `<!doctype html><iframe id="f" width="600" height="400" style="border:0"></iframe><script>
+      window.said = []; window.hellos = 0;
+      const rules = { preset: "private", media: "blocked", exclude: [".box"], mask: [], unmask: [], urls: { deny: [], allow: [] } };
+      addEventListener("message", ({ data, origin }) => {
+        if (data.clerestory !== "preview-ready") return;
+        window.hellos += 1;
+        const channel = new MessageChannel();
+        channel.port1.onmessage = ({ data }) => window.said.push(data);
+        window.port = channel.port1;
+        document.querySelector("#f").contentWindow.postMessage({ clerestory: "preview", rules }, origin, [channel.port2]);
+      });
+      window.rules = rules;
+      document.querySelector("#f").src = "${server.shop}/framed";
+    </script>`,
+  );
+  const page = await context.newPage();
+  await page.goto(`${server.host}/editor`);
+  const said = (kind) =>
+    page.evaluate((wanted) => window.said.filter((message) => message.kind === wanted), kind);
+  const first = await until("events", async () => (await said("events"))[0]);
+  assert.equal(first.reset, true);
+  assert.deepEqual(
+    first.events.slice(0, 2).map(({ type }) => type),
+    [4, 2],
+  );
+  assert.ok(!/headline|someone|boxed/.test(JSON.stringify(first)));
+  const [counts] = await until("counts", async () => (await said("counts")).length > 0 && said("counts"));
+  assert.deepEqual([counts.shown, counts.masked, counts.excluded], [0, 2, 1]);
+  assert.ok(counts.leaving_bytes > 0 && counts.page_bytes > 0);
+  await page.evaluate(() => window.port.postMessage({ rules: { ...window.rules, unmask: ["h1"] } }));
+  await until("the headline", async () => JSON.stringify(await said("events")).includes("headline"));
+  const [rects] = (await said("rects")).slice(-1);
+  assert.deepEqual(
+    rects.items.map(({ decision }) => decision),
+    ["shown", "masked", "excluded"],
+  );
+  await page.evaluate(() => window.port.postMessage({ pick: true }));
+  const frame = page.frameLocator("#f");
+  await frame.locator("#mail").hover();
+  await frame.locator("#mail").click();
+  const [picked] = await until("a pick", async () => (await said("picked")).length > 0 && said("picked"));
+  assert.equal(picked.selector, "#mail");
+  assert.equal(picked.decision, "masked");
+  assert.deepEqual(
+    picked.path.map(({ label }) => label),
+    ["input#mail", "body"],
+  );
+  assert.ok((await said("hover")).length > 0);
+  await page.evaluate(() =>
+    window.port.postMessage({ pick: false, rules: { ...window.rules, mask: ["a:hover"] } }),
+  );
+  const [refused] = await until(
+    "the refusal",
+    async () => (await said("refused")).length > 0 && said("refused"),
+  );
+  assert.deepEqual(
+    refused.errors.map(({ path }) => path),
+    ["mask[0]"],
+  );
+  await page.evaluate(() =>
+    window.port.postMessage({ rules: { ...window.rules, urls: { deny: ["/framed"], allow: [] } } }),
+  );
+  await until("the denial", async () => (await said("denied")).length > 0);
+  assert.deepEqual(server.requests, []);
+});
+
+test("stop and start again and again leaves nothing behind", async (context) => {
+  const page = await open(context, "/shape");
+  await phase(page, "capturing");
+  const session = await context.newCDPSession(page);
+  const heap = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    const { usedSize } = await session.send("Runtime.getHeapUsage");
+    const { jsEventListeners } = await session.send("Memory.getDOMCounters");
+    return { usedSize, jsEventListeners };
+  };
+  const round = async () => {
+    await page.evaluate(() => window.clerestory.stop());
+    await page.evaluate(() => window.clerestory.start());
+    await phase(page, "capturing");
+    await page.waitForTimeout(100);
+  };
+  for (let i = 0; i < 4; i += 1) await round();
+  const before = await heap();
+  for (let i = 0; i < 12; i += 1) await round();
+  const after = await heap();
+  assert.ok(after.jsEventListeners <= before.jsEventListeners + 5, JSON.stringify({ before, after }));
+  assert.ok(after.usedSize - before.usedSize < 400_000, JSON.stringify({ before, after }));
+  const natives = await page.evaluate(() => {
+    window.clerestory.stop();
+    return [
+      CSSStyleSheet.prototype.insertRule,
+      CSSStyleDeclaration.prototype.setProperty,
+      Element.prototype.attachShadow,
+    ].map((fn) => /native code/.test(String(fn)));
+  });
+  assert.deepEqual(natives, [true, true, true]);
+});
+
+test("keyframes come on time, and a recording that was closed begins anew", async (context) => {
+  server.limits = { ...server.limits, keyframe_ms: 1200 };
+  server.rules = { ...server.rules, unmask: ["html"] };
+  const page = await open(context, "/shape");
+  await phase(page, "capturing");
+  const full = () => server.events().filter(({ type }) => type === 2).length;
+  await until("keyframes", async () => {
+    await page.evaluate(() => document.querySelector("#list").append(document.createElement("li")));
+    return full() >= 3;
+  });
+  await settled(page);
+  assert.deepEqual(rebuild(server.events()), await page.evaluate(outline));
+  const old = new Set(server.tracks.keys());
+  server.closed = true;
+  await page.evaluate(() => document.querySelector("#list").append("after the end"));
+  await until("another recording", () => server.tracks.size > old.size);
+  await until("a snapshot in it", () => {
+    const fresh = [...server.tracks.keys()].find((track) => !old.has(track));
+    return server.events(fresh).some(({ type }) => type === 2);
+  });
 });
 
 const only = process.argv[2];

@@ -21,7 +21,9 @@ interface Tree {
 
 /** Reads a vector file; the caller names the shape it relies on. */
 function vectors<T>(name: string): T {
-  return JSON.parse(readFileSync(resolve(import.meta.dirname, "../../../policies/vectors", `${name}.json`), "utf8")) as T;
+  return JSON.parse(
+    readFileSync(resolve(import.meta.dirname, "../../../policies/vectors", `${name}.json`), "utf8"),
+  ) as T;
 }
 
 function element(tag: string, attributes: Record<string, string> = {}, inSvg = false): Element {
@@ -155,8 +157,9 @@ describe("policies", () => {
     rules_refused: { name: string; document: unknown; errors: { path: string }[] }[];
     policies_refused: { name: string; document: unknown; errors: { path: string }[] }[];
   }>("canonical");
-  const paths = (result: ReturnType<typeof parseRules> | ReturnType<typeof parsePolicy>): { path: string }[] =>
-    "errors" in result ? result.errors.map(({ path }) => ({ path })) : [];
+  const paths = (
+    result: ReturnType<typeof parseRules> | ReturnType<typeof parsePolicy>,
+  ): { path: string }[] => ("errors" in result ? result.errors.map(({ path }) => ({ path })) : []);
   it.each(file.policies)("writes and reads: $name", ({ document: value, canonical }) => {
     expect(canonicalJson(value)).toBe(canonical);
     expect(paths(parsePolicy(value))).toEqual([]);

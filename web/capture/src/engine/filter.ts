@@ -39,6 +39,13 @@ const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (val
 const isElement = (node: Node | null): node is Element => node?.nodeType === Node.ELEMENT_NODE;
 const hasText = (text: string): boolean => /\S/.test(text);
 
+/** A page may pass anything for an index; what is none cannot be told. */
+function ruleIndex(index: unknown): number | number[] | null {
+  if (Array.isArray(index))
+    return index.every((one) => Number.isSafeInteger(one)) ? (index as number[]) : null;
+  return Number.isSafeInteger(index) ? Number(index) : null;
+}
+
 export class Filter {
   readonly #judge: Judge;
   readonly #mirror: Mirror;
@@ -83,11 +90,15 @@ export class Filter {
       case EventType.load:
         return {};
       case EventType.meta:
-        return { href: location.origin + location.pathname, width: num(data["width"]), height: num(data["height"]) };
+        return {
+          href: location.origin + location.pathname,
+          width: num(data.width),
+          height: num(data.height),
+        };
       case EventType.fullSnapshot: {
-        const offset = data["initialOffset"] as Fields;
-        const node = this.#node(data["node"] as SerializedNode);
-        return node && { node, initialOffset: { left: num(offset["left"]), top: num(offset["top"]) } };
+        const offset = data.initialOffset as Fields;
+        const node = this.#node(data.node as SerializedNode);
+        return node && { node, initialOffset: { left: num(offset.left), top: num(offset.top) } };
       }
       case EventType.incremental:
         return this.#incremental(data);
@@ -97,32 +108,37 @@ export class Filter {
   }
 
   #incremental(data: Fields): unknown {
-    const source = data["source"];
+    const source = data.source;
     switch (source) {
       case Source.mutation:
         return this.#mutation(data);
       case Source.mouseMove:
       case Source.touchMove:
       case Source.drag: {
-        const positions = list(data["positions"]).filter((at) => this.#mayPoint(at["id"]));
+        const positions = list(data.positions).filter((at) => this.#mayPoint(at.id));
         if (positions.length === 0) return null;
-        const told = positions.map(({ x, y, id, timeOffset }) => ({ x: num(x), y: num(y), id, timeOffset: num(timeOffset) }));
+        const told = positions.map(({ x, y, id, timeOffset }) => ({
+          x: num(x),
+          y: num(y),
+          id,
+          timeOffset: num(timeOffset),
+        }));
         return { source, positions: told };
       }
       case Source.mouseInteraction: {
-        if (!this.#mayPoint(data["id"])) return null;
+        if (!this.#mayPoint(data.id)) return null;
         const { type, id, x, y, pointerType } = data;
         const told = { source, type: num(type), id };
         const where = typeof x === "number" ? { x, y: num(y) } : {};
         return typeof pointerType === "number" ? { ...told, ...where, pointerType } : { ...told, ...where };
       }
       case Source.scroll: {
-        const node = this.#known(data["id"]);
+        const node = this.#known(data.id);
         if (!node || this.#judge.decideAround(node) === "exclude" || this.#isMaskedField(node)) return null;
-        return { source, id: data["id"], x: num(data["x"]), y: num(data["y"]) };
+        return { source, id: data.id, x: num(data.x), y: num(data.y) };
       }
       case Source.viewportResize:
-        return { source, width: num(data["width"]), height: num(data["height"]) };
+        return { source, width: num(data.width), height: num(data.height) };
       case Source.input:
         return this.#input(data);
       case Source.styleSheetRule:
@@ -132,7 +148,7 @@ export class Filter {
       case Source.selection:
         return this.#selection(data);
       case Source.customElement: {
-        const name = (data["define"] as Fields | undefined)?.["name"];
+        const name = (data.define as Fields | undefined)?.name;
         return typeof name === "string" ? { source, define: { name } } : null;
       }
       default:
@@ -152,7 +168,11 @@ export class Filter {
 
   /** How far a masked field is scrolled tells how much is in it. */
   #isMaskedField(node: Node): boolean {
-    return isElement(node) && /^(?:input|textarea|select)$/.test(node.localName) && this.#judge.decide(node) !== "show";
+    return (
+      isElement(node) &&
+      /^(?:input|textarea|select)$/.test(node.localName) &&
+      this.#judge.decide(node) !== "show"
+    );
   }
 
   #place(element: Element, tag: string): AttributePlace {
@@ -231,14 +251,18 @@ export class Filter {
   }
 
   #count(live: Element, tag: string, place: AttributePlace, attributes: SerializedNode["attributes"]): void {
-    if (/^(?:input|textarea|select)$/.test(tag) && attributes?.["value"]) {
+    if (/^(?:input|textarea|select)$/.test(tag) && attributes?.value) {
       this.counts[place.shown && !place.neverShown ? "shown" : "masked"] += 1;
     } else if (tag === "img" || isPlaceholder(live, place.mediaAllowed)) {
       this.counts[isPlaceholder(live, place.mediaAllowed) ? "masked" : "shown"] += 1;
     }
   }
 
-  #attributes(live: Element, place: AttributePlace, attributes: { [name: string]: AttributeValue }): { [name: string]: AttributeValue } {
+  #attributes(
+    live: Element,
+    place: AttributePlace,
+    attributes: { [name: string]: AttributeValue },
+  ): { [name: string]: AttributeValue } {
     const told: { [name: string]: AttributeValue } = {};
     for (const name of Object.keys(attributes)) {
       const value = attributes[name];
@@ -258,7 +282,12 @@ export class Filter {
   }
 
   /** `undefined` where the attribute stays in the page. */
-  #attribute(live: Element, place: AttributePlace, name: string, value: AttributeValue): AttributeValue | undefined {
+  #attribute(
+    live: Element,
+    place: AttributePlace,
+    name: string,
+    value: AttributeValue,
+  ): AttributeValue | undefined {
     if (value === null) return filterAttribute(place, name, "") === null ? undefined : null;
     if (name === "_cssText") return this.#sheet(live, str(value));
     if (name === "style" && typeof value === "object") return this.#styleChange(live, value);
@@ -276,8 +305,10 @@ export class Filter {
     for (const property of Object.keys(change)) {
       const value = change[property];
       if (value === undefined) continue;
-      const clean = (text: string): string => filterCss(`${property}:${text}`, place).slice(property.length + 1);
-      told[property] = value === false ? false : typeof value === "string" ? clean(value) : [clean(value[0]), str(value[1])];
+      const clean = (text: string): string =>
+        filterCss(`${property}:${text}`, place).slice(property.length + 1);
+      told[property] =
+        value === false ? false : typeof value === "string" ? clean(value) : [clean(value[0]), str(value[1])];
     }
     return told;
   }
@@ -286,7 +317,8 @@ export class Filter {
   #text(live: Node, text: string): string | null {
     const around = live.parentNode;
     if (isElement(around)) {
-      if (around.localName === "style") return this.#judge.decide(around) === "exclude" ? null : this.#sheet(live, text);
+      if (around.localName === "style")
+        return this.#judge.decide(around) === "exclude" ? null : this.#sheet(live, text);
       if (keepsNoChildren(around)) return null;
     }
     const decision = this.#judge.decideAround(live);
@@ -308,15 +340,15 @@ export class Filter {
 
   #mutation(data: Fields): unknown {
     const adds: AddedNode[] = [];
-    for (const add of list(data["adds"])) {
+    for (const add of list(data.adds)) {
       const told = this.#add(add as unknown as AddedNode);
       if (told) adds.push(told);
     }
-    const removes = list(data["removes"])
+    const removes = list(data.removes)
       .filter(({ parentId }) => this.#mayHold(this.#known(parentId)))
       .map(({ parentId, id, isShadow }) => (isShadow ? { parentId, id, isShadow: true } : { parentId, id }));
     const texts: { id: unknown; value: string }[] = [];
-    for (const { id, value } of list(data["texts"])) {
+    for (const { id, value } of list(data.texts)) {
       const node = this.#known(id);
       if (!node) continue;
       const wasMasked = this.#masked.has(node);
@@ -324,13 +356,13 @@ export class Filter {
       if (text !== null && !(wasMasked && text === MASK)) texts.push({ id, value: text });
     }
     const attributes: { id: unknown; attributes: { [name: string]: AttributeValue } }[] = [];
-    for (const { id, attributes: changed } of list(data["attributes"])) {
+    for (const { id, attributes: changed } of list(data.attributes)) {
       const told = this.#attributeChange(this.#known(id), changed as { [name: string]: AttributeValue });
       if (told) attributes.push({ id, attributes: told });
     }
     if (adds.length + removes.length + texts.length + attributes.length === 0) return null;
     const told = { source: Source.mutation, texts, attributes, removes, adds };
-    return data["isAttachIframe"] === true ? { ...told, isAttachIframe: true } : told;
+    return data.isAttachIframe === true ? { ...told, isAttachIframe: true } : told;
   }
 
   #mayHold(parent: Node | null): boolean {
@@ -345,7 +377,10 @@ export class Filter {
     return told && { parentId, nextId, node: told };
   }
 
-  #attributeChange(live: Node | null, changed: { [name: string]: AttributeValue }): { [name: string]: AttributeValue } | null {
+  #attributeChange(
+    live: Node | null,
+    changed: { [name: string]: AttributeValue },
+  ): { [name: string]: AttributeValue } | null {
     if (!isElement(live) || this.#judge.decide(live) === "exclude") return null;
     const place = this.#place(live, live.localName.toLowerCase());
     const told: { [name: string]: AttributeValue } = {};
@@ -359,7 +394,7 @@ export class Filter {
   }
 
   #input(data: Fields): unknown {
-    const live = this.#known(data["id"]);
+    const live = this.#known(data.id);
     if (!isElement(live)) return null;
     const decision = this.#judge.decide(live);
     if (decision === "exclude") return null;
@@ -367,26 +402,26 @@ export class Filter {
     const type = (live as Partial<HTMLInputElement>).type;
     const isChoice = live.localName === "input" && (type === "radio" || type === "checkbox");
     if (!shown && isChoice) return null;
-    const text = str(data["text"]);
-    const told = { source: Source.input, id: data["id"] };
-    if (shown) return { ...told, text, isChecked: data["isChecked"] === true };
+    const text = str(data.text);
+    const told = { source: Source.input, id: data.id };
+    if (shown) return { ...told, text, isChecked: data.isChecked === true };
     return { ...told, text: text === "" ? "" : MASK, isChecked: false };
   }
 
   #selection(data: Fields): unknown {
     const ranges: unknown[] = [];
-    for (const range of list(data["ranges"])) {
-      const start = this.#known(range["start"]);
-      const end = this.#known(range["end"]);
+    for (const range of list(data.ranges)) {
+      const start = this.#known(range.start);
+      const end = this.#known(range.end);
       if (!start || !end || !this.#mayHold(start) || !this.#mayHold(end)) continue;
       ranges.push({
-        start: range["start"],
-        startOffset: this.#offset(start, num(range["startOffset"]), 0),
-        end: range["end"],
-        endOffset: this.#offset(end, num(range["endOffset"]), MASK.length),
+        start: range.start,
+        startOffset: this.#offset(start, num(range.startOffset), 0),
+        end: range.end,
+        endOffset: this.#offset(end, num(range.endOffset), MASK.length),
       });
     }
-    return list(data["ranges"]).length > 0 && ranges.length === 0 ? null : { source: Source.selection, ranges };
+    return list(data.ranges).length > 0 && ranges.length === 0 ? null : { source: Source.selection, ranges };
   }
 
   /** Inside a masked text the offset would tell its length: the selection takes all of it. */
@@ -405,32 +440,40 @@ export class Filter {
     const place = this.#cssPlace(owner ?? document.documentElement);
     const rule = (css: unknown): string => filterCss(str(css), place);
     const told: Record<string, unknown> = { source };
-    if (owner) told["id"] = id;
-    if (typeof styleId === "number") told["styleId"] = styleId;
-    const rules = (items: unknown): unknown => list(items).map((item) => ({ rule: rule(item["rule"]), index: item["index"] }));
+    if (owner) told.id = id;
+    if (typeof styleId === "number") told.styleId = styleId;
+    const rules = (items: unknown): unknown =>
+      list(items).map((item) => {
+        const index = ruleIndex(item.index);
+        return index === null ? { rule: rule(item.rule) } : { rule: rule(item.rule), index };
+      });
     if (source === Source.adoptedStyleSheet) {
-      told["styleIds"] = Array.isArray(data["styleIds"]) ? data["styleIds"].map(num) : [];
-      if (data["styles"]) {
-        told["styles"] = list(data["styles"]).map((sheet) => ({ styleId: num(sheet["styleId"]), rules: rules(sheet["rules"]) }));
+      told.styleIds = Array.isArray(data.styleIds) ? data.styleIds.map(num) : [];
+      if (data.styles) {
+        told.styles = list(data.styles).map((sheet) => ({
+          styleId: num(sheet.styleId),
+          rules: rules(sheet.rules),
+        }));
       }
       return owner ? told : null;
     }
     if (source === Source.styleSheetRule) {
-      if (data["adds"]) told["adds"] = rules(data["adds"]);
-      if (data["removes"]) told["removes"] = list(data["removes"]).map(({ index }) => ({ index }));
-      for (const name of ["replace", "replaceSync"]) if (typeof data[name] === "string") told[name] = rule(data[name]);
+      if (data.adds) told.adds = rules(data.adds);
+      const removed = list(data.removes).map(({ index }) => ({ index: ruleIndex(index) }));
+      if (data.removes) told.removes = removed.filter(({ index }) => index !== null);
+      for (const name of ["replace", "replaceSync"])
+        if (typeof data[name] === "string") told[name] = rule(data[name]);
       return told;
     }
-    const set = data["set"] as Fields | undefined;
-    const remove = data["remove"] as Fields | undefined;
-    told["index"] = data["index"];
+    const set = data.set as Fields | undefined;
+    const remove = data.remove as Fields | undefined;
+    told.index = ruleIndex(data.index) ?? [];
     if (set) {
-      const property = str(set["property"]);
-      const value = filterCss(`${property}:${String(set["value"] ?? "")}`, place).slice(property.length + 1);
-      told["set"] = { property, value, ...(set["priority"] ? { priority: str(set["priority"]) } : {}) };
+      const property = str(set.property);
+      const value = filterCss(`${property}:${String(set.value ?? "")}`, place).slice(property.length + 1);
+      told.set = { property, value, ...(set.priority ? { priority: str(set.priority) } : {}) };
     }
-    if (remove) told["remove"] = { property: str(remove["property"]) };
+    if (remove) told.remove = { property: str(remove.property) };
     return told;
   }
 }
-

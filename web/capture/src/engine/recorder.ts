@@ -47,6 +47,8 @@ export class Recorder {
   #bytesSince = 0;
   #lastTime = 0;
   #hiddenAt: number | null = null;
+  /** Ends with the run, and with it whatever listens for it. */
+  #over = new AbortController();
   #frames = new WeakMap<Element, () => void>();
   #pages = new WeakSet<Document>();
 
@@ -61,7 +63,13 @@ export class Recorder {
       if (!mirror.has(id)) return;
       this.#emit({
         type: EventType.incremental,
-        data: { source: 0, texts: [], removes: [], adds: [], attributes: [{ id, attributes: { [name]: dataUrl } }] },
+        data: {
+          source: 0,
+          texts: [],
+          removes: [],
+          adds: [],
+          attributes: [{ id, attributes: { [name]: dataUrl } }],
+        },
         timestamp: Date.now(),
       });
     });
@@ -105,7 +113,10 @@ export class Recorder {
       disconnect();
     };
     // The first snapshot is taken inside `record`; it may have ended the run already.
-    if (!this.#running) return this.stop();
+    if (!this.#running) {
+      this.stop();
+      return;
+    }
     this.#timer = setInterval(() => this.#tick(), 1000);
     document.addEventListener("visibilitychange", this.#onVisibility);
   }
@@ -114,6 +125,7 @@ export class Recorder {
     const stop = this.#stopRrweb;
     this.#stopRrweb = null;
     this.#running = false;
+    this.#over.abort();
     this.#walker.stop();
     this.#pictures.stop();
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -152,6 +164,7 @@ export class Recorder {
   }
 
   #connect(): () => void {
+    this.#over = new AbortController();
     this.#frames = new WeakMap();
     this.#pages = new WeakSet();
     const judge = this.#judge;
@@ -198,8 +211,9 @@ export class Recorder {
   }
 
   #give(event: RecordedEvent): void {
+    event.timestamp = Math.round(event.timestamp);
     this.#lastTime = Math.max(this.#lastTime, event.timestamp);
-    const json = JSON.stringify(event);
+    const json = wellFormed(JSON.stringify(event));
     if (this.#walker.telling) this.#keyframeBytes += json.length;
     else this.#bytesSince += json.length;
     this.#sink.take(event, json);
@@ -251,7 +265,7 @@ export class Recorder {
         this.#fail(error);
       }
     };
-    if (!known) frame.addEventListener("load", loaded);
+    if (!known) frame.addEventListener("load", loaded, { signal: this.#over.signal });
     let ready = false;
     try {
       const page = frame.contentDocument;
@@ -271,4 +285,12 @@ export class Recorder {
       this.#sink.failed(error);
     }
   }
+}
+
+/** Half a surrogate pair is no text outside of JavaScript; servers refuse it, and the whole segment with it. */
+function wellFormed(json: string): string {
+  if (!json.includes("\\ud")) return json;
+  return json.replace(/\\(?:u(d[89a-f]..)|.)/g, (found, half: string | undefined) =>
+    half ? "\\ufffd" : found,
+  );
 }

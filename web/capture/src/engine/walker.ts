@@ -79,7 +79,10 @@ export class Walker {
     this.#judge.forget();
     this.telling = true;
     try {
-      engine.emit({ type: EventType.meta, data: { href: location.href, width: innerWidth, height: innerHeight } });
+      engine.emit({
+        type: EventType.meta,
+        data: { href: location.href, width: innerWidth, height: innerHeight },
+      });
       engine.reset();
       const root = engine.serialize(document, document, false);
       if (!root) return;
@@ -193,7 +196,7 @@ export class Walker {
     const element = child as Element;
     if (keepsNoChildren(element) || this.#judge.decide(element) === "exclude") return;
     const nested = isNested ? told : null;
-    const cssCaptured = told.attributes?.["_cssText"] !== undefined;
+    const cssCaptured = told.attributes?._cssText !== undefined;
     if (element.firstChild) found.push({ node: element, depth, cursor: null, nested, cssCaptured });
     if (element.shadowRoot) found.push({ node: element.shadowRoot, depth, cursor: null, nested });
   }
@@ -215,6 +218,7 @@ const ownerOf = (node: Node): Node =>
 
 function depthOf(node: Node): number {
   let depth = 0;
-  for (let above: Node | null = ownerOf(node); above; above = above.parentNode && ownerOf(above.parentNode)) depth += 1;
+  for (let above: Node | null = ownerOf(node); above; above = above.parentNode && ownerOf(above.parentNode))
+    depth += 1;
   return depth;
 }

@@ -29,8 +29,10 @@ export interface AttributePlace {
 
 /** A link's target without query and fragment, or `null` where it is not a plain web address. */
 function plainUrl(value: string): string | null {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: browsers ignore exactly these
-  const url = value.replace(/[\t\n\r]/g, "").replace(/^[\0- ]+|[\0- ]+$/g, "").replace(/[?#][^]*$/, "");
+  const url = value
+    .replace(/[\t\n\r]/g, "")
+    .replace(/^[\0- ]+|[\0- ]+$/g, "")
+    .replace(/[?#][\s\S]*$/, "");
   const scheme = /^([^/\\]*?):/.exec(url)?.[1];
   if (scheme !== undefined && !/^https?$/i.test(scheme)) return null;
   const authority = /^(?:https?:)?[/\\]*([^/\\]*)/i.exec(url);
@@ -49,6 +51,7 @@ export function filterAttribute(place: AttributePlace, name: string, value: stri
     if (!VALUE_TAGS.has(place.tag)) return null;
     return place.shown && !place.neverShown ? value : value === "" ? "" : MASK;
   }
-  if (key === "src" || key === "rr_dataurl") return place.mediaAllowed && INLINED_IMAGE.test(value) ? value : null;
+  if (key === "src" || key === "rr_dataurl")
+    return place.mediaAllowed && INLINED_IMAGE.test(value) ? value : null;
   return null;
 }

@@ -1,38 +1,28 @@
 /**
  * Makes CSS fit to leave the page: no addresses, no imports, and no text in it where text is masked.
  *
- * One pass over the tokens that matter; everything else is copied. An address becomes the empty data URL, which
+ * One pass over the text; only what matters is looked at, the rest is copied. An address becomes the empty data URL, which
  * keeps the declaration valid and loads nothing.
  */
 import { MASK } from "./attributes";
-
-const STRING = /"(?:\\[^]|[^"\\])*(?:"|$)|'(?:\\[^]|[^'\\])*(?:'|$)/.source;
-const TOKENS = new RegExp(
-  [
-    /\/\*[^]*?(?:\*\/|$)/.source,
-    `@import(?:\\s|(?=["'(]))(?:${STRING}|[^;"'{}])*;?`,
-    // A function name may be written with escapes, `u\72l(`; whatever resolves to url, src or image-set is one.
-    `(?:[\\w-]|\\\\(?:[0-9a-fA-F]{1,6}\\s?|[^\\n]))+\\(\\s*`,
-    STRING,
-    /[{};]/.source,
-    /(?:[\w-]|\\[^\n])+\s*:/.source,
-  ].join("|"),
-  "gi",
-);
 
 const EMPTY_URL = 'url("data:,")';
 const INLINED_IMAGE = /^data:image\/(?:png|jpe?g|gif|webp|avif)[;,]/i;
 /** Properties whose strings are drawn as text. Custom properties are among them: any may end in `content`. */
 const TEXT_PROPERTY = /^(?:content|quotes|list-style|list-style-type|--.*)$/i;
+const ADDRESS_FUNCTION = /^(?:url|src|url-prefix|domain)$/;
 /** Icons and punctuation say nothing about a person: kept where the string holds no letter or digit. */
 const WORDLESS = /^[^\p{L}\p{N}]*$/u;
 
-const unescape = (text: string): string =>
-  text.replace(/\\(?:([0-9a-fA-F]{1,6})\s?|([^]))/g, (_, hex: string | undefined, other: string | undefined) => {
-    if (hex === undefined) return other ?? "";
-    const code = Number.parseInt(hex, 16);
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
-  });
+const unescaped = (text: string): string =>
+  text.replace(
+    /\\(?:([0-9a-fA-F]{1,6})\s?|([\s\S]))/g,
+    (_, hex: string | undefined, other: string | undefined) => {
+      if (hex === undefined) return other ?? "";
+      const code = Number.parseInt(hex, 16);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
+    },
+  );
 
 export interface CssPlace {
   /** Text in the style sheet may be seen: the element it belongs to is shown. */
@@ -40,67 +30,125 @@ export interface CssPlace {
   readonly mediaAllowed: boolean;
 }
 
-/** Where the argument of an unquoted `url(` ends, past its bracket. */
-function endOfUrl(css: string, from: number): number {
-  for (let at = from; at < css.length; at += 1) {
-    if (css[at] === "\\") at += 1;
-    else if (css[at] === ")") return at + 1;
+function keptUrl(address: string, place: CssPlace): string {
+  const isPlain = !/["\\\n]/.test(address);
+  if (isPlain && address.startsWith("#")) return `url("${address}")`;
+  return isPlain && place.mediaAllowed && INLINED_IMAGE.test(address) ? `url("${address}")` : EMPTY_URL;
+}
+
+/** Past the string that begins at `from`; a line end closes it, as in CSS. */
+function endOfString(css: string, from: number): number {
+  const quote = css[from];
+  for (let at = from + 1; at < css.length; at += 1) {
+    const letter = css[at];
+    if (letter === "\\") at += 1;
+    else if (letter === quote) return at + 1;
+    else if (letter === "\n") return at;
   }
   return css.length;
 }
 
-function keptUrl(address: string, place: CssPlace): string {
-  if (address.startsWith("#") && !/["\\\n]/.test(address)) return `url("${address}")`;
-  const kept = place.mediaAllowed && INLINED_IMAGE.test(address) && !/["\\\n]/.test(address);
-  return kept ? `url("${address}")` : EMPTY_URL;
+/** Past the bracket that closes an argument, whatever strings and escapes are in it. */
+function endOfArgument(css: string, from: number): number {
+  for (let at = from; at < css.length; at += 1) {
+    const letter = css[at];
+    if (letter === "\\") at += 1;
+    else if (letter === ")") return at + 1;
+  }
+  return css.length;
 }
 
-/** A style sheet, a rule or the declarations of a `style` attribute as they may leave. */
+const isNameLetter = (code: number): boolean =>
+  (code >= 97 && code <= 122) ||
+  (code >= 65 && code <= 90) ||
+  (code >= 48 && code <= 57) ||
+  code === 45 ||
+  code === 95 ||
+  code >= 128;
+
+/** A hexadecimal escape takes one white space after it along. */
+const ESCAPE = /\\(?:[0-9a-f]{1,6}\s?|[^\n])/iy;
+
+function endOfName(css: string, from: number): number {
+  let at = from;
+  for (;;) {
+    ESCAPE.lastIndex = at;
+    if (css[at] === "\\" && ESCAPE.test(css)) at = ESCAPE.lastIndex;
+    else if (at < css.length && isNameLetter(css.charCodeAt(at))) at += 1;
+    else return at;
+  }
+}
+
+function endOfSpace(css: string, from: number): number {
+  let at = from;
+  while (/\s/.test(css[at] ?? "")) at += 1;
+  return at;
+}
+
+/** Past the `;` that ends a rule without a block. */
+function endOfImport(css: string, from: number): number {
+  for (let at = from; at < css.length; at += 1) {
+    const letter = css[at];
+    if (letter === '"' || letter === "'") at = endOfString(css, at) - 1;
+    else if (letter === "(") at = endOfArgument(css, at + 1) - 1;
+    else if (letter === ";") return at + 1;
+  }
+  return css.length;
+}
+
+/** A style sheet, a rule or the declarations of a `style` attribute as they may leave. Takes linear time. */
 export function filterCss(css: string, place: CssPlace): string {
-  if (!/["'@\\]|\(/.test(css)) return css;
-  const tokens = new RegExp(TOKENS);
+  if (!/["'@\\(]|\/\*/.test(css)) return css;
   let out = "";
   let copied = 0;
   let property = "";
-  /** Depth of brackets inside `image-set(` and the like, whose strings are addresses. */
+  /** Inside `image-set(` and the like, where strings are addresses. */
   let addresses = false;
-  for (let token = tokens.exec(css); token; token = tokens.exec(css)) {
-    const text = token[0];
-    const first = text[0] ?? "";
-    let replaced: string | null = null;
-    let end = tokens.lastIndex;
-    if (text.startsWith("/*")) {
-      replaced = "";
-    } else if (/^@import/i.test(text)) {
-      replaced = "";
-    } else if (first === '"' || first === "'") {
-      if (addresses) replaced = '"data:,"';
-      else if (!place.shown && TEXT_PROPERTY.test(property) && !WORDLESS.test(unescape(text.slice(1, -1)))) {
-        replaced = `"${MASK}"`;
-      }
-    } else if (text.includes("(")) {
-      const name = unescape(text.slice(0, text.indexOf("("))).toLowerCase();
-      if (name === "url" || name === "src" || name === "url-prefix" || name === "domain") {
-        const quoted = new RegExp(STRING, "y");
-        quoted.lastIndex = end;
-        const string = quoted.exec(css)?.[0];
-        const stop = endOfUrl(css, end + (string?.length ?? 0));
-        const raw = string ? string.slice(1, -1) : css.slice(end, stop - 1).trim();
-        replaced = keptUrl(unescape(raw), place);
-        end = stop;
-      } else if (name.endsWith("image-set") || name.endsWith("image")) {
-        addresses = true;
-      }
-    } else if (first === "{" || first === "}" || first === ";") {
+  let at = 0;
+  const put = (text: string, from: number, to: number): void => {
+    out += css.slice(copied, from) + text;
+    copied = to;
+    at = to;
+  };
+  while (at < css.length) {
+    const letter = css[at] ?? "";
+    if (letter === "/" && css[at + 1] === "*") {
+      const end = css.indexOf("*/", at + 2);
+      put("", at, end < 0 ? css.length : end + 2);
+    } else if (letter === '"' || letter === "'") {
+      const end = endOfString(css, at);
+      const text = unescaped(css.slice(at + 1, end));
+      if (addresses) put('"data:,"', at, end);
+      else if (!place.shown && TEXT_PROPERTY.test(property) && !WORDLESS.test(text))
+        put(`"${MASK}"`, at, end);
+      else at = end;
+    } else if (letter === "{" || letter === "}" || letter === ";") {
       property = "";
       addresses = false;
+      at += 1;
+    } else if (letter === "@") {
+      const end = endOfName(css, at + 1);
+      if (unescaped(css.slice(at + 1, end)).toLowerCase() === "import") put("", at, endOfImport(css, end));
+      else at = end;
+    } else if (letter === "\\" || isNameLetter(letter.charCodeAt(0))) {
+      const end = Math.max(endOfName(css, at), at + 1);
+      const name = unescaped(css.slice(at, end)).toLowerCase();
+      const after = endOfSpace(css, end);
+      if (css[end] === "(" && ADDRESS_FUNCTION.test(name)) {
+        const start = endOfSpace(css, end + 1);
+        const quoted = css[start] === '"' || css[start] === "'";
+        const stop = endOfArgument(css, quoted ? endOfString(css, start) : start);
+        const raw = quoted
+          ? css.slice(start + 1, endOfString(css, start) - 1)
+          : css.slice(start, stop - 1).trim();
+        put(keptUrl(unescaped(raw), place), at, stop);
+      } else {
+        if (css[end] === "(" && /image(?:-set)?$/.test(name)) addresses = true;
+        else if (css[after] === ":") property = name;
+        at = end;
+      }
     } else {
-      property = unescape(text.slice(0, -1).trim());
-    }
-    if (replaced !== null) {
-      out += css.slice(copied, token.index) + replaced;
-      copied = end;
-      tokens.lastIndex = end;
+      at += 1;
     }
   }
   return out + css.slice(copied);

@@ -37,7 +37,11 @@ export const isSignedPolicy = (value: unknown): value is SignedPolicy =>
   typeof (value as Partial<SignedPolicy>).document === "string" &&
   typeof (value as Partial<SignedPolicy>).signature === "string";
 
-async function signatureHolds(bytes: Uint8Array<ArrayBuffer>, signature: string, pinnedKey: string): Promise<boolean> {
+async function signatureHolds(
+  bytes: Uint8Array<ArrayBuffer>,
+  signature: string,
+  pinnedKey: string,
+): Promise<boolean> {
   try {
     const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
     const key = await crypto.subtle.importKey("raw", fromBase64Url(pinnedKey), algorithm, false, ["verify"]);
@@ -56,7 +60,8 @@ export async function verifyPolicy(signed: unknown, context: VerifyContext): Pro
   } catch {
     return { refused: "policy-malformed" };
   }
-  if (!(await signatureHolds(bytes, signed.signature, context.pinnedKey))) return { refused: "policy-signature" };
+  if (!(await signatureHolds(bytes, signed.signature, context.pinnedKey)))
+    return { refused: "policy-signature" };
   let policy: Policy;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -117,7 +117,10 @@ export class Judge {
     if (element.localName !== "input") return false;
     if (this.#secrets.has(element)) return true;
     const name = element.getAttribute("name");
-    return (name !== null && this.#secretNames.has(name)) || (element.id !== "" && this.#secretNames.has(element.id));
+    return (
+      (name !== null && this.#secretNames.has(name)) ||
+      (element.id !== "" && this.#secretNames.has(element.id))
+    );
   }
 
   decide(element: Element): Decision {
@@ -194,7 +197,8 @@ export class Judge {
   }
 }
 
-const isIn = (element: Element, selector: Selector): boolean => selector.length > 0 && matches(element, selector);
+const isIn = (element: Element, selector: Selector): boolean =>
+  selector.length > 0 && matches(element, selector);
 
 function watchedBy(rules: Rules): ReadonlySet<string> {
   const names = new Set(["data-clerestory", "type", "autocomplete"]);

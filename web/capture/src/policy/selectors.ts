@@ -34,11 +34,14 @@ const SPACE = /[ \t\n\f\r]*/y;
 const ATTRIBUTE =
   /\[[ \t\n\f\r]*((?:-?[A-Za-z_\u{80}-\u{10ffff}]|--)[\w\-\u{80}-\u{10ffff}]*)[ \t\n\f\r]*(?:=[ \t\n\f\r]*(?:"([^"\\\n\f\r]*)"|'([^'\\\n\f\r]*)'|((?:-?[A-Za-z_\u{80}-\u{10ffff}]|--)[\w\-\u{80}-\u{10ffff}]*))[ \t\n\f\r]*)?\]/uy;
 
+/** White space is not among them. */
+const isControl = (letter: string): boolean => letter < " " && !"\t\n\f\r".includes(letter);
+
 const lower = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 /** Parses a comma list, or gives `null` where the subset does not cover it. */
 export function parseSelector(text: string): Selector | null {
-  if ([...text].length > MAX_CODE_POINTS || /[\0-\x08\v\x0e-\x1f]/.test(text) || /[\ud800-\udfff]/u.test(text)) {
+  if ([...text].length > MAX_CODE_POINTS || [...text].some(isControl) || /[\ud800-\udfff]/u.test(text)) {
     return null;
   }
   const list: Compound[][] = [];

@@ -36,7 +36,7 @@ export function parsePattern(pattern: string): RegExp | null {
 
 /** The path that patterns are matched against: no origin, query or fragment; at least `/`. */
 export function pathOf(url: string): string {
-  const path = url.replace(/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?#]*/, "").replace(/[?#][^]*$/, "");
+  const path = url.replace(/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?#]*/, "").replace(/[?#][\s\S]*$/, "");
   return path === "" ? "/" : path;
 }
 

@@ -11,7 +11,12 @@ interface Named {
 }
 
 const IDENTIFIER = /^(?:-?[A-Za-z_]|--)[\w-]*$/;
-const COLOUR: Record<Seen, string> = { shown: "#1f7a4d", masked: "#9a6700", excluded: "#b3261e", blocked: "#5b5bd6" };
+const COLOUR: Record<Seen, string> = {
+  shown: "#1f7a4d",
+  masked: "#9a6700",
+  excluded: "#b3261e",
+  blocked: "#5b5bd6",
+};
 
 export class Picker {
   readonly #judge: Judge;
@@ -28,8 +33,18 @@ export class Picker {
     this.#outline = document.createElement("div");
     this.#host.attachShadow({ mode: "closed" }).append(this.#outline);
     // Styles through the object model: a strict page policy forbids style attributes and elements.
-    Object.assign(this.#host.style, { position: "fixed", inset: "0", zIndex: "2147483647", pointerEvents: "none" });
-    Object.assign(this.#outline.style, { position: "absolute", boxSizing: "border-box", border: "2px solid", borderRadius: "2px" });
+    Object.assign(this.#host.style, {
+      position: "fixed",
+      inset: "0",
+      zIndex: "2147483647",
+      pointerEvents: "none",
+    });
+    Object.assign(this.#outline.style, {
+      position: "absolute",
+      boxSizing: "border-box",
+      border: "2px solid",
+      borderRadius: "2px",
+    });
     document.documentElement.append(this.#host);
     addEventListener("pointermove", this.#onMove, true);
     for (const name of SWALLOWED) addEventListener(name, this.#onPress, true);
@@ -57,12 +72,17 @@ export class Picker {
     event.preventDefault();
     event.stopImmediatePropagation();
     const element = target(event);
-    if (event.type === "click" && element) this.#say({ kind: "picked", ...this.#message(element, this.#name(element)) });
+    if (event.type === "click" && element)
+      this.#say({ kind: "picked", ...this.#message(element, this.#name(element)) });
   };
 
   #message(element: Element, named: Named): object {
     const path: Named[] = [named];
-    for (let above = parentAcross(element); above && above !== document.documentElement; above = parentAcross(above)) {
+    for (
+      let above = parentAcross(element);
+      above && above !== document.documentElement;
+      above = parentAcross(above)
+    ) {
       path.push(this.#name(above));
     }
     return { selector: named.selector, path, rect: named.rect, decision: named.decision };
@@ -71,11 +91,25 @@ export class Picker {
   #name(element: Element): Named {
     this.#judge.forget();
     const selector = selectorFor(element);
-    return { selector, label: labelOf(element), rect: rectOf(element), decision: seenAs(this.#judge, element) };
+    return {
+      selector,
+      label: labelOf(element),
+      rect: rectOf(element),
+      decision: seenAs(this.#judge, element),
+    };
   }
 }
 
-const SWALLOWED = ["pointerdown", "pointerup", "mousedown", "mouseup", "click", "dblclick", "auxclick", "submit"];
+const SWALLOWED = [
+  "pointerdown",
+  "pointerup",
+  "mousedown",
+  "mouseup",
+  "click",
+  "dblclick",
+  "auxclick",
+  "submit",
+];
 
 function target(event: Event): Element | null {
   const first = event.composedPath()[0];

@@ -1,5 +1,5 @@
 /** The pieces of the page a person sees, with what becomes of them. */
-import { isPlaceholder, isPicture } from "../engine/media";
+import { isPicture, isPlaceholder } from "../engine/media";
 import type { Judge } from "../policy/judge";
 
 export type Seen = "shown" | "masked" | "excluded" | "blocked";
@@ -35,7 +35,11 @@ export function visiblePieces(judge: Judge): { rect: Rect; decision: Seen }[] {
   for (let element = stack.pop(); element && pieces.length < MOST; element = stack.pop()) {
     if (UNSEEN.test(element.localName)) continue;
     const decision = seenAs(judge, element);
-    const whole = decision === "excluded" || decision === "blocked" || FIELDS.test(element.localName) || isPicture(element);
+    const whole =
+      decision === "excluded" ||
+      decision === "blocked" ||
+      FIELDS.test(element.localName) ||
+      isPicture(element);
     if (whole || hasOwnText(element)) {
       const rect = rectOf(element);
       const visible = rect.width > 0 && rect.height > 0 && rect.y < innerHeight && rect.y + rect.height > 0;

@@ -48,7 +48,10 @@ class Preview {
   hear(message: unknown): void {
     if (typeof message !== "object" || message === null) return;
     const { rules, pick, stop } = message as { rules?: unknown; pick?: unknown; stop?: unknown };
-    if (stop === true) return this.end();
+    if (stop === true) {
+      this.end();
+      return;
+    }
     if (rules !== undefined) this.#draft(rules);
     if (typeof pick === "boolean") this.#pick(pick);
   }
@@ -70,7 +73,12 @@ class Preview {
   #draft(rules: unknown): void {
     const parsed = parseRules(rules);
     if ("errors" in parsed) {
-      return this.#say({ kind: "refused", message: "The draft is not a valid policy.", errors: parsed.errors });
+      this.#say({
+        kind: "refused",
+        message: "The draft is not a valid policy.",
+        errors: parsed.errors,
+      });
+      return;
     }
     this.#batch = [];
     this.#bytes = 0;
@@ -86,14 +94,16 @@ class Preview {
     this.#denied = !captures(judge.rules.urls, pathOf(this.#href));
     if (this.#denied) {
       this.#recorder?.stop();
-      return this.#say({ kind: "denied", url: location.pathname });
+      this.#say({ kind: "denied", url: location.pathname });
+      return;
     }
     this.#recorder ??= new Recorder(
       judge,
       {
         take: (event, json) => this.#take(event, json),
         keyframe: (counts) => this.#told(counts),
-        failed: (error) => this.#say({ kind: "refused", message: `The preview stopped: ${String(error)}`, errors: [] }),
+        failed: (error) =>
+          this.#say({ kind: "refused", message: `The preview stopped: ${String(error)}`, errors: [] }),
       },
       { keyframeMs: 10 * 60_000 },
     );

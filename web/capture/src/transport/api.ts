@@ -30,7 +30,10 @@ export interface Put {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly policyVersion: number;
   /** `spool`: sealed bytes, with the id of the key they are sealed to. */
-  readonly form: { readonly kind: "plain" } | { readonly kind: "gzip" } | { readonly kind: "spool"; readonly keyId: string };
+  readonly form:
+    | { readonly kind: "plain" }
+    | { readonly kind: "gzip" }
+    | { readonly kind: "spool"; readonly keyId: string };
   readonly keepalive?: boolean;
 }
 
@@ -79,7 +82,12 @@ export class Api {
     };
     if (form.kind === "gzip") headers["Content-Encoding"] = "gzip";
     if (form.kind === "spool") headers["Clerestory-Spool-Key"] = form.keyId;
-    return this.#ask(`/segments/${sequence}`, { method: "PUT", headers, body, keepalive: keepalive === true });
+    return this.#ask(`/segments/${sequence}`, {
+      method: "PUT",
+      headers,
+      body,
+      keepalive: keepalive === true,
+    });
   }
 
   end(token: string, reason: "stopped" | "unload"): Promise<Answer> {
@@ -100,7 +108,7 @@ export class Api {
       const text = await response.text();
       const body = parse(text);
       const after = Number(response.headers.get("Retry-After") ?? Number.NaN);
-      const slug = typeof body["type"] === "string" ? (body["type"].split(":").pop() ?? "") : "";
+      const slug = typeof body.type === "string" ? (body.type.split(":").pop() ?? "") : "";
       return { status: response.status, slug, body, retryAfterMs: after >= 0 ? after * 1000 : null };
     } catch {
       return { status: 0, slug: "", body: {}, retryAfterMs: null };
@@ -136,16 +144,16 @@ export function readVisit(body: Fields): Visit | null {
     recording,
     track,
     nextSequence: next,
-    continued: body["continued"] === true,
+    continued: body.continued === true,
     serverTimeMs: time,
     policy,
     spoolKeyId,
     spoolKey,
     limits: {
-      segmentBytes: positive(told["segment_bytes"], 16 * 1024 * 1024),
-      flushMs: positive(told["flush_ms"], 2000),
-      keyframeMs: positive(told["keyframe_ms"], 60_000),
-      silenceMs: positive(told["silence_ms"], 30 * 60_000),
+      segmentBytes: positive(told.segment_bytes, 16 * 1024 * 1024),
+      flushMs: positive(told.flush_ms, 2000),
+      keyframeMs: positive(told.keyframe_ms, 60_000),
+      silenceMs: positive(told.silence_ms, 30 * 60_000),
     },
   };
 }

@@ -47,7 +47,9 @@ export async function seal(
   const recipient = await subtle.importKey("raw", publicKey, CURVE, true, []);
   const ephemeral = await subtle.generateKey(CURVE, false, ["deriveBits"]);
   const enc = new Uint8Array(await subtle.exportKey("raw", ephemeral.publicKey));
-  const dh = new Uint8Array(await subtle.deriveBits({ name: "ECDH", public: recipient }, ephemeral.privateKey, 256));
+  const dh = new Uint8Array(
+    await subtle.deriveBits({ name: "ECDH", public: recipient }, ephemeral.privateKey, 256),
+  );
   const kemContext = concat(enc, publicKey);
   const shared = await extractAndExpand(
     KEM_SUITE,
@@ -56,7 +58,11 @@ export async function seal(
     { label: "shared_secret", info: kemContext },
     32,
   );
-  const context = concat(Uint8Array.of(0), await extract("psk_id_hash", NONE), await extract("info_hash", info));
+  const context = concat(
+    Uint8Array.of(0),
+    await extract("psk_id_hash", NONE),
+    await extract("info_hash", info),
+  );
   const secret = { label: "secret", ikm: NONE };
   const key = await extractAndExpand(SUITE, shared, secret, { label: "key", info: context }, 32);
   const iv = await extractAndExpand(SUITE, shared, secret, { label: "base_nonce", info: context }, 12);

@@ -6,7 +6,7 @@ import { concat, fromBase64Url, utf8 } from "../bytes";
 import type { GapReason } from "../engine/events";
 import { type Answer, type Api, backoffMs, isPassing, type Visit } from "./api";
 import { seal, spoolInfo } from "./hpke";
-import { type Spool, type Spooled, SPOOL_LIMIT, spoolId } from "./spool";
+import { SPOOL_LIMIT, type Spool, type Spooled, spoolId } from "./spool";
 import type { Writer } from "./writer";
 
 export interface OutboxOwner {
@@ -36,15 +36,43 @@ const FLUSH_BYTES = 256 * 1024;
 /** What browsers let a page send while it goes is 64 KiB in all. */
 const KEEPALIVE_BYTES = 60 * 1024;
 
-const gzip = async (parts: readonly Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> => {
-  const stream = new Blob(parts as Uint8Array<ArrayBuffer>[]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-};
+/** Browsers compress on the thread that asks: so it is asked for little at a time. */
+const CHUNK_BYTES = 64 * 1024;
+
+const nextTask = (): Promise<void> =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+
+async function gzip(parts: readonly Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new CompressionStream("gzip");
+  const packed = new Response(stream.readable).arrayBuffer();
+  const writer = stream.writable.getWriter();
+  let since = 0;
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += CHUNK_BYTES) {
+      const chunk = part.subarray(at, at + CHUNK_BYTES) as Uint8Array<ArrayBuffer>;
+      await writer.write(chunk);
+      since += chunk.length;
+      if (since >= CHUNK_BYTES) {
+        since = 0;
+        await nextTask();
+      }
+    }
+  }
+  await writer.close();
+  return new Uint8Array(await packed);
+}
 
 const COMMA = utf8(",");
 const joined = (events: readonly Uint8Array[]): Uint8Array[] => {
   const parts: Uint8Array[] = [utf8("[")];
-  events.forEach((event, index) => parts.push(...(index > 0 ? [COMMA, event] : [event])));
+  for (const event of events) parts.push(...(parts.length > 1 ? [COMMA, event] : [event]));
   parts.push(utf8("]"));
   return parts;
 };
@@ -81,7 +109,9 @@ export class Outbox {
   /** Sends for this visit from now on; `before` are this writer's segments from an earlier page. */
   attach(visit: Visit, before: readonly Spooled[]): void {
     this.#visit = visit;
-    const left = before.filter(({ sequence }) => !this.#queue.some((segment) => segment.sequence === sequence));
+    const left = before.filter(
+      ({ sequence }) => !this.#queue.some((segment) => segment.sequence === sequence),
+    );
     const old = left.map((spooled): Segment => {
       const { sequence, policyVersion, from, to } = spooled;
       return { sequence, policyVersion, from, to, plain: null, body: spooled.sealed, spooled };
@@ -150,10 +180,22 @@ export class Outbox {
       const sealed = await seal(fromBase64Url(visit.spoolKey), spoolInfo(recording, track, sequence), body);
       if (era !== this.#era || !this.#queue.includes(segment)) return;
       const writer = this.#writer.id;
-      const dropped = await this.#spool.put({ writer, recording, track, sequence, keyId, token, policyVersion, from, to, sealed });
+      const dropped = await this.#spool.put({
+        writer,
+        recording,
+        track,
+        sequence,
+        keyId,
+        token,
+        policyVersion,
+        from,
+        to,
+        sealed,
+      });
       segment.plain = null;
       // It may have been acknowledged, or thrown away, while it was written.
-      if (era !== this.#era || !this.#queue.includes(segment)) await this.#spool.remove(spoolId(recording, track, sequence));
+      if (era !== this.#era || !this.#queue.includes(segment))
+        await this.#spool.remove(spoolId(recording, track, sequence));
       for (const old of dropped) this.#forget(old);
     } catch {
       // Without a spool the segment lives as long as the page.
@@ -215,7 +257,7 @@ export class Outbox {
     }
     this.#drop(segment);
     if (status === 200) {
-      this.#owner.acknowledged(typeof body["policy_version"] === "number" ? body["policy_version"] : 0);
+      this.#owner.acknowledged(typeof body.policy_version === "number" ? body.policy_version : 0);
       return true;
     }
     if (status === 410) {
@@ -284,7 +326,14 @@ export class Outbox {
         void this.#put(segment, segment.body, visit, true);
       } else {
         const { sequence, policyVersion } = segment;
-        void this.#api.put({ sequence, policyVersion, body, form: { kind: "plain" }, token: visit.token, keepalive: true });
+        void this.#api.put({
+          sequence,
+          policyVersion,
+          body,
+          form: { kind: "plain" },
+          token: visit.token,
+          keepalive: true,
+        });
       }
     }
     if (tail?.plain) {

@@ -22,7 +22,8 @@ export async function resendOthers(spool: Spool, api: Api, writer: string, visit
     if (!lock) return;
     const living = await livingWriters();
     for (const segment of await spool.all()) {
-      const isOwn = segment.writer === writer && segment.recording === visit.recording && segment.track === visit.track;
+      const isOwn =
+        segment.writer === writer && segment.recording === visit.recording && segment.track === visit.track;
       if (isOwn || (segment.writer !== writer && living.has(segment.writer))) continue;
       if (!(await resend(segment, spool, api))) return;
     }

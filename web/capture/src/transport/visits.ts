@@ -43,10 +43,14 @@ export class Visits {
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), LIMIT_MS);
     try {
-      const done = navigator.locks.request(`clerestory-start-${this.#site}`, { signal: patience.signal }, () => {
-        clearTimeout(timer);
-        return work();
-      });
+      const done = navigator.locks.request(
+        `clerestory-start-${this.#site}`,
+        { signal: patience.signal },
+        () => {
+          clearTimeout(timer);
+          return work();
+        },
+      );
       return await done;
     } catch (error) {
       if (patience.signal.aborted) return await work();

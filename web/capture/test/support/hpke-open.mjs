@@ -27,7 +27,13 @@ export function open({ privateKey, message, info, aead = 2, aad = Buffer.alloc(0
   ecdh.setPrivateKey(privateKey);
   const dh = ecdh.computeSecret(enc);
   const none = Buffer.alloc(0);
-  const shared = expand(kem, extract(kem, none, "eae_prk", dh), "shared_secret", Buffer.concat([enc, ecdh.getPublicKey()]), 32);
+  const shared = expand(
+    kem,
+    extract(kem, none, "eae_prk", dh),
+    "shared_secret",
+    Buffer.concat([enc, ecdh.getPublicKey()]),
+    32,
+  );
   const context = Buffer.concat([
     Buffer.from([0]),
     extract(suite, none, "psk_id_hash", none),

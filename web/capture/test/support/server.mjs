@@ -42,9 +42,23 @@ export class CaptureServer {
     this.tracks = new Map();
     this.visits = new Map();
     this.failing = null;
+    /** Recordings begun so far are closed; one begun later is not. */
+    this.closed = false;
     this.tamper = (signed) => signed;
-    this.limits = { segment_bytes: 16 * 1024 * 1024, flush_ms: 300, keyframe_ms: 60_000, silence_ms: 30 * 60_000 };
-    this.rules = { preset: "private", media: "blocked", exclude: [], mask: [], unmask: [], urls: { deny: [], allow: [] } };
+    this.limits = {
+      segment_bytes: 16 * 1024 * 1024,
+      flush_ms: 300,
+      keyframe_ms: 60_000,
+      silence_ms: 30 * 60_000,
+    };
+    this.rules = {
+      preset: "private",
+      media: "blocked",
+      exclude: [],
+      mask: [],
+      unmask: [],
+      urls: { deny: [], allow: [] },
+    };
     this.version = 1;
     this.lifetimeMs = 24 * 3600_000;
   }
@@ -104,7 +118,9 @@ export class CaptureServer {
   }
 
   events(track) {
-    const stored = [...this.tracks].filter(([id]) => !track || id === track).flatMap(([, segments]) => [...segments]);
+    const stored = [...this.tracks]
+      .filter(([id]) => !track || id === track)
+      .flatMap(([, segments]) => [...segments]);
     return stored.sort(([a], [b]) => a - b).flatMap(([, text]) => JSON.parse(text));
   }
 
@@ -128,7 +144,11 @@ export class CaptureServer {
   #file(url, response) {
     try {
       const bytes = readFileSync(join(this.dist, url.pathname.slice("/capture/".length)));
-      const headers = { "Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin" };
+      const headers = {
+        "Content-Type": "text/javascript",
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+      };
       response.writeHead(200, headers).end(bytes);
     } catch {
       response.writeHead(404).end();
@@ -138,7 +158,8 @@ export class CaptureServer {
   #api(request, response, url, raw) {
     const cors = {
       "Access-Control-Allow-Origin": request.headers.origin ?? "*",
-      "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, clerestory-policy, clerestory-spool-key",
+      "Access-Control-Allow-Headers":
+        "authorization, content-type, content-encoding, clerestory-policy, clerestory-spool-key",
       "Access-Control-Allow-Methods": "GET, POST, PUT",
       "Access-Control-Expose-Headers": "Retry-After",
       "Access-Control-Max-Age": "600",
@@ -150,8 +171,16 @@ export class CaptureServer {
       response.writeHead(status, { ...cors, "Content-Type": "application/json", ...headers });
       response.end(status === 204 ? undefined : JSON.stringify(body));
     };
-    const problem = (status, slug, headers) => answer(status, { type: `urn:clerestory:problem:${slug}`, status }, headers);
-    const seen = { method: request.method, path: url.pathname, headers: request.headers, raw, text: raw.toString(), at: Date.now() };
+    const problem = (status, slug, headers) =>
+      answer(status, { type: `urn:clerestory:problem:${slug}`, status }, headers);
+    const seen = {
+      method: request.method,
+      path: url.pathname,
+      headers: request.headers,
+      raw,
+      text: raw.toString(),
+      at: Date.now(),
+    };
     const sequence = Number(/\/segments\/(\d+)$/.exec(url.pathname)?.[1] ?? -1);
     const visit = this.visits.get((request.headers.authorization ?? "").replace("Bearer ", ""));
     if (sequence >= 0) {
@@ -160,7 +189,9 @@ export class CaptureServer {
       if (request.headers["content-encoding"] === "gzip") seen.text = gunzipSync(raw).toString();
       if (request.headers["content-type"] === "application/vnd.clerestory.spool") {
         seen.spool = true;
-        const info = Buffer.from(["clerestory spool 1", visit?.recording, visit?.track, String(sequence)].join("\0"));
+        const info = Buffer.from(
+          ["clerestory spool 1", visit?.recording, visit?.track, String(sequence)].join("\0"),
+        );
         seen.text = gunzipSync(open({ privateKey: this.spoolKey.privateKey, message: raw, info })).toString();
       }
     }
@@ -173,23 +204,33 @@ export class CaptureServer {
     if (url.pathname.endsWith("/policy")) return answer(200, this.signed());
     if (url.pathname.endsWith("/end")) return answer(204);
     if (!visit) return problem(401, "token-expired");
+    if (this.closed && !visit.afresh) return problem(410, "recording-closed");
     const stored = this.tracks.get(visit.track);
     const hash = createHash("sha256").update(seen.text).digest("hex");
     const before = stored.get(sequence);
-    if (before !== undefined && createHash("sha256").update(before).digest("hex") !== hash) return problem(409, "sequence-taken");
+    if (before !== undefined && createHash("sha256").update(before).digest("hex") !== hash)
+      return problem(409, "sequence-taken");
     JSON.parse(seen.text);
     stored.set(sequence, seen.text);
-    answer(200, { acknowledged: sequence, policy_version: this.version, bytes_stored: raw.length, repeated: before !== undefined });
+    answer(200, {
+      acknowledged: sequence,
+      policy_version: this.version,
+      bytes_stored: raw.length,
+      repeated: before !== undefined,
+    });
   }
 
   #start({ writer, resume }, answer) {
-    const before = this.visits.get(resume);
+    const shown = this.visits.get(resume);
+    const before = this.closed && !shown?.afresh ? undefined : shown;
     const recording = before?.recording ?? `rec_${hex()}`;
-    const known = [...this.visits.values()].find((visit) => visit.recording === recording && visit.writer === writer);
+    const known = [...this.visits.values()].find(
+      (visit) => visit.recording === recording && visit.writer === writer,
+    );
     const track = known?.track ?? `trk_${hex()}`;
     if (!this.tracks.has(track)) this.tracks.set(track, new Map());
     const token = `tok_${hex()}`;
-    this.visits.set(token, { recording, track, writer });
+    this.visits.set(token, { recording, track, writer, afresh: this.closed });
     const stored = this.tracks.get(track);
     answer(201, {
       token,
