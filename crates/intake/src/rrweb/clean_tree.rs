@@ -484,8 +484,11 @@ impl<'a> Cleaner<'_, 'a> {
             (Value::Text(text), Rule::Length) => names::is_length(text) || self.refuse("attribute"),
             (Value::Text(text), Rule::Numbers) => names::are_numbers(text) || self.refuse("attribute"),
             (Value::Text(text), Rule::Link) => match bare_url(text) {
-                Some(_) => {
+                Some(bare) => {
                     one.name = plain("rr_href");
+                    if bare != **text {
+                        one.value = Value::Text(Cow::Owned(bare.into_owned()));
+                    }
                     true
                 }
                 None => self.refuse("script_url"),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{EventKind, Nodes};
+use super::event::EventKind;
 use super::json::{Fault, Read, Reader, Unknown, path_at};
 use super::parse;
 use super::segment::{Limits, Malformed, Segment, check_trees};
@@ -60,6 +60,12 @@ pub fn import<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Import<'a>, Malfor
     };
     for event in found {
         cut.event(&event);
+    }
+    // A page whose snapshot could not be read, or never came, is no beginning.
+    while cut.import.segments.first().is_some_and(|segment| !segment.has_keyframe()) {
+        let left_out = cut.import.segments.remove(0).events.len() as u64;
+        cut.import.events -= left_out;
+        *cut.import.dropped.entry("before_first_snapshot").or_default() += left_out;
     }
     if cut.import.segments.is_empty() {
         return Err(refuse("the recording holds no full snapshot to begin with"));
@@ -150,7 +156,7 @@ impl<'a> Cut<'_, 'a> {
             return self.drop("before_first_snapshot");
         }
         if self.import.segments.is_empty() || full || is_page || (is_snapshot && !after_page) {
-            self.import.segments.push(Segment { events: Vec::new(), nodes: Nodes::default() });
+            self.import.segments.push(Segment::empty());
             (self.bytes, self.begun_ms) = (0, found.timestamp_ms);
         }
         self.read(found);
@@ -169,6 +175,8 @@ impl<'a> Cut<'_, 'a> {
             Ok(event) => match check_trees(&event, &segment.nodes) {
                 Ok(()) => {
                     self.begun |= matches!(event.kind, EventKind::FullSnapshot { .. });
+                    segment.first_ms = segment.first_ms.min(event.timestamp_ms);
+                    segment.last_ms = segment.last_ms.max(event.timestamp_ms);
                     segment.events.push(event);
                     self.bytes += found.text.len();
                     self.import.events += 1;

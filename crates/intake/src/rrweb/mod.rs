@@ -15,6 +15,7 @@ mod summary;
 mod tree;
 mod write;
 
+pub use event::GapReason;
 pub use import::{Import, import};
 pub use report::{CleanReport, SanitiseReport, ScrubReport};
 pub use segment::{Limits, Malformed, Segment};

@@ -42,11 +42,14 @@ pub struct Malformed {
     pub reason: &'static str,
 }
 
-/// Events as they were read, or as sanitising and scrubbing left them. Never empty.
+/// Events as they were read, or as sanitising and scrubbing left them.
 #[derive(Clone, Debug)]
 pub struct Segment<'a> {
     pub(super) events: Vec<Event<'a>>,
     pub(super) nodes: Nodes<'a>,
+    /// Of the events as they were read: a segment keeps its place in time, whatever is taken out of it.
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
 }
 
 impl<'a> Segment<'a> {
@@ -67,6 +70,10 @@ impl<'a> Segment<'a> {
         let text = std::str::from_utf8(bytes)
             .map_err(|_| Malformed { path: String::new(), reason: "the segment is not UTF-8" })?;
         read(text, limits).map_err(|fault| Malformed { path: path_at(text, fault.at), reason: fault.reason })
+    }
+
+    pub(super) fn empty() -> Self {
+        Self { events: Vec::new(), nodes: Nodes::default(), first_ms: i64::MAX, last_ms: i64::MIN }
     }
 
     /// Writes the events as JSON again.
@@ -95,8 +102,7 @@ impl<'a> Segment<'a> {
 
 fn read<'a>(text: &'a str, limits: &Limits) -> Read<Segment<'a>> {
     let mut reader = Reader::new(text, Unknown::Refuse);
-    let mut segment = Segment { events: Vec::new(), nodes: Nodes::default() };
-    let (mut earliest, mut latest) = (i64::MAX, i64::MIN);
+    let mut segment = Segment::empty();
     reader.begin_array()?;
     let mut first = true;
     while reader.next_item(&mut first)? {
@@ -106,9 +112,9 @@ fn read<'a>(text: &'a str, limits: &Limits) -> Read<Segment<'a>> {
         reader.peek();
         let at = reader.at;
         let event = parse::event(&mut reader, &mut segment.nodes, limits.tree())?;
-        earliest = earliest.min(event.timestamp_ms);
-        latest = latest.max(event.timestamp_ms);
-        if latest - earliest > limits.span_ms {
+        segment.first_ms = segment.first_ms.min(event.timestamp_ms);
+        segment.last_ms = segment.last_ms.max(event.timestamp_ms);
+        if segment.last_ms - segment.first_ms > limits.span_ms {
             return Err(Fault { at, reason: "the events lie too far apart in time" });
         }
         check_trees(&event, &segment.nodes).map_err(|reason| Fault { at, reason })?;

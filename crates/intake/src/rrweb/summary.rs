@@ -37,9 +37,9 @@ pub struct Viewport {
 /// A segment in short. Counts and pages are content: store them sealed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Earliest timestamp, in milliseconds of the client's clock; 0 if no event is left.
+    /// Earliest timestamp of the events as they were sent, in milliseconds of the client's clock.
     pub first_ms: i64,
-    /// Latest timestamp.
+    /// Latest timestamp of them. Both hold even if cleaning left no event.
     pub last_ms: i64,
     /// Whether playback can begin here.
     pub has_keyframe: bool,
@@ -61,10 +61,9 @@ impl Segment<'_> {
     /// Sums up what the segment holds now: take it after cleaning, or it tells what must not be told.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let times = || self.events.iter().map(|event| event.timestamp_ms);
         let mut summary = Summary {
-            first_ms: times().min().unwrap_or_default(),
-            last_ms: times().max().unwrap_or_default(),
+            first_ms: self.first_ms,
+            last_ms: self.last_ms,
             has_keyframe: self.has_keyframe(),
             ..Summary::default()
         };

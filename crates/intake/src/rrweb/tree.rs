@@ -194,8 +194,11 @@ impl TreeState {
     }
 }
 
-/// Whether a tree should remember an attribute.
+/// Whether a tree should remember an attribute. The recorder marks placeholders of media as `blocked`; that is no rule.
 pub(super) fn worth_remembering(name: &str, value: &str, rules: Option<&Compiled>) -> bool {
+    if name == "data-clerestory" && value == "blocked" {
+        return false;
+    }
     rules.is_some_and(|rules| rules.reads_attribute(name))
         && (name == "class" || value.len() <= LONGEST_VALUE)
 }
