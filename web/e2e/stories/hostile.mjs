@@ -79,12 +79,17 @@ export async function run(t) {
 
 /** Resolves to what went wrong, in words, or to undefined. */
 async function playOne({ api, info, page, site, hostile }) {
-  const answer = await api.request("POST", `/sites/${site.id}/imports`, { body: hostile.events });
+  const answer = await api.request("POST", `/sites/${site.id}/imports`, { body: JSON.stringify(hostile.events) });
   if (hostile.expect === "refused") {
     if (answer.status < 400 || answer.status > 499) return `was to be refused, and got ${answer.status}`;
     return answer.json?.what_to_do ? undefined : "the refusal does not say what to do";
   }
   if (answer.status !== 201) return `import answered ${answer.status}: ${answer.text.slice(0, 200)}`;
+  const events = JSON.stringify(await api.events(answer.json.recording));
+  const left = (hostile.gone ?? []).filter((text) => events.includes(text));
+  if (left.length > 0) return `the stored events still hold ${left.join(", ")}`;
+  const lost = (hostile.kept ?? []).filter((text) => !events.includes(text));
+  if (lost.length > 0) return `the stored events lost ${lost.join(", ")}`;
   await openPlayer(page, info, answer.json.recording);
   const told = await inReplay(page, info, (inner, frame) => {
     const every = [...inner.querySelectorAll("*")];
