@@ -201,6 +201,12 @@ export const PATCHES = [
     find: "        cssText = markCssSplits(cssText, n);\n",
     put: "",
   },
+  {
+    why: "no messages from other frames",
+    find: "if (this.recordCrossOriginIframes)",
+    put: "if (false)",
+    times: 2,
+  },
   { why: "no hooks", find: "  mergeHooks(o, hooks);\n", put: "" },
   {
     why: "the recorder never meets nodes of a replay",
@@ -219,6 +225,51 @@ export const PATCHES = [
 /** Whole pieces of rrweb that are not used: from one text up to another, and the hash of what lies between. */
 export const CUTS = [
   {
+    why: "events go to us as they are; keyframes are our own affair, and no snapshot is kept in memory",
+    from: "  let lastFullSnapshotEvent;",
+    to: "  const wrappedMutationEmit = (m) => {",
+    sha256: "5211ece2688277a10966690948602d5fbb84bc2cd1f2966eefcb8af9b2b44795",
+    put: "  wrappedEmit = (e) => {\n    e.timestamp = nowTimestamp();\n    emit(e);\n  };\n",
+  },
+  {
+    why: "there are no plugins",
+    from: "  for (const plugin of plugins || []) {\n    if (plugin.getMirror)",
+    to: "  const processedNodeManager = new ProcessedNodeManager();",
+    sha256: "1b1fd2904d8b9172945d33494d9c1638738b42a2dd46814b09bab5dd67c55271",
+  },
+  {
+    why: "which fields are masked is said in full",
+    from: '  const maskInputOptions = maskAllInputs === true ? {\n    color: true,\n    date: true,\n    "datetime-local": true,\n    email: true,\n    month: true,\n    number: true,\n    range: true,\n    search: true,\n    tel: true,\n    text: true,\n    time: true,\n    url: true,\n    week: true,\n    textarea: true,\n    select: true,\n    password: true\n  } : _mask',
+    to: "  const slimDOMOptions = {};",
+    sha256: "3ea9b802ed862ca3f8bffd9d9a0800428893073f5dfe774057192aefde160626",
+    put: "  const maskInputOptions = _maskInputOptions;\n",
+  },
+  {
+    why: "nobody adds events or freezes the page",
+    from: "record.addCustomEvent = ",
+    to: "record.takeFullSnapshot = ",
+    sha256: "57dbc62a1649a524a25f9b504b95362a0d05930da33e427663ed845111ce6f03",
+  },
+  {
+    why: "the recorder never hands its events to another window",
+    from: "  const inEmittingFrame = recordCrossOriginIframes",
+    to: "  if (inEmittingFrame && !emit) {",
+    sha256: "dced6df12a3c5efca238be033267effebd034d6e2da19b1b85fdc39d34ee3caa",
+    put: "  const inEmittingFrame = true;\n  const passEmitsToParent = false;\n",
+  },
+  {
+    why: "a warning about an interface of earlier versions",
+    from: "const DEPARTED_MIRROR_ACCESS_WARNING",
+    to: "function throttle(func, wait, options = {}) {",
+    sha256: "9a452190b78762e89c65d0f156023b335a51ef9ed6e0e196a268473d4f38af6c",
+  },
+  {
+    why: "a page that broke `Array.from` is not mended",
+    from: "try {\n  if (Array.from([1]",
+    to: "const mirror = createMirror();",
+    sha256: "495d9720b9a865e6296bdc3b55b460e225489b826a4a6c1d89e0d092de5fe911",
+  },
+  {
     why: "frames of other origins are placeholders: no messages from them",
     from: "  handleMessage(message) {\n    const crossOriginMessageEvent",
     to: "}\nclass ShadowDomManager {",
@@ -232,6 +283,12 @@ export const CUTS = [
     put: "class CrossOriginIframeMirror {}\n",
   },
 ];
+
+/** Fields of classes as plain assignments: esbuild wrote them for browsers that are long gone. */
+const plainFields = (source) =>
+  source
+    .replace(/^( *)__publicField\(this, "(\w+)", (.*)\);$/gm, "$1this.$2 = $3;")
+    .replace(/^ *__publicField\(this, "\w+"\);\n/gm, "");
 
 /** Puts the numbers where the names of an enum stand; its table is then left out of the bundle. */
 function inlineEnum(source, name) {
@@ -267,6 +324,7 @@ export function patchRrweb(source) {
     if (found !== sha256) throw new Error(`rrweb cut "${why}": the text changed, its hash is ${found}`);
     patched = patched.slice(0, start) + put + patched.slice(end);
   }
+  patched = plainFields(patched);
   for (const name of ["EventType", "IncrementalSource", "NodeType"]) patched = inlineEnum(patched, name);
   return `import { hooks as $ } from "clerestory:hooks";\n${patched}`;
 }
