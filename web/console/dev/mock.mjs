@@ -246,11 +246,7 @@ function record(actor, action, outcome, object, more = {}) {
     activity_id: 2,
     outcome,
     rule:
-      outcome === "refused"
-        ? "recording.watch.member"
-        : outcome === "allowed"
-          ? "recording.watch.admin"
-          : null,
+      outcome === "refused" ? "recording.play/none" : outcome === "allowed" ? "recording.play/admin" : null,
     actor,
     object,
     detail: more.detail ?? null,
@@ -270,17 +266,17 @@ for (let n = 0; n < 120; n += 1) {
   const at = start - (120 - n) * 17 * 6e4;
   const who = people[n % 3];
   if (n % 9 === 4) {
-    record(actorOf(people[2]), "play.start", "refused", object, {
+    record(actorOf(people[2]), "recording.play", "refused", object, {
       at,
       detail: "A member may list recordings of the team and not watch them.",
     });
   } else if (n % 13 === 5) {
-    record({ kind: "anonymous", id: null, name: null }, "session.create", "failed", null, {
+    record({ kind: "anonymous", id: null, name: null }, "session.sign_in", "failed", null, {
       at,
       detail: "Wrong password.",
     });
   } else if (n % 5 === 0)
-    record(actorOf(who), "play.start", "allowed", object, { at, reason: "support ticket FW-4812" });
+    record(actorOf(who), "recording.play", "allowed", object, { at, reason: "support ticket FW-4812" });
   else if (n % 5 === 1)
     record(
       actorOf(who),
@@ -290,10 +286,10 @@ for (let n = 0; n < 120; n += 1) {
       { at },
     );
   else if (n % 5 === 2)
-    record(system, "recording.close", "allowed", object, { at, detail: "Silent for 30 minutes." });
+    record(system, "maintain.close", "allowed", object, { at, detail: "Silent for 30 minutes." });
   else if (n % 5 === 3)
     record({ kind: "site", id: shop.id, name: "Shop" }, "capture.start", "allowed", object, { at });
-  else record(actorOf(who), "policy.sign", "allowed", { kind: "site", id: shop.id, label: "Shop" }, { at });
+  else record(actorOf(who), "policy.edit", "allowed", { kind: "site", id: shop.id, label: "Shop" }, { at });
 }
 
 // ---------------------------------------------------------------- answers
@@ -320,8 +316,16 @@ const problem = (status, slug, title, detail, more = {}) => ({
 const ok = (body, status = 200, headers = {}) => ({ status, body, headers });
 
 function sessionOf(person) {
-  const allowed = ["recording.list", "audit.read", "site.read", "session.read"];
-  if (person.role !== "member") allowed.push("recording.watch", "audit.verify", "site.change", "policy.sign");
+  const allowed = ["recording.list", "recording.read", "site.list", "health.read"];
+  if (person.role !== "member")
+    allowed.push(
+      "recording.play",
+      "recording.inspect",
+      "recording.import",
+      "audit.read",
+      "site.manage",
+      "policy.edit",
+    );
   return {
     person: { ...ref(person), email: person.email, role: person.role },
     organisation: { id: id("org", 1), name: "Fernwick Goods", region: "eu-north" },
@@ -679,6 +683,27 @@ async function siteApi(method, which, rest, query, body, person) {
     site.snippet = site.snippet.replace(/csw_[0-9a-f]+/, site.site_key);
     return ok(site);
   }
+  if (route === "POST imports") {
+    if (!Array.isArray(body)) {
+      return problem(
+        422,
+        "import-malformed",
+        "The file was not imported",
+        "It holds no list of rrweb events.",
+        {
+          what_to_do: "Export the recording as JSON again: a list of events, oldest first.",
+        },
+      );
+    }
+    return ok(
+      {
+        recording: recordings[3].id,
+        events: body.length,
+        dropped: [{ reason: "unknown event type", count: 1 }],
+      },
+      201,
+    );
+  }
   if (route === "GET receipts") {
     const items = site.recordings > 1 ? [] : siteReceipts(site);
     return ok({ items: items.filter((r) => r.n > Number(query.get("after") ?? 0)), latest: items.length });
@@ -730,7 +755,7 @@ function recordingApi(method, which, rest, body, person) {
   if (route === "GET viewers") return ok({ items: whole.viewers });
   if (route === "POST plays") {
     if (person.role === "member") {
-      const entry = record(actorOf(person), "play.start", "refused", {
+      const entry = record(actorOf(person), "recording.play", "refused", {
         kind: "recording",
         id: rec.id,
         label: rec.subject.label,
@@ -741,7 +766,7 @@ function recordingApi(method, which, rest, body, person) {
         "You may list this, not watch it",
         "Your role, Member, lists the sessions of your team.",
         {
-          rule: "recording.watch.member",
+          rule: "recording.play/none",
           entry: entry.number,
           what_to_do: "Mirel Hadley can change your role.",
         },
@@ -754,7 +779,7 @@ function recordingApi(method, which, rest, body, person) {
         expires_at: micro(Date.now() + 36e5),
         entry: record(
           actorOf(person),
-          "play.start",
+          "recording.play",
           "allowed",
           { kind: "recording", id: rec.id, label: rec.subject.label },
           { reason: body?.reason },

@@ -48,15 +48,17 @@ export function queryString(query: Query): string {
   return text === "" ? "" : `?${text}`;
 }
 
-async function send(method: Method, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+async function send(method: Method, path: string, options: CallOptions): Promise<Response> {
+  const { body, raw, signal } = options;
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["Clerestory-Csrf"] = "1";
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined || raw) headers["Content-Type"] = "application/json";
   const init: RequestInit = { method, headers, credentials: "same-origin", redirect: "error" };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  if (raw) init.body = raw;
+  else if (body !== undefined) init.body = JSON.stringify(body);
   if (signal) init.signal = signal;
   try {
-    return await fetch(BASE + path, init);
+    return await fetch(BASE + path + queryString(options.query ?? {}), init);
   } catch (cause) {
     if (signal?.aborted) throw cause;
     throw new Unreachable("The server did not answer.", { cause });
@@ -96,6 +98,8 @@ function plainProblem(status: number): Problem {
 export interface CallOptions {
   query?: Query;
   body?: unknown;
+  /** JSON that is already written, sent as it is. */
+  raw?: Blob;
   signal?: AbortSignal;
 }
 
@@ -104,9 +108,9 @@ export async function call<T>(
   method: Method,
   path: string,
   schema: v.GenericSchema<unknown, T>,
-  { query = {}, body, signal }: CallOptions = {},
+  options: CallOptions = {},
 ): Promise<T> {
-  const response = await send(method, path + queryString(query), body, signal);
+  const response = await send(method, path, options);
   if (!response.ok) return refuse(response);
   const answer: unknown = await response.json();
   const parsed = v.safeParse(schema, answer);
@@ -120,6 +124,6 @@ export async function call<T>(
 
 /** Calls the API where success carries no answer. */
 export async function callEmpty(method: Method, path: string, options: CallOptions = {}): Promise<void> {
-  const response = await send(method, path + queryString(options.query ?? {}), options.body, options.signal);
+  const response = await send(method, path, options);
   if (!response.ok) await refuse(response);
 }

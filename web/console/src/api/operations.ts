@@ -36,6 +36,10 @@ export const rotateSiteKey = (id: string) => call("POST", `/sites/${seg(id)}/key
 export const listReceipts = (id: string, after: number, signal?: AbortSignal) =>
   call("GET", `/sites/${seg(id)}/receipts`, t.ReceiptList, { query: { after }, ...opt(signal) });
 
+/** Brings in a recording made elsewhere. `json` goes out as it lies in the file: it may be large. */
+export const importRecording = (id: string, json: Blob) =>
+  call("POST", `/sites/${seg(id)}/imports`, t.ImportResult, { raw: json });
+
 export const getPolicy = (site: string, signal?: AbortSignal) =>
   call("GET", `/sites/${seg(site)}/policy`, t.SitePolicy, opt(signal));
 export const checkPolicy = (site: string, document: t.PolicyDocument, signal?: AbortSignal) =>

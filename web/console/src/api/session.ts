@@ -14,7 +14,10 @@ export function useSession(): Session {
   return useSuspenseQuery(sessionQuery).data;
 }
 
+/** What the console asks about. The names are those of the server's decisions. */
+export type Action = "recording.import" | "site.manage" | "policy.edit";
+
 /** Whether the server says an action is allowed. It decides again on every request; this only spares a click. */
-export function useAllowed(action: string): boolean {
+export function useAllowed(action: Action): boolean {
   return useSession().allowed.includes(action);
 }

@@ -305,3 +305,10 @@ export type Finding = v.InferOutput<typeof Finding>;
 export const FindingList = v.object({ items: v.array(Finding) });
 export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });
 export const ViewerList = v.object({ items: v.array(Viewer) });
+
+export const ImportResult = v.object({
+  recording: v.string(),
+  events: count,
+  dropped: v.array(v.object({ reason: v.string(), count })),
+});
+export type ImportResult = v.InferOutput<typeof ImportResult>;

@@ -2,6 +2,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { createSite, listSites } from "../api/operations";
+import { useAllowed } from "../api/session";
 import type { Site } from "../api/types";
 import { Dialog } from "../components/Dialog";
 import { Icon } from "../components/Icon";
@@ -18,6 +19,7 @@ import "../styles/sites.css";
 export default function Sites() {
   useTitle("Sites");
   const [making, setMaking] = useState(false);
+  const mayManage = useAllowed("site.manage");
   const sites = useQuery({ queryKey: ["sites"], queryFn: ({ signal }) => listSites(signal) });
   const items = sites.data?.items ?? [];
   return (
@@ -27,10 +29,12 @@ export default function Sites() {
           <h1>Sites</h1>
           <p>A site is what one snippet records: its origins, its key and its capture policy.</p>
         </div>
-        <button type="button" className="b lead" onClick={() => setMaking(true)}>
-          <Icon name="plus" />
-          Create a site
-        </button>
+        {mayManage && (
+          <button type="button" className="b lead" onClick={() => setMaking(true)}>
+            <Icon name="plus" />
+            Create a site
+          </button>
+        )}
       </header>
       {sites.isPending && <Loading />}
       {sites.error && !sites.data && (

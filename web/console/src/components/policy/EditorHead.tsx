@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { useAllowed } from "../../api/session";
 import type { PolicyDocument, Site } from "../../api/types";
 import { Icon } from "../Icon";
 import { SignDialog } from "./SignDialog";
@@ -20,6 +21,7 @@ interface EditorHeadProps {
 export function EditorHead(props: EditorHeadProps) {
   const { site, draft, current, changed, check } = props;
   const [signing, setSigning] = useState(false);
+  const maySign = useAllowed("policy.edit");
   const errors = check.result?.errors.length ?? 0;
   return (
     <header className="ch">
@@ -43,15 +45,19 @@ export function EditorHead(props: EditorHeadProps) {
           Discard draft
         </button>
       )}
-      <button
-        type="button"
-        className="b lead"
-        disabled={!changed || errors > 0}
-        onClick={() => setSigning(true)}
-      >
-        <Icon name="cert" />
-        Review and sign <span className="num">v{current + 1}</span>
-      </button>
+      {maySign ? (
+        <button
+          type="button"
+          className="b lead"
+          disabled={!changed || errors > 0}
+          onClick={() => setSigning(true)}
+        >
+          <Icon name="cert" />
+          Review and sign <span className="num">v{current + 1}</span>
+        </button>
+      ) : (
+        <span className="small ink2">You may draft here, and not sign.</span>
+      )}
       {signing && (
         <SignDialog
           site={site}

@@ -1,5 +1,6 @@
 import { type FormEvent, type Ref, type RefObject, useEffect, useState } from "react";
 import { safePlace } from "../../lib/search";
+import { useFrameAllowed } from "../../lib/useFrameAllowed";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
 
@@ -26,6 +27,7 @@ interface PagePaneProps {
 
 /** The real page of the site, in preview: nothing is recorded, and pressing picks instead of acting. */
 export function PagePane({ ref, box, origin, page, shown, view, picking, onPick, onPage }: PagePaneProps) {
+  useFrameAllowed(origin);
   return (
     <section className="pane left" aria-label="The page">
       <header>

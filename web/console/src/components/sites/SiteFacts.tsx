@@ -2,6 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { changeSite, rotateSiteKey } from "../../api/operations";
+import { useAllowed } from "../../api/session";
 import type { Site } from "../../api/types";
 import { formatMoment, plural } from "../../lib/format";
 import { queryClient } from "../../queryClient";
@@ -9,6 +10,7 @@ import { CopyButton } from "../CopyButton";
 import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
 import { explain } from "../States";
+import { ImportCard } from "./ImportCard";
 import { SiteForm } from "./SiteForm";
 
 function keep(site: Site): void {
@@ -20,6 +22,8 @@ function keep(site: Site): void {
 export function SiteFacts({ site }: { site: Site }) {
   const [open, setOpen] = useState<"change" | "rotate" | null>(null);
   const close = () => setOpen(null);
+  const mayManage = useAllowed("site.manage");
+  const mayImport = useAllowed("recording.import");
   return (
     <aside className="side" aria-label="Settings of this site">
       <section className="card">
@@ -40,9 +44,11 @@ export function SiteFacts({ site }: { site: Site }) {
       <section className="card">
         <div className="sh">
           <h2 className="grow">Name and origins</h2>
-          <button type="button" className="b s" onClick={() => setOpen("change")}>
-            Change
-          </button>
+          {mayManage && (
+            <button type="button" className="b s" onClick={() => setOpen("change")}>
+              Change
+            </button>
+          )}
         </div>
         <div className="body">
           <p>{site.name}</p>
@@ -62,13 +68,16 @@ export function SiteFacts({ site }: { site: Site }) {
         <div className="body">
           <code>{site.site_key}</code>
           <p className="small ink2">It lets pages of the allowed origins send, and nobody read.</p>
-          <div>
-            <button type="button" className="b s end" onClick={() => setOpen("rotate")}>
-              Replace the key…
-            </button>
-          </div>
+          {mayManage && (
+            <div>
+              <button type="button" className="b s end" onClick={() => setOpen("rotate")}>
+                Replace the key…
+              </button>
+            </div>
+          )}
         </div>
       </section>
+      {mayImport && <ImportCard site={site} />}
       <ChangeSite site={site} isOpen={open === "change"} onClose={close} />
       <RotateKey site={site} isOpen={open === "rotate"} onClose={close} />
     </aside>

@@ -1,0 +1,63 @@
+import { useMutation } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type ChangeEvent, useId } from "react";
+import { importRecording } from "../../api/operations";
+import type { ImportResult, Site } from "../../api/types";
+import { plural } from "../../lib/format";
+import { explain } from "../States";
+
+/** Brings in a recording made elsewhere with rrweb, as a JSON file. */
+export function ImportCard({ site }: { site: Site }) {
+  const id = useId();
+  const bring = useMutation({ mutationFn: (file: File) => importRecording(site.id, file) });
+  const choose = (event: ChangeEvent<HTMLInputElement>) => {
+    const file = event.target.files?.[0];
+    if (file) bring.mutate(file);
+    event.target.value = "";
+  };
+  return (
+    <section className="card">
+      <div className="sh">
+        <h2 className="grow">Import a recording</h2>
+        <label className="b s filebtn" htmlFor={id}>
+          {bring.isPending ? "Importing" : "Choose a file"}
+          <input
+            className="vh"
+            id={id}
+            type="file"
+            accept="application/json,.json"
+            disabled={bring.isPending}
+            aria-label="Choose a file to import"
+            onChange={choose}
+          />
+        </label>
+      </div>
+      <div className="body" role="status">
+        <p className="small ink2">
+          rrweb events as JSON. They are made harmless, checked against this site's policy, and sealed like
+          any other.
+        </p>
+        {bring.data && <Brought result={bring.data} />}
+        {bring.error && <p className="small">It was not imported. {explain(bring.error).lines.join(" ")}</p>}
+      </div>
+    </section>
+  );
+}
+
+function Brought({ result }: { result: ImportResult }) {
+  return (
+    <div>
+      <p>
+        {plural(result.events, "event")} imported.{" "}
+        <Link className="link" to="/recordings/$id" params={{ id: result.recording }} search={{}}>
+          Open the recording
+        </Link>
+      </p>
+      {result.dropped.map((drop) => (
+        <p key={drop.reason} className="small ink2 num">
+          {drop.count} left out: {drop.reason}
+        </p>
+      ))}
+    </div>
+  );
+}
