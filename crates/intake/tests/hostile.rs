@@ -1,5 +1,5 @@
 //! The hostile recordings of `corpus/hostile`: refused, or sanitised with the rest still there.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

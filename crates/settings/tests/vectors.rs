@@ -1,5 +1,5 @@
 //! The vectors both capture engines read, in `policies/vectors`.
-#![expect(clippy::indexing_slicing, reason = "integration tests may panic")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "integration tests may panic")]
 
 use std::collections::BTreeMap;
 

@@ -134,12 +134,10 @@ impl<'a> Cleaner<'_, 'a> {
             self.report.sanitised.count("cdata");
         }
         match &mut node.kind {
-            NodeKind::Comment(text) => {
-                // Nobody sees a comment, and templates leave data in them.
-                if !text.is_empty() {
-                    *text = plain("");
-                    self.report.sanitised.count("comment");
-                }
+            // Nobody sees a comment, and templates leave data in them.
+            NodeKind::Comment(text) if !text.is_empty() => {
+                *text = plain("");
+                self.report.sanitised.count("comment");
             }
             NodeKind::Text(_) if inside.of == Of::Document => self.drop_node(index, "misplaced"),
             NodeKind::Text(text) => {

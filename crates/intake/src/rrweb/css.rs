@@ -15,6 +15,10 @@ const SPLIT: &str = "/* rr_split */";
 /// Stands where a property was that does more than look.
 const DROPPED: &str = "-clerestory-dropped";
 
+/// Keeps apart what stood before and behind. A comment, not white space: an escape at the end of a name takes one white space
+/// with it, and `ur\6c (…)` is a URL.
+const APART: &str = "/**/";
+
 /// How a text will be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
@@ -63,22 +67,21 @@ pub(super) fn sheet(text: &str, images: bool) -> Option<Cleaned> {
 /// Cleans a text; `None` if it may stay as it is. `images` allows inlined raster images.
 pub(super) fn clean(text: &str, using: Use, images: bool) -> Option<Cleaned> {
     let kept = if using == Use::Joined { text.trim_end_matches('\\') } else { text };
-    let mut scan = Scan { text: kept, at: 0, copied: 0, images, cleaned: Cleaned::default(), closing: None };
+    let cleaned = Cleaned::default();
+    let mut scan = Scan { text: kept, at: 0, copied: 0, images, cleaned, closing: None, closed: true };
     while scan.at < kept.len() {
         scan.token();
+    }
+    if using == Use::Alone && scan.copied == 0 {
+        return None;
     }
     let mut out = scan.cleaned;
     out.text.push_str(kept.get(scan.copied..).unwrap_or_default());
     if using == Use::Joined {
         match scan.closing {
             Some(closing) => out.text.push_str(closing),
-            // A name, number or delimiter at the end could grow together with what follows; white space keeps them apart.
-            None if !out.text.ends_with(['}', ';', '{', ')', ' ', '\n', '\t']) && !out.text.is_empty() => {
-                if !out.text.ends_with("*/") {
-                    out.text.push('\n');
-                }
-            }
-            None => {}
+            None if scan.closed => {}
+            None => out.text.push_str(APART),
         }
     }
     (out.text != text).then_some(out)
@@ -93,6 +96,8 @@ struct Scan<'t> {
     cleaned: Cleaned,
     /// What closes a comment or string the text leaves open.
     closing: Option<&'static str>,
+    /// Whatever follows the last token begins one of its own.
+    closed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -117,15 +122,24 @@ impl<'t> Scan<'t> {
         self.cleaned.text.push_str(with);
         self.copied = to;
         self.at = to;
+        // Each replacement ends in something closed, but for names that are followed by what followed the old one.
+        self.closed = with != DROPPED;
     }
 
     /// Takes one token (section 4.3.1).
     fn token(&mut self) {
         let at = self.at;
         let Some(byte) = self.byte(at) else { return };
+        self.closed = matches!(
+            byte,
+            b' ' | b'\t' | b'\n' | b'{' | b'}' | b'(' | b')' | b';' | b',' | b':' | b'"' | b'\''
+        );
         match byte {
             b'/' if self.byte(at + 1) == Some(b'*') => match self.slice(at + 2, self.text.len()).find("*/") {
-                Some(length) => self.at = at + 2 + length + 2,
+                Some(length) => {
+                    self.at = at + 2 + length + 2;
+                    self.closed = true;
+                }
                 None => {
                     self.at = self.text.len();
                     self.closing = Some("*/");
@@ -317,8 +331,7 @@ impl<'t> Scan<'t> {
             }
         }
         self.cleaned.removed += 1;
-        // A space, as what stood before and behind may not grow together.
-        self.replace(start, self.at, " ");
+        self.replace(start, self.at, APART);
     }
 
     /// Passes over something inside a part that is taken out. Where the browser would have cut it otherwise does not matter any
@@ -406,6 +419,7 @@ impl<'t> Scan<'t> {
             _ => self.bare_url(from),
         };
         self.at = end;
+        self.closed = true;
         match target {
             // A fragment stays in the document. A kept URL is closed, and it still begins with a name of its own, as each
             // replacement that ends in a name has a space behind it: so the browser reads it as this same token.
@@ -500,11 +514,11 @@ mod tests {
             ("a{background:\\75rl(//h/a)}", "a{background:none }"),
             ("a{background:\\000075\r\nrl(//h/a)}", "a{background:none }"),
             ("a{background:u\\72 l(\"//h/a\")}", "a{background:none }"),
-            ("@import 'http://h/a.css'; a{}", "  a{}"),
-            ("@\\69mport url(http://h/a;b);a{}", " a{}"),
-            ("@IMPORT url(x) screen{}b{}", " b{}"),
-            ("@media x{@import 'y'}c{}", "@media x{ }c{}"),
-            ("ur@import 'x';l(//h/a)", "ur l(//h/a)"),
+            ("@import 'http://h/a.css'; a{}", "/**/ a{}"),
+            ("@\\69mport url(http://h/a;b);a{}", "/**/a{}"),
+            ("@IMPORT url(x) screen{}b{}", "/**/b{}"),
+            ("@media x{@import 'y'}c{}", "@media x{/**/}c{}"),
+            ("ur@import 'x';l(//h/a)", "ur/**/l(//h/a)"),
             ("a{b:1.url(//h/a)}", "a{b:1.none }"),
             ("a{b:image-set('//h/a' 1x, url(c) 2x)}", "a{b:none }"),
             ("a{b:-webkit-image-set(\"x)\" 1x)c}", "a{b:none c}"),
@@ -517,6 +531,7 @@ mod tests {
             ("a{b:url('#x'", "a{b:none "),
             ("a{b:url(a\"b)}", "a{b:none }"),
             ("a{b:url(a\\)b)c}", "a{b:none c}"),
+            ("a{b:ur\\6c@import 'x';(//h/a)}", "a{b:ur\\6c/**/(//h/a)}"),
             ("url(x)url(#a/*)", "none url(#a/*)"),
             ("@font-face{src:url(//h/f.woff2)}", "@font-face{src:none }"),
         ] {
@@ -536,11 +551,16 @@ mod tests {
         for (text, wanted) in [
             ("a{}", "a{}"),
             ("a{} ", "a{} "),
-            ("ur", "ur\n"),
-            ("/", "/\n"),
+            ("ur", "ur/**/"),
+            ("ur\\6c ", "ur\\6c /**/"),
+            ("ur\\6c", "ur\\6c/**/"),
+            ("a{b:url(#c)", "a{b:url(#c)"),
+            ("@", "@/**/"),
+            ("1", "1/**/"),
+            ("/", "//**/"),
             ("a{b:\"c", "a{b:\"c\"\n"),
             ("/* a", "/* a*/"),
-            ("a\\", "a\n"),
+            ("a\\", "a/**/"),
             ("\"a\\", "\"a\"\n"),
             ("/* a */", "/* a */"),
         ] {
@@ -554,7 +574,7 @@ mod tests {
     #[test]
     fn sheets_cut_by_the_recorder_are_judged_piece_by_piece() {
         let cleaned = sheet("a{b:ur/* rr_split */l(//h/a)}", true).unwrap();
-        assert_eq!(cleaned.text, "a{b:ur\n/* rr_split */l(//h/a)}");
+        assert_eq!(cleaned.text, "a{b:ur/**//* rr_split */l(//h/a)}");
         assert_eq!(sheet("a{}/* rr_split */b{}", true), None);
     }
 }

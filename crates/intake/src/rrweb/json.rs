@@ -497,6 +497,7 @@ pub(super) fn path_at(text: &str, at: usize) -> String {
 }
 
 /// Appends a string. What was borrowed from the reader, or is a literal of ours, needs no escapes and is copied as it is.
+#[expect(clippy::ptr_arg, reason = "whether it is borrowed says whether it may need escapes")]
 pub(super) fn write_string(text: &Cow<'_, str>, out: &mut Vec<u8>) {
     match text {
         Cow::Borrowed(plain) => {
