@@ -29,21 +29,29 @@ function isHandshake(event: MessageEvent, origin: string): boolean {
 function obey(stage: Stage, message: ToPlayer): void {
   switch (message.type) {
     case "load":
-      return stage.load(message);
+      stage.load(message);
+      break;
     case "append":
-      return stage.append(message.load, message.segments);
+      stage.append(message.load, message.segments);
+      break;
     case "seek":
-      return stage.seek(message.at_ms);
+      stage.seek(message.at_ms);
+      break;
     case "play":
-      return stage.play(message.speed, message.until_ms);
+      stage.play(message.speed, message.until_ms);
+      break;
     case "pause":
-      return stage.pause();
+      stage.pause();
+      break;
     case "speed":
-      return stage.setSpeed(message.speed);
+      stage.setSpeed(message.speed);
+      break;
     case "resize":
-      return stage.resize();
+      stage.resize();
+      break;
     case "reset":
-      return stage.reset();
+      stage.reset();
+      break;
   }
 }
 

@@ -81,8 +81,7 @@ function Gate({ session, again }: { session: PlaySession; again: boolean }) {
         {atMs > 0 && ` It opens at ${formatClock(atMs * 1000)}.`}
       </p>
       <div className="row">
-        {/* biome-ignore lint/a11y/noAutofocus: the one thing this page is for, and Enter should do it */}
-        <button type="button" className="b lead" autoFocus onClick={() => void session.begin()}>
+        <button type="button" className="b lead" onClick={() => void session.begin()}>
           <Icon name="open" />
           {again ? "Open again" : "Open and watch"}
         </button>

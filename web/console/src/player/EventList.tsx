@@ -76,13 +76,7 @@ function List({ session, marks, inStep }: { session: PlaySession; marks: readonl
     return <p className="ishut small">{opened ? "Nothing but the page itself so far." : "No events yet."}</p>;
   }
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
-    <ol
-      ref={list}
-      className="evs"
-      tabIndex={0}
-      aria-label={`${plural(rows.length, "event")}, in step with the playhead`}
-    >
+    <ol ref={list} className="evs" aria-label={`${plural(rows.length, "event")}, in step with the playhead`}>
       {rows.map((row, n) => (
         <Entry
           key={row.key}

@@ -162,9 +162,11 @@ function Dump({ bytes }: { bytes: InsideBytes }) {
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-      <pre className="hex" tabIndex={0} aria-label="Bytes in hexadecimal">
-        {hexRows(bytes.first_bytes_hex, bytes.offset).map((row) => `${row.at}  ${row.hex}  ${row.text}\n`)}
-      </pre>
+      <section className="hex" tabIndex={0} aria-label="Bytes in hexadecimal">
+        <pre>
+          {hexRows(bytes.first_bytes_hex, bytes.offset).map((row) => `${row.at}  ${row.hex}  ${row.text}\n`)}
+        </pre>
+      </section>
       <dl className="kv chain">
         {facts.map(([name, value]) => (
           <div key={name}>

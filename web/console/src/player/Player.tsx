@@ -3,7 +3,7 @@ import type { Session } from "../api/types";
 import type { Place } from "../routes/playerPlace";
 import { EventList } from "./EventList";
 import { Facts } from "./Facts";
-import { Header } from "./Header";
+import { Header, isErased } from "./Header";
 import { usePlayerKeys } from "./keys";
 import "./player.css";
 import { Stage } from "./Stage";
@@ -24,8 +24,12 @@ export function Player({ session, person, place }: PlayerProps) {
   const phase = usePlayer(session, (state) => state.phase.kind);
   usePlayerKeys(session);
   useEffect(() => {
-    if (place.follow && session.state.phase.kind === "sealed" && session.state.recording.live) {
-      void session.begin(undefined, true);
+    const { phase, recording } = session.state;
+    const something = recording.live || recording.tracks.some((track) => track.segments.length > 0);
+    // Coming here is asking to watch. The server decides, records it, and asks for a reason where one is due;
+    // until it has answered, everything stands sealed.
+    if (phase.kind === "sealed" && something && !isErased(recording)) {
+      void session.begin(undefined, place.follow && recording.live);
     }
   }, [place.follow, session]);
   return (

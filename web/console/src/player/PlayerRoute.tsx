@@ -44,11 +44,14 @@ interface OpenedProps {
 
 function Opened({ recording, place, refetch }: OpenedProps) {
   const person = useSession().person;
-  const [session] = useState(() => new PlaySession(recording, place.t ?? 0, refetch));
+  const [session] = useState(() => new PlaySession(recording, place.t, refetch));
   useEffect(() => session.renew(recording), [session, recording]);
   useEffect(() => {
+    session.arrive();
+    window.addEventListener("pageshow", session.arrive);
     window.addEventListener("pagehide", session.leave);
     return () => {
+      window.removeEventListener("pageshow", session.arrive);
       window.removeEventListener("pagehide", session.leave);
       session.leave();
     };

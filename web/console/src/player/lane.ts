@@ -219,21 +219,25 @@ export class LaneReader {
   #increment(atMs: number, data: Fields): void {
     switch (data.source) {
       case 0:
-        return this.#names.mutate(data);
+        this.#names.mutate(data);
+        break;
       case 2:
         if (data.type === 2) this.#click(atMs, Number(data.id));
-        return;
+        break;
       case 3:
-        return this.#scroll(atMs);
+        this.#scroll(atMs);
+        break;
       case 4:
-        return this.#push({
+        this.#push({
           kind: "resize",
           atMs,
           verb: "Window became",
           object: `${Number(data.width)} × ${Number(data.height)}`,
         });
+        break;
       case 5:
-        return this.#input(atMs, data);
+        this.#input(atMs, data);
+        break;
     }
   }
 

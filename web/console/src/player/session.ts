@@ -83,15 +83,19 @@ export class PlaySession {
   #backfilling = false;
   #refetch: (() => Promise<Recording>) | null = null;
   #firstPicture = true;
+  /** The page has been left; what still answers is ended at once. */
+  #gone = false;
 
-  constructor(recording: Recording, atMs: number, refetch: () => Promise<Recording>) {
+  /** `atMs` is the moment the address names, or null: then playing begins by itself. */
+  constructor(recording: Recording, named: number | null, refetch: () => Promise<Recording>) {
+    const atMs = named ?? 0;
     this.#refetch = refetch;
     this.state = {
       phase: { kind: "sealed" },
       recording,
       trackId: trackFor(recording.tracks, atMs * 1000, null)?.id ?? null,
       atMs: Math.min(atMs, recording.duration_us / 1000),
-      wantsPlay: false,
+      wantsPlay: named === null,
       waiting: false,
       speed: 1,
       skipIdle: true,
@@ -153,6 +157,10 @@ export class PlaySession {
         ...(reason ? { reason } : {}),
         ...(follow ? { follow } : {}),
       });
+      if (this.#gone) {
+        leavePlay(play.id, []);
+        return;
+      }
       this.#opened(play, reason ?? null, follow);
     } catch (error) {
       if (!(error instanceof ApiError)) this.#set({ phase: { kind: "failed", error } });
@@ -173,7 +181,7 @@ export class PlaySession {
       live: play.live,
     };
     const live = follow && play.live;
-    const atMs = live ? Math.max(0, recording.duration_us / 1000 - 4_000) : this.state.atMs;
+    const atMs = live ? this.#edgeMs(play.tracks) : this.state.atMs;
     this.#set({
       phase: { kind: "open", play, since: new Date().toISOString(), reason },
       recording,
@@ -205,8 +213,14 @@ export class PlaySession {
     }
   };
 
+  /** The page is there (again): the browser may bring back one that was left. */
+  arrive = (): void => {
+    this.#gone = false;
+  };
+
   /** The page is going away. */
   leave = (): void => {
+    this.#gone = true;
     const { phase } = this.state;
     if (phase.kind !== "open") return;
     this.#flushRange();
@@ -329,12 +343,22 @@ export class PlaySession {
   };
 
   goLive = (): void => {
-    this.#set({ following: "behind", wantsPlay: true });
-    const last = this.track?.segments.at(-1);
-    const edge = last ? endOf(last) / 1000 : this.durationMs;
-    this.#set({ atMs: Math.max(0, edge - 4_000), gap: null });
+    this.#set({
+      following: "behind",
+      wantsPlay: true,
+      atMs: this.#edgeMs(this.state.recording.tracks),
+      gap: null,
+    });
     void this.#show(this.state.atMs);
   };
+
+  /** The end of the last segment there is. */
+  #edgeMs(tracks: readonly Track[]): number {
+    return Math.max(
+      0,
+      ...tracks.map((track) => track.segments.at(-1)).map((last) => (last ? endOf(last) / 1000 : 0)),
+    );
+  }
 
   /** Shows a moment: from what the page holds, or by handing over a window anew. */
   async #show(atMs: number, before?: number): Promise<void> {
@@ -683,7 +707,8 @@ export class PlaySession {
     if (this.state.phase.kind !== "open") return;
     switch (what.kind) {
       case "revoked":
-        return this.#revoke(what.problem);
+        this.#revoke(what.problem);
+        break;
       case "closed":
         this.#set({
           recording: { ...this.state.recording, live: false, duration_us: what.durationUs },
@@ -692,11 +717,14 @@ export class PlaySession {
         if (this.state.wantsPlay && this.state.waiting) this.#run();
         return;
       case "gap":
-        return this.#grow(what.track, [], [what.gap]);
+        this.#grow(what.track, [], [what.gap]);
+        break;
       case "segment":
-        return this.#grow(what.track, [what.segment], []);
+        this.#grow(what.track, [what.segment], []);
+        break;
       case "lost":
-        return this.#askInstead();
+        this.#askInstead();
+        break;
     }
   }
 
@@ -714,8 +742,23 @@ export class PlaySession {
     this.#set({ recording: { ...recording, tracks, duration_us: end, size_bytes } });
     if (this.state.following === "edge") this.#set({ following: "behind" });
     if (trackId !== this.state.trackId) return;
-    if (this.#held.first === -1 && !this.state.waiting) void this.#show(this.state.atMs);
+    const newest = segments.at(-1);
+    if (this.#held.first === -1) void this.#show(this.state.atMs);
+    else if (newest && this.state.following !== "no") void this.#keepUp(newest.start_us / 1000);
     else void this.#fill();
+  }
+
+  /** Following shows the newest segment as it comes; quiet time and what was missed before it is passed over. */
+  async #keepUp(newestMs: number): Promise<void> {
+    await this.#fill();
+    if (this.state.following === "no" || !this.state.wantsPlay) return;
+    if (this.state.atMs < newestMs - 300) {
+      this.#flushRange();
+      this.#set({ atMs: newestMs });
+      void this.#show(newestMs);
+    } else if (this.state.waiting) {
+      this.#run();
+    }
   }
 
   /** The stream is gone: the recording is asked for every five seconds, and the page says so. */
