@@ -612,11 +612,9 @@ function siteReceipts(site) {
         at: micro(Date.now()),
         recording: recordings[0].id,
         sequence: n - 1,
-        events: [212, 31, 18][n - 1],
         bytes_in: [4120, 911, 640][n - 1],
         bytes_stored: [4296, 1087, 816][n - 1],
-        stored_as: "log",
-        entry: n === 1 ? audit[0].number : null,
+        stored_as: "log/0000000001",
       });
       site.first_event_at ??= micro(Date.now());
       site.last_event_at = micro(Date.now());
@@ -808,7 +806,14 @@ function recordingApi(method, which, rest, body, person) {
       tracks: [
         {
           id: trk.id,
-          key: { id: `${trk.id}/1`, parent: "shard 17", shard: 17, shard_version: 1, page: 3, epoch: 41 },
+          key: {
+            id: `${trk.id}/1`,
+            parent: id("key", 7),
+            shard: "11f0",
+            shard_version: 1,
+            page: "03aa",
+            epoch: 41,
+          },
           segments: trk.segments.map((s) => place(s.sequence)),
         },
       ],

@@ -204,11 +204,10 @@ export const Receipt = v.object({
   at: v.string(),
   recording: v.string(),
   sequence: v.number(),
-  events: count,
   bytes_in: count,
   bytes_stored: count,
+  /** The object the bytes lie in: `log/…` or `objects/…`. */
   stored_as: v.string(),
-  entry: nullable(v.number()),
 });
 export type Receipt = v.InferOutput<typeof Receipt>;
 export const ReceiptList = v.object({ items: v.array(Receipt), latest: v.number() });
@@ -236,8 +235,9 @@ export type SignedPolicy = v.InferOutput<typeof SignedPolicy>;
 export const PolicyVersion = v.object({
   version: v.number(),
   signed_at: v.string(),
-  signed_by: v.object({ id: v.string(), name }),
-  direction: v.picklist(["tighter", "looser", "mixed", "first"]),
+  /** Null where a program signed it: the version a site begins with. */
+  signed_by: nullable(v.object({ id: v.string(), name })),
+  direction: v.picklist(["tighter", "looser", "mixed", "first", "same"]),
   changes: v.array(v.string()),
 });
 export type PolicyVersion = v.InferOutput<typeof PolicyVersion>;
@@ -246,7 +246,8 @@ export const SitePolicy = v.object({ current: SignedPolicy, versions: v.array(Po
 export type SitePolicy = v.InferOutput<typeof SitePolicy>;
 
 export const PolicyCheck = v.object({
-  direction: v.string(),
+  /** Null where the draft is not valid. */
+  direction: nullable(v.string()),
   changes: v.array(v.object({ kind: v.picklist(["add", "remove", "change"]), text: v.string() })),
   errors: v.array(v.object({ path: v.string(), message: v.string() })),
 });
@@ -269,10 +270,13 @@ export const Inside = v.object({
       id: v.string(),
       key: v.object({
         id: v.string(),
-        parent: v.string(),
-        shard: v.number(),
+        parent: v.pipe(
+          nullable(v.string()),
+          v.transform((key) => key ?? "no key above it"),
+        ),
+        shard: v.string(),
         shard_version: v.number(),
-        page: v.number(),
+        page: v.string(),
         epoch: v.number(),
       }),
       segments: v.array(InsideSegment),

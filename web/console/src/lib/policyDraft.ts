@@ -52,7 +52,7 @@ export function sameDraft(a: PolicyDocument, b: PolicyDocument): boolean {
 }
 
 /** The direction of a change as a sentence for the one who signs. */
-export function directionSentence(direction: string): string {
+export function directionSentence(direction: string | null): string {
   switch (direction) {
     case "tighter":
       return "All tighter: less leaves the device than before.";

@@ -1,4 +1,4 @@
-import { useQueries, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueries } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { listRecordings, listViewers } from "../api/operations";
 import type { RecordingItem, Viewer } from "../api/types";
@@ -11,22 +11,24 @@ import { useTitle } from "../lib/useTitle";
 import { litPanes, rangesWords } from "../lib/watching";
 import "../styles/watched.css";
 
-const SHOWN = 25;
+/** Reading each of them is on record: only as many as fit a screen or two are asked for at a time. */
+const SHOWN = 10;
 
 /** Who watched what: each recording somebody was let into, with the parts that were lit and the reason. */
 export default function Watched() {
   useTitle("Who watched");
-  const list = useQuery({
+  const list = useInfiniteQuery({
     queryKey: ["recordings", "watched"],
-    queryFn: ({ signal }) => listRecordings({ watched: "yes", limit: SHOWN }, signal),
-    refetchInterval: 10_000,
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      listRecordings({ watched: "yes", cursor: pageParam, limit: SHOWN }, signal),
+    getNextPageParam: (last) => last.next_cursor,
   });
-  const items = list.data?.items ?? [];
+  const items = (list.data?.pages ?? []).flatMap((page) => page.items);
   const viewers = useQueries({
     queries: items.map((item) => ({
       queryKey: ["viewers", item.id],
       queryFn: ({ signal }: { signal: AbortSignal }) => listViewers(item.id, signal),
-      refetchInterval: 10_000,
     })),
   });
   return (
@@ -58,6 +60,18 @@ export default function Watched() {
           />
         ))}
       </div>
+      {list.hasNextPage && (
+        <p className="older">
+          <button
+            type="button"
+            className="b"
+            disabled={list.isFetchingNextPage}
+            onClick={() => void list.fetchNextPage()}
+          >
+            Show older ones
+          </button>
+        </p>
+      )}
     </div>
   );
 }

@@ -87,7 +87,7 @@ function Version({ version, current }: { version: PolicyVersion; current: boolea
     <li className={current ? "cur" : ""}>
       <b className="num">{version.version}</b>
       <span className="cut">
-        {version.signed_by.name}
+        {version.signed_by?.name ?? "Clerestory itself"}
         <small className="num cut" title={version.changes.join(", ")}>
           {formatDate(version.signed_at)}
           {version.changes.length > 0 && `, ${version.changes.join(", ")}`}

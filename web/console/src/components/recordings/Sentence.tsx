@@ -5,9 +5,7 @@ import {
   lengthWords,
   PERIODS,
   periodWords,
-  SOURCES,
   STATES,
-  sourceWords,
   stateWords,
   watchedWords,
   withPart,
@@ -52,8 +50,7 @@ export function Sentence({ search, sites, onChange, shown }: SentenceProps) {
       aside={shown}
       sentence={
         <>
-          Show {picker("source", "Source", choices("everything", SOURCES, sourceWords))} from{" "}
-          {picker("site", "Site", siteChoices)} {search.last ? "in the " : ""}
+          Show sessions from {picker("site", "Site", siteChoices)} {search.last ? "in the " : ""}
           {picker("last", "Period", choices("at any time", PERIODS, periodWords))}{" "}
           {picker("longer", "Length", choices("of any length", LENGTHS, lengthWords))}{" "}
           {search.watched ? "that " : ""}

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { getInside, getInsideBytes } from "../../api/operations";
 import type { InsideBytes, Receipt } from "../../api/types";
-import { formatBytes, formatCount, formatTime, plural } from "../../lib/format";
+import { formatBytes, formatCount, formatTime } from "../../lib/format";
 import { hexRows } from "../../lib/hex";
 import { Icon } from "../Icon";
 import { explain } from "../States";
@@ -66,8 +66,8 @@ function Steps({ receipt }: { receipt: Receipt }) {
       <li>
         <i />
         <b>Checked</b>
-        <em className="num">{plural(receipt.events, "event")}</em>
-        <small>against the policy</small>
+        <em>as events</em>
+        <small>and against the policy</small>
       </li>
       <li>
         <i />
@@ -78,16 +78,14 @@ function Steps({ receipt }: { receipt: Receipt }) {
       <li>
         <i />
         <b>On disk</b>
-        <em>{receipt.stored_as === "log" ? "in the log" : `as ${receipt.stored_as}`}</em>
+        <em>{receipt.stored_as.startsWith("log") ? "in the log" : "as an object"}</em>
         <small className="num">segment {receipt.sequence}</small>
       </li>
       <li>
         <i />
         <b>Acknowledged</b>
         <em>browser lets go</em>
-        <small className="num">
-          {receipt.entry === null ? "listed" : `entry ${formatCount(receipt.entry)}`}
-        </small>
+        <small>and is listed</small>
       </li>
     </ol>
   );

@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { openSegment } from "../../api/plays";
 import type { Receipt } from "../../api/types";
 import { eventLines } from "../../lib/eventText";
-import { formatCount, plural } from "../../lib/format";
+import { formatCount } from "../../lib/format";
 import { explain } from "../States";
 
 const REASON = "Checking what this site sends";
@@ -23,9 +23,7 @@ export function SentEvents({ receipt }: { receipt: Receipt }) {
   }
   return (
     <div className="ask">
-      <p className="ink2">
-        {plural(receipt.events, "event")}, sealed. Opening them is put on record with your name.
-      </p>
+      <p className="ink2">The events are sealed. Opening them is put on record with your name.</p>
       <button type="button" className="b" disabled={open.isPending} onClick={() => open.mutate()}>
         {open.isPending ? "Opening" : "Open them to compare"}
       </button>
