@@ -48,6 +48,9 @@ const FORBIDDEN = new Set(
   ).split(" "),
 );
 
+/** Attributes that hold an address and are taken in some places with a harmless one. */
+const ADDRESSES = new Set(["src", "href", "xlink:href", "poster"]);
+
 /** What an animation may change, and so only what cannot be an address. */
 const ANIMATABLE = new Set(
   (
@@ -113,7 +116,7 @@ export function inertAttribute(tag: Tag, rawName: string, value: unknown): strin
   if (tag.name === "base") return null;
   if (tag.name === "link") return name === "media" && typeof value === "string" ? value : null;
   if (FORBIDDEN.has(name)) return null;
-  if (value === true || typeof value === "number") return name === "src" || name === "href" ? null : value;
+  if (value === true || typeof value === "number") return ADDRESSES.has(name) ? null : value;
   return textAttribute(tag, name, value);
 }
 
