@@ -90,16 +90,12 @@ impl Intake {
         Ok(self.issued(site.id, request_id).await?.signed.clone())
     }
 
-    /// The signed policy of a site that an administrator looks at.
+    /// The signed policy of a site that somebody of its organisation looks at. It is public: every visitor gets it.
     ///
     /// # Errors
     /// [`IntakeError`].
-    pub async fn current_policy<A: Action<On = SiteRef>>(
-        &self,
-        grant: &Grant<A>,
-        request_id: &str,
-    ) -> Result<SignedPolicy, IntakeError> {
-        Ok(self.issued(grant.on().id, request_id).await?.signed.clone())
+    pub async fn policy_of(&self, site: SiteId, request_id: &str) -> Result<SignedPolicy, IntakeError> {
+        Ok(self.issued(site, request_id).await?.signed.clone())
     }
 
     fn cached_policy(&self, site: SiteId) -> Option<Arc<Issued>> {

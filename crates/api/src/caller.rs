@@ -1,0 +1,143 @@
+//! Who calls: the session behind the cookie, and bodies and queries read strictly.
+
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use clerestory_access::{Actor, OpContext, OrganisationRef, RecordingRef, SiteRef};
+use clerestory_identity::Token;
+use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId, Timestamp};
+use serde::de::DeserializeOwned;
+
+use crate::Api;
+use crate::problem::ApiError;
+
+/// The cookie of a session, where browsers take it.
+pub(crate) const COOKIE: &str = "__Host-clerestory";
+/// The same for browsers that drop prefixed, secure cookies on loopback.
+pub(crate) const LOOPBACK_COOKIE: &str = "clerestory";
+
+/// The id of a request, drawn by the guard.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// Somebody who is signed in.
+pub(crate) struct Caller {
+    pub(crate) op: OpContext,
+    pub(crate) person: PersonId,
+    pub(crate) organisation: OrganisationId,
+    pub(crate) signed_in: u64,
+    pub(crate) session_ends: Timestamp,
+    /// Kept to ask again, inside long answers, whether the session still runs.
+    pub(crate) token: Token,
+}
+
+impl Caller {
+    pub(crate) fn organisation(&self) -> OrganisationRef {
+        OrganisationRef(self.organisation)
+    }
+
+    pub(crate) fn recording(&self, id: RecordingId) -> RecordingRef {
+        RecordingRef { organisation: self.organisation, id }
+    }
+
+    pub(crate) fn site(&self, id: SiteId) -> SiteRef {
+        SiteRef { organisation: self.organisation, id }
+    }
+}
+
+/// The session token in the cookies of a request.
+pub(crate) fn session_token(headers: &HeaderMap, loopback: bool) -> Option<Token> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs: Vec<(&str, &str)> =
+        cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
+    let value = |name: &str| pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
+    let text = value(COOKIE).or_else(|| value(LOOPBACK_COOKIE).filter(|_| loopback))?;
+    text.parse().ok()
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let token =
+            session_token(&parts.headers, api.hosts.is_loopback()).ok_or_else(ApiError::unauthenticated)?;
+        let (actor, session_ends) =
+            api.identity.actor(&token).await?.ok_or_else(ApiError::unauthenticated)?;
+        let Actor::Person { id, organisation, signed_in, .. } = actor else {
+            return Err(ApiError::unauthenticated());
+        };
+        let op = OpContext { actor, request_id: request_id(parts), at: api.clock.now() };
+        Ok(Self { op, person: id, organisation, signed_in, session_ends, token })
+    }
+}
+
+/// Anybody at all.
+pub(crate) struct Anyone(pub(crate) OpContext);
+
+impl FromRequestParts<Api> for Anyone {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        Ok(Self(OpContext { actor: Actor::Anonymous, request_id: request_id(parts), at: api.clock.now() }))
+    }
+}
+
+fn request_id(parts: &Parts) -> String {
+    parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+}
+
+/// A JSON body, read into a type that refuses unknown fields.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let bytes = bytes::Bytes::from_request(request, api)
+            .await
+            .map_err(|_| too_large("The body is larger than this takes, or did not arrive whole."))?;
+        let mut reader = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            ApiError::malformed(path, error.into_inner().to_string())
+        })?;
+        reader.end().map_err(|error| ApiError::malformed(String::new(), error.to_string()))?;
+        Ok(Self(value))
+    }
+}
+
+pub(crate) fn too_large(detail: &str) -> ApiError {
+    ApiError::new(
+        axum::http::StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        "The body is too large",
+        detail,
+        "Send less at once.",
+    )
+}
+
+/// A query, read into a type that refuses unknown parameters.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let Query(value) = Query::from_request_parts(parts, api)
+            .await
+            .map_err(|error| ApiError::malformed("query".to_owned(), error.body_text()))?;
+        Ok(Self(value))
+    }
+}
+
+/// An id in the path. One that is not well formed names nothing.
+pub(crate) struct At<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Api> for At<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let found = axum::extract::Path::<T>::from_request_parts(parts, api).await;
+        found.map(|axum::extract::Path(value)| Self(value)).map_err(|_| ApiError::not_found())
+    }
+}

@@ -1,0 +1,229 @@
+//! Opening the names around a recording or an entry, each once per answer, under the grant of the answer.
+
+use std::collections::HashMap;
+
+use clerestory_access::{Action, Grant, Object};
+use clerestory_audit::{ActorKind, Entry};
+use clerestory_model::{PersonId, SiteId, Timestamp};
+use clerestory_playback::{Described, Viewing, panes};
+use clerestory_sql::Tx;
+use clerestory_store::{people, recordings, sites};
+use clerestory_vault::OpenError;
+
+use crate::Api;
+use crate::dto::{
+    AuditActor, AuditItem, AuditObject, NamedRef, PersonRef, Range, RecordingItem, SubjectRef, Summary, Viewer,
+    duration_us, visitor_label,
+};
+use crate::problem::ApiError;
+
+/// Names opened so far under one grant.
+pub(crate) struct Names<'a, A: Action> {
+    api: &'a Api,
+    grant: &'a Grant<A>,
+    people: HashMap<PersonId, PersonRef>,
+    sites: HashMap<SiteId, String>,
+}
+
+impl<'a, A: Action> Names<'a, A> {
+    pub(crate) fn new(api: &'a Api, grant: &'a Grant<A>) -> Self {
+        Self { api, grant, people: HashMap::new(), sites: HashMap::new() }
+    }
+
+    /// Somebody's name; of somebody erased, that they were.
+    pub(crate) async fn person(&mut self, tx: &mut Tx, id: PersonId) -> Result<PersonRef, ApiError> {
+        if let Some(known) = self.people.get(&id) {
+            return Ok(known.clone());
+        }
+        let person = people::find(tx, id).await?;
+        let profile = match person.filter(|person| person.organisation == self.grant.on().organisation()) {
+            Some(person) => match self.api.vault.open(tx, self.grant, &person.profile).await {
+                Ok(profile) => Some(profile),
+                Err(OpenError::Erased) => None,
+                Err(error) => return Err(error.into()),
+            },
+            None => None,
+        };
+        let named = match profile {
+            Some(profile) => {
+                PersonRef { id: id.to_string(), initials: profile.initials(), name: profile.name }
+            }
+            None => PersonRef {
+                id: id.to_string(),
+                name: "Somebody no longer here".to_owned(),
+                initials: "–".to_owned(),
+            },
+        };
+        self.people.insert(id, named.clone());
+        Ok(named)
+    }
+
+    /// A site's name.
+    pub(crate) async fn site(&mut self, tx: &mut Tx, id: SiteId) -> Result<String, ApiError> {
+        if let Some(known) = self.sites.get(&id) {
+            return Ok(known.clone());
+        }
+        let name = match sites::find(tx, id).await? {
+            Some(site) => self.api.vault.open(tx, self.grant, &site.details).await?.name,
+            None => "A site no longer here".to_owned(),
+        };
+        self.sites.insert(id, name.clone());
+        Ok(name)
+    }
+
+    /// A recording as a list shows it.
+    pub(crate) async fn item(
+        &mut self,
+        tx: &mut Tx,
+        described: &Described,
+        now: Timestamp,
+    ) -> Result<RecordingItem, ApiError> {
+        let recording = &described.recording;
+        let summary = match &recording.summary {
+            Some(sealed) => Some(self.summary(tx, sealed).await?),
+            None => None,
+        };
+        let site = match recording.site {
+            Some(id) => Some(NamedRef { id: id.to_string(), name: self.site(tx, id).await? }),
+            None => None,
+        };
+        let mut viewers: Vec<PersonRef> = Vec::new();
+        for viewing in &described.viewings {
+            let person = self.person(tx, viewing.play.person).await?;
+            if !viewers.iter().any(|known| known.id == person.id) {
+                viewers.push(person);
+            }
+        }
+        let segments: Vec<_> =
+            described.tracks.iter().flat_map(|track| track.segments.iter().cloned()).collect();
+        let gaps: Vec<_> = described.tracks.iter().flat_map(|track| track.gaps.iter().copied()).collect();
+        let live = recording.state == clerestory_model::RecordingState::Capturing;
+        Ok(RecordingItem {
+            id: recording.id.to_string(),
+            source: recording.source.to_string(),
+            state: recording.state.to_string(),
+            started_at: recording.started_at.to_string(),
+            ended_at: (!live).then(|| recording.ended_at.to_string()),
+            duration_us: duration_us(recording, now),
+            size_bytes: recording.size_bytes,
+            segments: recording.segments,
+            site,
+            subject: SubjectRef {
+                id: recording.subject.to_string(),
+                label: visitor_label(recording.subject),
+            },
+            summary,
+            panes: panes(recording, &segments, &gaps, now).iter().map(|pane| pane.word().to_owned()).collect(),
+            kept_until: Some(recording.kept_until.to_string()),
+            viewers,
+            live,
+        })
+    }
+
+    async fn summary(
+        &self,
+        tx: &mut Tx,
+        sealed: &clerestory_store::Sealed<recordings::Summary>,
+    ) -> Result<Summary, ApiError> {
+        let opened = self.api.vault.open(tx, self.grant, sealed).await?;
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        Ok(Summary {
+            title: some(opened.title),
+            url: some(opened.url),
+            pages: opened.pages,
+            clicks: opened.clicks,
+            inputs: opened.inputs,
+            errors: opened.errors,
+        })
+    }
+
+    /// Somebody's watching, with the reason they gave.
+    pub(crate) async fn viewer(&mut self, tx: &mut Tx, viewing: &Viewing) -> Result<Viewer, ApiError> {
+        let play = &viewing.play;
+        let audit = self.api.access.audit();
+        let entry = audit.find(tx, play.organisation, play.entry).await?;
+        let reason = match entry.and_then(|entry| entry.personal) {
+            Some(sealed) => self.api.vault.open(tx, self.grant, &sealed).await?.reason,
+            None => None,
+        };
+        let ranges: Vec<Range> =
+            viewing.ranges.iter().map(|(from_us, to_us)| Range { from_us: *from_us, to_us: *to_us }).collect();
+        Ok(Viewer {
+            play: play.id.to_string(),
+            person: self.person(tx, play.person).await?,
+            started_at: play.started_at.to_string(),
+            ended_at: play.ended_at.map(|at| at.to_string()),
+            reason,
+            entry: play.entry,
+            watched_us: ranges.iter().map(|range| range.to_us - range.from_us).sum(),
+            ranges,
+        })
+    }
+
+    /// An entry of the log, with names.
+    pub(crate) async fn entry(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditItem, ApiError> {
+        let personal = match &entry.personal {
+            Some(sealed) => self.api.vault.open(tx, self.grant, sealed).await?,
+            None => clerestory_audit::Personal::default(),
+        };
+        let (kind, id, name) = match entry.actor_kind {
+            ActorKind::Person => {
+                let person = self.person(tx, PersonId::from_bytes(entry.actor)).await?;
+                ("person", Some(person.id), Some(person.name))
+            }
+            ActorKind::Site => {
+                let id = SiteId::from_bytes(entry.actor);
+                ("site", Some(id.to_string()), Some(self.site(tx, id).await?))
+            }
+            ActorKind::System => ("system", None, Some("Clerestory".to_owned())),
+            ActorKind::Anonymous => ("anonymous", None, None),
+        };
+        Ok(AuditItem {
+            number: entry.number,
+            time: entry.at.to_string(),
+            action: entry.action.clone(),
+            class_uid: entry.class.uid,
+            activity_id: entry.class.activity,
+            outcome: match entry.outcome {
+                clerestory_audit::Outcome::Allowed => "allowed",
+                clerestory_audit::Outcome::Refused => "refused",
+                clerestory_audit::Outcome::Failed => "failed",
+            }
+            .to_owned(),
+            rule: entry.rule.clone(),
+            actor: AuditActor { kind: kind.to_owned(), id, name },
+            object: self.object(tx, entry).await?,
+            detail: personal.detail,
+            reason: personal.reason,
+            previous_hash: hex::encode(entry.previous_hash),
+            hash: hex::encode(entry.hash),
+            request_id: entry.request_id.clone(),
+        })
+    }
+
+    async fn object(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditObject, ApiError> {
+        use clerestory_model::{OrganisationId, RecordingId};
+        let bytes = entry.object.id;
+        let (id, label) = match entry.object.kind.as_str() {
+            "recording" => (RecordingId::from_bytes(bytes).to_string(), None),
+            "site" => {
+                let id = SiteId::from_bytes(bytes);
+                let known = sites::find(tx, id).await?;
+                let own = known.filter(|site| site.organisation == self.grant.on().organisation());
+                let label = match own {
+                    Some(_) => Some(self.site(tx, id).await?),
+                    None => None,
+                };
+                (id.to_string(), label)
+            }
+            "person" => {
+                let id = PersonId::from_bytes(bytes);
+                let label = if bytes == [0; 16] { None } else { Some(self.person(tx, id).await?.name) };
+                (id.to_string(), label)
+            }
+            _ => (OrganisationId::from_bytes(bytes).to_string(), None),
+        };
+        let id = (bytes != [0; 16]).then_some(id);
+        Ok(AuditObject { kind: entry.object.kind.clone(), id, label })
+    }
+}

@@ -1,0 +1,405 @@
+//! Errors as RFC 9457 problems: what happened, what to do, and the request's id.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use clerestory_access::{AccessError, Refused};
+use clerestory_identity::{IdentityError, SignInError};
+use clerestory_intake::IntakeError;
+use clerestory_playback::PlaybackError;
+use clerestory_vault::{OpenError, StoreError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The body of an error.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// `urn:clerestory:problem:` and a name that stays.
+    pub(crate) r#type: String,
+    /// The kind of problem in a few words.
+    pub(crate) title: String,
+    /// The status, again.
+    pub(crate) status: u16,
+    /// What happened.
+    pub(crate) detail: String,
+    /// What to do next.
+    pub(crate) what_to_do: String,
+    /// The request's id, to be named when asking for help.
+    pub(crate) request_id: String,
+    /// The rule that decided, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+    /// The entry of the audit log that tells of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entry: Option<u64>,
+    /// What exactly is wrong, by place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<FieldError>,
+}
+
+/// One thing that is wrong with what was sent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct FieldError {
+    /// Where, as a path.
+    pub(crate) path: String,
+    /// What.
+    pub(crate) message: String,
+}
+
+/// An error on its way to the client.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    problem: Box<Problem>,
+    retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    pub(crate) fn new(
+        status: StatusCode,
+        slug: &str,
+        title: &str,
+        detail: impl Into<String>,
+        what_to_do: &str,
+    ) -> Self {
+        Self {
+            problem: Box::new(Problem {
+                r#type: format!("urn:clerestory:problem:{slug}"),
+                title: title.to_owned(),
+                status: status.as_u16(),
+                detail: detail.into(),
+                what_to_do: what_to_do.to_owned(),
+                request_id: String::new(),
+                rule: None,
+                entry: None,
+                errors: Vec::new(),
+            }),
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    pub(crate) fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.problem.errors = errors;
+        self
+    }
+
+    fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "Nothing is here",
+            "There is nothing under this address, or nothing that you may know of.",
+            "Check the address. If somebody sent it to you, ask whether it is within your scope.",
+        )
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not-signed-in",
+            "You are not signed in",
+            "This needs a running session, and there is none.",
+            "Sign in and try again.",
+        )
+    }
+
+    pub(crate) fn malformed(path: String, message: String) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "malformed",
+            "What was sent cannot be read",
+            format!("{path}: {message}"),
+            "Correct it as described in the API description at /api/openapi.json and send it again.",
+        )
+        .with_errors(vec![FieldError { path, message }])
+    }
+
+    pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Self {
+        // The one place where a failure of ours is logged: the answer only says that there was one.
+        tracing::error!(error = %Chain(error), "a request failed");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "It cannot be done at the moment",
+            "A part of the server that this needs did not answer. Nothing was changed.",
+            "Try again in a few seconds. If it stays, give the request id to whoever runs the server.",
+        )
+        .after(Duration::from_secs(2))
+    }
+}
+
+/// An error and its causes in one line.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(inner) = cause {
+            write!(f, ": {inner}")?;
+            cause = inner.source();
+        }
+        Ok(())
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The body is written by the guard, which knows the request's id.
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs().max(1);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(*self.problem);
+        response
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Hidden => Self::not_found(),
+            Refused::Forbidden { rule, entry } => {
+                let mut error = Self::new(
+                    StatusCode::FORBIDDEN,
+                    "refused",
+                    "You may not do this",
+                    format!("The rule “{rule}” does not allow it."),
+                    "An administrator of your organisation can change who may do what.",
+                );
+                error.problem.rule = Some(rule);
+                error.problem.entry = Some(entry);
+                error
+            }
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<IdentityError> for ApiError {
+    fn from(error: IdentityError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<clerestory_sql::SqlError> for ApiError {
+    fn from(error: clerestory_sql::SqlError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<clerestory_keys::KeyError> for ApiError {
+    fn from(error: clerestory_keys::KeyError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<clerestory_audit::AuditError> for ApiError {
+    fn from(error: clerestory_audit::AuditError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Refused => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "sign-in-refused",
+                "You are not signed in",
+                "The address and the password do not belong together, or the link is used up.",
+                "Check both and try again, or ask an administrator for a new sign-in link.",
+            ),
+            SignInError::TooMany { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-attempts",
+                "Too many attempts",
+                format!("The next attempt for this address is taken in {} s.", retry_after.as_secs().max(1)),
+                "Wait, then try again.",
+            )
+            .after(retry_after),
+            SignInError::Unavailable(error) => Self::unavailable(&error),
+        }
+    }
+}
+
+impl From<OpenError> for ApiError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Erased => Self::new(
+                StatusCode::GONE,
+                "erased",
+                "It was erased",
+                "Its key was destroyed: nothing can open it again.",
+                "The audit log tells who erased it and when.",
+            ),
+            OpenError::Segment { sequence, .. }
+            | OpenError::Unreadable { sequence, source: StoreError::Missing | StoreError::Truncated } => {
+                tracing::error!(sequence, error = %Chain(&error), "a stored segment is damaged");
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "segment-damaged",
+                    "A segment is damaged",
+                    format!("Segment {sequence} is not what was stored, so it is not shown."),
+                    "The rest of the recording still plays. Tell whoever runs the server: the disk may be failing.",
+                )
+            }
+            other => Self::unavailable(&other),
+        }
+    }
+}
+
+impl From<PlaybackError> for ApiError {
+    fn from(error: PlaybackError) -> Self {
+        match error {
+            PlaybackError::NotFound => Self::not_found(),
+            PlaybackError::PlayEnded => Self::new(
+                StatusCode::FORBIDDEN,
+                "play-ended",
+                "This watching has ended",
+                "It was ended, or nothing was watched in it for a quarter of an hour.",
+                "Begin watching again.",
+            ),
+            PlaybackError::Refused(refused) => refused.into(),
+            PlaybackError::Open(error) => error.into(),
+            PlaybackError::BadRange => {
+                Self::malformed("from_us".to_owned(), PlaybackError::BadRange.to_string())
+            }
+            PlaybackError::Damaged { sequence } => {
+                Self::from(OpenError::Unreadable { sequence, source: StoreError::Truncated })
+            }
+            other => Self::unavailable(&other),
+        }
+    }
+}
+
+impl From<IntakeError> for ApiError {
+    fn from(error: IntakeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            IntakeError::UnknownSite => Self::new(
+                StatusCode::NOT_FOUND,
+                "unknown-site-key",
+                "No site has this key",
+                "The site key is not one of this installation, or it was replaced.",
+                "Copy the snippet from the site's set-up page again.",
+            ),
+            IntakeError::OriginNotAllowed | IntakeError::Token(clerestory_intake::TokenProblem::OtherOrigin) => {
+                Self::new(
+                    StatusCode::FORBIDDEN,
+                    "origin-not-allowed",
+                    "This origin may not send",
+                    "The page's origin is not among those listed for the site.",
+                    "Add the origin on the site's set-up page, exactly as the browser shows it.",
+                )
+            }
+            IntakeError::Token(clerestory_intake::TokenProblem::Expired) => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "token-expired",
+                "The ingest token has run out",
+                "Ingest tokens work for a quarter of an hour.",
+                "Start again with this token as `resume`; the visit goes on.",
+            ),
+            IntakeError::Token(_) => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "token-invalid",
+                "This is no ingest token",
+                "The token was not made by this installation, or was altered.",
+                "Start again with the site key.",
+            ),
+            IntakeError::TooMany => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many at once",
+                "More came than is taken from one recorder or site.",
+                "Keep it and send it again after the time in Retry-After.",
+            )
+            .after(Duration::from_secs(1)),
+            IntakeError::Closed => Self::new(
+                StatusCode::GONE,
+                "recording-closed",
+                "The recording is closed",
+                "It takes no more segments.",
+                "Start a new one.",
+            ),
+            IntakeError::SequenceTaken { stored, .. } => Self::new(
+                StatusCode::CONFLICT,
+                "sequence-taken",
+                "Another segment has this number",
+                format!("{detail}; the SHA-256 of what is stored is {stored}."),
+                "Take the next free number, and a keyframe.",
+            ),
+            IntakeError::PolicyOutdated { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "policy-outdated",
+                "The site never had this policy",
+                detail,
+                "Fetch the policy, drop what was captured under the other, and take a keyframe.",
+            ),
+            IntakeError::TooLarge { .. } => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "segment-too-large",
+                "The segment is too large",
+                detail,
+                "Send less at once: a segment holds at most 16 MiB unpacked, and at most 100 times its packed size.",
+            ),
+            IntakeError::Packing | IntakeError::Spool => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "segment-malformed",
+                "The segment cannot be unpacked",
+                detail,
+                "Drop it and take a keyframe: sending it again would fail again.",
+            ),
+            IntakeError::Malformed(fault) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "segment-malformed",
+                "The segment is malformed",
+                format!("{}: {}", fault.path, fault.reason),
+                "Drop it and take a keyframe: sending it again would fail again.",
+            )
+            .with_errors(vec![FieldError { path: fault.path, message: fault.reason.to_owned() }]),
+            IntakeError::Policy(errors) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "policy-invalid",
+                "The policy is not valid",
+                format!("{} things are wrong with it.", errors.0.len()),
+                "Correct each of them; nothing was signed.",
+            )
+            .with_errors(
+                errors.0.into_iter().map(|one| FieldError { path: one.path, message: one.message }).collect(),
+            ),
+            IntakeError::PolicyChanged { current } => Self::new(
+                StatusCode::CONFLICT,
+                "policy-changed",
+                "Somebody signed another version meanwhile",
+                format!("Version {current} is live now."),
+                "Look at it, then sign yours on top of it.",
+            ),
+            IntakeError::SiteChanged => Self::new(
+                StatusCode::CONFLICT,
+                "site-changed",
+                "Somebody changed the site meanwhile",
+                detail,
+                "Reload the page and make your change again.",
+            ),
+            IntakeError::Refused(refused) => refused.into(),
+            other => Self::unavailable(&other),
+        }
+    }
+}

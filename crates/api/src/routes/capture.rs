@@ -1,0 +1,284 @@
+//! What the capture script calls, from the sites themselves: cross-origin, without cookies.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use clerestory_intake::{Encoding, IntakeError, Origin, SILENCE, Start, Upload};
+use clerestory_model::{KeyId, WriterId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::policy::Signed;
+use crate::Api;
+use crate::caller::{Anyone, Asked, At, Body, too_large};
+use crate::problem::{ApiError, Problem};
+
+/// What the recorder is told to keep to.
+const FLUSH_MS: u64 = 2000;
+const KEYFRAME_MS: u64 = 60_000;
+
+const POLICY: HeaderName = HeaderName::from_static("clerestory-policy");
+const SPOOL_KEY: HeaderName = HeaderName::from_static("clerestory-spool-key");
+const SPOOLED: &str = "application/vnd.clerestory.spool";
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartBody {
+    site_key: String,
+    /// The tab: a UUID.
+    writer: String,
+    /// The token of the visit so far.
+    resume: Option<String>,
+    /// The recorder's clock.
+    client_time_ms: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StartedBody {
+    token: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    recording: String,
+    track: String,
+    next_sequence: u64,
+    continued: bool,
+    server_time_ms: u64,
+    policy: Signed,
+    spool: SpoolBody,
+    limits: LimitsBody,
+}
+
+/// What spooled segments are sealed to.
+#[derive(Serialize, ToSchema)]
+struct SpoolBody {
+    key_id: String,
+    /// base64url of the raw P-256 point.
+    public_key: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LimitsBody {
+    segment_bytes: usize,
+    flush_ms: u64,
+    keyframe_ms: u64,
+    silence_ms: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AcknowledgedBody {
+    acknowledged: u64,
+    policy_version: u64,
+    bytes_stored: u64,
+    /// Whether it had been stored before.
+    repeated: bool,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndBody {
+    /// `stopped`: on purpose, the visit is over; `unload`: the page was left.
+    reason: EndReason,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum EndReason {
+    Stopped,
+    Unload,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PolicyQuery {
+    site_key: String,
+}
+
+/// Begins or goes on with a visit.
+#[utoipa::path(post, path = "/capture/start", tag = "capture", request_body = StartBody, responses(
+    (status = 201, body = StartedBody), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 429, body = Problem)))]
+pub(crate) async fn start(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    headers: HeaderMap,
+    Body(asked): Body<StartBody>,
+) -> Result<Response, ApiError> {
+    let started = api
+        .intake
+        .start(Start {
+            site_key: asked.site_key,
+            origin: origin(&headers)?,
+            writer: writer(&asked.writer)?,
+            resume: asked.resume,
+            client_time_ms: asked.client_time_ms,
+            request_id: op.request_id,
+        })
+        .await?;
+    let body = StartedBody {
+        token: started.token,
+        expires_at: started.expires_at.to_string(),
+        recording: started.recording.to_string(),
+        track: started.track.to_string(),
+        next_sequence: started.next_sequence,
+        continued: started.continued,
+        server_time_ms: started.server_time.unix_millis(),
+        policy: started.policy.into(),
+        spool: SpoolBody {
+            key_id: started.spool_key_id.to_string(),
+            public_key: started.spool_public_key,
+        },
+        limits: LimitsBody {
+            segment_bytes: clerestory_intake::SEGMENT_BYTES,
+            flush_ms: FLUSH_MS,
+            keyframe_ms: KEYFRAME_MS,
+            silence_ms: u64::try_from(SILENCE.as_millis()).unwrap_or(u64::MAX),
+        },
+    };
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// The signed policy a site's recorders follow.
+#[utoipa::path(get, path = "/capture/policy", tag = "capture", params(PolicyQuery), responses(
+    (status = 200, body = Signed), (status = 404, body = Problem)))]
+pub(crate) async fn policy(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    Asked(asked): Asked<PolicyQuery>,
+) -> Result<Json<Signed>, ApiError> {
+    Ok(Json(api.intake.signed_policy(&asked.site_key, &op.request_id).await?.into()))
+}
+
+/// Takes a segment: durable when this answers 200.
+#[utoipa::path(put, path = "/capture/segments/{sequence}", tag = "capture", params(("sequence" = u64, Path)),
+    request_body(content = Vec<serde_json::Value>, content_type = "application/json"), responses(
+    (status = 200, body = AcknowledgedBody), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 409, body = Problem), (status = 410, body = Problem), (status = 413, body = Problem),
+    (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn segment(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    At(sequence): At<u64>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Json<AcknowledgedBody>, ApiError> {
+    let body = body.map_err(|_| too_large("A segment has at most 16 MiB, and arrives whole."))?;
+    let upload = Upload {
+        token: bearer(&headers)?,
+        origin: origin(&headers)?,
+        sequence,
+        encoding: encoding(&headers)?,
+        policy_version: policy_version(&headers)?,
+        body,
+        request_id: op.request_id,
+    };
+    let done = api.intake.receive(upload).await?;
+    Ok(Json(AcknowledgedBody {
+        acknowledged: done.sequence,
+        policy_version: done.policy_version,
+        bytes_stored: done.bytes_stored,
+        repeated: done.repeated,
+    }))
+}
+
+/// Ends the sending of one tab.
+#[utoipa::path(post, path = "/capture/end", tag = "capture", request_body = EndBody, responses(
+    (status = 204, description = "Ended"), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub(crate) async fn end(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    headers: HeaderMap,
+    Body(asked): Body<EndBody>,
+) -> Result<StatusCode, ApiError> {
+    let stopped = asked.reason == EndReason::Stopped;
+    api.intake.end(&bearer(&headers)?, &origin(&headers)?, stopped, op.request_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn origin(headers: &HeaderMap) -> Result<Origin, ApiError> {
+    let origin = text(headers, &header::ORIGIN).and_then(|text| text.parse().ok());
+    origin.ok_or_else(|| IntakeError::OriginNotAllowed.into())
+}
+
+fn bearer(headers: &HeaderMap) -> Result<String, ApiError> {
+    let token = text(headers, &header::AUTHORIZATION)
+        .and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
+    token.ok_or_else(|| IntakeError::Token(clerestory_intake::TokenProblem::Forged).into())
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
+    let wrong = |what: &str| ApiError::malformed("headers".to_owned(), what.to_owned());
+    let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    match content_type.split(';').next().map(str::trim) {
+        Some(SPOOLED) => {
+            let key: Option<KeyId> = text(headers, &SPOOL_KEY).and_then(|text| text.parse().ok());
+            key.map(Encoding::Spool).ok_or_else(|| wrong("a spooled segment names its key in Clerestory-Spool-Key"))
+        }
+        Some("application/json") => match text(headers, &header::CONTENT_ENCODING).as_deref() {
+            None | Some("identity") => Ok(Encoding::Plain),
+            Some("gzip") => Ok(Encoding::Gzip),
+            Some(_) => Err(wrong("Content-Encoding is gzip or absent")),
+        },
+        _ => Err(wrong("Content-Type is application/json or application/vnd.clerestory.spool")),
+    }
+}
+
+fn policy_version(headers: &HeaderMap) -> Result<u64, ApiError> {
+    let version = text(headers, &POLICY).and_then(|text| text.parse().ok());
+    version.ok_or_else(|| {
+        ApiError::malformed("headers".to_owned(), "Clerestory-Policy names the policy's version".to_owned())
+    })
+}
+
+/// A writer is any UUID the tab drew.
+fn writer(text: &str) -> Result<WriterId, ApiError> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
+    let id = format!("{}_{digits}", WriterId::PREFIX).parse();
+    id.map_err(|_| ApiError::malformed("writer".to_owned(), "a writer is a UUID".to_owned()))
+}
+
+/// Cross-origin rules of the capture routes: an origin some site lists may call them, without credentials.
+pub(crate) async fn cors(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/api/v1/capture/") {
+        return next.run(request).await;
+    }
+    let origin = origin(request.headers()).ok();
+    let known = match &origin {
+        Some(origin) => match api.intake.origin_known(origin).await {
+            Ok(known) => known,
+            Err(error) => return ApiError::from(error).into_response(),
+        },
+        None => false,
+    };
+    let preflight = *request.method() == Method::OPTIONS;
+    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    let cross_origin = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(cross_origin, HeaderValue::from_static("cross-origin"));
+    let Some(origin) = origin.filter(|_| known).and_then(|origin| HeaderValue::from_str(origin.as_str()).ok())
+    else {
+        return response;
+    };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    let exposed = HeaderValue::from_static("retry-after, x-request-id");
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    if preflight {
+        let allowed = "authorization, content-type, content-encoding, clerestory-policy, clerestory-spool-key";
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT"),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, allowed),
+            (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
+}

@@ -1,0 +1,53 @@
+//! What the installation says of itself.
+
+use axum::Json;
+use axum::extract::State;
+use clerestory_access::ReadHealth;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::Api;
+use crate::caller::Caller;
+use crate::problem::{ApiError, Problem};
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Alive {
+    status: String,
+}
+
+/// A sentence of the installation about its own health.
+#[derive(Serialize, ToSchema)]
+struct FindingItem {
+    id: String,
+    /// `ok`, `attention` or `failed`.
+    level: String,
+    sentence: String,
+    what_to_do: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FindingList {
+    items: Vec<FindingItem>,
+}
+
+/// Whether the server answers and its database too.
+#[utoipa::path(get, path = "/health", tag = "health", responses(
+    (status = 200, body = Alive), (status = 503, body = Problem)))]
+pub(crate) async fn alive(State(api): State<Api>) -> Result<Json<Alive>, ApiError> {
+    api.vault.hold_lease().await?;
+    Ok(Json(Alive { status: "ok".to_owned() }))
+}
+
+/// What is well and what needs attention.
+#[utoipa::path(get, path = "/health/findings", tag = "health", responses(
+    (status = 200, body = FindingList), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<Json<FindingList>, ApiError> {
+    let _grant = api.access.authorize::<ReadHealth>(&caller.op, caller.organisation(), None).await??;
+    let items = (api.findings)().into_iter().map(|finding| FindingItem {
+        id: finding.id.to_owned(),
+        level: finding.level.to_owned(),
+        sentence: finding.sentence,
+        what_to_do: finding.what_to_do,
+    });
+    Ok(Json(FindingList { items: items.collect() }))
+}

@@ -1,0 +1,116 @@
+//! The routes, and the description made from them.
+
+mod audit;
+mod capture;
+mod health;
+mod imports;
+mod inside;
+mod plays;
+mod policy;
+mod recordings;
+mod session;
+mod sites;
+
+use axum::extract::DefaultBodyLimit;
+use axum::{Json, Router, routing};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Api;
+
+/// Bodies of the console's API at most.
+const BODY_BYTES: usize = 256 * 1024;
+/// An imported recording at most.
+const IMPORT_BYTES: usize = 64 * 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Clerestory",
+        description = "Records how people work and what they experience, and keeps it safe. Times are RFC 3339 in UTC; \
+                       `_us` are microseconds since a recording began; errors are RFC 9457 problems. A change needs the \
+                       header `Clerestory-Csrf: 1`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "session", description = "Signing in and out."),
+        (name = "recordings", description = "What was captured, and who watched it."),
+        (name = "plays", description = "Watching, inside a decision that is on record."),
+        (name = "audit", description = "The log of every decision."),
+        (name = "sites", description = "Where web sessions come from."),
+        (name = "capture", description = "What the capture script calls, from the sites themselves."),
+        (name = "health", description = "What the installation says of itself.")
+    )
+)]
+struct Description;
+
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(session::read, session::sign_in, session::sign_out))
+        .routes(routes!(session::sign_in_by_link))
+        .routes(routes!(session::list, session::sign_out_everywhere))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::read))
+        .routes(routes!(recordings::viewers))
+        .routes(routes!(plays::begin))
+        .routes(routes!(plays::segment))
+        .routes(routes!(plays::watched))
+        .routes(routes!(plays::end))
+        .routes(routes!(plays::follow))
+        .routes(routes!(inside::read))
+        .routes(routes!(inside::segment))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
+        .routes(routes!(sites::list, sites::add))
+        .routes(routes!(sites::read, sites::change))
+        .routes(routes!(sites::rotate_key))
+        .routes(routes!(sites::receipts))
+        .routes(routes!(policy::read, policy::sign))
+        .routes(routes!(policy::check))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::findings))
+        .routes(routes!(capture::start))
+        .routes(routes!(capture::policy))
+        .routes(routes!(capture::end))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(capture::segment))
+                .layer(DefaultBodyLimit::max(clerestory_intake::SEGMENT_BYTES + 1)),
+        )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(imports::import))
+                .layer(DefaultBodyLimit::max(IMPORT_BYTES)),
+        )
+}
+
+/// The OpenAPI 3.1 description of the API.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    OpenApiRouter::new().nest("/api/v1", described()).into_openapi_with_head()
+}
+
+trait WithHead {
+    fn into_openapi_with_head(self) -> utoipa::openapi::OpenApi;
+}
+
+impl WithHead for OpenApiRouter<Api> {
+    /// Nesting keeps the paths and drops the head; the head is put back.
+    fn into_openapi_with_head(self) -> utoipa::openapi::OpenApi {
+        let mut nested = self.into_openapi();
+        let head = Description::openapi();
+        nested.info = head.info;
+        nested.tags = head.tags;
+        nested
+    }
+}
+
+/// The API's routes.
+pub(crate) fn router(api: &Api) -> Router<Api> {
+    let (routes, _) = OpenApiRouter::new().nest("/api/v1", described()).split_for_parts();
+    routes
+        .route("/api/openapi.json", routing::get(|| async { Json(openapi()) }))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), capture::cors))
+}

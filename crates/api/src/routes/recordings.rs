@@ -1,0 +1,234 @@
+//! Recordings: the list, one of them, and who watched it.
+
+use axum::Json;
+use axum::extract::State;
+use clerestory_access::{ListRecordings, ReadRecording, Scope};
+use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
+use clerestory_store::recordings as rows;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::Api;
+use crate::caller::{Asked, At, Caller};
+use crate::dto::{RecordingItem, RecordingList, Track, Viewer};
+use crate::opening::Names;
+use crate::problem::{ApiError, Problem};
+
+/// Recordings of one answer at most.
+const MOST: u32 = 100;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Only of this site.
+    #[param(value_type = Option<String>)]
+    site: Option<SiteId>,
+    /// Only in this state.
+    #[param(value_type = Option<String>)]
+    state: Option<RecordingState>,
+    /// Only begun at or after.
+    #[param(value_type = Option<String>)]
+    from: Option<Timestamp>,
+    /// Only begun before.
+    #[param(value_type = Option<String>)]
+    to: Option<Timestamp>,
+    /// Only at least this long.
+    min_duration_ms: Option<i64>,
+    /// `yes`: only those somebody watched; `no`: only those nobody did.
+    watched: Option<Watched>,
+    /// From the answer before.
+    cursor: Option<String>,
+    /// At most this many, 50 unless said, 100 at most.
+    limit: Option<u32>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Watched {
+    /// Somebody did.
+    Yes,
+    /// Nobody did.
+    No,
+}
+
+/// One recording, with what it is made of.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Recording {
+    #[serde(flatten)]
+    item: RecordingItemWithoutViewers,
+    viewers: Vec<Viewer>,
+    tracks: Vec<Track>,
+    policy_version: u64,
+    /// Keys that seal it: one of the subject, one of each track.
+    sealed_keys: usize,
+    region: String,
+}
+
+/// As in a list; who watched is told in full beside it.
+#[derive(Serialize, ToSchema)]
+struct RecordingItemWithoutViewers {
+    id: String,
+    source: String,
+    state: String,
+    #[schema(format = DateTime)]
+    started_at: String,
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+    duration_us: i64,
+    size_bytes: u64,
+    segments: u64,
+    site: Option<crate::dto::NamedRef>,
+    subject: crate::dto::SubjectRef,
+    summary: Option<crate::dto::Summary>,
+    panes: Vec<String>,
+    #[schema(format = DateTime)]
+    kept_until: Option<String>,
+    live: bool,
+}
+
+impl From<RecordingItem> for RecordingItemWithoutViewers {
+    fn from(item: RecordingItem) -> Self {
+        Self {
+            id: item.id,
+            source: item.source,
+            state: item.state,
+            started_at: item.started_at,
+            ended_at: item.ended_at,
+            duration_us: item.duration_us,
+            size_bytes: item.size_bytes,
+            segments: item.segments,
+            site: item.site,
+            subject: item.subject,
+            summary: item.summary,
+            panes: item.panes,
+            kept_until: item.kept_until,
+            live: item.live,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ViewerList {
+    items: Vec<Viewer>,
+}
+
+/// The recordings within the caller's scope, newest first.
+#[utoipa::path(get, path = "/recordings", tag = "recordings", params(ListQuery), responses(
+    (status = 200, body = RecordingList), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<RecordingList>, ApiError> {
+    let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
+    let after = asked.cursor.as_deref().map(read_cursor).transpose()?;
+    let grant = api.access.authorize::<ListRecordings>(&caller.op, caller.organisation(), None).await??;
+    let entry = grant.entry();
+    let filter = rows::Filter {
+        site: asked.site,
+        state: asked.state,
+        from: asked.from,
+        to: asked.to,
+        min_duration_us: asked.min_duration_ms.map(|ms| ms.saturating_mul(1000)),
+        watched: asked.watched.map(|watched| matches!(watched, Watched::Yes)),
+        after,
+        limit: limit + 1,
+    };
+    api.vault.hold_lease().await?;
+    let now = api.clock.now();
+    let inner = api.clone();
+    let scope = Scope::Organisation.filter(caller.organisation, None);
+    api.database
+        .read(move |tx| {
+            Box::pin(async move {
+                let mut found = rows::list(tx, &scope, &filter).await?;
+                let more = found.len() > limit as usize;
+                found.truncate(limit as usize);
+                let next_cursor = found.last().filter(|_| more).map(write_cursor);
+                let mut names = Names::new(&inner, &grant);
+                let mut items = Vec::with_capacity(found.len());
+                for recording in &found {
+                    let described = inner.playback.describe(tx, &grant, recording.id).await?;
+                    items.push(names.item(tx, &described, now).await?);
+                }
+                Ok(Json(RecordingList { items, next_cursor, entry }))
+            })
+        })
+        .await
+}
+
+fn write_cursor(last: &rows::Recording) -> String {
+    format!("{}.{}", last.started_at.micros(), last.id)
+}
+
+fn read_cursor(text: &str) -> Result<(Timestamp, RecordingId), ApiError> {
+    let parsed = text.split_once('.').and_then(|(at, id)| {
+        Some((Timestamp::from_micros(at.parse().ok()?), id.parse::<RecordingId>().ok()?))
+    });
+    let wrong = || ApiError::malformed("cursor".to_owned(), "not a cursor of this list".to_owned());
+    parsed.ok_or_else(wrong)
+}
+
+/// One recording: facts, tracks, gaps, who watched. Nothing of its content.
+#[utoipa::path(get, path = "/recordings/{recording}", tag = "recordings",
+    params(("recording" = String, Path)), responses(
+    (status = 200, body = Recording), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    At(id): At<RecordingId>,
+) -> Result<Json<Recording>, ApiError> {
+    let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
+    api.vault.hold_lease().await?;
+    let now = api.clock.now();
+    let inner = api.clone();
+    api.database
+        .read(move |tx| {
+            Box::pin(async move {
+                let described = inner.playback.describe(tx, &grant, id).await?;
+                let mut names = Names::new(&inner, &grant);
+                let item = names.item(tx, &described, now).await?;
+                let mut viewers = Vec::new();
+                for viewing in &described.viewings {
+                    viewers.push(names.viewer(tx, viewing).await?);
+                }
+                Ok(Json(Recording {
+                    item: item.into(),
+                    viewers,
+                    policy_version: described.recording.policy_version,
+                    sealed_keys: described.tracks.len() + 1,
+                    tracks: described.tracks.iter().map(Into::into).collect(),
+                    region: inner.vault.keys().deployment().region.clone(),
+                }))
+            })
+        })
+        .await
+}
+
+/// Who watched a recording, and which part.
+#[utoipa::path(get, path = "/recordings/{recording}/viewers", tag = "recordings",
+    params(("recording" = String, Path)), responses(
+    (status = 200, body = ViewerList), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn viewers(
+    State(api): State<Api>,
+    caller: Caller,
+    At(id): At<RecordingId>,
+) -> Result<Json<ViewerList>, ApiError> {
+    let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
+    api.vault.hold_lease().await?;
+    let inner = api.clone();
+    api.database
+        .read(move |tx| {
+            Box::pin(async move {
+                let described = inner.playback.describe(tx, &grant, id).await?;
+                let mut names = Names::new(&inner, &grant);
+                let mut items = Vec::new();
+                for viewing in &described.viewings {
+                    items.push(names.viewer(tx, viewing).await?);
+                }
+                Ok(Json(ViewerList { items }))
+            })
+        })
+        .await
+}

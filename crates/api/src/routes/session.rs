@@ -1,0 +1,223 @@
+//! Signing in and out, and seeing one's own sessions.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use clerestory_access::{Actor, OpContext, PersonRef as PersonOn, ReadOwnProfile};
+use clerestory_identity::{SignedIn, Token};
+use clerestory_model::{PersonId, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use crate::Api;
+use crate::caller::{Anyone, Body, COOKIE, Caller, LOOPBACK_COOKIE};
+use crate::problem::{ApiError, Problem};
+
+/// Longest password that is looked at.
+const PASSWORD_CHARS: usize = 256;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    email: String,
+    password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignInLink {
+    token: String,
+}
+
+/// Who is signed in, and what they may do.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Session {
+    person: SessionPerson,
+    organisation: SessionOrganisation,
+    /// The actions allowed in some scope. For showing; the server decides each time.
+    allowed: Vec<String>,
+    /// Where the player's page is.
+    content_origin: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SessionPerson {
+    id: String,
+    name: String,
+    email: String,
+    initials: String,
+    role: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SessionOrganisation {
+    id: String,
+    name: String,
+    region: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionItem {
+    id: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    last_used_at: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    current: bool,
+    user_agent: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionList {
+    items: Vec<SessionItem>,
+}
+
+/// Signs in by address and password.
+#[utoipa::path(post, path = "/session", tag = "session", request_body = SignIn, responses(
+    (status = 200, body = Session), (status = 401, body = Problem), (status = 429, body = Problem)))]
+pub(crate) async fn sign_in(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    headers: HeaderMap,
+    Body(asked): Body<SignIn>,
+) -> Result<Response, ApiError> {
+    let password: String = asked.password.chars().take(PASSWORD_CHARS + 1).collect();
+    let signed_in = api.identity.sign_in(&op, &asked.email, Zeroizing::new(password), device(&headers)).await?;
+    welcome(&api, &op, signed_in).await
+}
+
+/// Signs in by a link that works once.
+#[utoipa::path(post, path = "/session/link", tag = "session", request_body = SignInLink, responses(
+    (status = 200, body = Session), (status = 401, body = Problem)))]
+pub(crate) async fn sign_in_by_link(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    headers: HeaderMap,
+    Body(asked): Body<SignInLink>,
+) -> Result<Response, ApiError> {
+    let token: Token = asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
+    let signed_in = api.identity.sign_in_by_link(&op, &token, device(&headers)).await?;
+    welcome(&api, &op, signed_in).await
+}
+
+/// Who is signed in.
+#[utoipa::path(get, path = "/session", tag = "session", responses(
+    (status = 200, body = Session), (status = 401, body = Problem)))]
+pub(crate) async fn read(State(api): State<Api>, caller: Caller) -> Result<Json<Session>, ApiError> {
+    let op = caller.op.clone();
+    Ok(Json(session(&api, &op, caller.person, caller.session_ends).await?))
+}
+
+/// Ends this session.
+#[utoipa::path(delete, path = "/session", tag = "session", responses(
+    (status = 204, description = "Signed out"), (status = 401, body = Problem)))]
+pub(crate) async fn sign_out(State(api): State<Api>, caller: Caller) -> Result<Response, ApiError> {
+    api.identity.sign_out(&caller.op, false).await?;
+    Ok(farewell(&api))
+}
+
+/// Ends every session of the caller, this one included.
+#[utoipa::path(delete, path = "/sessions", tag = "session", responses(
+    (status = 204, description = "Signed out everywhere"), (status = 401, body = Problem)))]
+pub(crate) async fn sign_out_everywhere(State(api): State<Api>, caller: Caller) -> Result<Response, ApiError> {
+    api.identity.sign_out(&caller.op, true).await?;
+    Ok(farewell(&api))
+}
+
+/// The caller's running sessions.
+#[utoipa::path(get, path = "/sessions", tag = "session", responses(
+    (status = 200, body = SessionList), (status = 401, body = Problem)))]
+pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<SessionList>, ApiError> {
+    let on = PersonOn { organisation: caller.organisation, id: caller.person };
+    let grant = api.access.resume::<ReadOwnProfile>(&caller.op, on, caller.signed_in).await??;
+    let Actor::Person { session: current, .. } = caller.op.actor else {
+        return Err(ApiError::unauthenticated());
+    };
+    let items = api.identity.sessions(grant).await?.into_iter().map(|session| SessionItem {
+        id: session.id.to_string(),
+        created_at: session.created_at.to_string(),
+        last_used_at: session.last_used_at.to_string(),
+        expires_at: session.expires_at.to_string(),
+        current: session.id == current,
+        user_agent: session.device,
+    });
+    Ok(Json(SessionList { items: items.collect() }))
+}
+
+fn device(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown")
+}
+
+async fn welcome(api: &Api, op: &OpContext, signed_in: SignedIn) -> Result<Response, ApiError> {
+    let (actor, ends) = api.identity.actor(&signed_in.token).await?.ok_or_else(ApiError::unauthenticated)?;
+    let op = OpContext { actor, request_id: op.request_id.clone(), at: op.at };
+    let mut response = Json(session(api, &op, signed_in.person, ends).await?).into_response();
+    let token = Zeroizing::new(signed_in.token.reveal());
+    let seconds = ends.since(op.at).as_secs();
+    set_cookies(api, &mut response, &token, seconds);
+    Ok(response)
+}
+
+fn farewell(api: &Api) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    set_cookies(api, &mut response, "", 0);
+    response
+}
+
+/// The cookie, and on loopback a copy for browsers that drop prefixed, secure cookies there.
+fn set_cookies(api: &Api, response: &mut Response, token: &str, seconds: u64) {
+    let shared = format!("Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+    let mut cookies = vec![format!("{COOKIE}={token}; Secure; {shared}")];
+    if api.hosts.is_loopback() {
+        cookies.push(format!("{LOOPBACK_COOKIE}={token}; {shared}"));
+    }
+    for cookie in cookies {
+        if let Ok(mut value) = HeaderValue::from_str(&cookie) {
+            value.set_sensitive(true);
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+async fn session(
+    api: &Api,
+    op: &OpContext,
+    person: PersonId,
+    expires_at: Timestamp,
+) -> Result<Session, ApiError> {
+    let Actor::Person { organisation, signed_in, .. } = op.actor else {
+        return Err(ApiError::unauthenticated());
+    };
+    let on = PersonOn { organisation, id: person };
+    let grant = api.access.resume::<ReadOwnProfile>(op, on, signed_in).await??;
+    api.vault.hold_lease().await?;
+    let identity = api.identity.clone();
+    let found = api
+        .database
+        .read(move |tx| Box::pin(async move { identity.profile(tx, &grant).await }))
+        .await?;
+    let (profile, role, name) = found.ok_or_else(ApiError::unauthenticated)?;
+    Ok(Session {
+        person: SessionPerson {
+            id: person.to_string(),
+            initials: profile.initials(),
+            name: profile.name,
+            email: profile.email,
+            role: role.to_string(),
+        },
+        organisation: SessionOrganisation {
+            id: organisation.to_string(),
+            name,
+            region: api.vault.keys().deployment().region.clone(),
+        },
+        allowed: api.access.allowed_actions(&op.actor).into_iter().map(str::to_owned).collect(),
+        content_origin: api.hosts.origins().content.clone(),
+        expires_at: expires_at.to_string(),
+    })
+}
