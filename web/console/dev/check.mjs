@@ -112,6 +112,7 @@ const visits = [
   { name: "who-watched", path: "/trust/watched", expect: /support ticket/ },
   { name: "audit", path: "/trust/audit", expect: /refused/ },
   { name: "audit-entry", path: "/trust/audit?entry=116", expect: /Hash of the entry before/ },
+  { name: "audit-older-entry", path: "/trust/audit?entry=7", expect: /Hash of this entry/ },
   {
     name: "audit-whole",
     path: "/trust/audit",

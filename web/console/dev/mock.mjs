@@ -507,9 +507,12 @@ async function api(method, path, query, body, person, headers) {
         (!q("outcome") || e.outcome === q("outcome")) &&
         (!q("actor") || e.actor.id === q("actor")) &&
         (!q("object") || e.object?.id === q("object")) &&
-        (!q("from") || e.time >= q("from")),
+        (!q("from") || e.time >= q("from")) &&
+        (!q("cursor") || e.number < Number(q("cursor"))),
     );
-    return ok({ ...page(list, query, 50), head: { number: audit[0].number, hash: audit[0].hash } });
+    const items = list.slice(0, Number(q("limit") ?? 50));
+    const next_cursor = items.length < list.length ? String(items.at(-1).number) : null;
+    return ok({ items, next_cursor, head: { number: audit[0].number, hash: audit[0].hash } });
   }
   if (route === "GET /audit/verify") {
     const broken = forced.audit === "broken";

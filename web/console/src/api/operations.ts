@@ -23,6 +23,12 @@ export const listViewers = (id: string, signal?: AbortSignal) =>
 
 export const listAudit = (query: Query, signal?: AbortSignal) =>
   call("GET", "/audit", t.AuditList, { query, ...opt(signal) });
+/** One entry by its number: an audit list goes on before the number that is its cursor. */
+export const getAuditEntry = async (number: number, signal?: AbortSignal) => {
+  const query = { cursor: number + 1, limit: 1 };
+  const list = await call("GET", "/audit", t.AuditList, { query, ...opt(signal) });
+  return list.items.find((entry) => entry.number === number) ?? null;
+};
 export const verifyAudit = () => call("GET", "/audit/verify", t.AuditCheck);
 
 export const listSites = (signal?: AbortSignal) => call("GET", "/sites", t.SiteList, opt(signal));

@@ -6,7 +6,6 @@ const now = new Date("2026-11-20T15:00:42.500Z");
 describe("the sentence in the address", () => {
   it("reads what it knows", () => {
     const raw = {
-      source: "web",
       site: "sit_0198f3",
       state: "active",
       last: "7d",

@@ -1,7 +1,7 @@
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { listAudit } from "../api/operations";
+import { getAuditEntry, listAudit } from "../api/operations";
 import type { AuditItem } from "../api/types";
 import { AuditEntry } from "../components/audit/AuditEntry";
 import { AuditSentence } from "../components/audit/AuditSentence";
@@ -9,7 +9,7 @@ import { ChainCheck } from "../components/audit/ChainCheck";
 import { auditColumns } from "../components/audit/columns";
 import { DataTable } from "../components/DataTable";
 import { focusSentence } from "../components/FilterBar";
-import { Empty, Loading, Trouble } from "../components/States";
+import { Empty, explain, Loading, Trouble } from "../components/States";
 import { type AuditSearch, auditQuery } from "../lib/auditFilter";
 import { formatCount, plural } from "../lib/format";
 import { useKeyHelp } from "../lib/keyHelp";
@@ -59,6 +59,7 @@ export default function Audit() {
         <Trouble error={list.error} what="The audit log" retry={() => void list.refetch()} />
       )}
       {list.isSuccess && items.length === 0 && <NoEntries onAll={() => change({})} />}
+      <Elsewhere number={search.entry} items={items} ready={list.isSuccess} onClose={() => open(null)} />
       {items.length > 0 && <Table items={items} open={search.entry ?? null} onOpen={open} />}
       {list.hasNextPage && (
         <p className="more">
@@ -86,6 +87,38 @@ function useAudit(search: AuditSearch) {
     getNextPageParam: (last) => last.next_cursor,
     placeholderData: keepPreviousData,
   });
+}
+
+interface ElsewhereProps {
+  number: number | undefined;
+  items: readonly AuditItem[];
+  ready: boolean;
+  onClose: () => void;
+}
+
+/** The entry an address names, where it is not among those on the screen. */
+function Elsewhere({ number, items, ready, onClose }: ElsewhereProps) {
+  const wanted = ready && number !== undefined && !items.some((entry) => entry.number === number);
+  const found = useQuery({
+    queryKey: ["audit-entry", number],
+    queryFn: ({ signal }) => getAuditEntry(number ?? 0, signal),
+    enabled: wanted,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (!wanted || number === undefined) return null;
+  return (
+    <section className="elsewhere" aria-label={`Entry ${number}`}>
+      <div className="tools">
+        <h2 className="grow num">Entry {formatCount(number)}</h2>
+        <button type="button" className="b s" onClick={onClose}>
+          Close
+        </button>
+      </div>
+      {found.data && <AuditEntry entry={found.data} />}
+      {found.isSuccess && found.data === null && <p>There is no entry with this number that you may read.</p>}
+      {found.error && <p>It could not be read. {explain(found.error).lines.join(" ")}</p>}
+    </section>
+  );
 }
 
 interface TableProps {
