@@ -23,6 +23,7 @@ import { Writer } from "./transport/writer";
 const POLICY_REFRESH_MS = 60_000;
 const TICK_MS = 250;
 const FLUSH_WAIT_MS = 10_000;
+const MAX_SETBACKS = 6;
 
 export class Capture {
   readonly #boot: Boot;
@@ -49,6 +50,8 @@ export class Capture {
   #page = "";
   #excluded = 0;
   #starting = false;
+  /** Answers in a row that led nowhere: a server that refuses everything is not asked for ever. */
+  #setbacks = 0;
   #firstSent = false;
 
   constructor(boot: Boot, show: (state: State) => void) {
@@ -65,6 +68,7 @@ export class Capture {
     this.#running = Date.now();
     this.#visits.allow();
     this.#show({ phase: "starting", reason: null });
+    this.#setbacks = 0;
     this.#writer ??= new Writer(this.#boot.site);
     addEventListener("pagehide", this.#onLeave);
     addEventListener("pageshow", this.#onReturn);
@@ -107,7 +111,8 @@ export class Capture {
     const now = Date.now();
     this.#outbox?.discard();
     void this.#spool.clear().catch(() => {});
-    this.#lost("paused", now, now);
+    this.#tell("clerestory.gap", { reason: "paused", from: now, to: now });
+    this.#recorder?.keyframe();
   }
 
   #halt(): void {
@@ -182,6 +187,7 @@ export class Capture {
     this.#outbox ??= new Outbox(this.#api, this.#spool, writer, {
       policyVersion: () => this.#policy?.version ?? 0,
       acknowledged: (version) => {
+        this.#setbacks = 0;
         if (version !== this.#policy?.version) this.#refreshedAt = 0;
       },
       lost: (reason, from, to) => this.#lost(reason, from, to),
@@ -213,7 +219,21 @@ export class Capture {
       this.#firstSent = false;
     }
     this.#visit = null;
-    void this.#begin();
+    this.#afterSetback("visit-refused", () => void this.#begin());
+  }
+
+  #afterSetback(reason: string, work: () => void): void {
+    const run = this.#running;
+    this.#setbacks += 1;
+    if (this.#setbacks > MAX_SETBACKS) {
+      this.#end("failed", reason);
+      return;
+    }
+    // A token that ran out is the ordinary case and renewed at once.
+    const wait = reason === "visit-refused" && this.#setbacks === 1 ? 0 : 500 * 2 ** this.#setbacks;
+    setTimeout(() => {
+      if (run !== 0 && run === this.#running) this.#guard(work);
+    }, wait);
   }
 
   // The policy
@@ -358,7 +378,9 @@ export class Capture {
 
   #lost(reason: GapReason, from: number, to: number): void {
     this.#tell("clerestory.gap", { reason, from, to });
-    this.#recorder?.keyframe();
+    // Oldest segments that found no room leave a recording that later keyframes make whole by themselves.
+    if (reason === "quota") return;
+    this.#afterSetback("segments-refused", () => this.#recorder?.keyframe());
   }
 
   // Time

@@ -750,6 +750,18 @@ test("the page never meets an error of the recorder, and its own errors stay its
   assert.deepEqual(errors, []);
 });
 
+test("a server that refuses every segment is left alone", async (context) => {
+  server.refusing = 422;
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await until("three refusals", () => server.puts.length >= 3, 15_000);
+  const times = server.puts.map(({ at }) => at);
+  assert.ok(times[2] - times[0] >= 500, "it is not asked as fast as it can answer");
+  server.refusing = 0;
+  await until("an acknowledgement", () => server.puts.some(({ status }) => status === 200), 15_000);
+  assert.ok(server.received.includes('"reason":"damaged"'));
+});
+
 // The policy editor
 
 test("inside the policy editor the page shows what would leave, and contacts nobody", async (context) => {

@@ -39,6 +39,10 @@ const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (val
 const isElement = (node: Node | null): node is Element => node?.nodeType === Node.ELEMENT_NODE;
 const hasText = (text: string): boolean => /\S/.test(text);
 
+/** What is decided for a document is what is decided for its root element. */
+const pageOf = (node: Node): Node =>
+  node.nodeType === Node.DOCUMENT_NODE ? ((node as Document).documentElement ?? node) : node;
+
 /** A page may pass anything for an index; what is none cannot be told. */
 function ruleIndex(index: unknown): number | number[] | null {
   if (Array.isArray(index))
@@ -437,7 +441,10 @@ export class Filter {
     const owner = this.#known(id);
     if (owner && !this.#mayHold(owner)) return null;
     if (!owner && typeof styleId !== "number") return null;
-    const place = this.#cssPlace(owner ?? document.documentElement);
+    // A sheet without an owner may be used anywhere: its texts stay.
+    const place = owner
+      ? this.#cssPlace(pageOf(owner))
+      : { shown: false, mediaAllowed: this.#judge.rules.mediaAllowed };
     const rule = (css: unknown): string => filterCss(str(css), place);
     const told: Record<string, unknown> = { source };
     if (owner) told.id = id;

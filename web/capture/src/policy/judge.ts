@@ -2,7 +2,7 @@
  * Decides for each element of the page whether it is excluded, masked or shown.
  *
  * Rules: `policies/vectors/README.md`, section Decisions. Decisions are remembered only while the page cannot
- * change, that is within one task of the recorder (`forget` ends it); asked again, the page as it is now counts.
+ * change: until the recorder's own code ends, or `forget` is called. Asked again, the page as it is now counts.
  */
 import type { Rules } from "./document";
 import { attributeOf, attributesUsed, type Matchable, matches, type Selector } from "./selectors";
@@ -69,6 +69,7 @@ function frameOf(page: Document): Element | null {
 export class Judge {
   #rules: Rules;
   #known = new Map<Element, Verdict>();
+  #forgetting = false;
   /** Fields that were once a password, and names such fields went by: frameworks replace the element on "show". */
   readonly #secrets = new WeakSet<Element>();
   readonly #secretNames = new Set<string>();
@@ -163,6 +164,13 @@ export class Judge {
       if (!next) continue;
       verdict = this.#below(verdict, next);
       this.#known.set(next, verdict);
+    }
+    if (!this.#forgetting) {
+      this.#forgetting = true;
+      queueMicrotask(() => {
+        this.#forgetting = false;
+        this.forget();
+      });
     }
     return verdict;
   }

@@ -42,6 +42,7 @@ export class CaptureServer {
     this.tracks = new Map();
     this.visits = new Map();
     this.failing = null;
+    this.refusing = 0;
     /** Recordings begun so far are closed; one begun later is not. */
     this.closed = false;
     this.tamper = (signed) => signed;
@@ -205,6 +206,7 @@ export class CaptureServer {
     if (url.pathname.endsWith("/end")) return answer(204);
     if (!visit) return problem(401, "token-expired");
     if (this.closed && !visit.afresh) return problem(410, "recording-closed");
+    if (this.refusing) return problem(this.refusing, "segment-malformed");
     const stored = this.tracks.get(visit.track);
     const hash = createHash("sha256").update(seen.text).digest("hex");
     const before = stored.get(sequence);
