@@ -1,1 +1,10 @@
-//! Everything wired into one program.
+//! Everything wired into one program: [`App::build`] makes all parts from a data directory and a clock.
+
+mod app;
+mod places;
+pub mod commands;
+mod serve;
+
+pub use app::{App, AppError, SCHEMAS};
+pub use places::{Places, PlacesError, ThrowAway};
+pub use serve::{Serving, serve};

@@ -4,7 +4,7 @@ use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_keys::{NewKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, PersonId, ProjectId, RetentionClass, SubjectId, Timestamp};
 use clerestory_seal::random;
-use clerestory_sql::Tx;
+use clerestory_sql::{SqlError, Tx};
 use clerestory_store::organisations::{self, OrganisationName, ProjectName};
 use clerestory_store::people::{self, Person, Profile, Role};
 use clerestory_store::{About, Content, Place};
@@ -111,6 +111,53 @@ impl Identity {
         .await?;
         self.record_creation(tx, organisation, "person.create", ("person", *id.as_bytes()), at).await?;
         Ok(id)
+    }
+
+    /// Who has this address, if anybody.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn person_by_address(
+        &self,
+        tx: &mut Tx,
+        email: &str,
+        at: Timestamp,
+    ) -> Result<Option<Person>, IdentityError> {
+        let mac = self.address_mac(tx, email, at).await?;
+        let row = tx.query_opt("SELECT person_id FROM address_index WHERE mac = $1 LIMIT 1", &[mac.into()]).await?;
+        match row {
+            Some(row) => Ok(people::find(tx, row.get(0)?).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Gives a person this password (as a PHC string), in the caller's transaction; every session of theirs ends.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn set_password(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        phc: String,
+        at: Timestamp,
+    ) -> Result<(), IdentityError> {
+        let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
+        let key = organisations::subject_key(tx, person.subject).await?.ok_or_else(wrong)?;
+        let row =
+            tx.query_opt("SELECT version FROM credentials WHERE person_id = $1", &[person.id.into()]).await?;
+        let version = row.map_or(Ok(0), |row| row.get::<u64>(0))? + 1;
+        let place = password_place(person.organisation, person.id, version);
+        let kept = self.vault.seal(tx, key, place, &KeptPassword(phc)).await?;
+        tx.execute(
+            "INSERT INTO credentials (person_id, password, version) VALUES ($1, $2, $3)
+             ON CONFLICT (person_id) DO UPDATE SET password = excluded.password, version = excluded.version",
+            &[person.id.into(), kept.value().as_bytes().into(), version.into()],
+        )
+        .await?;
+        tx.execute("DELETE FROM sessions WHERE person_id = $1", &[person.id.into()]).await?;
+        let (kind, id) = ("person", *person.id.as_bytes());
+        self.record_creation(tx, person.organisation, "credential.set", (kind, id), at).await
     }
 
     /// What an address is looked up by: a MAC of its lower-case form, under the deployment's index key.

@@ -162,13 +162,7 @@ impl Identity {
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     let mac = identity.address_mac(tx, &email, at).await?;
-                    let sql = "SELECT person_id FROM address_index WHERE mac = $1 LIMIT 1";
-                    let row = tx.query_opt(sql, &[mac.into()]).await?;
-                    let person = match row {
-                        Some(row) => people::find(tx, row.get(0)?).await?,
-                        None => None,
-                    };
-                    Ok((mac, person))
+                    Ok((mac, identity.person_by_address(tx, &email, at).await?))
                 })
             })
             .await

@@ -1,0 +1,102 @@
+//! The parts of a running installation, made once, in one function.
+
+use std::sync::Arc;
+
+use clerestory_access::{Access, Matrix, MatrixError};
+use clerestory_audit::Audit;
+use clerestory_identity::Identity;
+use clerestory_intake::Intake;
+use clerestory_keys::{KeyError, Keys, RootFile};
+use clerestory_model::Clock;
+use clerestory_playback::Playback;
+use clerestory_sql::{Component, Database, SqlError};
+use clerestory_vault::{IngestLog, Objects, StoreError, Vault};
+
+use crate::places::{Places, PlacesError};
+
+/// Every table there is, in the order they are made.
+pub const SCHEMAS: &[Component] = &[
+    clerestory_keys::SCHEMA,
+    clerestory_store::SCHEMA,
+    clerestory_audit::SCHEMA,
+    clerestory_identity::SCHEMA,
+    clerestory_intake::SCHEMA,
+    clerestory_playback::SCHEMA,
+];
+
+/// All parts of an installation.
+#[derive(Clone)]
+pub struct App {
+    /// Where it keeps its things.
+    pub places: Places,
+    /// The database.
+    pub database: Database,
+    /// Decisions.
+    pub access: Access,
+    /// The opener.
+    pub vault: Vault,
+    /// Sign-in and sessions.
+    pub identity: Identity,
+    /// What comes in.
+    pub intake: Intake,
+    /// What goes out.
+    pub playback: Playback,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why an installation does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Its directories.
+    #[error(transparent)]
+    Places(#[from] PlacesError),
+    /// Its keys.
+    #[error("the keys cannot be opened")]
+    Keys(#[from] KeyError),
+    /// Its database.
+    #[error("the database cannot be opened")]
+    Sql(#[from] SqlError),
+    /// Its objects.
+    #[error("the object store cannot be opened")]
+    Store(#[from] StoreError),
+    /// Its rules.
+    #[error("the access matrix cannot be used")]
+    Matrix(#[from] MatrixError),
+    /// A build that hides nothing, without anybody saying that this is wanted.
+    #[error(
+        "this build replaces sealing by nothing and exists to test the canary scanner; \
+         set CLERESTORY_DANGEROUS_IDENTITY_SEALING=1 if that is what you are doing"
+    )]
+    IdentityBuild,
+}
+
+impl App {
+    /// Opens the database, the keys and the objects of an installation, and makes every part over them.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn build(places: Places, root: RootFile, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        let allowed = std::env::var("CLERESTORY_DANGEROUS_IDENTITY_SEALING").is_ok_and(|value| value == "1");
+        if clerestory_seal::is_identity() && !allowed {
+            return Err(AppError::IdentityBuild);
+        }
+        let epochs = places.epochs()?;
+        let database = Database::open_sqlite(&places.database(), SCHEMAS)?;
+        let keys = Arc::new(Keys::open(root, epochs, database.clone(), Arc::clone(&clock)).await?);
+        let objects = Objects::local(places.objects())?;
+        let log = Arc::new(IngestLog::open(objects.root(), clock.now())?);
+        let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
+        let access = Access::new(database.clone(), Audit::new(keys), Matrix::built_in()?);
+        Ok(Self {
+            identity: Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
+            intake: Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
+            playback: Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
+            places,
+            database,
+            access,
+            vault,
+            clock,
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! `admin`: the first organisation and its administrator, further people, sign-in links.
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
+use clerestory_model::OrganisationId;
+use clerestory_sql::Lane;
+use clerestory_store::people::Role;
+
+use super::{Installation, say};
+use crate::App;
+
+#[derive(Args)]
+pub struct Admin {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Adds an organisation and its first administrator; prints a link that signs them in once.
+    SetUp {
+        #[command(flatten)]
+        installation: Installation,
+        /// What people call the organisation.
+        #[arg(long)]
+        organisation: String,
+        /// The administrator's name.
+        #[arg(long)]
+        name: String,
+        /// The administrator's address.
+        #[arg(long)]
+        email: String,
+    },
+    /// Adds a person to an organisation; prints a link that signs them in once.
+    AddPerson {
+        #[command(flatten)]
+        installation: Installation,
+        /// The organisation's id.
+        #[arg(long)]
+        organisation: OrganisationId,
+        /// member, manager or admin.
+        #[arg(long)]
+        role: Role,
+        /// Their name.
+        #[arg(long)]
+        name: String,
+        /// Their address.
+        #[arg(long)]
+        email: String,
+    },
+    /// Prints a link that signs somebody in once, within a day.
+    SignInLink {
+        #[command(flatten)]
+        installation: Installation,
+        /// Their address.
+        #[arg(long)]
+        email: String,
+    },
+    /// Reads a password from standard input and gives it to somebody; their sessions end.
+    SetPassword {
+        #[command(flatten)]
+        installation: Installation,
+        /// Their address.
+        #[arg(long)]
+        email: String,
+    },
+}
+
+impl Admin {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self.act {
+            Act::SetUp { installation, organisation, name, email } => {
+                let app = installation.open().await?;
+                let id = add_organisation(&app, organisation).await?;
+                say(&format!("Organisation: {id}"));
+                add_person(&app, id, Role::Admin, name, email.clone(), None).await?;
+                tell_link(&app, email).await
+            }
+            Act::AddPerson { installation, organisation, role, name, email } => {
+                let app = installation.open().await?;
+                add_person(&app, organisation, role, name, email.clone(), None).await?;
+                tell_link(&app, email).await
+            }
+            Act::SignInLink { installation, email } => tell_link(&installation.open().await?, email).await,
+            Act::SetPassword { installation, email } => {
+                let app = installation.open().await?;
+                let mut line = zeroize::Zeroizing::new(String::new());
+                std::io::stdin().read_line(&mut line)?;
+                set_password(&app, email, line.trim_end_matches(['\r', '\n'])).await
+            }
+        }
+    }
+}
+
+pub(super) async fn add_organisation(app: &App, name: String) -> anyhow::Result<OrganisationId> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    let added: Result<_, IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let new = NewOrganisation { name: &name, project: "General" };
+                identity.add_organisation(tx, new, at).await
+            })
+        })
+        .await;
+    Ok(added?)
+}
+
+pub(super) async fn add_person(
+    app: &App,
+    organisation: OrganisationId,
+    role: Role,
+    name: String,
+    email: String,
+    password: Option<String>,
+) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    let added: Result<_, IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                if identity.person_by_address(tx, &email, at).await?.is_some() {
+                    return Ok(false);
+                }
+                let new = NewPerson { organisation, role, name: &name, email: &email, password };
+                identity.add_person(tx, new, at).await?;
+                Ok(true)
+            })
+        })
+        .await;
+    anyhow::ensure!(added?, "somebody has this address already");
+    Ok(())
+}
+
+/// A token for a link that signs this person in once.
+pub(super) async fn make_link(app: &App, email: String) -> anyhow::Result<String> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    let made: Result<_, IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let Some(person) = identity.person_by_address(tx, &email, at).await? else { return Ok(None) };
+                Ok(Some(identity.make_link(tx, person.id, at).await?))
+            })
+        })
+        .await;
+    Ok(made?.context("nobody has this address")?.reveal())
+}
+
+pub(super) async fn set_password(app: &App, email: String, password: &str) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let phc = app.identity.passwords().hash(password.parse()?).await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    let set: Result<_, IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let Some(person) = identity.person_by_address(tx, &email, at).await? else { return Ok(false) };
+                identity.set_password(tx, &person, phc, at).await?;
+                Ok(true)
+            })
+        })
+        .await;
+    anyhow::ensure!(set?, "nobody has this address");
+    Ok(())
+}
+
+async fn tell_link(app: &App, email: String) -> anyhow::Result<()> {
+    let token = make_link(app, email).await?;
+    say("This signs them in once, within a day, at the console's own address:");
+    say(&format!("  /sign-in#token={token}"));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `import`: a plain rrweb recording from a file.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use clerestory_access::{Actor, OpContext, SiteRef};
+use clerestory_model::{OrganisationId, SiteId};
+
+use super::{Installation, say};
+use crate::App;
+
+#[derive(Args)]
+pub struct Import {
+    #[command(flatten)]
+    installation: Installation,
+    /// The organisation's id.
+    #[arg(long)]
+    organisation: OrganisationId,
+    /// The site the recording is to belong to.
+    #[arg(long)]
+    site: SiteId,
+    /// Files with a JSON array of rrweb events, or an object with one under `events`; .gz is unpacked.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+impl Import {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let app = self.installation.open().await?;
+        let site = SiteRef { organisation: self.organisation, id: self.site };
+        for path in &self.files {
+            let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            let imported = import(&app, site, bytes).await;
+            let (recording, events) = imported.with_context(|| format!("importing {}", path.display()))?;
+            say(&format!("{}: {recording}, {events} events", path.display()));
+        }
+        Ok(())
+    }
+}
+
+/// Imports one recording, packed by gzip or not, as an act of the program itself.
+pub(super) async fn import(app: &App, site: SiteRef, bytes: Vec<u8>) -> anyhow::Result<(String, u64)> {
+    let bytes = match bytes.as_slice() {
+        [0x1f, 0x8b, ..] => {
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked)?;
+            unpacked
+        }
+        _ => bytes,
+    };
+    let op = OpContext {
+        actor: Actor::System { organisation: site.organisation },
+        request_id: "import".to_owned(),
+        at: app.clock.now(),
+    };
+    let imported = app.intake.import(&op, site, bytes).await?;
+    Ok((imported.recording.to_string(), imported.events))
+}

@@ -1,0 +1,43 @@
+//! `init`: root, epoch, database, in that order.
+
+use std::sync::Arc;
+
+use clap::Args;
+use clerestory_model::SystemClock;
+
+use super::{Installation, say};
+use crate::{App, ThrowAway};
+
+#[derive(Args)]
+pub struct Init {
+    #[command(flatten)]
+    installation: Installation,
+    /// The region cell this deployment is, for example eu-1.
+    #[arg(long, default_value = "local")]
+    region: String,
+    /// Allow a file system that is empty after a restart: for tests.
+    #[arg(long)]
+    throw_away: bool,
+}
+
+impl Init {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let places = self.installation.places();
+        let protection = self.installation.protection()?;
+        let root = places.init(&self.region, &protection, self.throw_away.then_some(ThrowAway))?;
+        let app = App::build(places.clone(), root, Arc::new(SystemClock)).await?;
+        say(&format!("Data:  {}", places.data.display()));
+        say(&format!("Keys:  {} (keep a copy of root.key somewhere safe)", places.keys.display()));
+        if app.vault.keys().place_count() == 1 {
+            say("Epoch secrets are kept in one place: losing this disk loses every recording. Name a second with --second-epochs.");
+        }
+        if self.installation.passphrase_file.is_none() {
+            say("The root key is not under a passphrase: whoever reads its file reads everything.");
+        }
+        say(&format!(
+            "Next:  clerestory admin set-up --data {} --organisation NAME --name NAME --email ADDRESS",
+            places.data.display()
+        ));
+        Ok(())
+    }
+}

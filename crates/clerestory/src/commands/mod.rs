@@ -1,0 +1,133 @@
+//! The subcommands of the program.
+
+mod admin;
+mod demo;
+mod import;
+mod init;
+mod openapi;
+mod serve;
+mod verify;
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use clerestory_keys::Protection;
+use clerestory_model::SystemClock;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::{App, Places};
+
+/// What the program can be asked to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs everything with a demo organisation, a shop and recorded sessions.
+    Demo(demo::Demo),
+    /// Makes a new installation: root key, first epoch, database.
+    Init(init::Init),
+    /// Serves an installation.
+    Serve(serve::Serve),
+    /// Adds organisations and people, and makes sign-in links.
+    Admin(admin::Admin),
+    /// Brings in a recording made elsewhere.
+    Import(import::Import),
+    /// Checks the chain of every organisation's audit log.
+    Verify(verify::Verify),
+    /// Prints the API's description.
+    Openapi(openapi::Openapi),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever stopped it, told for the person at the terminal.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(command) => command.run().await,
+            Self::Init(command) => command.run().await,
+            Self::Serve(command) => command.run().await,
+            Self::Admin(command) => command.run().await,
+            Self::Import(command) => command.run().await,
+            Self::Verify(command) => command.run().await,
+            Self::Openapi(command) => command.run(),
+        }
+    }
+}
+
+/// Where an installation is and how its root key is opened.
+#[derive(Args)]
+struct Installation {
+    /// Directory of database and objects. Keys lie beside it, in DIR.keys.
+    #[arg(long, env = "CLERESTORY_DATA", value_name = "DIR")]
+    data: PathBuf,
+    /// A second directory for epoch secrets, on another disk or host.
+    #[arg(long, env = "CLERESTORY_SECOND_EPOCHS", value_name = "DIR")]
+    second_epochs: Option<PathBuf>,
+    /// File with the root key's passphrase on its first line. Without it the root key is kept as it is.
+    #[arg(long, env = "CLERESTORY_PASSPHRASE_FILE", value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Installation {
+    fn places(&self) -> Places {
+        Places::beside(&self.data, self.second_epochs.clone())
+    }
+
+    fn protection(&self) -> anyhow::Result<Protection> {
+        // systemd hands credentials over in a directory of its own.
+        let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+            .map(|directory| Path::new(&directory).join("clerestory-passphrase"))
+            .filter(|path| path.exists());
+        let Some(path) = self.passphrase_file.clone().or(credential) else { return Ok(Protection::Plain) };
+        let text = std::fs::read_to_string(&path).map(Zeroizing::new);
+        let text = text.with_context(|| format!("reading the passphrase file {}", path.display()))?;
+        let line = text.lines().next().unwrap_or_default();
+        anyhow::ensure!(!line.is_empty(), "the first line of {} is empty", path.display());
+        Ok(Protection::Passphrase(Zeroizing::new(line.to_owned())))
+    }
+
+    async fn open(&self) -> anyhow::Result<App> {
+        let places = self.places();
+        let root = places.open(&self.protection()?)?;
+        Ok(App::build(places, root, Arc::new(SystemClock)).await?)
+    }
+}
+
+/// Logs as JSON lines on standard error. What to log is in CLERESTORY_LOG, `info` unless said.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CLERESTORY_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        builder.compact().init();
+    } else {
+        builder.json().init();
+    }
+}
+
+/// Cancelled by Ctrl-C or by the signal that asks a service to end.
+fn until_asked_to_end() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let token = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let cancel = token.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        cancel.cancel();
+    });
+    Ok(token)
+}
+
+/// Prints a line for the person at the terminal.
+#[expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+fn say(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,86 @@
+//! `serve`: an installation for people.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use clerestory_api::{Hosts, Origins};
+use clerestory_http::{BehindProxy, Listener, TlsIdentity};
+
+use super::{Installation, start_logging, until_asked_to_end};
+use crate::Serving;
+
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    installation: Installation,
+    /// Where to listen.
+    #[arg(long, env = "CLERESTORY_LISTEN", default_value = "127.0.0.1:8700")]
+    listen: Vec<SocketAddr>,
+    /// The console's origin, as people type it: https://clerestory.example
+    #[arg(long, env = "CLERESTORY_CONSOLE_ORIGIN")]
+    console_origin: String,
+    /// The player's origin: another host name, another site where there is one.
+    #[arg(long, env = "CLERESTORY_CONTENT_ORIGIN")]
+    content_origin: String,
+    /// Certificate chain, PEM. Replaced files are picked up.
+    #[arg(long, env = "CLERESTORY_TLS_CERTIFICATE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    #[arg(long, env = "CLERESTORY_TLS_KEY", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// The name of the proxy that terminates TLS; only with --proxy-address.
+    #[arg(long, env = "CLERESTORY_BEHIND_PROXY", requires = "proxy_address", conflicts_with = "tls_certificate")]
+    behind_proxy: Option<String>,
+    /// The addresses that proxy connects from.
+    #[arg(long, env = "CLERESTORY_PROXY_ADDRESS", value_delimiter = ',')]
+    proxy_address: Vec<IpAddr>,
+    /// Where to tell metrics, on loopback: 127.0.0.1:9700
+    #[arg(long, env = "CLERESTORY_METRICS")]
+    metrics: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        start_logging();
+        let shutdown = until_asked_to_end()?;
+        let console = check_origin(&self.console_origin)?;
+        let content = check_origin(&self.content_origin)?;
+        anyhow::ensure!(console != content, "console and content need two origins: a recorded page must not be of the console's own");
+        let app = self.installation.open().await?;
+        let mut listeners = Vec::new();
+        for address in &self.listen {
+            listeners.push(self.listener(*address).await?);
+        }
+        for listener in &listeners {
+            tracing::info!(address = %listener.local_addr(), tls = listener.is_tls(), "listening");
+        }
+        let serving = Serving {
+            listeners,
+            hosts: Hosts::new(Origins { console, content, shop: None }, None),
+            metrics: self.metrics,
+            remarks: Vec::new(),
+        };
+        crate::serve(app, serving, shutdown).await
+    }
+
+    async fn listener(&self, address: SocketAddr) -> anyhow::Result<Listener> {
+        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            let identity = TlsIdentity::from_files(certificate, key)?;
+            return Ok(Listener::tls(address, identity).await?);
+        }
+        if let Some(name) = &self.behind_proxy {
+            let proxy = BehindProxy { name: name.clone(), addresses: self.proxy_address.clone() };
+            return Ok(Listener::plain_behind_proxy(address, proxy).await?);
+        }
+        Listener::plain_loopback(address).await.context(
+            "give --tls-certificate and --tls-key, or --behind-proxy and --proxy-address, to listen beyond this machine",
+        )
+    }
+}
+
+fn check_origin(text: &str) -> anyhow::Result<String> {
+    let origin: clerestory_intake::Origin = text.parse().with_context(|| format!("the origin {text}"))?;
+    Ok(origin.as_str().to_owned())
+}

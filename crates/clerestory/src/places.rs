@@ -1,0 +1,155 @@
+//! Where an installation keeps its things, and making a new one.
+
+use std::path::{Path, PathBuf};
+
+use clerestory_keys::{EpochPlace, FilePlace, KeyError, Protection, RootFile};
+
+/// The caller knows that this installation is not meant to last: it may lie on a file system that does not.
+#[derive(Clone, Copy, Debug)]
+pub struct ThrowAway;
+
+/// The directories of an installation.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Database and objects.
+    pub data: PathBuf,
+    /// Root key and epoch secrets: beside the data, never in it.
+    pub keys: PathBuf,
+    /// A second place for epoch secrets, off this disk.
+    pub second_epochs: Option<PathBuf>,
+}
+
+/// Why an installation cannot be made or found.
+#[derive(Debug, thiserror::Error)]
+pub enum PlacesError {
+    /// Something is there already.
+    #[error("{0} exists: `init` never writes over an installation. Choose another --data, or use this one")]
+    Exists(PathBuf),
+    /// Nothing is there.
+    #[error("there is no installation at {0}: run `clerestory init --data {0}` first")]
+    Missing(PathBuf),
+    /// The file system forgets.
+    #[error("{0} lies on {1}, which is empty after a restart: choose a directory on a disk")]
+    Ephemeral(PathBuf, String),
+    /// A directory cannot be made.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Keys cannot be made or read.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+}
+
+impl Places {
+    /// The usual places: keys in `<data>.keys` beside the data.
+    #[must_use]
+    pub fn beside(data: &Path, second_epochs: Option<PathBuf>) -> Self {
+        let mut keys = data.as_os_str().to_owned();
+        keys.push(".keys");
+        Self { data: data.to_owned(), keys: keys.into(), second_epochs }
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data.join("clerestory.db")
+    }
+
+    /// The object store's directory.
+    #[must_use]
+    pub fn objects(&self) -> PathBuf {
+        self.data.join("objects")
+    }
+
+    /// The root key file.
+    #[must_use]
+    pub fn root_key(&self) -> PathBuf {
+        self.keys.join("root.key")
+    }
+
+    /// Whether an installation is here.
+    #[must_use]
+    pub fn exist(&self) -> bool {
+        self.root_key().exists() && self.database().exists()
+    }
+
+    /// Makes a new installation's directories and root key. The first epoch and the database follow when it opens.
+    ///
+    /// # Errors
+    /// [`PlacesError::Exists`], [`PlacesError::Ephemeral`] unless it is to be thrown away.
+    pub fn init(
+        &self,
+        region: &str,
+        protection: &Protection,
+        throw_away: Option<ThrowAway>,
+    ) -> Result<RootFile, PlacesError> {
+        for path in [self.root_key(), self.database()] {
+            if path.exists() {
+                return Err(PlacesError::Exists(path));
+            }
+        }
+        for path in [&self.keys, &self.data] {
+            make_private(path)?;
+            if throw_away.is_none()
+                && let Some(kind) = ephemeral(path)
+            {
+                return Err(PlacesError::Ephemeral(path.clone(), kind));
+            }
+        }
+        Ok(RootFile::create(&self.root_key(), region, protection)?)
+    }
+
+    /// Reads the root key of an existing installation.
+    ///
+    /// # Errors
+    /// [`PlacesError::Missing`], [`PlacesError::Keys`].
+    pub fn open(&self, protection: &Protection) -> Result<RootFile, PlacesError> {
+        if !self.root_key().exists() {
+            return Err(PlacesError::Missing(self.data.clone()));
+        }
+        make_private(&self.data)?;
+        Ok(RootFile::open(&self.root_key(), protection)?)
+    }
+
+    /// The places that keep epoch secrets.
+    ///
+    /// # Errors
+    /// [`PlacesError::Io`] when one cannot be made.
+    pub fn epochs(&self) -> Result<Vec<Box<dyn EpochPlace>>, PlacesError> {
+        let directories = [Some(self.keys.join("epochs")), self.second_epochs.clone()];
+        directories
+            .into_iter()
+            .flatten()
+            .map(|path| match FilePlace::new(path.clone()) {
+                Ok(place) => Ok(Box::new(place) as Box<dyn EpochPlace>),
+                Err(source) => Err(PlacesError::Io { path, source }),
+            })
+            .collect()
+    }
+}
+
+fn make_private(path: &Path) -> Result<(), PlacesError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| PlacesError::Io { path: path.to_owned(), source })
+}
+
+/// The kind of the file system `path` lies on, if it is one that forgets.
+fn ephemeral(path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok()?;
+    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+    let deepest = mounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ').skip(1);
+            Some((fields.next()?, fields.next()?))
+        })
+        .filter(|(mount, _)| path.starts_with(mount))
+        .max_by_key(|(mount, _)| mount.len())?;
+    let forgets = ["tmpfs", "ramfs", "overlay"];
+    forgets.contains(&deepest.1).then(|| deepest.1.to_owned())
+}

@@ -1,0 +1,156 @@
+//! Serving: listeners, routes, the jobs that run beside them, and an orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clerestory_api::{Api, Finding, Hosts};
+use clerestory_http::{Limits, Listener, Server};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::App;
+
+/// Silent recordings are looked for this often.
+const CLOSE_EVERY: Duration = Duration::from_secs(60);
+/// A new day's epoch is looked for this often.
+const ROLL_OVER_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// What is served where.
+pub struct Serving {
+    /// Listeners for people and recorders.
+    pub listeners: Vec<Listener>,
+    /// Which host is which.
+    pub hosts: Hosts,
+    /// Where metrics are told, on a private port.
+    pub metrics: Option<SocketAddr>,
+    /// Sentences for the health page that only the caller knows.
+    pub remarks: Vec<Finding>,
+}
+
+/// Serves until `shutdown`, then drains.
+///
+/// # Errors
+/// When the metrics port cannot be had.
+pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let (drain, draining) = watch::channel(false);
+    let mut server = Server::new(Limits::default());
+    for listener in serving.listeners {
+        server = server.listen(listener);
+    }
+    let stats = server.stats();
+    if let Some(address) = serving.metrics {
+        let handle = PrometheusBuilder::new().install_recorder()?;
+        let private = Server::new(Limits::default()).listen(Listener::plain_loopback(address).await?);
+        tracing::info!(addresses = ?private.local_addrs(), "metrics are told here");
+        let router = metrics_router(app.clone(), handle, stats);
+        let end = shutdown.clone();
+        tokio::spawn(async move { private.serve(router, end).await });
+    }
+    let remarks = serving.remarks;
+    let one_place = app.vault.keys().place_count() == 1;
+    let api = Api {
+        database: app.database.clone(),
+        access: app.access.clone(),
+        vault: app.vault.clone(),
+        identity: app.identity.clone(),
+        intake: app.intake.clone(),
+        playback: app.playback.clone(),
+        clock: Arc::clone(&app.clock),
+        hosts: Arc::new(serving.hosts),
+        data_directory: app.places.data.display().to_string().into(),
+        draining,
+        findings: Arc::new(move || findings(one_place, &remarks)),
+    };
+    let jobs = tokio::spawn(run_jobs(app, shutdown.clone()));
+    let end = shutdown.clone();
+    let drained = tokio::spawn(async move {
+        end.cancelled().await;
+        // Streams look at this and end, so that draining does not wait for them.
+        drain.send_replace(true);
+    });
+    let outcome = server.serve(clerestory_api::router(api), shutdown).await;
+    if outcome.cut > 0 {
+        tracing::warn!(cut = outcome.cut, "connections were still busy at the end");
+    }
+    jobs.await?;
+    drained.await?;
+    Ok(())
+}
+
+fn findings(one_place: bool, remarks: &[Finding]) -> Vec<Finding> {
+    let sealing = Finding {
+        id: "sealing",
+        level: "ok",
+        sentence: "Everything captured is sealed with AES-256-GCM under a key of its own track.".to_owned(),
+        what_to_do: None,
+    };
+    let epochs = if one_place {
+        Finding {
+            id: "epoch-places",
+            level: "attention",
+            sentence: "Epoch secrets are kept in one place: losing this disk loses every recording.".to_owned(),
+            what_to_do: Some(
+                "Restart with --second-epochs naming a directory on another disk or host.".to_owned(),
+            ),
+        }
+    } else {
+        Finding {
+            id: "epoch-places",
+            level: "ok",
+            sentence: "Epoch secrets are kept in two places.".to_owned(),
+            what_to_do: None,
+        }
+    };
+    let mut all = vec![sealing, epochs];
+    all.extend_from_slice(remarks);
+    all
+}
+
+/// Closing silent recordings and beginning a new day's epoch; each says what went wrong and goes on.
+async fn run_jobs(app: App, shutdown: CancellationToken) {
+    let mut close = tokio::time::interval(CLOSE_EVERY);
+    let mut roll_over = tokio::time::interval(ROLL_OVER_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = close.tick() => match app.intake.close_silent().await {
+                Ok(closed) if closed.is_empty() => {}
+                Ok(closed) => tracing::info!(recordings = closed.len(), "closed recordings that fell silent"),
+                Err(error) => tracing::error!(%error, "silent recordings could not be closed"),
+            },
+            _ = roll_over.tick() => {
+                if let Err(error) = app.vault.keys().roll_over().await {
+                    tracing::error!(%error, "the epoch could not be rolled over");
+                }
+            }
+        }
+    }
+}
+
+fn metrics_router(
+    app: App,
+    handle: PrometheusHandle,
+    stats: Arc<clerestory_http::Stats>,
+) -> axum::Router {
+    let tell = move || {
+        let writer = app.database.writer_stats();
+        let log = app.vault.log_stats();
+        for (name, value) in [
+            ("clerestory_connections_open", stats.open()),
+            ("clerestory_connections_refused_total", stats.refused()),
+            ("clerestory_connections_timed_out_total", stats.timed_out()),
+            ("clerestory_sql_commits_total", writer.commits),
+            ("clerestory_sql_bodies_total", writer.bodies),
+            ("clerestory_ingest_log_flushes_total", log.flushes),
+            ("clerestory_ingest_log_segments_total", log.segments),
+            ("clerestory_ingest_log_bytes_total", log.bytes),
+        ] {
+            metrics::gauge!(name).set(value as f64);
+        }
+        let text = handle.render();
+        async move { text }
+    };
+    axum::Router::new().route("/metrics", axum::routing::get(tell))
+}
