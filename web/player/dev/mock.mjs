@@ -60,6 +60,7 @@ const began = Date.now() - 6 * 864e5;
 const plays = new Map();
 const streams = new Set();
 let entry = 18204;
+let revoked = null;
 
 const liveFrom = Date.now();
 const liveCount = () => Math.min(items.length, 2 + Math.floor((Date.now() - liveFrom) / SEGMENT_MS));
@@ -302,8 +303,18 @@ function api(method, path, body) {
 }
 
 function follow(request, response, path) {
-  const id = plays.get(path.split("/")[2])?.recording ?? "";
+  const play = plays.get(path.split("/")[2]);
+  const id = play?.recording ?? "";
+  if (!play) {
+    response.writeHead(403, { "Content-Type": "application/problem+json" });
+    response.end(JSON.stringify((revoked ?? problem(403, "play-ended", "The play has ended", null)).body));
+    return;
+  }
   response.writeHead(200, { "Content-Type": "text/event-stream" });
+  if (!recordingOf(id).live) {
+    response.end(`event: closed\ndata: ${JSON.stringify({ duration_us: durationUs })}\n\n`);
+    return;
+  }
   response.write(": here\n\n");
   streams.add(response);
   let said = Number(/:(-?\d+)/.exec(decodeURIComponent(request.url))?.[1] ?? 0);
@@ -352,14 +363,14 @@ createServer(async (request, response) => {
     return;
   }
   if (pathname === "/mock/revoke") {
-    const told = problem(
+    revoked = problem(
       403,
       "refused",
       "You may not watch this any more",
       "Your role was changed to Member at 15:40; a Member does not watch recordings.",
       { rule: "recording.watch.member", entry: ++entry },
     );
-    for (const stream of streams) stream.write(`event: revoked\ndata: ${JSON.stringify(told.body)}\n\n`);
+    for (const stream of streams) stream.write(`event: revoked\ndata: ${JSON.stringify(revoked.body)}\n\n`);
     plays.clear();
     response.writeHead(204).end();
     return;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { inertAttribute, inertTag } from "./elements.ts";
-import { Inert, type InertElement, type InertNode } from "./inert.ts";
+import { Inert, type InertElement, type InertEvent, type InertNode } from "./inert.ts";
 
 const EVIL = "http://evil.test/x";
 const el = (
@@ -28,10 +28,16 @@ const snapshot = (...children: unknown[]) => ({
 });
 const increment = (data: object) => ({ type: 3, timestamp: 20, data });
 
+/** What an event holds; fails where there is none. */
+function dataOf(event: InertEvent | null): Record<string, unknown> {
+  if (event === null) throw new Error("the event was left out");
+  return event.data;
+}
+
 /** The children of `html` after one snapshot. */
 function built(...children: unknown[]): InertElement[] {
   const event = new Inert().event(snapshot(...children));
-  const root = (event?.data.node as { childNodes: InertNode[] }).childNodes[1] as InertElement;
+  const root = (dataOf(event).node as { childNodes: InertNode[] }).childNodes[1] as InertElement;
   return root.childNodes as InertElement[];
 }
 
@@ -194,7 +200,7 @@ describe("styles", () => {
         ],
       }),
     );
-    const texts = event?.data.texts as { id: number; value: string }[];
+    const texts = dataOf(event).texts as { id: number; value: string }[];
     expect(texts.map(({ id }) => id)).toEqual([5, 7]);
     expect(texts[0]?.value).not.toContain("evil");
     expect(texts[1]?.value).toBe(value);
@@ -248,7 +254,7 @@ describe("shapes the engine relies on", () => {
       timestamp: 1,
       data: { node: { type: 0, id: 1, compatMode: "BackCompat", childNodes: [text(2, "x"), el(3, "p")] } },
     });
-    const { childNodes } = event?.data.node as { childNodes: InertElement[] };
+    const { childNodes } = dataOf(event).node as { childNodes: InertElement[] };
     expect(childNodes.map((node) => node.tagName)).toEqual(["html"]);
   });
   it("documents stand only in frames", () => {
@@ -260,7 +266,7 @@ describe("shapes the engine relies on", () => {
       node: { type: 0, id: 900 + parentId, childNodes: [el(800 + parentId, "html")] },
     });
     const event = inert.event(increment({ source: 0, adds: [add(4), add(5)] }));
-    expect((event?.data.adds as { parentId: number }[]).map(({ parentId }) => parentId)).toEqual([5]);
+    expect((dataOf(event).adds as { parentId: number }[]).map(({ parentId }) => parentId)).toEqual([5]);
   });
   it("shadow roots stand only where they may", () => {
     const child = { ...el(5, "p"), isShadow: true };
@@ -284,7 +290,7 @@ describe("shapes the engine relies on", () => {
         },
       },
     });
-    expect((event?.data.node as { childNodes: unknown[] }).childNodes[0]).toEqual({
+    expect((dataOf(event).node as { childNodes: unknown[] }).childNodes[0]).toEqual({
       type: 1,
       id: 2,
       name: "html",

@@ -37,7 +37,7 @@ export function Cards({ session }: { session: PlaySession }) {
       return <Opening session={session} />;
     case "sealed":
     case "ended":
-      return <Gate session={session} again={phase.kind === "ended"} />;
+      return <Gate session={session} ended={phase.kind === "ended" ? phase.by : null} />;
   }
 }
 
@@ -59,7 +59,9 @@ function Card({ title, className = "", role, children }: CardProps) {
   );
 }
 
-function Gate({ session, again }: { session: PlaySession; again: boolean }) {
+const GATE_TITLES = { you: "You have ended watching", time: "The play ran out" } as const;
+
+function Gate({ session, ended }: { session: PlaySession; ended: "you" | "time" | null }) {
   const recording = usePlayer(session, (state) => state.recording);
   const atMs = usePlayer(session, (state) => state.atMs);
   const empty = recording.tracks.every((track) => track.segments.length === 0);
@@ -75,15 +77,16 @@ function Gate({ session, again }: { session: PlaySession; again: boolean }) {
   }
   const { label } = recording.subject;
   return (
-    <Card title={again ? "You have ended watching" : "Sealed"}>
+    <Card title={ended === null ? "Sealed" : GATE_TITLES[ended]}>
       <p>
+        {ended === "time" && "A play in which nothing is watched ends after a while. "}
         Opening it is on record: {label} can see your name and the parts you open.
         {atMs > 0 && ` It opens at ${formatClock(atMs * 1000)}.`}
       </p>
       <div className="row">
         <button type="button" className="b lead" onClick={() => void session.begin()}>
           <Icon name="open" />
-          {again ? "Open again" : "Open and watch"}
+          {ended === null ? "Open and watch" : "Open again"}
         </button>
         {recording.live && (
           <button type="button" className="b" onClick={() => void session.begin(undefined, true)}>

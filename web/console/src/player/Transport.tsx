@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { Icon } from "../components/Icon";
 import { formatClock, formatTime } from "../lib/format";
-import { type PlaySession, SPEEDS } from "./session";
+import type { PlaySession } from "./session";
+import { SPEEDS } from "./state";
 import { usePlayer } from "./usePlayer";
 
 /** The clock and the controls. */

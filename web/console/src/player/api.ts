@@ -48,12 +48,7 @@ export async function fetchSegment(
     if (signal.aborted) throw cause;
     throw new Unreachable("The server did not answer.", { cause });
   }
-  const told = v.safeParse(Problem, await response.json().catch(() => null));
-  const plain = { type: "urn:clerestory:problem:unknown", title: `The server answered ${response.status}` };
-  throw new ApiError(
-    told.success ? told.output : v.parse(Problem, { ...plain, status: response.status }),
-    null,
-  );
+  throw new ApiError(problemIn(await response.text(), response.status), null);
 }
 
 /**
@@ -69,6 +64,39 @@ export function leavePlay(play: string, ranges: readonly { from_us: number; to_u
     fetch(`${base}/ranges`, { ...common, method: "POST", body: JSON.stringify(range) }).catch(lost);
   }
   fetch(base, { ...common, method: "DELETE" }).catch(lost);
+}
+
+/**
+ * Asks whether a play may go on, by the stream that says so. Resolves to why not, or to null.
+ * For recordings that are closed: their stream ends as soon as it has said that.
+ */
+export async function checkPlay(play: string, after: string): Promise<Problem | null> {
+  const response = await fetch(`/api/v1/plays/${seg(play)}/follow?after=${seg(after)}`, {
+    credentials: "same-origin",
+    redirect: "error",
+    headers: { Accept: "text/event-stream" },
+    signal: AbortSignal.timeout(4_000),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new ApiError(problemIn(text, response.status), null);
+  const revoked = /^event: ?revoked\ndata: ?(.*)$/m.exec(text)?.[1];
+  return revoked === undefined ? null : problemIn(revoked, 403);
+}
+
+function problemIn(text: string, status: number): Problem {
+  let raw: unknown = null;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    // Something in front of the server answered; the status alone says enough.
+  }
+  const told = v.safeParse(Problem, raw);
+  if (told.success) return told.output;
+  return v.parse(Problem, {
+    type: "urn:clerestory:problem:unknown",
+    title: `The server answered ${status}`,
+    status,
+  });
 }
 
 /** What the stream of a play says. */

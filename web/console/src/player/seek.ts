@@ -1,5 +1,5 @@
 /** Which segments a moment needs, and how far playing may run on what is loaded. All times in microseconds. */
-import type { Gap, SegmentItem } from "../api/types";
+import type { Gap, SegmentItem, Track } from "../api/types";
 
 /** Index of the segment that holds a moment, or of the last one before it; 0 before the first, -1 for none. */
 export function segmentAt(segments: readonly SegmentItem[], atUs: number): number {
@@ -72,4 +72,15 @@ export function playableUntil(
   const until = next ? next.start_us : Math.max(durationUs, current ? endOf(current) : 0);
   const gap = gaps.find((candidate) => candidate.from_us >= fromUs && candidate.from_us < until);
   return gap ? Math.max(fromUs, gap.from_us) : until;
+}
+
+/** The track to show at a moment: the one chosen if it has it, else one that has, else the first. */
+export function trackFor(tracks: readonly Track[], atUs: number, chosen: string | null): Track | null {
+  const covers = (track: Track) => {
+    const index = segmentAt(track.segments, atUs);
+    const segment = track.segments[index];
+    return segment !== undefined && segment.start_us <= atUs + 1_000_000;
+  };
+  const dom = tracks.filter((track) => track.kind === "dom" && track.segments.length > 0);
+  return dom.find((track) => track.id === chosen) ?? dom.find(covers) ?? dom[0] ?? null;
 }

@@ -6,61 +6,27 @@
  */
 import { ApiError } from "../api/client";
 import type { Gap, Problem, Recording, SegmentItem, Track } from "../api/types";
-import { endPlay, type Followed, followPlay, leavePlay, type Play, reportRange, startPlay } from "./api";
+import { endPlay, type Followed, leavePlay, type Play, startPlay } from "./api";
 import type { FromPlayer, PlayerChannel, SegmentMessage } from "./channel";
+import { Follow } from "./follow";
 import { gapAt, gapMap } from "./gaps";
-import { idleUntil, joinMarks, type Mark, stepFrom } from "./lane";
-import { endOf, keyframeAfter, keyframeBefore, planWindow, playableUntil, segmentAt } from "./seek";
-import { keyOf, Lanes, type SegmentState, Segments } from "./segments";
-import { addRange, type Range, total, whole } from "./watched";
-
-export type Phase =
-  | { kind: "sealed" }
-  | { kind: "reason"; problem: Problem; busy: boolean }
-  | { kind: "beginning" }
-  | { kind: "open"; play: Play; since: string; reason: string | null }
-  | { kind: "refused"; error: ApiError }
-  | { kind: "revoked"; problem: Problem }
-  | { kind: "ended" }
-  | { kind: "failed"; error: unknown };
-
-export type Following = "no" | "behind" | "edge" | "asking";
-
-export interface PlayerState {
-  phase: Phase;
-  recording: Recording;
-  trackId: string | null;
-  atMs: number;
-  /** What was asked for: playing goes on by itself when what it waits for has come. */
-  wantsPlay: boolean;
-  /** Playing, and waiting for segments. */
-  waiting: boolean;
-  speed: number;
-  skipIdle: boolean;
-  viewport: { width: number; height: number } | null;
-  /** Whether a picture is on the stage. */
-  picture: boolean;
-  segments: ReadonlyMap<string, SegmentState>;
-  marks: readonly Mark[];
-  gap: { gap: Gap; goesOn: boolean } | null;
-  following: Following;
-  /** What was watched in this play. */
-  watched: readonly Range[];
-  trouble: string | null;
-}
+import { grown, handed, withLost, withTracks } from "./grow";
+import { idleUntil, joinMarks, stepFrom } from "./lane";
+import { Looks } from "./looks";
+import { endOf, keyframeBefore, planWindow, playableUntil, segmentAt, trackFor } from "./seek";
+import { keyOf, Lanes, Segments } from "./segments";
+import type { Phase, PlayerState } from "./state";
+import { SPEEDS } from "./state";
+import { addRange, total } from "./watched";
 
 /** How far ahead of the playhead segments are opened, in milliseconds of the viewer's time. */
 const AHEAD_MS = 30_000;
 const REPORT_EVERY_MS = 30_000;
-/** How much is watched before the lane of who watched grows by it. */
-const SHOWN_EVERY_US = 1_000_000;
 const GAP_CARD_MS = 2_000;
 const IDLE_MS = 3_000;
 const AT_ONCE = 4;
 /** Recordings up to this size are opened whole while they are watched, so that the list of events is complete. */
 const WHOLE_BYTES = 24 * 1024 * 1024;
-
-export const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 
 export class PlaySession {
   state: PlayerState;
@@ -74,14 +40,15 @@ export class PlaySession {
   #held = { first: -1, last: -1 };
   #untilMs = 0;
   #seekTo: number | null = null;
-  #range: Range | null = null;
-  #unreported: Range[] = [];
-  #timers: { report?: ReturnType<typeof setInterval>; gap?: ReturnType<typeof setTimeout> } = {};
-  #stopFollowing: (() => void) | null = null;
-  #asking: ReturnType<typeof setInterval> | null = null;
+  readonly #looks = new Looks((range) => this.#set({ watched: addRange(this.state.watched, range) }));
+  #timers: {
+    report?: ReturnType<typeof setInterval>;
+    gap?: ReturnType<typeof setTimeout>;
+  } = {};
+  #follow: Follow | null = null;
   #filling = false;
   #backfilling = false;
-  #refetch: (() => Promise<Recording>) | null = null;
+  readonly #refetch: () => Promise<Recording>;
   #firstPicture = true;
   /** The page has been left; what still answers is ended at once. */
   #gone = false;
@@ -200,8 +167,8 @@ export class PlaySession {
   end = async (): Promise<void> => {
     const { phase } = this.state;
     if (phase.kind !== "open") return;
-    this.#flushRange();
-    this.#shut({ kind: "ended" });
+    this.#looks.stop();
+    this.#shut({ kind: "ended", by: "you" });
     await this.#report(phase.play.id);
     try {
       await endPlay(phase.play.id);
@@ -223,10 +190,9 @@ export class PlaySession {
     this.#gone = true;
     const { phase } = this.state;
     if (phase.kind !== "open") return;
-    this.#flushRange();
-    leavePlay(phase.play.id, this.#unreported.map(whole));
-    this.#unreported = [];
-    this.#shut({ kind: "ended" });
+    this.#looks.stop();
+    leavePlay(phase.play.id, this.#looks.take());
+    this.#shut({ kind: "ended", by: "you" });
   };
 
   #shut(phase: Phase): void {
@@ -237,10 +203,8 @@ export class PlaySession {
     this.#active = [];
     this.#held = { first: -1, last: -1 };
     this.#load += 1;
-    this.#stopFollowing?.();
-    this.#stopFollowing = null;
-    if (this.#asking) clearInterval(this.#asking);
-    this.#asking = null;
+    this.#follow?.stop();
+    this.#follow = null;
     clearInterval(this.#timers.report);
     clearTimeout(this.#timers.gap);
     this.#set({
@@ -257,15 +221,15 @@ export class PlaySession {
 
   /** The server changed its mind: the picture goes at once, then the reason is shown. */
   #revoke(problem: Problem): void {
-    this.#flushRange();
-    this.#unreported = [];
+    this.#looks.stop();
+    this.#looks.take();
     this.#shut({ kind: "revoked", problem });
   }
 
   #failed(error: unknown): void {
     if (this.state.phase.kind !== "open") return;
     if (error instanceof ApiError && (error.status === 403 || error.status === 404 || error.status === 401)) {
-      if (error.slug === "play-ended") this.#shut({ kind: "ended" });
+      if (error.slug === "play-ended") this.#shut({ kind: "ended", by: "time" });
       else this.#revoke(error.problem);
       return;
     }
@@ -281,7 +245,7 @@ export class PlaySession {
   seek = (ms: number): void => {
     const atMs = Math.max(0, Math.min(ms, this.durationMs));
     clearTimeout(this.#timers.gap);
-    this.#flushRange();
+    this.#looks.stop();
     const following = this.state.following === "no" || atMs < this.durationMs - 8_000 ? "no" : "behind";
     this.#set({ atMs, gap: null, following });
     if (this.state.phase.kind !== "open") return;
@@ -301,7 +265,7 @@ export class PlaySession {
     clearTimeout(this.#timers.gap);
     this.#set({ wantsPlay: false, waiting: false });
     this.#channel?.send({ type: "pause" });
-    this.#flushRange();
+    this.#looks.stop();
   };
 
   toggle = (): void => {
@@ -394,23 +358,12 @@ export class PlaySession {
       // The keyframe is asked for first; the rest of the window follows on the same connection, side by side.
       const opened = await Promise.all(wanted.map((segment) => segments.open(track.id, segment.sequence)));
       if (load !== this.#load) return;
-      const messages: SegmentMessage[] = [];
-      for (const [offset, result] of opened.entries()) {
-        const segment = wanted[offset];
-        if (!segment) break;
-        if ("lost" in result) {
-          this.#lost(track, plan.first + offset, result.lost);
-          if (
-            plan.first + offset === plan.first ||
-            plan.first + offset <= segmentAt(track.segments, atMs * 1000)
-          ) {
-            this.#set({ waiting: false });
-            void this.#show(atMs);
-            return;
-          }
-          break;
-        }
-        messages.push({ sequence: segment.sequence, start_us: segment.start_us, bytes: result.bytes });
+      const { messages, lost } = handed(wanted, opened);
+      if (lost) this.#lost(track, plan.first + lost.offset, lost.reason);
+      if (lost && plan.first + lost.offset <= segmentAt(track.segments, atMs * 1000)) {
+        this.#set({ waiting: false });
+        void this.#show(atMs);
+        return;
       }
       this.#hand(track, plan.first, plan.earliest, messages, atMs);
     } catch (error) {
@@ -472,16 +425,8 @@ export class PlaySession {
         const batch = tracks.slice(from, from + AT_ONCE);
         const opened = await Promise.all(batch.map((segment) => segments.open(track.id, segment.sequence)));
         if (load !== this.#load || this.#segments !== segments) return;
-        const messages: SegmentMessage[] = [];
-        for (const [offset, result] of opened.entries()) {
-          const segment = batch[offset];
-          if (!segment) break;
-          if ("lost" in result) {
-            this.#lost(track, from + offset, result.lost);
-            break;
-          }
-          messages.push({ sequence: segment.sequence, start_us: segment.start_us, bytes: result.bytes });
-        }
+        const { messages, lost } = handed(batch, opened);
+        if (lost) this.#lost(track, from + lost.offset, lost.reason);
         if (messages.length === 0) return;
         this.#held = { ...this.#held, last: from + messages.length - 1 };
         this.#channel?.send({ type: "append", load, segments: messages });
@@ -496,17 +441,9 @@ export class PlaySession {
     }
   }
 
-  /** A segment does not open: a gap of its own, up to the next keyframe. */
+  /** A segment does not open: a gap of its own. */
   #lost(track: Track, index: number, reason: "damaged" | "erased"): void {
-    const segment = track.segments[index];
-    if (!segment) return;
-    const next = track.segments[keyframeAfter(track.segments, index)];
-    const to_us = next ? next.start_us : Math.max(endOf(segment) + 1, this.state.recording.duration_us);
-    const gap: Gap = { from_us: segment.start_us, to_us, reason };
-    const tracks = this.state.recording.tracks.map((other) =>
-      other.id === track.id ? { ...other, gaps: [...other.gaps, gap] } : other,
-    );
-    this.#set({ recording: { ...this.state.recording, tracks } });
+    this.#set({ recording: withLost(this.state.recording, this.track ?? track, index, reason) });
   }
 
   #standInGap(gap: Gap): void {
@@ -521,7 +458,7 @@ export class PlaySession {
 
   /** Playing came to where it may not go on by itself. */
   #reached(atMs: number): void {
-    this.#flushRange();
+    this.#looks.stop();
     const { track } = this;
     this.#set({ atMs });
     if (!track || !this.state.wantsPlay) return;
@@ -590,7 +527,7 @@ export class PlaySession {
       picture: true,
       waiting: this.state.wantsPlay && this.state.waiting && this.state.following === "edge",
     });
-    this.#see({ from_us: atMs * 1000, to_us: atMs * 1000 + 1 });
+    this.#looks.still(atMs);
     if (this.state.wantsPlay) this.#run();
     else void this.#fill();
     void this.#backfill();
@@ -600,13 +537,7 @@ export class PlaySession {
     if (this.#seekTo !== null && !playing) return;
     this.#set({ atMs });
     if (!playing) return;
-    const atUs = atMs * 1000;
-    if (this.#range && atUs >= this.#range.to_us) this.#range.to_us = atUs;
-    else if (!this.#range) this.#range = { from_us: atUs, to_us: atUs };
-    if (this.#range && this.#range.to_us - this.#range.from_us > SHOWN_EVERY_US) {
-      this.#flushRange();
-      this.#range = { from_us: atUs, to_us: atUs };
-    }
+    this.#looks.at(atMs);
     if (this.state.skipIdle && this.state.following === "no") this.#skip(atMs);
     void this.#fill();
   }
@@ -614,7 +545,7 @@ export class PlaySession {
   #skip(atMs: number): void {
     const next = idleUntil(this.#active, atMs, this.#untilMs, IDLE_MS);
     if (next === null || next - 400 <= atMs) return;
-    this.#flushRange();
+    this.#looks.stop();
     this.#set({ atMs: next - 400 });
     void this.#show(next - 400);
   }
@@ -663,44 +594,33 @@ export class PlaySession {
 
   // ------------------------------------------------------------------ telling what was watched
 
-  #see(range: Range): void {
-    this.#unreported = addRange(this.#unreported, range);
-    this.#set({ watched: addRange(this.state.watched, range) });
-  }
-
-  #flushRange(): void {
-    const range = this.#range;
-    this.#range = null;
-    if (range && range.to_us > range.from_us) this.#see(range);
-  }
-
   async #report(play?: string): Promise<void> {
     const id = play ?? (this.state.phase.kind === "open" ? this.state.phase.play.id : null);
     if (id === null) return;
-    const running = this.#range;
-    this.#flushRange();
-    if (running) this.#range = { from_us: running.to_us, to_us: running.to_us };
-    const ranges = this.#unreported.map(whole);
-    this.#unreported = [];
     try {
-      for (const range of ranges) await reportRange(id, range);
+      await this.#looks.report(id);
     } catch (error) {
-      this.#unreported = ranges.reduce(addRange, this.#unreported); // told again with the next report
       if (play === undefined) this.#failed(error);
     }
   }
 
   get watchedUs(): number {
-    return total(this.state.watched) + (this.#range ? this.#range.to_us - this.#range.from_us : 0);
+    return total(this.state.watched);
   }
 
   // ------------------------------------------------------------------ following
 
   #listen(play: Play): void {
-    const after = play.tracks
-      .map((track) => `${track.id}:${track.segments.at(-1)?.sequence ?? -1}`)
-      .join(",");
-    this.#stopFollowing = followPlay(play.id, after, (what) => this.#followed(what));
+    this.#follow = new Follow(play, {
+      hear: (what) => this.#followed(what),
+      failed: (error) => this.#failed(error),
+      refetch: this.#refetch,
+      asked: (recording) => {
+        this.#set({ recording: withTracks(this.state.recording, recording.tracks) });
+        for (const track of recording.tracks) this.#grow(track.id, track.segments, track.gaps);
+        if (!recording.live) this.#followed({ kind: "closed", durationUs: recording.duration_us });
+      },
+    });
   }
 
   #followed(what: Followed): void {
@@ -723,23 +643,18 @@ export class PlaySession {
         this.#grow(what.track, [what.segment], []);
         break;
       case "lost":
-        this.#askInstead();
+        if (this.state.following !== "no") this.#set({ following: "asking" });
         break;
     }
   }
 
   #grow(trackId: string, segments: SegmentItem[], gaps: Gap[]): void {
     const { recording } = this.state;
-    const tracks = recording.tracks.map((track) => {
-      if (track.id !== trackId) return track;
-      const known = new Set(track.segments.map((segment) => segment.sequence));
-      const added = segments.filter((segment) => !known.has(segment.sequence));
-      const sorted = [...track.segments, ...added].sort((a, b) => a.sequence - b.sequence);
-      return { ...track, segments: sorted, gaps: gapMap([...track.gaps, ...gaps]) };
-    });
-    const end = Math.max(recording.duration_us, ...segments.map(endOf), ...gaps.map((gap) => gap.to_us));
-    const size_bytes = recording.size_bytes + segments.reduce((sum, segment) => sum + segment.size_bytes, 0);
-    this.#set({ recording: { ...recording, tracks, duration_us: end, size_bytes } });
+    if (!recording.tracks.some((track) => track.id === trackId)) {
+      this.#askForTracks();
+      return;
+    }
+    this.#set({ recording: grown(recording, trackId, segments, gaps) });
     if (this.state.following === "edge") this.#set({ following: "behind" });
     if (trackId !== this.state.trackId) return;
     const newest = segments.at(-1);
@@ -753,7 +668,7 @@ export class PlaySession {
     await this.#fill();
     if (this.state.following === "no" || !this.state.wantsPlay) return;
     if (this.state.atMs < newestMs - 300) {
-      this.#flushRange();
+      this.#looks.stop();
       this.#set({ atMs: newestMs });
       void this.#show(newestMs);
     } else if (this.state.waiting) {
@@ -761,29 +676,15 @@ export class PlaySession {
     }
   }
 
-  /** The stream is gone: the recording is asked for every five seconds, and the page says so. */
-  #askInstead(): void {
-    if (!this.state.recording.live || this.#asking) return;
-    this.#set({ following: this.state.following === "no" ? "no" : "asking" });
-    this.#asking = setInterval(() => {
-      this.#refetch?.().then(
-        (recording) => {
-          for (const track of recording.tracks) this.#grow(track.id, track.segments, track.gaps);
-          if (!recording.live) this.#followed({ kind: "closed", durationUs: recording.duration_us });
-        },
-        (error: unknown) => this.#failed(error),
-      );
-    }, 5_000);
+  /** The visitor opened another tab: its track is not known here yet. */
+  #askForTracks(): void {
+    this.#refetch().then(
+      ({ tracks }) => {
+        const recording = withTracks(this.state.recording, tracks);
+        this.#set({ recording, trackId: this.state.trackId ?? recording.tracks[0]?.id ?? null });
+        if (this.#held.first === -1) void this.#show(this.state.atMs);
+      },
+      (error: unknown) => this.#failed(error),
+    );
   }
-}
-
-/** The track to show at a moment: the one chosen if it has it, else one that has, else the first. */
-export function trackFor(tracks: readonly Track[], atUs: number, chosen: string | null): Track | null {
-  const covers = (track: Track) => {
-    const index = segmentAt(track.segments, atUs);
-    const segment = track.segments[index];
-    return segment !== undefined && segment.start_us <= atUs + 1_000_000;
-  };
-  const dom = tracks.filter((track) => track.kind === "dom" && track.segments.length > 0);
-  return dom.find((track) => track.id === chosen) ?? dom.find(covers) ?? dom[0] ?? null;
 }

@@ -1,0 +1,44 @@
+/** What the player's page shows, as one value. Times are recording time in milliseconds. */
+import type { ApiError } from "../api/client";
+import type { Gap, Problem, Recording } from "../api/types";
+import type { Play } from "./api";
+import type { Mark } from "./lane";
+import type { SegmentState } from "./segments";
+import type { Range } from "./watched";
+
+export const SPEEDS = [0.5, 1, 2, 4, 8] as const;
+
+export type Phase =
+  | { kind: "sealed" }
+  | { kind: "reason"; problem: Problem; busy: boolean }
+  | { kind: "beginning" }
+  | { kind: "open"; play: Play; since: string; reason: string | null }
+  | { kind: "refused"; error: ApiError }
+  | { kind: "revoked"; problem: Problem }
+  | { kind: "ended"; by: "you" | "time" }
+  | { kind: "failed"; error: unknown };
+
+export type Following = "no" | "behind" | "edge" | "asking";
+
+export interface PlayerState {
+  phase: Phase;
+  recording: Recording;
+  trackId: string | null;
+  atMs: number;
+  /** What was asked for: playing goes on by itself when what it waits for has come. */
+  wantsPlay: boolean;
+  /** Playing, and waiting for segments. */
+  waiting: boolean;
+  speed: number;
+  skipIdle: boolean;
+  viewport: { width: number; height: number } | null;
+  /** Whether a picture is on the stage. */
+  picture: boolean;
+  segments: ReadonlyMap<string, SegmentState>;
+  marks: readonly Mark[];
+  gap: { gap: Gap; goesOn: boolean } | null;
+  following: Following;
+  /** What was watched in this play. */
+  watched: readonly Range[];
+  trouble: string | null;
+}
