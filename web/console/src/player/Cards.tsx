@@ -176,7 +176,7 @@ function OpenCards({ session }: { session: PlaySession }) {
     const more = gap.gap.to_us < durationUs;
     return (
       <Card title={title} className="m-gap bricks" role="status">
-        <p>{gapSentence(gap.gap)}</p>
+        <p>{gapSentence(gap.gap, session.track?.segments)}</p>
         {more && (
           <div className="row">
             <button type="button" className="b lead" onClick={session.passGap}>

@@ -1,7 +1,7 @@
 import { memo, useEffect, useRef, useState } from "react";
 import { Icon, type IconName } from "../components/Icon";
 import { formatClock, formatCount, plural } from "../lib/format";
-import { gapWords } from "./gaps";
+import { gapLine, gapWords } from "./gaps";
 import { type Mark, type MarkKind, markAt } from "./lane";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
@@ -49,7 +49,7 @@ export function EventList({ session }: { session: PlaySession }) {
   );
 }
 
-type Row = { key: string; atMs: number } & ({ mark: Mark } | { gap: string; forUs: number });
+type Row = { key: string; atMs: number } & ({ mark: Mark } | { gap: string; line: string });
 
 function List({ session, marks, inStep }: { session: PlaySession; marks: readonly Mark[]; inStep: boolean }) {
   const recording = usePlayer(session, (state) => state.recording);
@@ -59,7 +59,7 @@ function List({ session, marks, inStep }: { session: PlaySession; marks: readonl
       key: `g${gap.from_us}`,
       atMs: gap.from_us / 1000,
       gap: gapWords(gap.reason).short,
-      forUs: gap.to_us - gap.from_us,
+      line: gapLine(gap),
     })),
   ].sort((a, b) => a.atMs - b.atMs);
   const now = usePlayer(session, (state) => markAt(rows as unknown as Mark[], state.atMs));
@@ -129,7 +129,7 @@ function Missing({ row }: { row: Row }) {
   return (
     <>
       <span className="evt">{row.gap}</span>
-      <span className="evsub">{formatClock(row.forUs)} not captured</span>
+      <span className="evsub">{row.line}</span>
     </>
   );
 }

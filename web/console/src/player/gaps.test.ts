@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { gapAt, gapMap, gapSentence } from "./gaps";
+import { gapAt, gapLine, gapMap, gapSentence } from "./gaps";
 
 const gap = (from: number, to: number, reason: "paused" | "missing" = "paused") => ({
   from_us: from * 1e6,
@@ -33,4 +33,12 @@ it("says why and from when to when", () => {
   expect(gapSentence(gap(220, 268))).toBe(
     "Capture was paused; nothing was captured until it went on. From 03:40 to 04:28, 48 s.",
   );
+});
+
+it("names a damaged segment, and does not call it uncaptured", () => {
+  const damaged = { from_us: 5e6, to_us: 11e6, reason: "damaged" as const };
+  const segment = { sequence: 7, start_us: 5e6, duration_us: 4e6, size_bytes: 1, keyframe: false };
+  expect(gapSentence(damaged, [segment])).toMatch(/^Segment 7 is damaged\. Its bytes fail/);
+  expect(gapLine(damaged)).toBe("6 s that do not open");
+  expect(gapLine(gap(0, 60))).toBe("1 min not captured");
 });

@@ -1,5 +1,5 @@
 /** Why something is missing. Each reason has its own words; none is "unavailable". */
-import type { Gap, GapReason } from "../api/types";
+import type { Gap, GapReason, SegmentItem } from "../api/types";
 import { formatClock, formatSpan } from "../lib/format";
 
 interface GapWords {
@@ -67,9 +67,19 @@ const WORDS: Record<GapReason, GapWords> = {
 export const gapWords = (reason: GapReason): GapWords => WORDS[reason];
 
 /** The sentence on the card: why, and from when to when. */
-export function gapSentence(gap: Gap): string {
+export function gapSentence(gap: Gap, segments: readonly SegmentItem[] = []): string {
   const { why } = WORDS[gap.reason];
-  return `${why} From ${formatClock(gap.from_us)} to ${formatClock(gap.to_us)}, ${formatSpan(gap.to_us - gap.from_us)}.`;
+  const named = gap.reason === "damaged" && segments.find((segment) => segment.start_us === gap.from_us);
+  const which = named ? `Segment ${named.sequence} is damaged. ` : "";
+  return `${which}${why} From ${formatClock(gap.from_us)} to ${formatClock(gap.to_us)}, ${formatSpan(gap.to_us - gap.from_us)}.`;
+}
+
+/** What a gap's line in the list of events says of it: some was never captured, some is there and does not open. */
+export function gapLine(gap: Gap): string {
+  const span = formatSpan(gap.to_us - gap.from_us);
+  if (gap.reason === "damaged") return `${span} that do not open`;
+  if (gap.reason === "erased") return `${span} erased`;
+  return `${span} not captured`;
 }
 
 /** The gap at a moment: its start belongs to it, its end does not. */
