@@ -320,6 +320,10 @@ impl<'a> Cleaner<'_, 'a> {
     }
 
     fn attribute_change(&mut self, id: i64, span: super::event::Span) -> bool {
+        if self.tree.get(id).is_some_and(|node| !matches!(node.kind, Known::Element { .. })) {
+            // A player sets attributes without asking what it has there.
+            return self.refuse_event("misplaced");
+        }
         let place = self.place(id);
         if !self.is_about_something(place) {
             return false;
