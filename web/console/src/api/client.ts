@@ -3,6 +3,7 @@
  * browser keeps; every call that changes something says so in a header a foreign page cannot send.
  */
 import * as v from "valibot";
+import type { PathFor } from "./contract";
 import { Problem } from "./types";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -104,9 +105,9 @@ export interface CallOptions {
 }
 
 /** Calls the API and parses the answer by `schema`. */
-export async function call<T>(
-  method: Method,
-  path: string,
+export async function call<T, M extends Method>(
+  method: M,
+  path: PathFor<M>,
   schema: v.GenericSchema<unknown, T>,
   options: CallOptions = {},
 ): Promise<T> {
@@ -123,7 +124,11 @@ export async function call<T>(
 }
 
 /** Calls the API where success carries no answer. */
-export async function callEmpty(method: Method, path: string, options: CallOptions = {}): Promise<void> {
+export async function callEmpty<M extends Method>(
+  method: M,
+  path: PathFor<M>,
+  options: CallOptions = {},
+): Promise<void> {
   const response = await send(method, path, options);
   if (!response.ok) await refuse(response);
 }

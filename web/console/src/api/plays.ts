@@ -20,8 +20,12 @@ export async function openSegment(
     const track =
       play.tracks.find((one) => one.segments.some((s) => s.sequence === sequence)) ?? play.tracks[0];
     if (!track) return { entry: play.entry, events: [] };
-    const path = `/plays/${seg(play.id)}/tracks/${seg(track.id)}/segments/${sequence}`;
-    return { entry: play.entry, events: await call("GET", path, Events) };
+    const events = await call(
+      "GET",
+      `/plays/${seg(play.id)}/tracks/${seg(track.id)}/segments/${sequence}`,
+      Events,
+    );
+    return { entry: play.entry, events };
   } finally {
     await callEmpty("DELETE", `/plays/${seg(play.id)}`);
   }

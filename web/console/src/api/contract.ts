@@ -1,0 +1,59 @@
+/**
+ * What the generated description of the API (`schema.d.ts`, by `npm run api`) holds the console to. All of it is
+ * types: an address, a method or a field that the server no longer has does not compile.
+ */
+import type * as v from "valibot";
+import type { components, paths } from "./schema";
+import type * as t from "./types";
+
+type Filled<P> = P extends `${infer Before}{${string}}${infer After}`
+  ? `${Before}${string}${Filled<After>}`
+  : P;
+type Within<P> = P extends `/api/v1${infer Rest}` ? Rest : never;
+
+type Offering<M extends string> = {
+  [P in keyof paths]: paths[P] extends Record<M, infer Operation>
+    ? [Operation] extends [never | undefined]
+      ? never
+      : P
+    : never;
+}[keyof paths];
+
+/** The addresses, filled in, that offer a method: `/recordings/rec_…` for GET. */
+export type PathFor<M extends string> = Filled<Within<Offering<Lowercase<M>>>>;
+
+type Described = components["schemas"];
+type Read<S extends v.GenericSchema> = v.InferInput<S>;
+
+/** The fields the console reads that the server does not describe. Has to be never. */
+type Missing<S extends v.GenericSchema, D> = Exclude<keyof Read<S>, keyof D>;
+
+type None<T extends never> = T;
+
+/** One line for each answer: the schema that reads it beside the description of it. */
+export type Drift = None<
+  | Missing<typeof t.Problem, Described["Problem"]>
+  | Missing<typeof t.PersonRef, Described["PersonRef"]>
+  | Missing<typeof t.Session, Described["Session"]>
+  | Missing<typeof t.SignedInSession, Described["SessionItem"]>
+  | Missing<typeof t.RecordingItem, Described["RecordingItem"]>
+  | Missing<typeof t.RecordingList, Described["RecordingList"]>
+  | Missing<typeof t.Recording, Described["Recording"]>
+  | Missing<typeof t.Gap, Described["Gap"]>
+  | Missing<typeof t.SegmentItem, Described["SegmentItem"]>
+  | Missing<typeof t.Track, Described["Track"]>
+  | Missing<typeof t.Viewer, Described["Viewer"]>
+  | Missing<typeof t.AuditItem, Described["AuditItem"]>
+  | Missing<typeof t.AuditList, Described["AuditList"]>
+  | Missing<typeof t.AuditCheck, Described["Verified"]>
+  | Missing<typeof t.Site, Described["Site"]>
+  | Missing<typeof t.Receipt, Described["Receipt"]>
+  | Missing<typeof t.SignedPolicy, Described["Signed"]>
+  | Missing<typeof t.PolicyVersion, Described["Version"]>
+  | Missing<typeof t.PolicyCheck, Described["Checked"]>
+  | Missing<typeof t.Inside, Described["Inside"]>
+  | Missing<typeof t.InsideSegment, Described["InsideSegment"]>
+  | Missing<typeof t.InsideBytes, Described["InsideBytes"]>
+  | Missing<typeof t.Finding, Described["FindingItem"]>
+  | Missing<typeof t.ImportResult, Described["Imported"]>
+>;
