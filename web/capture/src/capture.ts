@@ -154,6 +154,8 @@ export class Capture {
         const answer = await this.#visits.alone(() => this.#ask());
         if (run !== this.#running) return;
         if (isPassing(answer)) {
+          // An origin that is not listed for the site looks the same: the browser hides the answer.
+          this.#show({ phase: "starting", reason: answer.slug || "server-unreachable" });
           await new Promise((resolve) => setTimeout(resolve, backoffMs(tries, answer)));
           continue;
         }

@@ -647,6 +647,20 @@ function readSpool() {
   });
 }
 
+function spoolSize() {
+  return new Promise((resolve) => {
+    indexedDB.open("clerestory").onsuccess = ({ target }) => {
+      const database = target.result;
+      database.transaction("entries").objectStore("entries").getAll().onsuccess = ({
+        target: { result },
+      }) => {
+        database.close();
+        resolve(result.reduce((sum, { size }) => sum + size, 0));
+      };
+    };
+  });
+}
+
 test("a page that is left at once sends its last words", async (context) => {
   server.rules = { ...server.rules, unmask: ["html"] };
   server.limits = { ...server.limits, flush_ms: 60_000 };
@@ -688,6 +702,46 @@ test("stop throws away what was not sent, and nothing leaves afterwards", async 
   await phase(page, "stopped");
   await page.evaluate(() => window.clerestory.start());
   await phase(page, "capturing");
+});
+
+test("stop in one tab is stop in all of the origin", async (context) => {
+  const first = await open(context, "/plain");
+  const second = await open(context, "/plain");
+  await phase(first, "capturing");
+  await phase(second, "capturing");
+  await settled(second);
+  await first.evaluate(() => window.clerestory.stop());
+  await phase(second, "stopped");
+  const from = server.puts.length;
+  await second.evaluate((canary) => document.body.append(canary), CANARY);
+  await second.waitForTimeout(800);
+  assert.equal(server.puts.length, from);
+});
+
+test("the spool is bounded; what found no room is a gap", async (context) => {
+  server.rules = { ...server.rules, unmask: ["html"] };
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await settled(page);
+  server.failing = ({ method }) => method === "PUT";
+  // Random text does not compress: each change is a segment of about 1.5 MB.
+  for (let i = 0; i < 20; i += 1) {
+    await page.evaluate((n) => {
+      const bytes = Array.from({ length: 34 }, () => crypto.getRandomValues(new Uint8Array(65_000)));
+      document.querySelector("p").textContent =
+        `big-${n} ${btoa(bytes.map((part) => String.fromCharCode(...part)).join(""))}`;
+    }, i);
+    await page.waitForTimeout(350);
+  }
+  const size = () => page.evaluate(spoolSize);
+  await until("a full spool", async () => (await size()) > 15 * 1024 * 1024, 30_000);
+  await page.waitForTimeout(2000);
+  assert.ok((await size()) <= 20 * 1024 * 1024, "it stays within its bounds");
+  server.failing = null;
+  await until("the gap", () => server.received.includes('"reason":"quota"'), 30_000);
+  const told = (text) => server.puts.some(({ status, text: body }) => status === 200 && body.includes(text));
+  await until("the newest", () => told("big-19 "), 30_000);
+  assert.ok(!told("big-0 ") && !told("big-1 "), "the oldest went");
 });
 
 test("stop with flush sends what was captured", async (context) => {

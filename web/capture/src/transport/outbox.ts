@@ -6,7 +6,7 @@ import { concat, fromBase64Url, utf8 } from "../bytes";
 import type { GapReason } from "../engine/events";
 import { type Answer, type Api, backoffMs, isPassing, type Visit } from "./api";
 import { seal, spoolInfo } from "./hpke";
-import { SPOOL_LIMIT, type Spool, type Spooled, spoolId } from "./spool";
+import { SPOOL_LIMIT, type Spool, type SpoolEntry, type Spooled, spoolId } from "./spool";
 import type { Writer } from "./writer";
 
 export interface OutboxOwner {
@@ -203,7 +203,7 @@ export class Outbox {
     this.#bound();
   }
 
-  #forget(old: Spooled): void {
+  #forget(old: SpoolEntry): void {
     if (old.recording !== this.#visit?.recording || old.track !== this.#visit.track) return;
     const at = this.#queue.findIndex(({ sequence }) => sequence === old.sequence);
     if (at < 0) return;

@@ -7,13 +7,17 @@ const TRIES = 6;
 
 /** This tab's segments of the recording that goes on: they come before anything new. */
 export async function takeOwn(spool: Spool, writer: string, visit: Visit): Promise<readonly Spooled[]> {
+  const own: Spooled[] = [];
   try {
-    const mine = ({ writer: by, recording, track }: Spooled): boolean =>
-      by === writer && recording === visit.recording && track === visit.track;
-    return (await spool.all()).filter(mine);
+    for (const { id, writer: by, recording, track } of await spool.list()) {
+      if (by !== writer || recording !== visit.recording || track !== visit.track) continue;
+      const segment = await spool.read(id);
+      if (segment) own.push(segment);
+    }
   } catch {
-    return [];
+    // What cannot be read now is tried again by the next page.
   }
+  return own;
 }
 
 /** Segments of tabs that are gone, and of recordings that ended. One tab at a time does this. */
@@ -21,11 +25,11 @@ export async function resendOthers(spool: Spool, api: Api, writer: string, visit
   await navigator.locks.request("clerestory-resend", { ifAvailable: true }, async (lock) => {
     if (!lock) return;
     const living = await livingWriters();
-    for (const segment of await spool.all()) {
-      const isOwn =
-        segment.writer === writer && segment.recording === visit.recording && segment.track === visit.track;
-      if (isOwn || (segment.writer !== writer && living.has(segment.writer))) continue;
-      if (!(await resend(segment, spool, api))) return;
+    for (const { id, writer: by, recording, track } of await spool.list()) {
+      const isOwn = by === writer && recording === visit.recording && track === visit.track;
+      if (isOwn || (by !== writer && living.has(by))) continue;
+      const segment = await spool.read(id);
+      if (segment && !(await resend(segment, spool, api))) return;
     }
   });
 }

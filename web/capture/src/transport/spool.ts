@@ -3,7 +3,8 @@
  * open them.
  */
 
-export interface Spooled {
+/** What is known of a segment without reading it. */
+export interface SpoolEntry {
   readonly id: string;
   /** Host and site, so that two sites of one origin do not see each other's. */
   readonly owner: string;
@@ -11,12 +12,17 @@ export interface Spooled {
   readonly recording: string;
   readonly track: string;
   readonly sequence: number;
-  readonly keyId: string;
-  readonly token: string;
-  readonly policyVersion: number;
   /** First and last event, milliseconds by the client's clock. */
   readonly from: number;
   readonly to: number;
+  /** Bytes of the sealed segment. */
+  readonly size: number;
+}
+
+export interface Spooled extends SpoolEntry {
+  readonly keyId: string;
+  readonly token: string;
+  readonly policyVersion: number;
   readonly sealed: Uint8Array<ArrayBuffer>;
 }
 
@@ -24,7 +30,9 @@ export const spoolId = (recording: string, track: string, sequence: number): str
   `${recording}/${track}/${String(sequence).padStart(12, "0")}`;
 
 export const SPOOL_LIMIT = 20 * 1024 * 1024;
-const STORE = "segments";
+const SEGMENTS = "segments";
+/** The same segments without their bytes: sizes are summed without reading 20 MB. */
+const ENTRIES = "entries";
 
 const asked = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -52,7 +60,9 @@ export class Spool {
     this.#opened ??= (async () => {
       try {
         const request = indexedDB.open("clerestory", 1);
-        request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
+        request.onupgradeneeded = () => {
+          for (const name of [SEGMENTS, ENTRIES]) request.result.createObjectStore(name, { keyPath: "id" });
+        };
         const database = await asked(request);
         database.onversionchange = () => database.close();
         return database;
@@ -64,20 +74,35 @@ export class Spool {
   }
 
   /** Stores a segment and drops the oldest ones beyond the limit; answers with those dropped. */
-  async put(segment: Omit<Spooled, "id" | "owner">): Promise<readonly Spooled[]> {
+  async put(segment: Omit<Spooled, "id" | "owner" | "size">): Promise<readonly SpoolEntry[]> {
     const database = await this.#open();
     if (!database) return [];
-    const change = database.transaction(STORE, "readwrite");
-    const store = change.objectStore(STORE);
-    const { recording, track, sequence } = segment;
-    store.put({ ...segment, id: spoolId(recording, track, sequence), owner: this.#owner });
-    const held = ((await asked(store.getAll())) as Spooled[]).sort((a, b) => a.from - b.from);
-    let size = held.reduce((sum, { sealed }) => sum + sealed.length, 0);
-    const dropped: Spooled[] = [];
+    const change = database.transaction([SEGMENTS, ENTRIES], "readwrite");
+    const segments = change.objectStore(SEGMENTS);
+    const entries = change.objectStore(ENTRIES);
+    const { writer, recording, track, sequence, from, to, sealed } = segment;
+    const id = spoolId(recording, track, sequence);
+    const entry = {
+      id,
+      owner: this.#owner,
+      writer,
+      recording,
+      track,
+      sequence,
+      from,
+      to,
+      size: sealed.length,
+    };
+    segments.put({ ...segment, ...entry });
+    entries.put(entry);
+    const held = ((await asked(entries.getAll())) as SpoolEntry[]).sort((a, b) => a.from - b.from);
+    let total = held.reduce((sum, { size }) => sum + size, 0);
+    const dropped: SpoolEntry[] = [];
     for (const old of held) {
-      if (size <= SPOOL_LIMIT) break;
-      store.delete(old.id);
-      size -= old.sealed.length;
+      if (total <= SPOOL_LIMIT) break;
+      segments.delete(old.id);
+      entries.delete(old.id);
+      total -= old.size;
       dropped.push(old);
     }
     await finished(change);
@@ -87,21 +112,30 @@ export class Spool {
   async remove(id: string): Promise<void> {
     const database = await this.#open();
     if (!database) return;
-    const change = database.transaction(STORE, "readwrite");
-    change.objectStore(STORE).delete(id);
+    const change = database.transaction([SEGMENTS, ENTRIES], "readwrite");
+    for (const name of [SEGMENTS, ENTRIES]) change.objectStore(name).delete(id);
     await finished(change);
   }
 
-  /** This site's segments, oldest recording first, in order of their numbers. */
-  async all(): Promise<readonly Spooled[]> {
+  /** This site's segments, recording by recording, in order of their numbers. */
+  async list(): Promise<readonly SpoolEntry[]> {
     const database = await this.#open();
     if (!database) return [];
-    const held = (await asked(database.transaction(STORE).objectStore(STORE).getAll())) as Spooled[];
+    const held = (await asked(database.transaction(ENTRIES).objectStore(ENTRIES).getAll())) as SpoolEntry[];
     return held.filter(({ owner }) => owner === this.#owner).sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async read(id: string): Promise<Spooled | null> {
+    const database = await this.#open();
+    if (!database) return null;
+    return (
+      ((await asked(database.transaction(SEGMENTS).objectStore(SEGMENTS).get(id))) as Spooled | undefined) ??
+      null
+    );
   }
 
   /** Throws everything of this site away. */
   async clear(): Promise<void> {
-    for (const { id } of await this.all()) await this.remove(id);
+    for (const { id } of await this.list()) await this.remove(id);
   }
 }
