@@ -32,6 +32,15 @@ export function Stage({ session }: { session: PlaySession }) {
               onReady={session.attach}
             />
           )}
+          {picture && (
+            <button
+              type="button"
+              className="cover"
+              tabIndex={-1}
+              aria-label="Play or pause"
+              onClick={session.toggle}
+            />
+          )}
         </div>
       </div>
       <Cards session={session} />

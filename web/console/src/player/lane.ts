@@ -180,6 +180,11 @@ export class LaneReader {
     return active;
   }
 
+  /** Everything of this stretch has been read: the document is no longer needed to name what was done in it. */
+  close(): void {
+    this.#names.reset(null);
+  }
+
   #push(mark: Partial<Mark> & Pick<Mark, "kind" | "atMs" | "verb">): void {
     this.marks.push({ forMs: 0, object: "", detail: "", element: "", ...mark });
   }

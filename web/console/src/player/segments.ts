@@ -116,6 +116,7 @@ export class Lanes {
       stretch.next += 1;
       read = true;
     }
+    if (read && segments[stretch.next]?.keyframe) stretch.reader.close();
     return read;
   }
 
