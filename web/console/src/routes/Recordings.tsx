@@ -17,7 +17,8 @@ import "../styles/recordings.css";
 
 const route = getRouteApi("/shell/recordings");
 const LIVE_MS = 2_000;
-const LIST_MS = 15_000;
+/** The live strip says at once when a session begins or ends; the rest changes slowly, and each reading is on record. */
+const LIST_MS = 60_000;
 
 /** All recordings, by a sentence; those that are going on now stand above. */
 export default function Recordings() {

@@ -14,7 +14,9 @@ import { queryClient } from "../queryClient";
 import "../styles/sites.css";
 
 const route = getRouteApi("/shell/settings/sites/$id");
-const POLL_MS = 1_000;
+/** Every second while the first event is waited for; later less often, as each asking is on record. */
+const WAITING_MS = 1_000;
+const RECEIVING_MS = 10_000;
 const KEPT = 20;
 
 /** A site from its snippet to its first event, and what it is set to. */
@@ -66,7 +68,7 @@ function useReceipts(id: string): readonly Receipt[] {
       if (answer.items.length > 0) void queryClient.invalidateQueries({ queryKey: ["site", id] });
       return { items: [...(before?.items ?? []), ...answer.items].slice(-KEPT), latest: answer.latest };
     },
-    refetchInterval: POLL_MS,
+    refetchInterval: (query) => (query.state.data?.items.length ? RECEIVING_MS : WAITING_MS),
   });
   return receipts.data?.items ?? [];
 }

@@ -78,6 +78,6 @@ export const auditColumns: readonly Column<AuditItem>[] = [
     id: "rule",
     head: "Rule",
     kind: "aside",
-    cell: (entry) => (entry.rule ? <code className="ink2">{entry.rule}</code> : null),
+    cell: (entry) => (entry.rule ? <code className="ink2 clip rulecell">{entry.rule}</code> : null),
   },
 ];
