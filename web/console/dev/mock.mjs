@@ -246,7 +246,11 @@ function record(actor, action, outcome, object, more = {}) {
     activity_id: 2,
     outcome,
     rule:
-      outcome === "refused" ? "recording.play/none" : outcome === "allowed" ? "recording.play/admin" : null,
+      outcome === "refused"
+        ? "matrix recording.play member team"
+        : outcome === "allowed"
+          ? "matrix recording.play admin organisation"
+          : null,
     actor,
     object,
     detail: more.detail ?? null,
@@ -767,7 +771,7 @@ function recordingApi(method, which, rest, body, person) {
         "You may list this, not watch it",
         "Your role, Member, lists the sessions of your team.",
         {
-          rule: "recording.play/none",
+          rule: "matrix recording.play member team",
           entry: entry.number,
           what_to_do: "Mirel Hadley can change your role.",
         },
