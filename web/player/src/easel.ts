@@ -17,6 +17,9 @@ const NEVER_MS = 1e10;
 const INCLUSIVE_MS = 0.5;
 
 const BLINDS = [
+  ":where(canvas) { display: inline-block; width: var(--clerestory-wide, 300px); aspect-ratio: var(--clerestory-shape, 2); }",
+  "canvas { background-image: var(--clerestory-drawn, none) !important; background-size: 100% 100% !important; background-repeat: no-repeat !important; background-origin: content-box !important; font-size: 0 !important; overflow: hidden !important; }",
+  "canvas > * { display: none !important; }",
   ":where(a[data-clerestory-link], area[data-clerestory-link]) { color: -webkit-link; text-decoration: underline; }",
   '[data-clerestory="excluded"] { background: repeating-linear-gradient(0deg, #3c424d 0 5px, #7a8292 5px 6px) !important; border-color: #3c424d !important; color: transparent !important; }',
   '[data-clerestory="blocked"] { background: repeating-linear-gradient(135deg, rgb(120 130 145 / .16) 0 1px, transparent 1px 9px), rgb(120 130 145 / .12) !important; outline: 1px solid rgb(120 130 145 / .3); outline-offset: -1px; }',

@@ -172,6 +172,24 @@ function styleText(tag: Tag, rawName: string, value: unknown): string | null {
   return inertCss(value.split("/* rr_split */").join(""));
 }
 
+/**
+ * A frame without scripts shows a canvas as its fallback content (HTML, section 4.12.5), so its picture is shown as
+ * a background instead; `easel.ts` has the rules. These are the variables that carry it, at the weight of a style
+ * attribute but in names no page uses.
+ */
+export function canvasStyle(attributes: Readonly<Record<string, string | number | true>>): string {
+  const pixels = (name: string, fallback: number) => {
+    const value = Number(attributes[name]);
+    return Number.isFinite(value) && value > 0 && value < 32_768 ? Math.round(value) : fallback;
+  };
+  const [width, height] = [pixels("width", 300), pixels("height", 150)];
+  return `--clerestory-wide:${width}px;--clerestory-shape:${width}/${height}`;
+}
+
+/** The variable that holds what was drawn, and its value. */
+export const CANVAS_DRAWN = "--clerestory-drawn";
+export const drawn = (picture: string): string => `url("${picture.replace(/["\\\n\r\f]/g, "")}")`;
+
 /** What rrweb adds by itself: sizes of what is missing, scroll places, pictures of canvases and images. */
 function engineAttribute(
   tag: Tag,

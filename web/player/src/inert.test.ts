@@ -157,6 +157,28 @@ describe("attributes", () => {
       "data-clerestory-link": "",
     });
   });
+  it("of a canvas carry its picture as a background, at once and later", () => {
+    const pixel = "data:image/webp;base64,AA";
+    const [canvas] = built(
+      el(4, "canvas", { width: "240", height: "120", style: "color:red", rr_dataURL: pixel }),
+    );
+    expect(canvas?.attributes).toEqual({
+      width: "240",
+      height: "120",
+      style: `color:red;--clerestory-wide:240px;--clerestory-shape:240/120;--clerestory-drawn:url("${pixel}")`,
+    });
+    const inert = new Inert();
+    inert.event(snapshot(el(4, "canvas")));
+    const change = (rr_dataURL: string) =>
+      inert.event(increment({ source: 0, attributes: [{ id: 4, attributes: { rr_dataURL } }] }));
+    expect(dataOf(change(pixel)).attributes).toEqual([
+      { id: 4, attributes: { style: { "--clerestory-drawn": `url("${pixel}")` } } },
+    ]);
+    expect(dataOf(change(EVIL)).attributes).toEqual([]);
+    expect(JSON.stringify(change(`${pixel}"); background: url(${EVIL}`))).not.toMatch(
+      /[^\\]\\"\); background/,
+    );
+  });
   it("of meta, base and link are gone but for the style a link held", () => {
     const [meta, base, link] = built(
       el(4, "meta", { "http-equiv": "refresh", content: `0;url=${EVIL}` }),

@@ -7,7 +7,15 @@
  * arrays) hold, so that one bad event cannot stop the others.
  */
 import { inertCss, inertFont } from "./css.ts";
-import { inertAttribute, inertTag, LINK_MARK, type Tag } from "./elements.ts";
+import {
+  CANVAS_DRAWN,
+  canvasStyle,
+  drawn,
+  inertAttribute,
+  inertTag,
+  LINK_MARK,
+  type Tag,
+} from "./elements.ts";
 
 export type InertNode =
   | { type: 0; id: number; childNodes: InertNode[]; compatMode?: string; rootId?: number }
@@ -265,6 +273,11 @@ export class Inert {
       }
     }
     if ((tag.name === "a" || tag.name === "area") && typeof raw.href === "string") kept[LINK_MARK] = "";
+    if (tag.name === "canvas") {
+      const { rr_dataURL: picture, ...rest } = kept;
+      const shown = typeof picture === "string" ? `;${CANVAS_DRAWN}:${drawn(picture)}` : "";
+      return { ...rest, style: `${rest.style ?? ""};${canvasStyle(kept)}${shown}` };
+    }
     return kept;
   }
 
@@ -386,11 +399,17 @@ export class Inert {
       if (value === null) {
         if (/^[\w:.-]{1,100}$/.test(name)) attributes[name] = null;
       } else if (name === "style" && isFields(value)) {
-        attributes[name] = inertStyleObject(value);
+        attributes[name] = {
+          ...(isFields(attributes.style) ? attributes.style : {}),
+          ...inertStyleObject(value),
+        };
       } else {
         const inert = inertAttribute(tag, name, value);
         if (inert === null) this.#drop("attribute");
-        else attributes[name] = String(inert === true ? "" : inert);
+        else if (tag.name === "canvas" && name === "rr_dataURL") {
+          const style = isFields(attributes.style) ? attributes.style : {};
+          attributes.style = { ...style, [CANVAS_DRAWN]: drawn(String(inert)) };
+        } else attributes[name] = String(inert === true ? "" : inert);
       }
     }
     return Object.keys(attributes).length === 0 ? [] : [{ id: entry.id, attributes }];

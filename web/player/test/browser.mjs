@@ -12,7 +12,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
-import { hostile } from "./hostile.mjs";
+import { el, hostile, page, text } from "./hostile.mjs";
 import { startServer, startSink } from "./server.mjs";
 
 const CORPUS = fileURLToPath(new URL("../../../crates/intake/corpus/hostile/", import.meta.url));
@@ -228,6 +228,32 @@ await test("segments that follow lengthen what is shown, without a flash", async
   await t.tell({ type: "play", speed: 8, until_ms: null });
   await t.until("reached");
   assert.equal(await t.inside(items), 8);
+  await t.close();
+});
+
+await test("a canvas shows its picture, and masked text a bar, in a frame without scripts", async () => {
+  const red =
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";
+  const canvas = el("canvas", { width: "240", height: "120" }, [text("fallback")]);
+  const masked = el("p", { class: "masked" }, [text("\u2022\u2022\u2022\u2022\u2022")]);
+  const { events } = page({ body: [canvas, masked] });
+  const attributes = [{ id: canvas.id, attributes: { rr_dataURL: red } }];
+  const t = await open();
+  const change = { source: 0, texts: [], removes: [], adds: [], attributes };
+  await t.tell(loaded([...events, { type: 3, timestamp: 1050, data: change }], { at_ms: 100 }));
+  await t.until("painted");
+  const [width, height, picture] = await t.inside((document) => {
+    const drawn = document.querySelector("canvas");
+    const { width, height } = drawn.getBoundingClientRect();
+    return [width, height, document.defaultView.getComputedStyle(drawn).backgroundImage];
+  });
+  assert.deepEqual([width, height], [240, 120]);
+  assert.equal(picture, `url("${red}")`);
+  const bars = await t.inside(
+    (document) => document.defaultView.CSS.highlights.get("clerestory-masked")?.size,
+  );
+  assert.equal(bars, 1);
+  assert.equal(await t.inside((document) => document.querySelector(".masked").childNodes.length), 1);
   await t.close();
 });
 
