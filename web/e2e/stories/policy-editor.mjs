@@ -36,7 +36,7 @@ export async function run(t) {
   await waitFor("the page to answer the editor", () => pick.isEnabled(), { timeoutMs: 15_000 });
   await page.screenshot({ path: t.picture("before") });
   await pick.click();
-  const note = page.frameLocator('iframe[title^="The page"]').locator("#driver-note");
+  const note = page.frameLocator('iframe[title^="The page /"]').locator("#driver-note");
   await note.scrollIntoViewIfNeeded();
   await note.click();
   await waitFor("the picked element to be named", async () =>
