@@ -268,11 +268,14 @@ const corpus = existsSync(CORPUS)
     )
   : [];
 
-for (const { name, expect, events, corpus: foreign } of [...hostile, ...corpus]) {
+/** What the player page itself is made of; everything else asked of the content host was asked by a recording. */
+const OWN = /^\/player\/(?:player-[0-9a-f]{16}\.(?:js|css))?$/;
+
+// The sink is not emptied between them: they run side by side, and not one may reach it.
+sink.reset();
+async function playHostile({ name, expect, events, corpus: foreign }) {
   await test(`hostile: ${name}${foreign ? " (intake corpus)" : ""}`, async () => {
-    sink.reset();
     const t = await open();
-    server.requests.length = 0;
     await t.tell(loaded(events, { at_ms: 1, play: true, speed: 1 }));
     // Foreign files may hold no list of events, or nothing to draw; the page must say so and stay as it is.
     await t.until(!Array.isArray(events) ? "error" : foreign ? "made_inert" : "painted");
@@ -282,7 +285,8 @@ for (const { name, expect, events, corpus: foreign } of [...hostile, ...corpus])
     const ran = await Promise.all(t.page.frames().map((frame) => frame.evaluate(() => "__ran" in window)));
     assert.ok(!ran.includes(true), "something ran");
     assert.equal(sink.connections, 0, `the sink was asked: ${sink.asked.join(" | ")}`);
-    assert.deepEqual(server.requests, [], "the content host was asked for something");
+    const others = server.requests.filter((path) => !OWN.test(path));
+    assert.deepEqual(others, [], "the content host was asked for something");
     const urls = t.page
       .frames()
       .map((frame) => frame.url())
@@ -300,6 +304,12 @@ for (const { name, expect, events, corpus: foreign } of [...hostile, ...corpus])
     await t.close();
   });
 }
+
+const waiting = [...hostile, ...corpus];
+const worker = async () => {
+  for (let next = waiting.shift(); next; next = waiting.shift()) await playHostile(next);
+};
+await Promise.all([worker(), worker(), worker(), worker()]);
 
 await browser.close();
 server.close();
