@@ -179,8 +179,19 @@ test("the spool is bounded; what found no room is a gap", async (context) => {
     await page.waitForTimeout(350);
   }
   const size = () => page.evaluate(spoolSize);
-  await until("a full spool", async () => (await size()) > 15 * 1024 * 1024, 30_000);
-  await page.waitForTimeout(2000);
+  // Full, and nothing more on its way into it.
+  let last = 0;
+  let since = Date.now();
+  await until(
+    "a full spool",
+    async () => {
+      const now = await size();
+      if (now !== last) since = Date.now();
+      last = now;
+      return now > 15 * 1024 * 1024 && Date.now() - since > 3000;
+    },
+    60_000,
+  );
   assert.ok((await size()) <= 20 * 1024 * 1024, "it stays within its bounds");
   server.failing = null;
   await until("the gap", () => server.received.includes('"reason":"quota"'), 30_000);
