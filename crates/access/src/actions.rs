@@ -1,12 +1,16 @@
 //! Every action there is. Each has a row in `policies/matrix.toml`; a test holds the two lists equal.
 
+use std::time::Duration;
+
 use clerestory_audit::Class;
 
-use crate::grant::{Action, Kind, OrganisationRef, PersonRef, RecordingRef, SiteRef, UploadRef};
+use crate::grant::{
+    Action, Kind, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef,
+};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident($on:ty) = $word:literal, $class:ident, opens [$($kind:ident),*]
-        $(, seen by $seen:literal)? $(, continues $continues:literal)?;)+) => {
+        $(, seen by $seen:literal)? $(, continues $continues:literal $(for $seconds:literal)?)?;)+) => {
         $($(#[$doc])*
         #[derive(Debug)]
         pub enum $name {}
@@ -17,7 +21,8 @@ macro_rules! actions {
             const CLASS: Class = Class::$class;
             const OPENS: &'static [Kind] = &[$(Kind::$kind),*];
             $(const SEEN_BY: Option<&'static str> = Some($seen);)?
-            $(const CONTINUES: Option<&'static str> = Some($continues);)?
+            $(const CONTINUES: Option<&'static str> = Some($continues);
+            $(const LASTS: Option<Duration> = Some(Duration::from_secs($seconds));)?)?
         })+
 
         /// The names of all actions.
@@ -28,6 +33,9 @@ macro_rules! actions {
 actions! {
     /// Seeing recordings in a list: titles, sites, who watched.
     ListRecordings(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person];
+    /// Seeing the same list again, a little later.
+    RefreshList(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person],
+        continues "recording.list" for 900;
     /// Seeing one recording's facts: tracks, gaps, who watched.
     ReadRecording(RecordingRef) = "recording.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry];
     /// Watching a recording.
@@ -47,6 +55,8 @@ actions! {
     ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site];
     /// Seeing the sites and their set-up.
     ListSites(OrganisationRef) = "site.list", ENTITY_READ, opens [Site, Person];
+    /// Seeing that segments arrive from a site: ids and sizes, nothing sealed.
+    WatchReceipts(ReceiptsRef) = "site.list", ENTITY_READ, opens [], continues "session.sign_in";
     /// Adding a site.
     AddSite(OrganisationRef) = "site.manage", ENTITY_CREATE, opens [Organisation, Site];
     /// Changing a site's name, origins or key.

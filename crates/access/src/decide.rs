@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use clerestory_audit::{NewEntry, Outcome, Personal};
-use clerestory_model::{OrganisationId, SubjectId};
+use clerestory_model::{OrganisationId, SubjectId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::{people, recordings, sites};
 
@@ -115,7 +115,10 @@ impl Access {
         let Some(continued) = A::CONTINUES else {
             return Ok(Err(Refused::Hidden));
         };
-        if !self.was_decided(tx, op, on, entry, continued).await? {
+        let Some(decided_at) = self.decided_at(tx, op, on, entry, continued).await? else {
+            return Ok(Err(Refused::Hidden));
+        };
+        if A::LASTS.is_some_and(|lasts| op.at.since(decided_at) >= lasts) {
             return Ok(Err(Refused::Hidden));
         }
         let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
@@ -128,35 +131,35 @@ impl Access {
         })
     }
 
-    async fn was_decided<O: Object>(
+    /// When the entry was written, if it tells that this actor was allowed this action on this object.
+    async fn decided_at<O: Object>(
         &self,
         tx: &mut Tx,
         op: &OpContext,
         on: O,
         number: u64,
         action: &'static str,
-    ) -> Result<bool, AccessError> {
+    ) -> Result<Option<Timestamp>, AccessError> {
         let organisation = op.actor.organisation();
         let (kind, actor) = op.actor.logged();
         let object = on.decided_on();
         let key: DecisionKey = (organisation, number, action, actor, object.id);
-        if self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
-            return Ok(true);
+        if let Some(at) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Some(*at));
         }
-        let found = self.audit.find(tx, organisation, number).await?.is_some_and(|entry| {
+        let found = self.audit.find(tx, organisation, number).await?.filter(|entry| {
             entry.action == action
                 && entry.outcome == Outcome::Allowed
                 && (entry.actor_kind, entry.actor) == (kind, actor)
                 && entry.object.id == object.id
         });
-        if found {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= REMEMBERED {
-                known.clear();
-            }
-            known.insert(key);
+        let Some(entry) = found else { return Ok(None) };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
         }
-        Ok(found)
+        known.insert(key, entry.at);
+        Ok(Some(entry.at))
     }
 
     async fn evaluate<A: Action>(

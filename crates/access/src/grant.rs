@@ -1,6 +1,7 @@
 //! The proof of a decision, and what a proof can be about.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId};
@@ -37,6 +38,8 @@ pub trait Action: Send + Sync + 'static {
     const SEEN_BY: Option<&'static str> = None;
     /// The recorded action a grant for this one continues, where it is not recorded by itself.
     const CONTINUES: Option<&'static str> = None;
+    /// How long after the recorded action it may be continued; without end where none is said.
+    const LASTS: Option<Duration> = None;
 }
 
 /// Something an action is done to.
@@ -96,6 +99,17 @@ pub struct UploadRef {
     pub site: SiteId,
     /// The recording.
     pub recording: RecordingId,
+}
+
+/// A site that somebody who is signed in looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiptsRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// The site.
+    pub site: SiteId,
+    /// Who looks.
+    pub person: PersonId,
 }
 
 /// One person of an organisation.
@@ -177,6 +191,24 @@ impl Object for UploadRef {
     }
     fn recording(&self) -> Option<RecordingId> {
         Some(self.recording)
+    }
+    fn site(&self) -> Option<SiteId> {
+        Some(self.site)
+    }
+}
+
+impl Object for ReceiptsRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("site", self.site.as_bytes())
+    }
+    fn decided_on(&self) -> ObjectRef {
+        object("person", self.person.as_bytes())
+    }
+    fn includes(&self, _about: &About) -> bool {
+        false
     }
     fn site(&self) -> Option<SiteId> {
         Some(self.site)

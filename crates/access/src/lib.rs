@@ -9,14 +9,15 @@ mod grant;
 mod matrix;
 mod who;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use clerestory_audit::{Audit, AuditError};
+use clerestory_model::Timestamp;
 use clerestory_sql::{Database, SqlError};
 
 pub use actions::*;
-pub use grant::{Action, Grant, Kind, Object, OrganisationRef, PersonRef, RecordingRef, SiteRef, UploadRef};
+pub use grant::{Action, Grant, Kind, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef};
 pub use matrix::{Matrix, MatrixError, Scope};
 pub use who::{Actor, OpContext};
 
@@ -54,7 +55,7 @@ pub struct Access {
     audit: Audit,
     matrix: Arc<Matrix>,
     /// Recorded decisions that were looked up before. Entries never change, so knowing one stays true.
-    known: Arc<Mutex<HashSet<decide::DecisionKey>>>,
+    known: Arc<Mutex<HashMap<decide::DecisionKey, Timestamp>>>,
 }
 
 impl Access {

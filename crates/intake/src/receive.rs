@@ -100,9 +100,9 @@ impl Intake {
             let mac = self.vault.content_mac(place, &sent).await?;
             return repeated(existing, &mac, live);
         }
-        let trees = self.shared.trees.of(admitted.track.id);
+        let (trees, sequence) = (self.shared.trees.of(admitted.track.id), upload.sequence);
         let (refined, sent) = off_thread(move || {
-            let refined = refine(&sent, &issued.rules, &trees)?;
+            let refined = refine(&sent, sequence, &issued.rules, &trees)?;
             Ok((refined, sent))
         })
         .await?;

@@ -60,11 +60,16 @@ impl Refined {
 }
 
 /// Reads, cleans and packs one segment.
-pub(crate) fn refine(sent: &[u8], rules: &Compiled, tree: &Mutex<TreeState>) -> Result<Refined, IntakeError> {
+pub(crate) fn refine(
+    sent: &[u8],
+    sequence: u64,
+    rules: &Compiled,
+    tree: &Mutex<TrackTree>,
+) -> Result<Refined, IntakeError> {
     let mut segment = Segment::parse(sent, &Limits::default())?;
     {
         let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
-        let report = segment.clean(rules, &mut tree);
+        let report = segment.clean(rules, tree.at(sequence));
         if report.scrubbed.total() > 0 {
             tracing::warn!(scrubbed = report.scrubbed.total(), "a recorder sent what its policy forbids");
         }
@@ -81,7 +86,7 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
     let gaps = told.gaps.iter().map(|gap| ToldGap {
         from_ms: gap.from_ms,
         to_ms: gap.to_ms,
-        reason: gap.reason.name().parse().unwrap_or(GapReason::Missing),
+        reason: gap.reason,
     });
     Ok(Refined {
         packed,
@@ -93,12 +98,35 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
     })
 }
 
+/// What is known of a track's page, and up to which number.
+#[derive(Default)]
+pub(crate) struct TrackTree {
+    tree: TreeState,
+    last: Option<u64>,
+}
+
+impl TrackTree {
+    /// The tree as it stands before this number. After a number that is not the next, nothing is known of the page:
+    /// what cannot be judged is masked until the next keyframe. A number that comes again changes nothing.
+    fn at(&mut self, sequence: u64) -> &mut TreeState {
+        let follows = match self.last {
+            Some(last) => sequence == last || sequence == last + 1,
+            None => sequence == 0,
+        };
+        if !follows {
+            self.tree.forget();
+        }
+        self.last = Some(sequence);
+        &mut self.tree
+    }
+}
+
 /// The trees of tracks that are being sent.
 #[derive(Default)]
-pub(crate) struct Trees(Mutex<HashMap<TrackId, Arc<Mutex<TreeState>>>>);
+pub(crate) struct Trees(Mutex<HashMap<TrackId, Arc<Mutex<TrackTree>>>>);
 
 impl Trees {
-    pub(crate) fn of(&self, track: TrackId) -> Arc<Mutex<TreeState>> {
+    pub(crate) fn of(&self, track: TrackId) -> Arc<Mutex<TrackTree>> {
         let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if trees.len() >= TREES && !trees.contains_key(&track) {
             trees.clear();

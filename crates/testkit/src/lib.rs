@@ -1,1 +1,12 @@
-//! A whole installation in a process, with a clock that tests move.
+//! A whole installation in a process, with a clock that tests move, callers as types, and sample visits.
+
+mod caller;
+mod clock;
+mod installation;
+pub mod load;
+pub mod process;
+pub mod visit;
+
+pub use caller::{Answer, Caller};
+pub use clock::Hands;
+pub use installation::Installation;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use clerestory_access::{ListRecordings, ReadRecording, Scope};
+use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList, Scope};
 use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
 use clerestory_store::recordings as rows;
 use serde::{Deserialize, Serialize};
@@ -36,14 +36,18 @@ pub(crate) struct ListQuery {
     /// Only at least this long.
     min_duration_ms: Option<i64>,
     /// `yes`: only those somebody watched; `no`: only those nobody did.
+    #[param(value_type = Option<String>)]
     watched: Option<Watched>,
+    /// The `entry` of an answer to the same question in the last quarter of an hour: this one rides on it, and makes no
+    /// entry of its own. For lists that refresh themselves.
+    continues: Option<u64>,
     /// From the answer before.
     cursor: Option<String>,
     /// At most this many, 50 unless said, 100 at most.
     limit: Option<u32>,
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Watched {
     /// Somebody did.
@@ -123,7 +127,27 @@ pub(crate) async fn list(
 ) -> Result<Json<RecordingList>, ApiError> {
     let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
     let after = asked.cursor.as_deref().map(read_cursor).transpose()?;
-    let grant = api.access.authorize::<ListRecordings>(&caller.op, caller.organisation(), None).await??;
+    let on = caller.organisation();
+    match asked.continues {
+        None => {
+            let grant = api.access.authorize::<ListRecordings>(&caller.op, on, None).await??;
+            answer(api, caller, asked, after, limit, grant).await
+        }
+        Some(entry) => {
+            let grant = api.access.resume::<RefreshList>(&caller.op, on, entry).await??;
+            answer(api, caller, asked, after, limit, grant).await
+        }
+    }
+}
+
+async fn answer<A: Action>(
+    api: Api,
+    caller: Caller,
+    asked: ListQuery,
+    after: Option<(Timestamp, RecordingId)>,
+    limit: u32,
+    grant: Grant<A>,
+) -> Result<Json<RecordingList>, ApiError> {
     let entry = grant.entry();
     let filter = rows::Filter {
         site: asked.site,

@@ -4,6 +4,8 @@
 //! Text borrows from the segment it was read from. Node trees lie in one arena ([`Nodes`]) in document order, so that walking
 //! them needs no recursion however deep they are.
 
+pub use clerestory_model::GapReason;
+
 use std::borrow::Cow;
 
 /// Text of an event. Borrowed text holds nothing JSON would escape.
@@ -83,58 +85,6 @@ pub enum Custom<'a> {
         /// How many.
         count: i64,
     },
-}
-
-/// Why nothing was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GapReason {
-    /// A segment is lost.
-    Missing,
-    /// The policy denies the page.
-    UrlDenied,
-    /// Capture was paused.
-    Paused,
-    /// The page was hidden.
-    Hidden,
-    /// The policy could not be refreshed.
-    PolicyStale,
-    /// A quota was used up.
-    Quota,
-    /// Capture was stopped.
-    Stopped,
-    /// It was erased.
-    Erased,
-    /// It was too large to send.
-    Oversized,
-    /// It could not be read.
-    Damaged,
-}
-
-impl GapReason {
-    const NAMES: [(Self, &'static str); 10] = [
-        (Self::Missing, "missing"),
-        (Self::UrlDenied, "url_denied"),
-        (Self::Paused, "paused"),
-        (Self::Hidden, "hidden"),
-        (Self::PolicyStale, "policy_stale"),
-        (Self::Quota, "quota"),
-        (Self::Stopped, "stopped"),
-        (Self::Erased, "erased"),
-        (Self::Oversized, "oversized"),
-        (Self::Damaged, "damaged"),
-    ];
-
-    /// The name in the API and in events.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(reason, _)| *reason == self).map_or("", |(_, name)| name)
-    }
-
-    /// The reason of that name.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(reason, _)| *reason)
-    }
 }
 
 /// A change between keyframes. Sources 1, 6 and 12 are pointer moves.

@@ -161,7 +161,7 @@ fn custom<'a>(reader: &mut Reader<'a>) -> Read<Custom<'a>> {
                     let at = reader.at;
                     let name = reader.string()?;
                     let known =
-                        GapReason::of(&name).ok_or(Fault { at, reason: "this reason is not known" })?;
+                        name.parse::<GapReason>().map_err(|_| Fault { at, reason: "this reason is not known" })?;
                     once(reader, &mut reason, known)
                 }
                 ("clerestory.gap", "from") => integer(reader, &mut from),

@@ -144,7 +144,7 @@ impl<'a> Writer<'_, 'a> {
         match custom {
             Custom::Gap { reason, from_ms, to_ms } => {
                 self.raw("\"tag\":\"clerestory.gap\",\"payload\":{\"reason\":\"");
-                self.raw(reason.name());
+                self.raw(reason.word());
                 self.out.push(b'"');
                 self.integer_field("from", *from_ms);
                 self.integer_field("to", *to_ms);

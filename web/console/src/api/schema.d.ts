@@ -1086,11 +1086,6 @@ export interface components {
             /** Format: int64 */
             to_us: number;
         };
-        /**
-         * @description Whether somebody watched.
-         * @enum {string}
-         */
-        Watched: "yes" | "no";
     };
     responses: never;
     parameters: never;
@@ -1631,7 +1626,12 @@ export interface operations {
                 /** @description Only at least this long. */
                 min_duration_ms?: number;
                 /** @description `yes`: only those somebody watched; `no`: only those nobody did. */
-                watched?: components["schemas"]["Watched"];
+                watched?: string;
+                /**
+                 * @description The `entry` of an answer to the same question in the last quarter of an hour: this one rides on it, and makes no
+                 *     entry of its own. For lists that refresh themselves.
+                 */
+                continues?: number;
                 /** @description From the answer before. */
                 cursor?: string;
                 /** @description At most this many, 50 unless said, 100 at most. */

@@ -1,0 +1,126 @@
+//! Callers of the API: they speak HTTP to the whole service, without a socket between.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// An answer of the API.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body, `Null` where it is empty or not JSON.
+    pub json: Value,
+    /// The cookies it sets, as `name=value`.
+    pub cookies: Vec<String>,
+}
+
+impl Answer {
+    /// The name of the problem, without its prefix.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        self.json["type"].as_str().and_then(|kind| kind.rsplit(':').next()).unwrap_or("")
+    }
+
+    /// The JSON of a success.
+    ///
+    /// # Panics
+    /// When the answer is not a success.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert!(self.status.is_success(), "{} {}", self.status, self.json);
+        self.json
+    }
+}
+
+/// Somebody with or without a session.
+#[derive(Clone)]
+pub struct Caller {
+    router: Router,
+    host: &'static str,
+    cookies: Vec<String>,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Caller {
+    /// Nobody known.
+    #[must_use]
+    pub fn anonymous(router: Router) -> Self {
+        let headers = vec![("clerestory-csrf", "1".to_owned())];
+        Self { router, host: crate::installation::CONSOLE_HOST, cookies: Vec::new(), headers }
+    }
+
+    /// The same caller with one header more, in place of any of that name.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same caller without a header.
+    #[must_use]
+    pub fn without(mut self, name: &'static str) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self
+    }
+
+    /// The same caller asking another host.
+    #[must_use]
+    pub fn of_host(mut self, host: &'static str) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Signs in and keeps the session.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn sign_in(mut self, email: &str, password: &str) -> Self {
+        let asked = serde_json::json!({ "email": email, "password": password });
+        let answer = self.post("/api/v1/session", asked).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.json);
+        self.cookies = answer.cookies;
+        self
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Body::empty()).await
+    }
+
+    /// POST of a JSON body.
+    pub async fn post(&self, path: &str, json: Value) -> Answer {
+        self.send("POST", path, Body::from(json.to_string())).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, Body::empty()).await
+    }
+
+    /// Any method with any body.
+    ///
+    /// # Panics
+    /// When the request cannot be built or the answer not be read: both are the test's own fault.
+    pub async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, self.host);
+        if !self.cookies.is_empty() {
+            request = request.header(header::COOKIE, self.cookies.join("; "));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(body.into()).expect("a request of the test's own words");
+        let response = self.router.clone().oneshot(request).await.expect("a router never fails");
+        let status = response.status();
+        let cookies = response.headers().get_all(header::SET_COOKIE).iter();
+        let cookies = cookies.filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned));
+        let cookies = cookies.collect();
+        let bytes = response.into_body().collect().await.expect("a body that ends").to_bytes();
+        Answer { status, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null), cookies }
+    }
+}

@@ -1,0 +1,176 @@
+//! An installation in a temporary directory, with two organisations and their people.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use clerestory::{App, Places, ThrowAway};
+use clerestory_api::{Api, Hosts, Origins};
+use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
+use clerestory_keys::Protection;
+use clerestory_model::{OrganisationId, Timestamp};
+use clerestory_sql::Lane;
+use clerestory_store::people::Role;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::{Caller, Hands};
+
+pub(crate) const CONSOLE_HOST: &str = "localhost:8700";
+const PASSWORD: &str = "high windows, all lit";
+/// Where the clock of a new installation stands.
+const START: &str = "2026-11-22T09:00:00Z";
+
+/// A running installation that is gone when it is dropped.
+pub struct Installation {
+    /// Its parts.
+    pub app: App,
+    /// Its clock.
+    pub clock: Arc<Hands>,
+    /// The first organisation: an admin, a manager, a member.
+    pub organisation: OrganisationId,
+    /// The other organisation: an admin.
+    pub other: OrganisationId,
+    router: Router,
+    directory: Arc<TempDir>,
+    draining: watch::Sender<bool>,
+}
+
+impl Installation {
+    /// Makes one.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn new() -> Self {
+        let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        let places = Places::beside(&directory.path().join("data"), None);
+        let root = places.init("test", &Protection::Plain, Some(ThrowAway)).expect("a new installation");
+        let clock = Arc::new(Hands::at(START.parse().expect("a time")));
+        let app = App::build(places, root, clock.clone()).await.expect("a new installation opens");
+        let phc = app.identity.passwords().hash(PASSWORD.parse().expect("a password")).await.expect("a hash");
+        let mut organisations = Vec::new();
+        for (name, people) in [
+            ("Fernwick", vec![("admin", Role::Admin), ("manager", Role::Manager), ("member", Role::Member)]),
+            ("Harbour", vec![("stranger", Role::Admin)]),
+        ] {
+            organisations.push(add_organisation(&app, name, people, phc.clone()).await);
+        }
+        let [organisation, other] = organisations.try_into().expect("two organisations");
+        Self::with(app, clock, directory, organisation, other)
+    }
+
+    fn with(
+        app: App,
+        clock: Arc<Hands>,
+        directory: Arc<TempDir>,
+        organisation: OrganisationId,
+        other: OrganisationId,
+    ) -> Self {
+        let (draining, watched) = watch::channel(false);
+        let origins = Origins {
+            console: format!("http://{CONSOLE_HOST}"),
+            content: "http://127.0.0.1:8700".to_owned(),
+            shop: Some("http://shop.localhost:8700".to_owned()),
+        };
+        let router = clerestory_api::router(Api {
+            database: app.database.clone(),
+            access: app.access.clone(),
+            vault: app.vault.clone(),
+            identity: app.identity.clone(),
+            intake: app.intake.clone(),
+            playback: app.playback.clone(),
+            clock: app.clock.clone(),
+            hosts: Arc::new(Hosts::new(origins, None)),
+            data_directory: app.places.data.display().to_string().into(),
+            draining: watched,
+            findings: Arc::new(Vec::new),
+        });
+        Self { app, clock, organisation, other, router, directory, draining }
+    }
+
+    /// The same installation after a restart: nothing in memory is left.
+    ///
+    /// # Panics
+    /// When it does not open again.
+    pub async fn restarted(self) -> Self {
+        let Self { app, clock, organisation, other, router, directory, draining } = self;
+        let places = app.places.clone();
+        drop((app, router, draining));
+        let root = places.open(&Protection::Plain).expect("the root key is still there");
+        let app = App::build(places, root, clock.clone()).await.expect("an installation opens again");
+        Self::with(app, clock, directory, organisation, other)
+    }
+
+    /// The directory everything of it lies in.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// Nobody known.
+    #[must_use]
+    pub fn anonymous(&self) -> Caller {
+        Caller::anonymous(self.router.clone())
+    }
+
+    /// One of the people: `admin`, `manager`, `member` of the first organisation, `stranger` of the other.
+    pub async fn person(&self, who: &str) -> Caller {
+        self.anonymous().sign_in(&format!("{who}@example.org"), PASSWORD).await
+    }
+
+    /// A recorder on a page of `origin`.
+    #[must_use]
+    pub fn recorder(&self, origin: &str) -> Caller {
+        self.anonymous().without("clerestory-csrf").with("origin", origin)
+    }
+
+    /// A new site of the caller's organisation that takes from `https://shop.example`.
+    pub async fn site(&self, admin: &Caller) -> Value {
+        let asked = json!({ "name": "Shop", "origins": ["https://shop.example"] });
+        admin.post("/api/v1/sites", asked).await.ok()
+    }
+
+    /// Ends every stream, as draining does.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Moves the clock on.
+    pub fn wait(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// What the clock shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+}
+
+async fn add_organisation(
+    app: &App,
+    name: &'static str,
+    people: Vec<(&'static str, Role)>,
+    phc: String,
+) -> OrganisationId {
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    app.vault.hold_lease().await.expect("a lease");
+    let added: Result<OrganisationId, IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let new = NewOrganisation { name, project: "General" };
+                let organisation = identity.add_organisation(tx, new, at).await?;
+                for (who, role) in people {
+                    let email = format!("{who}@example.org");
+                    let password = Some(phc.clone());
+                    let new = NewPerson { organisation, role, name: who, email: &email, password };
+                    identity.add_person(tx, new, at).await?;
+                }
+                Ok(organisation)
+            })
+        })
+        .await;
+    added.expect("an organisation with people")
+}

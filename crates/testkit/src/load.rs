@@ -1,0 +1,10 @@
+//! Load on the real server, over real connections: visits that send segments, people who read them, and runs in which
+//! the server is killed meanwhile.
+
+mod kill;
+mod random;
+mod remote;
+
+pub use kill::{KillReport, kill_run};
+pub use random::Random;
+pub use remote::{Console, NotSent, Recorder, client};
