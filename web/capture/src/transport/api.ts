@@ -161,8 +161,12 @@ export function readVisit(body: Fields): Visit | null {
 /** Network errors, overload and server errors pass; anything else would be answered alike again. */
 export const isPassing = ({ status }: Answer): boolean => status === 0 || status === 429 || status >= 500;
 
-/** Milliseconds to wait before try number `tries` (from 1): what the server asks, or twice as long each time. */
-export function backoffMs(tries: number, answer: Answer): number {
-  const own = Math.min(60_000, 500 * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
-  return Math.max(answer.retryAfterMs ?? 0, answer.retryAfterMs === null ? own : 0, 100);
+/**
+ * Milliseconds to wait before try number `tries` (from 1): twice as long each time, and never less than the server
+ * asks. A server that names a time is believed sooner than silence.
+ */
+export function backoffMs(tries: number, { retryAfterMs }: Answer): number {
+  const [first, most] = retryAfterMs === null ? [500, 60_000] : [100, 5000];
+  const own = Math.min(most, first * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
+  return Math.max(retryAfterMs ?? 0, own);
 }
