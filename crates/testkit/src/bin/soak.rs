@@ -48,12 +48,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(asked: &Asked) -> Result<(), String> {
-    let binary = PathBuf::from(std::env::var_os("CLERESTORY_BIN").unwrap_or("target/release/clerestory".into()));
+    let binary =
+        PathBuf::from(std::env::var_os("CLERESTORY_BIN").unwrap_or("target/release/clerestory".into()));
     if !binary.exists() {
         return Err(format!("there is no server at {}; name one in CLERESTORY_BIN", binary.display()));
     }
     let (began, mut total) = (Instant::now(), KillReport::default());
-    println!("{:>8}{:>7}{:>10}{:>14}{:>10}{:>9}{:>10}{:>8}", "seed", "kills", "at start", "acknowledged", "in doubt", "opened", "compared", "s");
+    println!(
+        "{:>8}{:>7}{:>10}{:>14}{:>10}{:>9}{:>10}{:>8}",
+        "seed", "kills", "at start", "acknowledged", "in doubt", "opened", "compared", "s"
+    );
     for seed in asked.start..asked.start.saturating_add(asked.seeds) {
         let directory = tempfile::tempdir().map_err(|error| format!("a temporary directory: {error}"))?;
         let since = Instant::now();
@@ -75,7 +79,9 @@ async fn run(asked: &Asked) -> Result<(), String> {
 fn line(name: &str, report: &KillReport, since: Instant) {
     let KillReport { kills, kills_at_start, acknowledged, in_doubt, opened, compared, .. } = report;
     let seconds = since.elapsed().as_secs_f64();
-    println!("{name:>8}{kills:>7}{kills_at_start:>10}{acknowledged:>14}{in_doubt:>10}{opened:>9}{compared:>10}{seconds:>8.1}");
+    println!(
+        "{name:>8}{kills:>7}{kills_at_start:>10}{acknowledged:>14}{in_doubt:>10}{opened:>9}{compared:>10}{seconds:>8.1}"
+    );
 }
 
 fn add(total: &mut KillReport, report: &KillReport) {

@@ -42,7 +42,7 @@ pub struct KillReport {
     pub in_doubt: u64,
     /// Acknowledged segments that were opened after the last kill, and said what was sent.
     pub opened: u64,
-    /// Of these, the ones that had been read before a kill and played the same bytes after it.
+    /// How often a segment that had been read before a kill played the same bytes after it.
     pub compared: u64,
 }
 
@@ -56,7 +56,7 @@ pub async fn kill_run(binary: &Path, data: &Path, seed: u64) -> Result<KillRepor
         for _ in 0..run.kills {
             run.round().await?;
         }
-        run.last_look().await
+        run.end().await
     };
     run.await.map_err(|error: String| format!("seed {seed}: {error}"))
 }
@@ -116,9 +116,12 @@ impl Run {
         let origin = self.process.origin("console");
         let mut tasks = Vec::new();
         for visit in self.visits.drain(..) {
-            let (console, origin, site_key) = (Arc::clone(&self.console), origin.clone(), self.site_key.clone());
+            let (console, origin, site_key) =
+                (Arc::clone(&self.console), origin.clone(), self.site_key.clone());
             let counted = Arc::clone(&acknowledgements);
-            tasks.push(tokio::spawn(async move { visit.send_until_killed(&console, &origin, &site_key, &counted).await }));
+            tasks.push(tokio::spawn(async move {
+                visit.send_until_killed(&console, &origin, &site_key, &counted).await
+            }));
         }
         self.wait_for_the_moment(&acknowledgements).await;
         self.process.kill();
@@ -133,9 +136,12 @@ impl Run {
         let (process, console) = start(&self.binary, &self.data).await?;
         (self.process, self.console) = (process, Arc::new(console));
         let origin = self.process.origin("console");
+        self.report.opened = 0;
         for visit in &mut self.visits {
             self.report.in_doubt += visit.send_again(&origin, &self.site_key).await?;
-            visit.look(&self.console).await?;
+            let (opened, compared) = visit.look(&self.console).await?;
+            self.report.opened += opened;
+            self.report.compared += compared;
         }
         Ok(())
     }
@@ -155,14 +161,10 @@ impl Run {
         }
     }
 
-    /// Everything once more after the last restart, and that nothing is there twice and the log's chain is whole.
-    async fn last_look(mut self) -> Result<KillReport, String> {
-        for visit in &mut self.visits {
-            let (opened, compared) = visit.look(&self.console).await?;
-            self.report.opened += opened;
-            self.report.compared += compared;
-            self.report.acknowledged += visit.sent.values().filter(|sent| sent.acknowledged).count() as u64;
-        }
+    /// Whether the log's chain is whole after all this, and what happened.
+    async fn end(mut self) -> Result<KillReport, String> {
+        let sent = self.visits.iter().flat_map(|visit| visit.sent.values());
+        self.report.acknowledged = sent.filter(|sent| sent.acknowledged).count() as u64;
         let chain = self.console.get("/audit/verify").await?;
         if chain["intact"] != true {
             return Err(format!("the chain of the audit log is broken: {chain}"));
@@ -218,8 +220,10 @@ impl Visit {
         let resume = self.recorder.as_ref().map(|recorder| recorder.token.as_str());
         let started = Recorder::start(http, origin, (site_key, PAGE), &self.writer, resume).await?;
         if let Some(before) = &self.recorder {
-            let same = started.continued && (&started.recording, &started.track) == (&before.recording, &before.track);
-            let acknowledged = self.sent.iter().rev().find(|(_, sent)| sent.acknowledged).map(|(number, _)| *number);
+            let same = started.continued
+                && (&started.recording, &started.track) == (&before.recording, &before.track);
+            let acknowledged =
+                self.sent.iter().rev().find(|(_, sent)| sent.acknowledged).map(|(number, _)| *number);
             if !same || acknowledged.is_some_and(|last| started.next_sequence <= last) {
                 return Err(NotSent::Refused(format!(
                     "the visit with {acknowledged:?} acknowledged does not go on: continued {}, expects {}",
@@ -237,11 +241,14 @@ impl Visit {
             return Ok(0);
         }
         let recorder = self.start(origin, site_key).await;
-        let recorder = recorder.map_err(|error| format!("visit {} after the kill: {error:?}", self.number))?;
+        let recorder =
+            recorder.map_err(|error| format!("visit {} after the kill: {error:?}", self.number))?;
         let mut again = 0;
         for (sequence, sent) in self.sent.iter_mut().filter(|(_, sent)| !sent.acknowledged) {
             let answer = patiently(&recorder, *sequence, sent.packed.clone()).await;
-            answer.map_err(|error| format!("segment {sequence} of visit {}, sent again: {error:?}", self.number))?;
+            answer.map_err(|error| {
+                format!("segment {sequence} of visit {}, sent again: {error:?}", self.number)
+            })?;
             sent.acknowledged = true;
             again += 1;
         }
@@ -261,7 +268,8 @@ impl Visit {
             let what = format!("segment {sequence} of visit {} ({})", self.number, recorder.recording);
             let text = read_segment(console, &play, &recorder.track, *sequence).await;
             let text = text.map_err(|error| format!("{what} was acknowledged and does not open: {error}"))?;
-            let told: Value = serde_json::from_str(&text).map_err(|error| format!("{what} is not JSON: {error}"))?;
+            let told: Value =
+                serde_json::from_str(&text).map_err(|error| format!("{what} is not JSON: {error}"))?;
             let last = told.as_array().and_then(|events| events.last()).cloned().unwrap_or_default();
             if last != sent.mark {
                 return Err(format!("{what} ends with {last} and not with {}", sent.mark));
@@ -296,7 +304,8 @@ impl Visit {
         let positions: Vec<Value> = (0..steps)
             .map(|step| json!({ "x": sequence, "y": 100 * self.number + step, "id": 5, "timeOffset": 0 }))
             .collect();
-        let mark = json!({ "type": 3, "timestamp": at + 10, "data": { "source": 1, "positions": positions } });
+        let mark =
+            json!({ "type": 3, "timestamp": at + 10, "data": { "source": 1, "positions": positions } });
         if let Some(events) = events.as_array_mut() {
             events.push(mark.clone());
         }

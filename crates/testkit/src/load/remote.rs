@@ -41,7 +41,8 @@ impl Console {
     /// # Errors
     /// What the server answered instead.
     pub async fn sign_in(origin: &str, link: &str) -> Result<Self, String> {
-        let token = link.split_once("#token=").map(|(_, token)| token).ok_or("the sign-in link has no token")?;
+        let token =
+            link.split_once("#token=").map(|(_, token)| token).ok_or("the sign-in link has no token")?;
         let http = client()?;
         let response = http
             .post(format!("{origin}/api/v1/session/link"))
@@ -153,8 +154,12 @@ impl Recorder {
         let asked = json!({
             "site_key": site_key, "writer": writer, "resume": resume, "client_time_ms": CLIENT_TIME_MS
         });
-        let sent =
-            http.post(format!("{console}/api/v1/capture/start")).header(ORIGIN, page).json(&asked).send().await;
+        let sent = http
+            .post(format!("{console}/api/v1/capture/start"))
+            .header(ORIGIN, page)
+            .json(&asked)
+            .send()
+            .await;
         let started = answer(sent).await?;
         let text = |field: &str| started[field].as_str().unwrap_or_default().to_owned();
         Ok(Self {
