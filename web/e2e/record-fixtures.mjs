@@ -329,16 +329,21 @@ async function keep(api, visit) {
     },
     { timeoutMs: 40_000, everyMs: 500 },
   );
-  const events = await api.events(visit.recording, "Recording the demo's fixtures");
+  const tracks = await api.tracks(visit.recording, "Recording the demo's fixtures");
+  return tracks.map(({ events }, at) => keepTrack(visit, item.started_at, events, at));
+}
+
+/** One file for each tab. */
+function keepTrack(visit, startedAt, events, at) {
   const packed = zlib.gzipSync(JSON.stringify(events), { level: 9 });
-  const file = `${visit.file}.json.gz`;
+  const file = `${visit.file}${at === 0 ? "" : `-${at + 1}`}.json.gz`;
   writeFileSync(path.join(folder, file), packed);
   const entry = {
     file,
-    title: visit.title,
+    title: at === 0 ? visit.title : `${visit.title}, tab ${at + 1}`,
     viewport: visit.viewport,
-    duration_ms: Math.round(item.duration_us / 1000),
-    recorded_at: item.started_at,
+    duration_ms: events.at(-1).timestamp - events[0].timestamp,
+    recorded_at: at === 0 ? startedAt : new Date(events[0].timestamp).toISOString(),
   };
   process.stdout.write(
     `  ${file}: ${events.length} events, ${Math.round(packed.length / 1024)} KB, ${Math.round(entry.duration_ms / 1000)} s\n`,
@@ -364,13 +369,10 @@ async function main() {
     await Promise.all([lane(), lane(), lane(), lane()]);
     for (const old of readdirSync(folder)) rmSync(path.join(folder, old));
     const kept = [];
-    for (const visit of VISITS)
-      kept.push(
-        await keep(
-          api,
-          visited.find((made) => made.file === visit.file),
-        ),
-      );
+    for (const visit of VISITS) {
+      const made = visited.find((candidate) => candidate.file === visit.file);
+      kept.push(...(await keep(api, made)));
+    }
     const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total > MOST_BYTES) throw new Error(`the fixtures are ${total} bytes, more than ${MOST_BYTES}`);
     const index = kept.map(({ entry }) => entry);

@@ -149,16 +149,27 @@ export class Api {
     return all;
   }
 
-  /** Opens a play and fetches every segment of every track, in time order: plain rrweb events. */
-  async events(recording, reason = "End-to-end test") {
+  /**
+   * Opens a play and fetches every segment: for each track its plain rrweb events, in time order. Tracks are kept
+   * apart, as each numbers its nodes by itself.
+   */
+  async tracks(recording, reason = "End-to-end test") {
     const play = await this.post(`/recordings/${recording}/plays`, { reason });
-    const events = [];
+    const tracks = [];
     for (const track of play.tracks) {
-      for (const segment of track.segments) {
-        events.push(...(await this.get(`/plays/${play.id}/tracks/${track.id}/segments/${segment.sequence}`)));
+      const events = [];
+      for (const { sequence } of track.segments) {
+        events.push(...(await this.get(`/plays/${play.id}/tracks/${track.id}/segments/${sequence}`)));
       }
+      tracks.push({ id: track.id, events: events.sort((a, b) => a.timestamp - b.timestamp) });
     }
     await this.delete(`/plays/${play.id}`);
-    return events.sort((a, b) => a.timestamp - b.timestamp);
+    return tracks;
+  }
+
+  /** The events of all tracks together, in time order: for looking through, not for playing. */
+  async events(recording, reason) {
+    const tracks = await this.tracks(recording, reason);
+    return tracks.flatMap((track) => track.events).sort((a, b) => a.timestamp - b.timestamp);
   }
 }

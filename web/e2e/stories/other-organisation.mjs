@@ -53,7 +53,9 @@ export async function run(t) {
   // Their own refused attempts are on record with the ids they typed, and with nothing they did not know.
   const audit = await other.get("/audit?limit=100");
   const about = audit.items.filter((entry) => entry.object?.id === id);
-  const told = about.filter((entry) => entry.outcome !== "refused" || entry.object.label || entry.actor.name === null);
+  const told = about.filter(
+    (entry) => entry.outcome !== "refused" || entry.object.label || entry.actor.name === null,
+  );
   assert.deepEqual(told, [], "the stranger's audit says more of the recording than the id they asked for");
   const own = await api.get("/audit?limit=100");
   t.say(`${doors.length} doors, ${own.items.length} entries in the owner's audit`);
