@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use clerestory_audit::Class;
 
-use crate::grant::{
-    Action, Kind, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef,
-};
+use crate::grant::{Action, Kind, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident($on:ty) = $word:literal, $class:ident, opens [$($kind:ident),*]

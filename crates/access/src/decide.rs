@@ -175,11 +175,9 @@ impl Access {
         let scope = self.matrix.scope(A::NAME, actor);
         let allowed = scope.is_some_and(|scope| within(scope, actor, on, &owner));
         let seen = |action| self.matrix.scope(action, actor);
-        let visible = A::SEEN_BY
-            .map_or(on.recording().is_none() && on.site().is_none(), |action| {
-                seen(action).is_some_and(|scope| within(scope, actor, on, &owner))
-            })
-            && actor.organisation() == owner.organisation;
+        let visible = A::SEEN_BY.map_or(on.recording().is_none() && on.site().is_none(), |action| {
+            seen(action).is_some_and(|scope| within(scope, actor, on, &owner))
+        }) && actor.organisation() == owner.organisation;
         let scope = match scope {
             Some(Scope::Own) => "own",
             Some(Scope::Organisation) => "organisation",
@@ -192,9 +190,9 @@ impl Access {
     async fn owner<O: Object>(&self, tx: &mut Tx, on: O) -> Result<Option<Owner>, SqlError> {
         if let Some(id) = on.recording() {
             let found = recordings::find(tx, id).await?;
-            return Ok(found.filter(|found| on.site().is_none() || on.site() == found.site).map(|found| {
-                Owner { organisation: found.organisation, subject: Some(found.subject) }
-            }));
+            return Ok(found
+                .filter(|found| on.site().is_none() || on.site() == found.site)
+                .map(|found| Owner { organisation: found.organisation, subject: Some(found.subject) }));
         }
         if let Some(id) = on.site() {
             let found = sites::find(tx, id).await?;
@@ -202,10 +200,9 @@ impl Access {
         }
         if let Some(id) = on.person() {
             let found = people::find(tx, id).await?;
-            return Ok(found.map(|found| Owner {
-                organisation: found.organisation,
-                subject: Some(found.subject),
-            }));
+            return Ok(
+                found.map(|found| Owner { organisation: found.organisation, subject: Some(found.subject) })
+            );
         }
         Ok(Some(Owner { organisation: on.organisation(), subject: None }))
     }

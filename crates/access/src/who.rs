@@ -43,9 +43,9 @@ impl Actor {
     #[must_use]
     pub fn organisation(&self) -> OrganisationId {
         match self {
-            Self::Person { organisation, .. } | Self::Site { organisation, .. } | Self::System { organisation } => {
-                *organisation
-            }
+            Self::Person { organisation, .. }
+            | Self::Site { organisation, .. }
+            | Self::System { organisation } => *organisation,
             Self::Anonymous => OrganisationId::nil(),
         }
     }

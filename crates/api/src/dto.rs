@@ -220,16 +220,18 @@ pub(crate) fn duration_us(recording: &clerestory_store::recordings::Recording, n
 /// A name for a visitor nobody named.
 pub(crate) fn visitor_label(subject: SubjectId) -> String {
     const HOW: [&str; 32] = [
-        "Amber", "Ashen", "Bold", "Brisk", "Calm", "Clear", "Copper", "Dusky", "Early", "Fern", "Gentle", "Golden",
-        "Hazel", "Ivory", "Keen", "Late", "Linen", "Marble", "Misty", "Mossy", "Nimble", "Olive", "Pale", "Quiet",
-        "Rowan", "Russet", "Silver", "Slow", "Stone", "Swift", "Tawny", "Velvet",
+        "Amber", "Ashen", "Bold", "Brisk", "Calm", "Clear", "Copper", "Dusky", "Early", "Fern", "Gentle",
+        "Golden", "Hazel", "Ivory", "Keen", "Late", "Linen", "Marble", "Misty", "Mossy", "Nimble", "Olive",
+        "Pale", "Quiet", "Rowan", "Russet", "Silver", "Slow", "Stone", "Swift", "Tawny", "Velvet",
     ];
     const WHO: [&str; 32] = [
-        "Badger", "Bittern", "Crane", "Curlew", "Dipper", "Falcon", "Finch", "Fox", "Gull", "Hare", "Harrier", "Heron",
-        "Ibis", "Jay", "Kestrel", "Lark", "Linnet", "Marten", "Martin", "Merlin", "Otter", "Owl", "Pike", "Plover",
-        "Raven", "Robin", "Stoat", "Swallow", "Swift", "Tern", "Wren", "Wagtail",
+        "Badger", "Bittern", "Crane", "Curlew", "Dipper", "Falcon", "Finch", "Fox", "Gull", "Hare",
+        "Harrier", "Heron", "Ibis", "Jay", "Kestrel", "Lark", "Linnet", "Marten", "Martin", "Merlin",
+        "Otter", "Owl", "Pike", "Plover", "Raven", "Robin", "Stoat", "Swallow", "Swift", "Tern", "Wren",
+        "Wagtail",
     ];
     let [.., first, second] = subject.as_bytes();
-    let pick = |words: &[&'static str; 32], byte: u8| words.get(usize::from(byte % 32)).copied().unwrap_or("");
+    let pick =
+        |words: &[&'static str; 32], byte: u8| words.get(usize::from(byte % 32)).copied().unwrap_or("");
     format!("{} {}", pick(&HOW, *first), pick(&WHO, *second))
 }

@@ -185,7 +185,8 @@ fn player_headers(response: &mut Response, console: &str) {
 /// The demo's shop. Its pages carry the demo site's snippet where their marker stands.
 pub(crate) async fn shop(State(api): State<Api>, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let path = if path.is_empty() || path.ends_with('/') { format!("{path}index.html") } else { path.to_owned() };
+    let path =
+        if path.is_empty() || path.ends_with('/') { format!("{path}index.html") } else { path.to_owned() };
     let found = Shop::get(&path).map(|file| (path.clone(), file)).or_else(|| {
         let page = format!("{path}.html");
         Shop::get(&page).map(|file| (page, file))

@@ -76,7 +76,10 @@ fn common_headers(headers: &mut HeaderMap, id: &str, tls: bool) {
     unless_set(header::REFERRER_POLICY, "no-referrer");
     unless_set(header::CACHE_CONTROL, "no-store");
     unless_set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    unless_set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
+    unless_set(
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    );
     if tls {
         unless_set(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
     }

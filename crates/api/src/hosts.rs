@@ -140,4 +140,3 @@ pub(crate) fn set(response: &mut Response, name: header::HeaderName, value: &str
         response.headers_mut().insert(name, value);
     }
 }
-

@@ -69,7 +69,6 @@ pub struct Finding {
 }
 
 /// The whole service: every host, every route.
-#[must_use]
 pub fn router(api: Api) -> Router {
     hosts::router(api)
 }

@@ -12,8 +12,8 @@ use clerestory_vault::OpenError;
 
 use crate::Api;
 use crate::dto::{
-    AuditActor, AuditItem, AuditObject, NamedRef, PersonRef, Range, RecordingItem, SubjectRef, Summary, Viewer,
-    duration_us, visitor_label,
+    AuditActor, AuditItem, AuditObject, NamedRef, PersonRef, Range, RecordingItem, SubjectRef, Summary,
+    Viewer, duration_us, visitor_label,
 };
 use crate::problem::ApiError;
 
@@ -113,7 +113,10 @@ impl<'a, A: Action> Names<'a, A> {
                 label: visitor_label(recording.subject),
             },
             summary,
-            panes: panes(recording, &segments, &gaps, now).iter().map(|pane| pane.word().to_owned()).collect(),
+            panes: panes(recording, &segments, &gaps, now)
+                .iter()
+                .map(|pane| pane.word().to_owned())
+                .collect(),
             kept_until: Some(recording.kept_until.to_string()),
             viewers,
             live,
@@ -146,8 +149,11 @@ impl<'a, A: Action> Names<'a, A> {
             Some(sealed) => self.api.vault.open(tx, self.grant, &sealed).await?.reason,
             None => None,
         };
-        let ranges: Vec<Range> =
-            viewing.ranges.iter().map(|(from_us, to_us)| Range { from_us: *from_us, to_us: *to_us }).collect();
+        let ranges: Vec<Range> = viewing
+            .ranges
+            .iter()
+            .map(|(from_us, to_us)| Range { from_us: *from_us, to_us: *to_us })
+            .collect();
         Ok(Viewer {
             play: play.id.to_string(),
             person: self.person(tx, play.person).await?,

@@ -300,15 +300,14 @@ impl From<IntakeError> for ApiError {
                 "The site key is not one of this installation, or it was replaced.",
                 "Copy the snippet from the site's set-up page again.",
             ),
-            IntakeError::OriginNotAllowed | IntakeError::Token(clerestory_intake::TokenProblem::OtherOrigin) => {
-                Self::new(
-                    StatusCode::FORBIDDEN,
-                    "origin-not-allowed",
-                    "This origin may not send",
-                    "The page's origin is not among those listed for the site.",
-                    "Add the origin on the site's set-up page, exactly as the browser shows it.",
-                )
-            }
+            IntakeError::OriginNotAllowed
+            | IntakeError::Token(clerestory_intake::TokenProblem::OtherOrigin) => Self::new(
+                StatusCode::FORBIDDEN,
+                "origin-not-allowed",
+                "This origin may not send",
+                "The page's origin is not among those listed for the site.",
+                "Add the origin on the site's set-up page, exactly as the browser shows it.",
+            ),
             IntakeError::Token(clerestory_intake::TokenProblem::Expired) => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "token-expired",

@@ -67,7 +67,10 @@ impl Audit {
     pub async fn append(&self, tx: &mut Tx, new: NewEntry) -> Result<Recorded, AuditError> {
         let organisation = new.organisation;
         let head = tx
-            .query_opt("SELECT number, hash FROM audit_heads WHERE organisation_id = $1", &[organisation.into()])
+            .query_opt(
+                "SELECT number, hash FROM audit_heads WHERE organisation_id = $1",
+                &[organisation.into()],
+            )
             .await?;
         let (last, previous_hash): (u64, [u8; 32]) = match &head {
             Some(row) => (row.get(0)?, row.get(1)?),

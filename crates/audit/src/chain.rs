@@ -36,7 +36,10 @@ impl Audit {
     /// [`AuditError::Sql`].
     pub async fn head(&self, tx: &mut Tx, organisation: OrganisationId) -> Result<Head, AuditError> {
         let row = tx
-            .query_opt("SELECT number, hash FROM audit_heads WHERE organisation_id = $1", &[organisation.into()])
+            .query_opt(
+                "SELECT number, hash FROM audit_heads WHERE organisation_id = $1",
+                &[organisation.into()],
+            )
             .await?;
         Ok(match row {
             Some(row) => Head { number: row.get(0)?, hash: row.get(1)? },

@@ -99,8 +99,7 @@ impl Audit {
         organisation: OrganisationId,
         number: u64,
     ) -> Result<Option<Entry>, AuditError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM audit_entries WHERE organisation_id = $1 AND number = $2");
+        let sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE organisation_id = $1 AND number = $2");
         let row = tx.query_opt(&sql, &[organisation.into(), number.into()]).await?;
         Ok(row.as_ref().map(entry).transpose()?)
     }

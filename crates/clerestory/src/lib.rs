@@ -1,8 +1,8 @@
 //! Everything wired into one program: [`App::build`] makes all parts from a data directory and a clock.
 
 mod app;
-mod places;
 pub mod commands;
+mod places;
 mod serve;
 
 pub use app::{App, AppError, SCHEMAS};

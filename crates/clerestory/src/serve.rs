@@ -90,7 +90,8 @@ fn findings(one_place: bool, remarks: &[Finding]) -> Vec<Finding> {
         Finding {
             id: "epoch-places",
             level: "attention",
-            sentence: "Epoch secrets are kept in one place: losing this disk loses every recording.".to_owned(),
+            sentence: "Epoch secrets are kept in one place: losing this disk loses every recording."
+                .to_owned(),
             what_to_do: Some(
                 "Restart with --second-epochs naming a directory on another disk or host.".to_owned(),
             ),
@@ -129,11 +130,7 @@ async fn run_jobs(app: App, shutdown: CancellationToken) {
     }
 }
 
-fn metrics_router(
-    app: App,
-    handle: PrometheusHandle,
-    stats: Arc<clerestory_http::Stats>,
-) -> axum::Router {
+fn metrics_router(app: App, handle: PrometheusHandle, stats: Arc<clerestory_http::Stats>) -> axum::Router {
     let tell = move || {
         let writer = app.database.writer_stats();
         let log = app.vault.log_stats();

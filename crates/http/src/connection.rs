@@ -55,30 +55,16 @@ pub(crate) async fn serve<T, S, B>(
 {
     let activity = Arc::new(Activity::new());
     let limits = &shared.limits;
-    let io = WatchedIo::new(
-        stream,
-        Arc::clone(&activity),
-        Arc::clone(&shared.stats),
-        limits.write_stall,
-    );
-    let service = PeerService {
-        inner: service,
-        peer,
-        proxy,
-        activity: Arc::clone(&activity),
-        shared: shared.clone(),
-    };
+    let io = WatchedIo::new(stream, Arc::clone(&activity), Arc::clone(&shared.stats), limits.write_stall);
+    let service =
+        PeerService { inner: service, peer, proxy, activity: Arc::clone(&activity), shared: shared.clone() };
     let builder = builder(limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     // Set once the connection was asked to end: when it is dropped even if it does not.
     let mut last_call = None;
     let mut draining = false;
     loop {
-        let deadline = if draining {
-            None
-        } else {
-            activity.deadline(limits)
-        };
+        let deadline = if draining { None } else { activity.deadline(limits) };
         let wake = last_call.or(deadline.map(|(at, _)| at));
         tokio::select! {
             biased;
@@ -186,10 +172,7 @@ where
         let request = request.map(|body| PacedBody::new(body, &self.shared.limits, stats));
         let answer = self.inner.clone().oneshot(request);
         Box::pin(async move {
-            Ok(answer.await?.map(|inner| CountedBody {
-                inner: Box::pin(inner),
-                _in_flight: in_flight,
-            }))
+            Ok(answer.await?.map(|inner| CountedBody { inner: Box::pin(inner), _in_flight: in_flight }))
         })
     }
 }

@@ -23,34 +23,18 @@ pub(crate) struct WatchedIo<T> {
 }
 
 impl<T> WatchedIo<T> {
-    pub(crate) fn new(
-        inner: T,
-        activity: Arc<Activity>,
-        stats: Arc<Stats>,
-        stall: Duration,
-    ) -> Self {
-        Self {
-            inner,
-            activity,
-            stats,
-            stall,
-            stalled: None,
-        }
+    pub(crate) fn new(inner: T, activity: Arc<Activity>, stats: Arc<Stats>, stall: Duration) -> Self {
+        Self { inner, activity, stats, stall, stalled: None }
     }
 
-    fn watch<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        progress: Poll<io::Result<R>>,
-    ) -> Poll<io::Result<R>> {
+    fn watch<R>(&mut self, cx: &mut Context<'_>, progress: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if progress.is_ready() {
             self.stalled = None;
             return progress;
         }
         let stall = self.stall;
-        let sleep = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + stall)));
+        let sleep =
+            self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + stall)));
         if sleep.as_mut().poll(cx).is_ready() {
             self.stalled = None;
             self.stats.count_timed_out();
@@ -79,11 +63,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let progress = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.watch(cx, progress)
     }

@@ -105,9 +105,7 @@ impl Limits {
 
 /// The soft limit in the line `Max open files  <soft>  <hard>  files` of proc(5) `limits`.
 fn soft_open_files(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -121,9 +119,7 @@ mod tests {
                     Max open files            1024                 524288               files\n";
         assert_eq!(soft_open_files(text), Some(1024));
         assert_eq!(
-            soft_open_files(
-                "Max open files            unlimited            unlimited            files"
-            ),
+            soft_open_files("Max open files            unlimited            unlimited            files"),
             None
         );
         assert_eq!(soft_open_files(""), None);

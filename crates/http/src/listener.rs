@@ -17,9 +17,7 @@ pub enum ListenError {
     )]
     PlainNeedsLoopback(SocketAddr),
     /// A [`BehindProxy`] statement without an address to believe.
-    #[error(
-        "the proxy statement for {0} names no address the proxy connects from: add at least one"
-    )]
+    #[error("the proxy statement for {0} names no address the proxy connects from: add at least one")]
     ProxyWithoutAddress(SocketAddr),
     /// The operating system refused the address.
     #[error("listening on {addr}")]
@@ -75,10 +73,7 @@ impl Listener {
     ///
     /// # Errors
     /// [`ListenError::ProxyWithoutAddress`], [`ListenError::Bind`].
-    pub async fn plain_behind_proxy(
-        addr: SocketAddr,
-        mut proxy: BehindProxy,
-    ) -> Result<Self, ListenError> {
+    pub async fn plain_behind_proxy(addr: SocketAddr, mut proxy: BehindProxy) -> Result<Self, ListenError> {
         if proxy.addresses.is_empty() {
             return Err(ListenError::ProxyWithoutAddress(addr));
         }
@@ -98,12 +93,8 @@ impl Listener {
     }
 
     async fn bind(addr: SocketAddr, mode: Mode) -> Result<Self, ListenError> {
-        let socket = TcpListener::bind(addr)
-            .await
-            .map_err(|source| ListenError::Bind { addr, source })?;
-        let addr = socket
-            .local_addr()
-            .map_err(|source| ListenError::Bind { addr, source })?;
+        let socket = TcpListener::bind(addr).await.map_err(|source| ListenError::Bind { addr, source })?;
+        let addr = socket.local_addr().map_err(|source| ListenError::Bind { addr, source })?;
         Ok(Self { socket, mode, addr })
     }
 

@@ -84,14 +84,7 @@ impl<B> PacedBody<B> {
             window: limits.body_window,
             window_bytes: limits.body_window_bytes,
         };
-        Self {
-            inner,
-            pace,
-            waiting: None,
-            window: Window::default(),
-            given_up: false,
-            stats,
-        }
+        Self { inner, pace, waiting: None, window: Window::default(), given_up: false, stats }
     }
 
     fn give_up(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -126,28 +119,21 @@ impl<B> PacedBody<B> {
             let waiting = self.waiting.get_or_insert_with(|| Waiting {
                 since: now,
                 counted_to: now,
-                alarm: Box::pin(tokio::time::sleep_until(
-                    now + pace.silence.min(left_of_window),
-                )),
+                alarm: Box::pin(tokio::time::sleep_until(now + pace.silence.min(left_of_window))),
             });
             if waiting.alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             let now = Instant::now();
             if now >= waiting.since + pace.silence {
-                return Poll::Ready(BodyError::Silent {
-                    after: pace.silence,
-                });
+                return Poll::Ready(BodyError::Silent { after: pace.silence });
             }
             self.window.waited += now - waiting.counted_to;
             waiting.counted_to = now;
             let next = (waiting.since + pace.silence).min(now + pace.window);
             waiting.alarm.as_mut().reset(next);
             if self.window_failed() {
-                return Poll::Ready(BodyError::Slow {
-                    wanted: pace.window_bytes,
-                    window: pace.window,
-                });
+                return Poll::Ready(BodyError::Slow { wanted: pace.window_bytes, window: pace.window });
             }
         }
     }

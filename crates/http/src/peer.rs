@@ -57,11 +57,7 @@ mod tests {
     #[test]
     fn only_what_the_proxy_itself_appended_is_believed() {
         assert_eq!(client(&["203.0.113.9"]), "203.0.113.9");
-        assert_eq!(
-            client(&["1.1.1.1, 203.0.113.9"]),
-            "203.0.113.9",
-            "the left part is the caller's claim"
-        );
+        assert_eq!(client(&["1.1.1.1, 203.0.113.9"]), "203.0.113.9", "the left part is the caller's claim");
         assert_eq!(client(&["1.1.1.1", "203.0.113.9, 10.0.0.2"]), "203.0.113.9");
         assert_eq!(client(&["::ffff:203.0.113.9"]), "203.0.113.9");
     }

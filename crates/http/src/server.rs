@@ -46,11 +46,7 @@ impl Server {
     /// A server with [`Limits::within_open_files`] applied to `limits`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits: limits.within_open_files(),
-            stats: Arc::default(),
-            listeners: Vec::new(),
-        }
+        Self { limits: limits.within_open_files(), stats: Arc::default(), listeners: Vec::new() }
     }
 
     /// Adds a listener.
@@ -123,19 +119,13 @@ impl Server {
         shutdown.cancelled().await;
         accepting.wait().await;
         connections.close();
-        if timeout(shared.limits.drain, connections.wait())
-            .await
-            .is_ok()
-        {
+        if timeout(shared.limits.drain, connections.wait()).await.is_ok() {
             return Drained { cut: 0 };
         }
         let cut = connections.len();
         shared.cut.cancel();
         connections.wait().await;
-        tracing::warn!(
-            connections = cut,
-            "the drain deadline passed; open connections were cut"
-        );
+        tracing::warn!(connections = cut, "the drain deadline passed; open connections were cut");
         Drained { cut }
     }
 }
@@ -170,8 +160,7 @@ impl Acceptor {
                         let mode = self.mode.clone();
                         let shared = self.shared.clone();
                         let service = service.clone();
-                        self.connections
-                            .spawn(open(stream, addr, mode, service, shared, slot));
+                        self.connections.spawn(open(stream, addr, mode, service, shared, slot));
                     }
                 }
                 Err(error) if lost_by_peer(&error) => {}
@@ -205,20 +194,12 @@ impl Acceptor {
 fn lost_by_peer(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     )
 }
 
-async fn open<S, B>(
-    stream: TcpStream,
-    addr: SocketAddr,
-    mode: Mode,
-    service: S,
-    shared: Shared,
-    slot: Slot,
-) where
+async fn open<S, B>(stream: TcpStream, addr: SocketAddr, mode: Mode, service: S, shared: Shared, slot: Slot)
+where
     S: tower::Service<Request<PacedBody>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
@@ -232,26 +213,16 @@ async fn open<S, B>(
         tracing::debug!(error = %error, "TCP_NODELAY could not be set");
     }
     let client = addr.ip().to_canonical();
-    let plain = Peer {
-        addr,
-        client,
-        tls: false,
-        via: None,
-    };
+    let plain = Peer { addr, client, tls: false, via: None };
     match mode {
         Mode::PlainLoopback => connection::serve(stream, plain, None, service, &shared).await,
         Mode::Proxied(proxy, name) => {
-            let peer = Peer {
-                tls: true,
-                via: Some(name),
-                ..plain
-            };
+            let peer = Peer { tls: true, via: Some(name), ..plain };
             connection::serve(stream, peer, Some(proxy), service, &shared).await;
         }
         Mode::Tls(identity) => {
             if let Some(stream) = handshake(stream, &identity, &shared).await {
-                connection::serve(stream, Peer { tls: true, ..plain }, None, service, &shared)
-                    .await;
+                connection::serve(stream, Peer { tls: true, ..plain }, None, service, &shared).await;
             }
         }
     }

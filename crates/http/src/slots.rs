@@ -44,12 +44,7 @@ struct Taken {
 
 impl Slots {
     pub(crate) fn new(total: usize, per_address: usize, stats: Arc<Stats>) -> Arc<Self> {
-        Arc::new(Self {
-            total,
-            per_address,
-            taken: Mutex::default(),
-            stats,
-        })
+        Arc::new(Self { total, per_address, taken: Mutex::default(), stats })
     }
 
     /// Takes a place, or counts the refusal. With `of: None` only the total applies.
@@ -61,10 +56,7 @@ impl Slots {
         };
         if granted {
             self.stats.opened();
-            Some(Slot {
-                slots: Arc::clone(self),
-                holder,
-            })
+            Some(Slot { slots: Arc::clone(self), holder })
         } else {
             self.stats.count_refused();
             None
@@ -110,11 +102,7 @@ pub(crate) struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots
-            .taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .give_back(self.holder);
+        self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.holder);
         self.slots.stats.closed();
     }
 }
@@ -153,16 +141,10 @@ mod tests {
     #[test]
     fn the_total_holds_for_everybody() {
         let slots = Slots::new(2, 2, Arc::default());
-        let held = [
-            slots.take(None).unwrap(),
-            slots.take(ip("192.0.2.1")).unwrap(),
-        ];
+        let held = [slots.take(None).unwrap(), slots.take(ip("192.0.2.1")).unwrap()];
         assert!(slots.take(None).is_none());
         assert!(slots.take(ip("192.0.2.2")).is_none());
         drop(held);
-        assert!(
-            slots.taken.lock().unwrap().by_holder.is_empty(),
-            "no address is remembered after it left"
-        );
+        assert!(slots.taken.lock().unwrap().by_holder.is_empty(), "no address is remembered after it left");
     }
 }

@@ -58,9 +58,7 @@ pub struct TlsIdentity {
 
 impl std::fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsIdentity")
-            .field("fingerprint", &self.fingerprint())
-            .finish_non_exhaustive()
+        f.debug_struct("TlsIdentity").field("fingerprint", &self.fingerprint()).finish_non_exhaustive()
     }
 }
 
@@ -72,14 +70,8 @@ impl TlsIdentity {
     ///
     /// # Errors
     /// Each [`TlsError`] but [`TlsError::SelfSign`].
-    pub fn from_files(
-        chain: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-    ) -> Result<Self, TlsError> {
-        let files = Files {
-            chain: chain.into(),
-            key: key.into(),
-        };
+    pub fn from_files(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self, TlsError> {
+        let files = Files { chain: chain.into(), key: key.into() };
         let loaded = files.read()?;
         let identity = loaded.certified(&files)?;
         Self::new(identity, Some(Arc::new(files)), Some(loaded))
@@ -92,21 +84,18 @@ impl TlsIdentity {
     /// # Errors
     /// [`TlsError::SelfSign`] for a name that is not a DNS name or address; [`TlsError::Setup`].
     pub fn self_signed(names: &[String], now: SystemTime) -> Result<Self, TlsError> {
-        let mut params =
-            rcgen::CertificateParams::new(names.to_vec()).map_err(TlsError::SelfSign)?;
+        let mut params = rcgen::CertificateParams::new(names.to_vec()).map_err(TlsError::SelfSign)?;
         params.not_before = (now - CLOCK_SLACK).into();
         params.not_after = (now + Duration::from_secs(SELF_SIGNED_DAYS * 24 * 60 * 60)).into();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "Clerestory, self-signed");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "Clerestory, self-signed");
         params.insert_extended_key_usage(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
         let key = rcgen::KeyPair::generate().map_err(TlsError::SelfSign)?;
         let certificate = params.self_signed(&key).map_err(TlsError::SelfSign)?;
         let chain = vec![certificate.der().clone()];
         let der = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let certified = CertifiedKey::from_der(chain, der, &aws_lc_rs::default_provider())
-            .map_err(TlsError::Mismatch)?;
+        let certified =
+            CertifiedKey::from_der(chain, der, &aws_lc_rs::default_provider()).map_err(TlsError::Mismatch)?;
         Self::new(certified, None, None)
     }
 
@@ -115,21 +104,15 @@ impl TlsIdentity {
         files: Option<Arc<Files>>,
         loaded: Option<Loaded>,
     ) -> Result<Self, TlsError> {
-        let current = Arc::new(Current {
-            key: RwLock::new(Arc::new(certified)),
-            loaded: RwLock::new(loaded),
-        });
+        let current =
+            Arc::new(Current { key: RwLock::new(Arc::new(certified)), loaded: RwLock::new(loaded) });
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(TlsError::Setup)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self {
-            config: Arc::new(config),
-            current,
-            files,
-        })
+        Ok(Self { config: Arc::new(config), current, files })
     }
 
     /// SHA-256 of the certificate being served (DER), as browsers show it: upper-case hex bytes
@@ -137,10 +120,7 @@ impl TlsIdentity {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let key = self.current.get();
-        key.cert
-            .first()
-            .map(|certificate| fingerprint(certificate))
-            .unwrap_or_default()
+        key.cert.first().map(|certificate| fingerprint(certificate)).unwrap_or_default()
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
@@ -161,27 +141,12 @@ impl TlsIdentity {
             return Ok(false);
         };
         let loaded = files.read()?;
-        if self
-            .current
-            .loaded
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            == Some(&loaded)
-        {
+        if self.current.loaded.read().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&loaded) {
             return Ok(false);
         }
         let certified = loaded.certified(files)?;
-        *self
-            .current
-            .key
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
-        *self
-            .current
-            .loaded
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+        *self.current.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+        *self.current.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         Ok(true)
     }
 }
@@ -246,10 +211,7 @@ struct Loaded {
 
 impl Files {
     fn read(&self) -> Result<Loaded, TlsError> {
-        Ok(Loaded {
-            chain: read(&self.chain)?,
-            key: read(&self.key)?,
-        })
+        Ok(Loaded { chain: read(&self.chain)?, key: read(&self.key)? })
     }
 }
 
@@ -261,15 +223,11 @@ impl Loaded {
         if chain.is_empty() {
             return Err(TlsError::Chain(files.chain.clone()));
         }
-        let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|_| TlsError::Key(files.key.clone()))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsError::Key(files.key.clone()))?;
         CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Mismatch)
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
 }

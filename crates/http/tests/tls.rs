@@ -1,9 +1,5 @@
 //! TLS: identities, protocols, handshakes that do not end, certificates that change.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail where it stands"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod common;
 
@@ -79,8 +75,7 @@ impl rustls::client::danger::ServerCertVerifier for AcceptAny {
         certificate: &rustls_pki_types::CertificateDer<'_>,
         signature: &rustls::DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        let algorithms =
-            rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
+        let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, certificate, signature, &algorithms)
     }
 
@@ -90,29 +85,19 @@ impl rustls::client::danger::ServerCertVerifier for AcceptAny {
         certificate: &rustls_pki_types::CertificateDer<'_>,
         signature: &rustls::DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        let algorithms =
-            rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
+        let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signature, &algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        rustls::crypto::aws_lc_rs::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {
-    let suite = rustls::crypto::aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256
-        .tls13()
-        .unwrap();
+    let suite = rustls::crypto::aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256.tls13().unwrap();
     let digest = suite.common.hash_provider.hash(bytes);
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect::<Vec<_>>()
-        .join(":")
+    digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }
 
 #[tokio::test]
@@ -121,37 +106,21 @@ async fn a_self_signed_server_shows_the_printed_fingerprint_on_every_protocol() 
     let fingerprint = identity.fingerprint();
     assert_eq!(fingerprint.len(), 95);
     let server = tls(patient(), identity).await;
-    for (alpn, version) in [
-        ("h2", &rustls::version::TLS13),
-        ("http/1.1", &rustls::version::TLS12),
-    ] {
+    for (alpn, version) in [("h2", &rustls::version::TLS13), ("http/1.1", &rustls::version::TLS12)] {
         let seen = hello(server.addr, &[alpn], &[version]).await;
         assert_eq!(hex_sha256(&seen.certificate), fingerprint);
         assert_eq!(seen.alpn.as_deref(), Some(alpn.as_bytes()));
         assert_eq!(seen.version, version.version);
     }
     let both = hello(server.addr, &["http/1.1", "h2"], rustls::ALL_VERSIONS).await;
-    assert_eq!(
-        both.alpn.as_deref(),
-        Some(&b"h2"[..]),
-        "HTTP/2 is preferred"
-    );
-    assert_ne!(
-        self_signed().fingerprint(),
-        fingerprint,
-        "each certificate has its own key"
-    );
+    assert_eq!(both.alpn.as_deref(), Some(&b"h2"[..]), "HTTP/2 is preferred");
+    assert_ne!(self_signed().fingerprint(), fingerprint, "each certificate has its own key");
 }
 
 async fn ask(server: &Running, trust: reqwest::Certificate, path: &str) -> reqwest::Result<String> {
     install_provider();
     let client = reqwest::Client::builder().tls_certs_only([trust]).build()?;
-    client
-        .get(format!("https://localhost:{}{path}", server.addr.port()))
-        .send()
-        .await?
-        .text()
-        .await
+    client.get(format!("https://localhost:{}{path}", server.addr.port())).send().await?.text().await
 }
 
 #[tokio::test]
@@ -160,29 +129,16 @@ async fn a_client_that_trusts_the_certificate_gets_http2() {
     let server = tls(patient(), identity).await;
     let seen = hello(server.addr, &["h2"], rustls::ALL_VERSIONS).await;
     let trust = reqwest::Certificate::from_der(&seen.certificate).unwrap();
-    assert_eq!(
-        within(ask(&server, trust, "/peer")).await.unwrap(),
-        "127.0.0.1 true - HTTP/2.0"
-    );
+    assert_eq!(within(ask(&server, trust, "/peer")).await.unwrap(), "127.0.0.1 true - HTTP/2.0");
 }
 
 #[tokio::test]
 async fn oversized_headers_are_answered_with_431_on_http2() {
-    let server = tls(
-        Limits {
-            header_bytes: 8192,
-            ..patient()
-        },
-        self_signed(),
-    )
-    .await;
+    let server = tls(Limits { header_bytes: 8192, ..patient() }, self_signed()).await;
     let seen = hello(server.addr, &["h2"], rustls::ALL_VERSIONS).await;
     install_provider();
     let trust = reqwest::Certificate::from_der(&seen.certificate).unwrap();
-    let client = reqwest::Client::builder()
-        .tls_certs_only([trust])
-        .build()
-        .unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trust]).build().unwrap();
     let url = format!("https://localhost:{}/", server.addr.port());
     let answer = within(client.get(url).header("x-large", "a".repeat(9000)).send()).await;
     // The peer's SETTINGS announce the limit, so a client may already refuse to send it.
@@ -205,23 +161,15 @@ async fn a_handshake_that_does_not_end_is_cut() {
 #[tokio::test]
 async fn plain_http_on_the_tls_port_gets_no_answer() {
     let server = tls(patient(), self_signed()).await;
-    let text = server
-        .talk(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    let text = server.talk(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(!text.contains("HTTP/1.1"), "{text}");
-    until("the failure is counted", || {
-        server.stats.handshakes_failed() == 1
-    })
-    .await;
+    until("the failure is counted", || server.stats.handshakes_failed() == 1).await;
     assert_eq!(server.stats.requests(), 0);
 }
 
 #[tokio::test]
 async fn an_http2_connection_without_a_request_is_closed_when_idle() {
-    let limits = Limits {
-        header_read: Duration::from_millis(300),
-        ..patient()
-    };
+    let limits = Limits { header_read: Duration::from_millis(300), ..patient() };
     let server = tls(limits, self_signed()).await;
     install_provider();
     let mut config = rustls::ClientConfig::builder()
@@ -231,34 +179,20 @@ async fn an_http2_connection_without_a_request_is_closed_when_idle() {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let stream = server.connect().await;
     let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .unwrap();
-    stream
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        .await
-        .unwrap();
-    stream
-        .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
-        .await
-        .unwrap();
+    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
     let mut rest = Vec::new();
     // A cut without close_notify reads as an error; either way the server ended it.
     let ended = within(stream.read_to_end(&mut rest)).await;
-    assert!(
-        ended.is_ok()
-            || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
-    );
+    assert!(ended.is_ok() || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof));
     until("its place is free again", || server.stats.open() == 0).await;
 }
 
 fn write_pair(folder: &Path, name: &str) -> Vec<u8> {
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(vec![name.to_owned()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
     std::fs::write(folder.join("chain.pem"), certificate.pem()).unwrap();
     std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
     certificate.der().to_vec()
@@ -267,63 +201,35 @@ fn write_pair(folder: &Path, name: &str) -> Vec<u8> {
 #[tokio::test]
 async fn changed_files_are_served_and_a_bad_change_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let (chain, key) = (
-        folder.path().join("chain.pem"),
-        folder.path().join("key.pem"),
-    );
+    let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
     let first = write_pair(folder.path(), "localhost");
     let identity = TlsIdentity::from_files(&chain, &key).unwrap();
     let server = tls(patient(), identity.clone()).await;
-    assert_eq!(
-        hello(server.addr, &["h2"], rustls::ALL_VERSIONS)
-            .await
-            .certificate,
-        first
-    );
+    assert_eq!(hello(server.addr, &["h2"], rustls::ALL_VERSIONS).await.certificate, first);
 
     let second = write_pair(folder.path(), "localhost");
     let fingerprint = hex_sha256(&second);
-    until("the new certificate is loaded", || {
-        identity.fingerprint() == fingerprint
-    })
-    .await;
-    assert_eq!(
-        hello(server.addr, &["h2"], rustls::ALL_VERSIONS)
-            .await
-            .certificate,
-        second
-    );
+    until("the new certificate is loaded", || identity.fingerprint() == fingerprint).await;
+    assert_eq!(hello(server.addr, &["h2"], rustls::ALL_VERSIONS).await.certificate, second);
 
     // Half of a renewal: the key belongs to another certificate.
     std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     assert!(matches!(identity.reload(), Err(TlsError::Mismatch(_))));
-    assert_eq!(
-        hello(server.addr, &["h2"], rustls::ALL_VERSIONS)
-            .await
-            .certificate,
-        second
-    );
+    assert_eq!(hello(server.addr, &["h2"], rustls::ALL_VERSIONS).await.certificate, second);
 }
 
 #[tokio::test]
 async fn unusable_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let (chain, key) = (
-        folder.path().join("chain.pem"),
-        folder.path().join("key.pem"),
-    );
+    let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
     assert!(
         matches!(TlsIdentity::from_files(&chain, &key), Err(TlsError::Read { path, .. }) if path == chain)
     );
     write_pair(folder.path(), "localhost");
     std::fs::write(&key, "not a key").unwrap();
-    assert!(
-        matches!(TlsIdentity::from_files(&chain, &key), Err(TlsError::Key(path)) if path == key)
-    );
+    assert!(matches!(TlsIdentity::from_files(&chain, &key), Err(TlsError::Key(path)) if path == key));
     std::fs::write(&chain, "").unwrap();
-    assert!(
-        matches!(TlsIdentity::from_files(&chain, &key), Err(TlsError::Chain(path)) if path == chain)
-    );
+    assert!(matches!(TlsIdentity::from_files(&chain, &key), Err(TlsError::Chain(path)) if path == chain));
     assert!(matches!(
         TlsIdentity::self_signed(&["not a name\u{e9}".into()], now()),
         Err(TlsError::SelfSign(_))
@@ -336,13 +242,9 @@ async fn draining_ends_an_http2_connection_after_its_request() {
     let seen = hello(server.addr, &["h2"], rustls::ALL_VERSIONS).await;
     let trust = reqwest::Certificate::from_der(&seen.certificate).unwrap();
     install_provider();
-    let client = reqwest::Client::builder()
-        .tls_certs_only([trust])
-        .build()
-        .unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trust]).build().unwrap();
     let url = format!("https://localhost:{}/wait", server.addr.port());
-    let asking =
-        tokio::spawn(async move { client.get(url).send().await.unwrap().text().await.unwrap() });
+    let asking = tokio::spawn(async move { client.get(url).send().await.unwrap().text().await.unwrap() });
     within(server.waiting.acquire()).await.unwrap().forget();
     server.shutdown.cancel();
     server.gate.add_permits(1);

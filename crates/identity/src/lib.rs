@@ -27,10 +27,7 @@ pub use tokens::{Token, TokenError};
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "identity",
-    migrations: &[Migration {
-        name: "credentials, links, sessions",
-        sql: include_str!("0001-identity.sql"),
-    }],
+    migrations: &[Migration { name: "credentials, links, sessions", sql: include_str!("0001-identity.sql") }],
 };
 
 /// Who people are, and which browsers they are signed in on.

@@ -104,11 +104,8 @@ impl Identity {
             .await?;
         }
         let mac = self.address_mac(tx, new.email, at).await?;
-        tx.execute(
-            "INSERT INTO address_index (mac, person_id) VALUES ($1, $2)",
-            &[mac.into(), id.into()],
-        )
-        .await?;
+        tx.execute("INSERT INTO address_index (mac, person_id) VALUES ($1, $2)", &[mac.into(), id.into()])
+            .await?;
         self.record_creation(tx, organisation, "person.create", ("person", *id.as_bytes()), at).await?;
         Ok(id)
     }
@@ -124,7 +121,8 @@ impl Identity {
         at: Timestamp,
     ) -> Result<Option<Person>, IdentityError> {
         let mac = self.address_mac(tx, email, at).await?;
-        let row = tx.query_opt("SELECT person_id FROM address_index WHERE mac = $1 LIMIT 1", &[mac.into()]).await?;
+        let row =
+            tx.query_opt("SELECT person_id FROM address_index WHERE mac = $1 LIMIT 1", &[mac.into()]).await?;
         match row {
             Some(row) => Ok(people::find(tx, row.get(0)?).await?),
             None => Ok(None),

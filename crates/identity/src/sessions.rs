@@ -137,7 +137,8 @@ impl Identity {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let sql = "UPDATE sessions SET last_used_at = $1 WHERE session_id = $2 AND last_used_at < $1";
+                    let sql =
+                        "UPDATE sessions SET last_used_at = $1 WHERE session_id = $2 AND last_used_at < $1";
                     tx.execute(sql, &[at.into(), session.into()]).await.map(drop).map_err(IdentityError::from)
                 })
             })

@@ -103,7 +103,12 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::Sql`].
-    pub async fn make_link(&self, tx: &mut Tx, person: PersonId, at: Timestamp) -> Result<Token, IdentityError> {
+    pub async fn make_link(
+        &self,
+        tx: &mut Tx,
+        person: PersonId,
+        at: Timestamp,
+    ) -> Result<Token, IdentityError> {
         let token = Token::generate();
         tx.execute(
             "INSERT INTO sign_in_links (token_hash, person_id, expires_at) VALUES ($1, $2, $3)",
@@ -198,10 +203,12 @@ impl Identity {
         };
         let on = PersonRef { organisation: person.organisation, id: person.id };
         let decided = self.access.authorize::<CheckCredential>(&system, on, None).await?;
-        decided.map_err(|_| IdentityError::Sql(SqlError::Inconsistent {
-            table: "people",
-            column: "organisation_id".to_owned(),
-        }))
+        decided.map_err(|_| {
+            IdentityError::Sql(SqlError::Inconsistent {
+                table: "people",
+                column: "organisation_id".to_owned(),
+            })
+        })
     }
 
     async fn begin_session(

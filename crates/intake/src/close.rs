@@ -3,8 +3,8 @@
 use clerestory_access::{Actor, CloseSilent, OpContext, OrganisationRef, Upload, UploadRef};
 use clerestory_model::{GapReason, OrganisationId, RecordingId, Source};
 use clerestory_sql::Lane;
-use clerestory_store::tracks::{self, Gap};
 use clerestory_store::recordings;
+use clerestory_store::tracks::{self, Gap};
 
 use crate::origin::Origin;
 use crate::{Intake, IntakeError, SILENCE};
@@ -32,11 +32,8 @@ impl Intake {
             request_id,
             at: now,
         };
-        let on = UploadRef {
-            organisation: claims.organisation,
-            site: claims.site,
-            recording: claims.recording,
-        };
+        let on =
+            UploadRef { organisation: claims.organisation, site: claims.site, recording: claims.recording };
         let access = self.access.clone();
         self.database
             .write(Lane::Intake, move |tx| {
@@ -72,13 +69,13 @@ impl Intake {
                     for organisation in organisations {
                         let actor = Actor::System { organisation };
                         let op = OpContext { actor, request_id: String::new(), at: now };
-                        let _grant =
-                            access.decide::<CloseSilent>(tx, &op, OrganisationRef(organisation), None).await??;
+                        let _grant = access
+                            .decide::<CloseSilent>(tx, &op, OrganisationRef(organisation), None)
+                            .await??;
                     }
                     Ok::<_, IntakeError>(closed)
                 })
             })
             .await
     }
-
 }

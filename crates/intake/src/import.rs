@@ -138,10 +138,7 @@ impl Intake {
 
 type Cleaned = (Vec<Piece>, u64, BTreeMap<String, u64>);
 
-fn clean(
-    bytes: &[u8],
-    rules: &clerestory_settings::capture::Compiled,
-) -> Result<Cleaned, IntakeError> {
+fn clean(bytes: &[u8], rules: &clerestory_settings::capture::Compiled) -> Result<Cleaned, IntakeError> {
     let limits = Limits { bytes: IMPORT_BYTES, ..Limits::default() };
     let imported = rrweb::import(bytes, &limits)?;
     let mut dropped: BTreeMap<String, u64> =

@@ -12,7 +12,9 @@ pub struct Origin(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
     /// It is not `scheme://host[:port]`.
-    #[error("an origin is written scheme://host, with :port where it is not the scheme's own, and nothing after it")]
+    #[error(
+        "an origin is written scheme://host, with :port where it is not the scheme's own, and nothing after it"
+    )]
     Shape,
     /// It is plain HTTP on a host that is not this machine.
     #[error("capture runs in secure contexts only: use https, or http on localhost")]
@@ -77,7 +79,9 @@ mod tests {
         assert_eq!(parsed("http://shop.localhost:8700").as_deref(), Ok("http://shop.localhost:8700"));
         assert_eq!(parsed("http://[::1]:8700").as_deref(), Ok("http://[::1]:8700"));
         assert_eq!(parsed("http://shop.example"), Err(OriginError::Insecure));
-        for wrong in ["shop.example", "https://shop.example/path", "null", "https://", "ftp://x", "https://a:b"] {
+        for wrong in
+            ["shop.example", "https://shop.example/path", "null", "https://", "ftp://x", "https://a:b"]
+        {
             assert_eq!(parsed(wrong), Err(OriginError::Shape), "{wrong}");
         }
     }

@@ -117,11 +117,8 @@ impl Intake {
             request_id: upload.request_id.clone(),
             at: now,
         };
-        let on = UploadRef {
-            organisation: claims.organisation,
-            site: claims.site,
-            recording: claims.recording,
-        };
+        let on =
+            UploadRef { organisation: claims.organisation, site: claims.site, recording: claims.recording };
         let (access, entry, track, sequence) =
             (self.access.clone(), claims.entry, claims.track, upload.sequence);
         let admitted = self
@@ -204,7 +201,16 @@ impl Intake {
             .database
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
-                    intake.commit_segment(tx, &admitted.grant, &admitted.recording, &admitted.track, segment, &refined).await
+                    intake
+                        .commit_segment(
+                            tx,
+                            &admitted.grant,
+                            &admitted.recording,
+                            &admitted.track,
+                            segment,
+                            &refined,
+                        )
+                        .await
                 })
             })
             .await;

@@ -83,11 +83,8 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
     let mut json = Vec::with_capacity(64 * 1024);
     segment.to_json(&mut json);
     let packed = zstd::bulk::compress(&json, LEVEL).map_err(|_| IntakeError::Inner("packing a segment"))?;
-    let gaps = told.gaps.iter().map(|gap| ToldGap {
-        from_ms: gap.from_ms,
-        to_ms: gap.to_ms,
-        reason: gap.reason,
-    });
+    let gaps =
+        told.gaps.iter().map(|gap| ToldGap { from_ms: gap.from_ms, to_ms: gap.to_ms, reason: gap.reason });
     Ok(Refined {
         packed,
         first_ms: told.first_ms,

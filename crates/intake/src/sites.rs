@@ -5,9 +5,9 @@ use clerestory_model::{PersonId, ProjectId, SiteId, Timestamp};
 use clerestory_seal::random;
 use clerestory_settings::capture::Rules;
 use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::organisations;
 use clerestory_store::segments::{self, Receipt};
 use clerestory_store::sites::{self, Site, SiteDetails, details_place};
-use clerestory_store::organisations;
 
 use crate::origin::Origin;
 use crate::policies::{self, PolicyVersion};
@@ -63,7 +63,8 @@ fn new_site_key() -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let bytes: [u8; 32] = random();
     // 248 is the largest multiple of 62 in a byte: larger ones are skipped, so that no digit is likelier.
-    let digits = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| DIGITS.get(usize::from(byte % 62)));
+    let digits =
+        bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| DIGITS.get(usize::from(byte % 62)));
     let key: String = digits.take(22).map(|digit| char::from(*digit)).collect();
     format!("csw_{key}")
 }
@@ -109,8 +110,10 @@ impl Intake {
                     let id = SiteId::new(op.at, random());
                     let (signing_key, _) = policies::new_signing_key()?;
                     let details = SiteDetails { name: new.name, signing_key };
-                    let details =
-                        intake.vault.seal(tx, found.key, details_place(organisation, id, 1), &details).await?;
+                    let details = intake
+                        .vault
+                        .seal(tx, found.key, details_place(organisation, id, 1), &details)
+                        .await?;
                     let site = Site {
                         id,
                         organisation,
@@ -153,8 +156,7 @@ impl Intake {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let personal =
-                        clerestory_audit::Personal { reason: None, detail: Some(tell(&change)) };
+                    let personal = clerestory_audit::Personal { reason: None, detail: Some(tell(&change)) };
                     let decided = intake.access.decide::<ManageSite>(tx, &op, on, Some(personal)).await?;
                     let grant = match decided {
                         Ok(grant) => grant,

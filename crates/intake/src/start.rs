@@ -255,9 +255,7 @@ impl Intake {
         start: &Start,
         now: Timestamp,
     ) -> Result<Track, IntakeError> {
-        if let Some(track) =
-            tracks::find_by_writer(tx, recording.id, TrackKind::Dom, start.writer).await?
-        {
+        if let Some(track) = tracks::find_by_writer(tx, recording.id, TrackKind::Dom, start.writer).await? {
             return Ok(track);
         }
         let offset = now.micros() - Timestamp::from_millis(start.client_time_ms).micros();

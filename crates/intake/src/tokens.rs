@@ -98,7 +98,11 @@ impl Intake {
     }
 
     /// What a token says that may have run out meanwhile, to go on with its visit.
-    pub(crate) async fn resumable_token(&self, text: &str, origin: &Origin) -> Result<IngestToken, IntakeError> {
+    pub(crate) async fn resumable_token(
+        &self,
+        text: &str,
+        origin: &Origin,
+    ) -> Result<IngestToken, IntakeError> {
         let claims = self.read_token(text, origin).await?;
         if self.clock.now().since(claims.expires_at) >= RESUMABLE {
             return Err(TokenProblem::Expired.into());

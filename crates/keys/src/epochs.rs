@@ -66,7 +66,8 @@ impl EpochPlace for FilePlace {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.directory)? {
             let name = entry?.file_name();
-            let number: Option<EpochNumber> = name.to_str().and_then(|name| name.strip_suffix(".epoch")?.parse().ok());
+            let number: Option<EpochNumber> =
+                name.to_str().and_then(|name| name.strip_suffix(".epoch")?.parse().ok());
             found.extend(number);
         }
         Ok(found)
@@ -86,8 +87,7 @@ impl EpochPlace for FilePlace {
         }
         // A crash leaves either nothing or the whole file under its final name.
         let draft = path.with_extension("draft");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(wrapped)?;
         file.sync_all()?;
         std::fs::rename(&draft, &path)?;
@@ -123,8 +123,7 @@ impl Keys {
         if self.ring().epoch(epoch).is_some() {
             return Ok(());
         }
-        let wrapped =
-            place.read(epoch).map_err(|source| KeyError::Place { place: place.name(), source })?;
+        let wrapped = place.read(epoch).map_err(|source| KeyError::Place { place: place.name(), source })?;
         let sealed = SealedValue::from_bytes(wrapped).map_err(|_| KeyError::WrongRoot)?;
         let secret = open_value(&self.root, &epoch_context(&self.deployment, epoch), &sealed)
             .map_err(|_| KeyError::WrongRoot)?;

@@ -164,7 +164,12 @@ impl Keys {
         })
     }
 
-    pub(crate) fn row_context(&self, id: KeyId, organisation: OrganisationId, version: i64) -> ValueContext<'_> {
+    pub(crate) fn row_context(
+        &self,
+        id: KeyId,
+        organisation: OrganisationId,
+        version: i64,
+    ) -> ValueContext<'_> {
         ValueContext {
             deployment: &self.deployment,
             organisation,
@@ -211,7 +216,8 @@ impl Keys {
         if let Some(row) = newest {
             let shard = Shard { id: row.get(0)?, version: row.get(1)?, page: row.get(2)? };
             if row.get::<i64>(4)? < SHARD_ROWS {
-                let sql = "UPDATE key_shards SET key_rows = key_rows + 1 WHERE shard_id = $1 AND version = $2";
+                let sql =
+                    "UPDATE key_shards SET key_rows = key_rows + 1 WHERE shard_id = $1 AND version = $2";
                 tx.execute_one("key_shards", sql, &[shard.id.into(), shard.version.into()]).await?;
                 return Ok(shard);
             }

@@ -66,8 +66,7 @@ impl RootFile {
             serde_json::to_string_pretty(&stored).map_err(|error| root_file(path, error.to_string()))?,
         );
         let io = |error: std::io::Error| root_file(path, error.to_string());
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
         sync_directory(path).map_err(io)?;
         Ok(Self { deployment, key })

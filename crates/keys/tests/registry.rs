@@ -1,4 +1,5 @@
 //! The registry on a real database and real epoch files.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +28,9 @@ async fn open(directory: &Path, now: i64) -> Result<Arc<Keys>, KeyError> {
     };
     let database = Database::open_sqlite(&directory.join("db"), &[SCHEMA])?;
     let place = FilePlace::new(directory.join("epochs")).unwrap();
-    Keys::open(root, vec![Box::new(place)], database, Arc::new(Hands(AtomicI64::new(now)))).await.map(Arc::new)
+    Keys::open(root, vec![Box::new(place)], database, Arc::new(Hands(AtomicI64::new(now))))
+        .await
+        .map(Arc::new)
 }
 
 fn database(directory: &Path) -> Database {

@@ -8,10 +8,8 @@ mod nouns;
 mod time;
 
 pub use ids::{
-    GrantId, IdError, KeyId, OrganisationId, PersonId, PlayId, ProjectId, RecordingId, SessionId,
-    SiteId, SubjectId, TrackId, WriterId,
+    GrantId, IdError, KeyId, OrganisationId, PersonId, PlayId, ProjectId, RecordingId, SessionId, SiteId,
+    SubjectId, TrackId, WriterId,
 };
-pub use nouns::{
-    Deployment, GapReason, RecordingState, RetentionClass, Source, TrackKind, UnknownWord,
-};
+pub use nouns::{Deployment, GapReason, RecordingState, RetentionClass, Source, TrackKind, UnknownWord};
 pub use time::{Clock, SystemClock, TimeError, Timestamp};

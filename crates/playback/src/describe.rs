@@ -4,8 +4,8 @@ use clerestory_access::{Action, Grant, Object};
 use clerestory_model::{GapReason, RecordingId, Timestamp};
 use clerestory_sql::{SqlError, Tx};
 use clerestory_store::recordings::{self, Recording};
-use clerestory_store::tracks::{self, Track};
 use clerestory_store::segments;
+use clerestory_store::tracks::{self, Track};
 
 use crate::rows::{self, Viewing};
 use crate::{Playback, PlaybackError};

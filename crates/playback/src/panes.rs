@@ -64,7 +64,9 @@ pub fn panes(recording: &Recording, segments: &[SegmentFact], gaps: &[GapFact], 
     let fullest = bytes.iter().copied().fold(1.0, f64::max);
     let mut out: Vec<Pane> = bytes
         .iter()
-        .map(|bytes| Pane::Glass(if *bytes == 0.0 { 0 } else { 1 + ((bytes / fullest).sqrt() * 3.0).round() as u8 }))
+        .map(|bytes| {
+            Pane::Glass(if *bytes == 0.0 { 0 } else { 1 + ((bytes / fullest).sqrt() * 3.0).round() as u8 })
+        })
         .collect();
     for gap in gaps {
         let (from, to) = (pane_of(gap.from_us), pane_of(gap.to_us));

@@ -71,7 +71,8 @@ impl Playback {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let reason = reason.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
+                    let reason =
+                        reason.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
                     let reason = reason.filter(|text| !text.is_empty());
                     let personal = reason.map(|text| Personal { reason: Some(text), detail: None });
                     let grant = match playback.access.decide::<Play>(tx, &op, on, personal).await? {
@@ -185,7 +186,12 @@ impl Playback {
     ///
     /// # Errors
     /// [`PlaybackError::BadRange`], and as [`Self::segment`].
-    pub async fn watched(&self, op: &OpContext, play: PlayId, range: (i64, i64)) -> Result<(), PlaybackError> {
+    pub async fn watched(
+        &self,
+        op: &OpContext,
+        play: PlayId,
+        range: (i64, i64),
+    ) -> Result<(), PlaybackError> {
         if range.0 < 0 || range.1 < range.0 {
             return Err(PlaybackError::BadRange);
         }

@@ -106,7 +106,8 @@ pub(crate) async fn viewings(tx: &mut Tx, recording: RecordingId) -> Result<Vec<
         let play = play(&row)?;
         let sql = "SELECT from_us, to_us FROM play_ranges WHERE play_id = $1 ORDER BY from_us LIMIT 5000";
         let rows = tx.query(sql, &[play.id.into()]).await?;
-        let ranges = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, SqlError>>()?;
+        let ranges =
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, SqlError>>()?;
         found.push(Viewing { play, ranges: joined(ranges) });
     }
     Ok(found)

@@ -77,7 +77,7 @@ impl SecretKey {
     #[must_use]
     pub fn derive(&self, label: Label, context: &[u8]) -> SecretKey {
         let mut out = Zeroizing::new([0; 32]);
-        hkdf_sha256(&[], &*self.0, &[label.info(), context], &mut *out);
+        hkdf_sha256(&[], &*self.0, &[label.info(), context], &mut out);
         Self(out)
     }
 }

@@ -21,9 +21,7 @@ pub use hpke::{Encapsulated, HpkeError, SpoolKey};
 pub use key::{Label, Mac, MacKey, SecretKey};
 pub use random::random;
 pub use sign::{SignError, Signature, SigningKey, verify_p256};
-pub use stream::{
-    HEADER_BYTES, Header, ObjectOpener, PIECE_BYTES, StreamError, sealed_length, seal_object,
-};
+pub use stream::{HEADER_BYTES, Header, ObjectOpener, PIECE_BYTES, StreamError, seal_object, sealed_length};
 pub use value::{SEALED_VALUE_OVERHEAD, SealedValue, ValueError, open_value, seal_value};
 
 /// SHA-256 of what lies on disk: the hash for transport and `fsck`.

@@ -190,7 +190,13 @@ impl ObjectOpener {
     /// # Errors
     /// [`StreamError::Truncated`] when `sealed` is not as long as the span, [`StreamError::Tampered`] with the
     /// piece that is not what was sealed.
-    pub fn open(&self, from: u64, to: u64, mut sealed: Vec<u8>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+    pub fn open(
+        &self,
+        from: u64,
+        to: u64,
+        mut sealed: Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), StreamError> {
         let (start, end) = self.span(from, to)?;
         if sealed.len() as u64 != end - start {
             return Err(StreamError::Truncated);
@@ -208,9 +214,7 @@ impl ObjectOpener {
             let begins = plain_start(piece);
             let wanted = from.saturating_sub(begins).min(plain.len() as u64)
                 ..to.saturating_sub(begins).min(plain.len() as u64);
-            out.extend_from_slice(
-                plain.get(wanted.start as usize..wanted.end as usize).unwrap_or_default(),
-            );
+            out.extend_from_slice(plain.get(wanted.start as usize..wanted.end as usize).unwrap_or_default());
             (rest, piece) = (later, piece + 1);
         }
         Ok(())

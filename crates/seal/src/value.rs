@@ -138,7 +138,10 @@ mod tests {
             let mut bytes = sealed.0.clone();
             bytes[at] ^= 1;
             let altered = SealedValue::from_bytes(bytes).unwrap();
-            assert_eq!(open_value(&key, &place(&deployment, "email", 1), &altered), Err(ValueError::Tampered));
+            assert_eq!(
+                open_value(&key, &place(&deployment, "email", 1), &altered),
+                Err(ValueError::Tampered)
+            );
         }
         assert_eq!(SealedValue::from_bytes(sealed.0[..40].to_vec()), Err(ValueError::Truncated));
     }

@@ -119,8 +119,18 @@ macro_rules! id_values {
     };
 }
 id_values!(
-    OrganisationId, ProjectId, PersonId, SubjectId, SiteId, RecordingId, TrackId, WriterId, KeyId, PlayId,
-    SessionId, GrantId
+    OrganisationId,
+    ProjectId,
+    PersonId,
+    SubjectId,
+    SiteId,
+    RecordingId,
+    TrackId,
+    WriterId,
+    KeyId,
+    PlayId,
+    SessionId,
+    GrantId
 );
 
 macro_rules! word_values {

@@ -1,4 +1,5 @@
 //! The database layer on a real SQLite file.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use clerestory_sql::{Component, Database, Lane, Migration, SqlError};
 

@@ -129,10 +129,7 @@ pub async fn insert_project(
 ///
 /// # Errors
 /// [`SqlError::Engine`].
-pub async fn first_project(
-    tx: &mut Tx,
-    organisation: OrganisationId,
-) -> Result<Option<ProjectId>, SqlError> {
+pub async fn first_project(tx: &mut Tx, organisation: OrganisationId) -> Result<Option<ProjectId>, SqlError> {
     let row = tx
         .query_opt(
             "SELECT project_id FROM projects WHERE organisation_id = $1 ORDER BY created_at LIMIT 1",

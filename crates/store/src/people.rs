@@ -147,6 +147,7 @@ pub async fn find(tx: &mut Tx, id: PersonId) -> Result<Option<Person>, SqlError>
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn of_organisation(tx: &mut Tx, organisation: OrganisationId) -> Result<Vec<Person>, SqlError> {
-    let sql = format!("SELECT {COLUMNS} FROM people WHERE organisation_id = $1 ORDER BY person_id LIMIT 1000");
+    let sql =
+        format!("SELECT {COLUMNS} FROM people WHERE organisation_id = $1 ORDER BY person_id LIMIT 1000");
     tx.query(&sql, &[organisation.into()]).await?.iter().map(person).collect()
 }

@@ -153,9 +153,10 @@ pub async fn note_gap(tx: &mut Tx, id: TrackId, gap: Gap) -> Result<(), SqlError
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn gaps(tx: &mut Tx, id: TrackId) -> Result<Vec<Gap>, SqlError> {
     let rows = tx
-        .query("SELECT from_us, to_us, reason FROM gaps WHERE track_id = $1 ORDER BY from_us LIMIT 10000", &[id.into()])
+        .query(
+            "SELECT from_us, to_us, reason FROM gaps WHERE track_id = $1 ORDER BY from_us LIMIT 10000",
+            &[id.into()],
+        )
         .await?;
-    rows.iter()
-        .map(|row| Ok(Gap { from_us: row.get(0)?, to_us: row.get(1)?, reason: row.get(2)? }))
-        .collect()
+    rows.iter().map(|row| Ok(Gap { from_us: row.get(0)?, to_us: row.get(1)?, reason: row.get(2)? })).collect()
 }

@@ -31,8 +31,9 @@ pub fn snapshot(at_ms: i64, paragraphs: u64, text: &str) -> Value {
 /// A stretch of pointer movement on that page.
 #[must_use]
 pub fn movement(at_ms: i64) -> Value {
-    let positions: Vec<Value> =
-        (0..20).map(|step| json!({ "x": 10 * step, "y": 5 * step, "id": 5, "timeOffset": -10 * step })).collect();
+    let positions: Vec<Value> = (0..20)
+        .map(|step| json!({ "x": 10 * step, "y": 5 * step, "id": 5, "timeOffset": -10 * step }))
+        .collect();
     json!([{ "type": 3, "timestamp": at_ms, "data": { "source": 1, "positions": positions } }])
 }
 

@@ -264,7 +264,8 @@ async fn late_segments_are_taken_for_a_week_and_then_refused() {
         .decode(spool["public_key"].as_str().unwrap())
         .unwrap();
     let sealed = |sequence: u64| {
-        let info = format!("clerestory spool 1\0{}\0{}\0{sequence}", scene.visit.recording, scene.visit.track);
+        let info =
+            format!("clerestory spool 1\0{}\0{}\0{sequence}", scene.visit.recording, scene.visit.track);
         let packed = gzip(movement(scene.now_ms + 5000).to_string().as_bytes());
         clerestory_seal::Encapsulated::seal(&public, info.as_bytes(), &packed).unwrap().0
     };

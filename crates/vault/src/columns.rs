@@ -45,9 +45,8 @@ impl Vault {
             return Err(OpenError::NotCovered);
         }
         let secret = self.secret_in(tx, sealed.value().key()).await?;
-        let plain = open_value(&secret, &self.context::<T>(sealed.place()), sealed.value()).map_err(
-            |source| OpenError::Value { table: T::TABLE, column: T::COLUMN, source },
-        )?;
+        let plain = open_value(&secret, &self.context::<T>(sealed.place()), sealed.value())
+            .map_err(|source| OpenError::Value { table: T::TABLE, column: T::COLUMN, source })?;
         serde_json::from_slice(&plain).map_err(|source| OpenError::Content {
             table: T::TABLE,
             column: T::COLUMN,

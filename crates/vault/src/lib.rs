@@ -63,8 +63,6 @@ impl Vault {
             return Ok(secret);
         }
         let keys = Arc::clone(&self.keys);
-        self.database
-            .read(move |tx| Box::pin(async move { unwrapping::secret(&keys, tx, key).await }))
-            .await
+        self.database.read(move |tx| Box::pin(async move { unwrapping::secret(&keys, tx, key).await })).await
     }
 }

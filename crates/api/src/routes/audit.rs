@@ -76,11 +76,12 @@ fn any_id(text: &str, field: &str) -> Result<[u8; 16], ApiError> {
     let recording = || text.parse::<RecordingId>().map(|id| *id.as_bytes());
     let site = || text.parse::<SiteId>().map(|id| *id.as_bytes());
     let organisation = || text.parse::<OrganisationId>().map(|id| *id.as_bytes());
-    person
-        .or_else(|_| recording())
-        .or_else(|_| site())
-        .or_else(|_| organisation())
-        .map_err(|_| ApiError::malformed(field.to_owned(), "not an id of a person, recording, site or organisation".to_owned()))
+    person.or_else(|_| recording()).or_else(|_| site()).or_else(|_| organisation()).map_err(|_| {
+        ApiError::malformed(
+            field.to_owned(),
+            "not an id of a person, recording, site or organisation".to_owned(),
+        )
+    })
 }
 
 /// Entries of the organisation's log, newest first.

@@ -127,10 +127,7 @@ pub(crate) async fn start(
         continued: started.continued,
         server_time_ms: started.server_time.unix_millis(),
         policy: started.policy.into(),
-        spool: SpoolBody {
-            key_id: started.spool_key_id.to_string(),
-            public_key: started.spool_public_key,
-        },
+        spool: SpoolBody { key_id: started.spool_key_id.to_string(), public_key: started.spool_public_key },
         limits: LimitsBody {
             segment_bytes: clerestory_intake::SEGMENT_BYTES,
             flush_ms: FLUSH_MS,
@@ -219,7 +216,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
     match content_type.split(';').next().map(str::trim) {
         Some(SPOOLED) => {
             let key: Option<KeyId> = text(headers, &SPOOL_KEY).and_then(|text| text.parse().ok());
-            key.map(Encoding::Spool).ok_or_else(|| wrong("a spooled segment names its key in Clerestory-Spool-Key"))
+            key.map(Encoding::Spool)
+                .ok_or_else(|| wrong("a spooled segment names its key in Clerestory-Spool-Key"))
         }
         Some("application/json") => match text(headers, &header::CONTENT_ENCODING).as_deref() {
             None | Some("identity") => Ok(Encoding::Plain),
@@ -258,12 +256,14 @@ pub(crate) async fn cors(State(api): State<Api>, request: Request, next: Next) -
         None => false,
     };
     let preflight = *request.method() == Method::OPTIONS;
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response =
+        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     let cross_origin = HeaderName::from_static("cross-origin-resource-policy");
     headers.insert(cross_origin, HeaderValue::from_static("cross-origin"));
-    let Some(origin) = origin.filter(|_| known).and_then(|origin| HeaderValue::from_str(origin.as_str()).ok())
+    let Some(origin) =
+        origin.filter(|_| known).and_then(|origin| HeaderValue::from_str(origin.as_str()).ok())
     else {
         return response;
     };
@@ -271,7 +271,8 @@ pub(crate) async fn cors(State(api): State<Api>, request: Request, next: Next) -
     let exposed = HeaderValue::from_static("retry-after, x-request-id");
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     if preflight {
-        let allowed = "authorization, content-type, content-encoding, clerestory-policy, clerestory-spool-key";
+        let allowed =
+            "authorization, content-type, content-encoding, clerestory-policy, clerestory-spool-key";
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT"),
             (header::ACCESS_CONTROL_ALLOW_HEADERS, allowed),

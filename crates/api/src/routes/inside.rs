@@ -110,7 +110,8 @@ pub(crate) async fn read(
                         offset: segment.extent.offset,
                         length: segment.extent.length,
                         ciphertext_sha256: hex::encode(segment.sha256),
-                        stored_as: if segment.extent.object.starts_with("log/") { "log" } else { "object" }.to_owned(),
+                        stored_as: if segment.extent.object.starts_with("log/") { "log" } else { "object" }
+                            .to_owned(),
                     });
                     described.push(InsideTrack {
                         id: track.id.to_string(),
@@ -125,8 +126,11 @@ pub(crate) async fn read(
                         segments: segments.collect(),
                     });
                 }
-                let filter =
-                    EntryFilter { object: Some(*id.as_bytes()), limit: SHOWN_ENTRIES, ..EntryFilter::default() };
+                let filter = EntryFilter {
+                    object: Some(*id.as_bytes()),
+                    limit: SHOWN_ENTRIES,
+                    ..EntryFilter::default()
+                };
                 let found = inner.access.audit().list(tx, organisation, &filter).await?;
                 let mut names = Names::new(&inner, &grant);
                 let mut entries = Vec::with_capacity(found.len());
@@ -163,7 +167,8 @@ pub(crate) async fn segment(
                 recordings::find(tx, id).await?.ok_or_else(ApiError::not_found)?;
                 let track = tracks::find(tx, track).await?.filter(|track| track.recording == id);
                 let track = track.ok_or_else(ApiError::not_found)?;
-                let segment = segments::find(tx, track.id, sequence).await?.ok_or_else(ApiError::not_found)?;
+                let segment =
+                    segments::find(tx, track.id, sequence).await?.ok_or_else(ApiError::not_found)?;
                 Ok::<_, ApiError>((track, segment))
             })
         })

@@ -80,9 +80,7 @@ fn described() -> OpenApiRouter<Api> {
                 .layer(DefaultBodyLimit::max(clerestory_intake::SEGMENT_BYTES + 1)),
         )
         .merge(
-            OpenApiRouter::new()
-                .routes(routes!(imports::import))
-                .layer(DefaultBodyLimit::max(IMPORT_BYTES)),
+            OpenApiRouter::new().routes(routes!(imports::import)).layer(DefaultBodyLimit::max(IMPORT_BYTES)),
         )
 }
 

@@ -169,7 +169,8 @@ pub(crate) async fn follow(
 }
 
 fn read_known(text: &str) -> Result<Vec<(TrackId, u64)>, ApiError> {
-    let wrong = || ApiError::malformed("after".to_owned(), "write track:sequence, separated by commas".to_owned());
+    let wrong =
+        || ApiError::malformed("after".to_owned(), "write track:sequence, separated by commas".to_owned());
     text.split(',')
         .filter(|part| !part.is_empty())
         .map(|part| {
@@ -234,9 +235,12 @@ impl Following {
         if let Some(duration_us) = closed {
             self.done = true;
             let data = serde_json::json!({ "duration_us": duration_us });
-            events.push(Event::default().event("closed").json_data(data).map_err(|error| {
-                ApiError::unavailable(&error)
-            })?);
+            events.push(
+                Event::default()
+                    .event("closed")
+                    .json_data(data)
+                    .map_err(|error| ApiError::unavailable(&error))?,
+            );
         }
         Ok(events)
     }

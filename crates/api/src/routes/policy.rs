@@ -139,7 +139,11 @@ pub(crate) async fn read(
                     shown.push(Version {
                         version: version.version,
                         signed_at: version.signed_at.to_string(),
-                        signed_by: if by_program { None } else { Some(names.person(tx, version.signed_by).await?) },
+                        signed_by: if by_program {
+                            None
+                        } else {
+                            Some(names.person(tx, version.signed_by).await?)
+                        },
                         direction: version.direction.clone(),
                         changes: before.map_or_else(Vec::new, |diff| {
                             diff.changes.into_iter().map(|change| change.text).collect()

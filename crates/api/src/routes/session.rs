@@ -88,7 +88,8 @@ pub(crate) async fn sign_in(
     Body(asked): Body<SignIn>,
 ) -> Result<Response, ApiError> {
     let password: String = asked.password.chars().take(PASSWORD_CHARS + 1).collect();
-    let signed_in = api.identity.sign_in(&op, &asked.email, Zeroizing::new(password), device(&headers)).await?;
+    let signed_in =
+        api.identity.sign_in(&op, &asked.email, Zeroizing::new(password), device(&headers)).await?;
     welcome(&api, &op, signed_in).await
 }
 
@@ -101,7 +102,8 @@ pub(crate) async fn sign_in_by_link(
     headers: HeaderMap,
     Body(asked): Body<SignInLink>,
 ) -> Result<Response, ApiError> {
-    let token: Token = asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
+    let token: Token =
+        asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
     let signed_in = api.identity.sign_in_by_link(&op, &token, device(&headers)).await?;
     welcome(&api, &op, signed_in).await
 }
@@ -125,7 +127,10 @@ pub(crate) async fn sign_out(State(api): State<Api>, caller: Caller) -> Result<R
 /// Ends every session of the caller, this one included.
 #[utoipa::path(delete, path = "/sessions", tag = "session", responses(
     (status = 204, description = "Signed out everywhere"), (status = 401, body = Problem)))]
-pub(crate) async fn sign_out_everywhere(State(api): State<Api>, caller: Caller) -> Result<Response, ApiError> {
+pub(crate) async fn sign_out_everywhere(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
     api.identity.sign_out(&caller.op, true).await?;
     Ok(farewell(&api))
 }
@@ -198,10 +203,8 @@ async fn session(
     let grant = api.access.resume::<ReadOwnProfile>(op, on, signed_in).await??;
     api.vault.hold_lease().await?;
     let identity = api.identity.clone();
-    let found = api
-        .database
-        .read(move |tx| Box::pin(async move { identity.profile(tx, &grant).await }))
-        .await?;
+    let found =
+        api.database.read(move |tx| Box::pin(async move { identity.profile(tx, &grant).await })).await?;
     let (profile, role, name) = found.ok_or_else(ApiError::unauthenticated)?;
     Ok(Session {
         person: SessionPerson {

@@ -87,7 +87,9 @@ pub(crate) struct ReceiptList {
 }
 
 pub(crate) fn snippet(console: &str, site_key: &str, policy_key: &str) -> String {
-    format!("<script src=\"{console}/capture/loader.js\" data-site=\"{site_key}\" data-key=\"{policy_key}\" async></script>")
+    format!(
+        "<script src=\"{console}/capture/loader.js\" data-site=\"{site_key}\" data-key=\"{policy_key}\" async></script>"
+    )
 }
 
 fn shown(api: &Api, site: SiteView) -> Site {
@@ -109,7 +111,12 @@ fn shown(api: &Api, site: SiteView) -> Site {
 fn name(text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     let fits = (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    let wrong = || ApiError::malformed("name".to_owned(), "a name has 1 to 80 characters and no control characters".to_owned());
+    let wrong = || {
+        ApiError::malformed(
+            "name".to_owned(),
+            "a name has 1 to 80 characters and no control characters".to_owned(),
+        )
+    };
     fits.then(|| text.to_owned()).ok_or_else(wrong)
 }
 

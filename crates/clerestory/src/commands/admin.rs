@@ -159,7 +159,9 @@ pub(super) async fn set_password(app: &App, email: String, password: &str) -> an
         .database
         .write(Lane::Interactive, move |tx| {
             Box::pin(async move {
-                let Some(person) = identity.person_by_address(tx, &email, at).await? else { return Ok(false) };
+                let Some(person) = identity.person_by_address(tx, &email, at).await? else {
+                    return Ok(false);
+                };
                 identity.set_password(tx, &person, phc, at).await?;
                 Ok(true)
             })

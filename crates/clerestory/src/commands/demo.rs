@@ -134,13 +134,15 @@ impl Demo {
         let content = match &self.content_host {
             Some(host) => format!("https://{host}:{port}"),
             None => {
-                let second = Listener::tls(SocketAddr::new(address.ip(), port.wrapping_add(1)), identity).await?;
+                let second =
+                    Listener::tls(SocketAddr::new(address.ip(), port.wrapping_add(1)), identity).await?;
                 let second_port = second.local_addr().port();
                 listeners.push(second);
                 remarks.push(Finding {
                     id: "content-host",
                     level: "attention",
-                    sentence: "Recorded pages are shown on a second port of the console's own host.".to_owned(),
+                    sentence: "Recorded pages are shown on a second port of the console's own host."
+                        .to_owned(),
                     what_to_do: Some("Give a second host name with --content-host.".to_owned()),
                 });
                 format!("https://{name}:{second_port}")

@@ -29,7 +29,9 @@ impl Init {
         say(&format!("Data:  {}", places.data.display()));
         say(&format!("Keys:  {} (keep a copy of root.key somewhere safe)", places.keys.display()));
         if app.vault.keys().place_count() == 1 {
-            say("Epoch secrets are kept in one place: losing this disk loses every recording. Name a second with --second-epochs.");
+            say(
+                "Epoch secrets are kept in one place: losing this disk loses every recording. Name a second with --second-epochs.",
+            );
         }
         if self.installation.passphrase_file.is_none() {
             say("The root key is not under a passphrase: whoever reads its file reads everything.");

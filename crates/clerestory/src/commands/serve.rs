@@ -31,7 +31,12 @@ pub struct Serve {
     #[arg(long, env = "CLERESTORY_TLS_KEY", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
     /// The name of the proxy that terminates TLS; only with --proxy-address.
-    #[arg(long, env = "CLERESTORY_BEHIND_PROXY", requires = "proxy_address", conflicts_with = "tls_certificate")]
+    #[arg(
+        long,
+        env = "CLERESTORY_BEHIND_PROXY",
+        requires = "proxy_address",
+        conflicts_with = "tls_certificate"
+    )]
     behind_proxy: Option<String>,
     /// The addresses that proxy connects from.
     #[arg(long, env = "CLERESTORY_PROXY_ADDRESS", value_delimiter = ',')]
@@ -47,7 +52,10 @@ impl Serve {
         let shutdown = until_asked_to_end()?;
         let console = check_origin(&self.console_origin)?;
         let content = check_origin(&self.content_origin)?;
-        anyhow::ensure!(console != content, "console and content need two origins: a recorded page must not be of the console's own");
+        anyhow::ensure!(
+            console != content,
+            "console and content need two origins: a recorded page must not be of the console's own"
+        );
         let app = self.installation.open().await?;
         let mut listeners = Vec::new();
         for address in &self.listen {

@@ -37,7 +37,10 @@ impl Verify {
                 None => say(&format!("{organisation}: {} entries, intact", report.checked)),
                 Some(number) => {
                     broken += 1;
-                    say(&format!("{organisation}: BROKEN at entry {number}; {} before it are intact", report.checked));
+                    say(&format!(
+                        "{organisation}: BROKEN at entry {number}; {} before it are intact",
+                        report.checked
+                    ));
                 }
             }
         }

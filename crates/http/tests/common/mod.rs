@@ -1,9 +1,5 @@
 //! A running server and raw clients for the tests of this crate.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -26,10 +22,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Limits no test here reaches, however busy the machine.
 pub fn patient() -> Limits {
-    Limits {
-        certificate_poll: Duration::from_millis(50),
-        ..Limits::default()
-    }
+    Limits { certificate_poll: Duration::from_millis(50), ..Limits::default() }
 }
 
 /// Limits that let a test see a timeout without waiting for the real ones.
@@ -54,16 +47,12 @@ pub struct Running {
 }
 
 pub async fn plain(limits: Limits) -> Running {
-    let listener = Listener::plain_loopback("127.0.0.1:0".parse().unwrap())
-        .await
-        .unwrap();
+    let listener = Listener::plain_loopback("127.0.0.1:0".parse().unwrap()).await.unwrap();
     start(limits, listener)
 }
 
 pub async fn tls(limits: Limits, identity: TlsIdentity) -> Running {
-    let listener = Listener::tls("127.0.0.1:0".parse().unwrap(), identity)
-        .await
-        .unwrap();
+    let listener = Listener::tls("127.0.0.1:0".parse().unwrap(), identity).await.unwrap();
     start(limits, listener)
 }
 
@@ -75,17 +64,9 @@ pub fn start(limits: Limits, listener: Listener) -> Running {
     let gate = Arc::new(Semaphore::new(0));
     let waiting = Arc::new(Semaphore::new(0));
     let (on_gate, on_waiting) = (Arc::clone(&gate), Arc::clone(&waiting));
-    let service =
-        service_fn(move |request| answer(request, Arc::clone(&on_gate), Arc::clone(&on_waiting)));
+    let service = service_fn(move |request| answer(request, Arc::clone(&on_gate), Arc::clone(&on_waiting)));
     let ended = tokio::spawn(server.serve(service, shutdown.clone()));
-    Running {
-        addr,
-        stats,
-        shutdown,
-        gate,
-        waiting,
-        ended,
-    }
+    Running { addr, stats, shutdown, gate, waiting, ended }
 }
 
 /// `/wait` answers when let through, `/peer` says who called, `/large` sends 64 MiB, anything
@@ -155,9 +136,7 @@ pub async fn to_end(stream: &mut TcpStream) -> String {
 }
 
 pub async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("should have happened by now")
+    tokio::time::timeout(PATIENCE, future).await.expect("should have happened by now")
 }
 
 /// Waits until `condition` holds.
@@ -173,8 +152,6 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
 pub fn install_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        rustls::crypto::aws_lc_rs::default_provider()
-            .install_default()
-            .unwrap();
+        rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap();
     });
 }

@@ -160,8 +160,9 @@ fn custom<'a>(reader: &mut Reader<'a>) -> Read<Custom<'a>> {
                     reader.peek();
                     let at = reader.at;
                     let name = reader.string()?;
-                    let known =
-                        name.parse::<GapReason>().map_err(|_| Fault { at, reason: "this reason is not known" })?;
+                    let known = name
+                        .parse::<GapReason>()
+                        .map_err(|_| Fault { at, reason: "this reason is not known" })?;
                     once(reader, &mut reason, known)
                 }
                 ("clerestory.gap", "from") => integer(reader, &mut from),

@@ -313,10 +313,10 @@ impl Visit {
     }
 }
 
-/// Gives a snapshot's root two million random digits: packed, it is more than the ingest log takes, and becomes an
+/// Gives a snapshot's root two and a half million random digits: packed, it is more than the ingest log takes, and becomes an
 /// object of its own.
 fn make_incompressible(events: &mut Value, random: &mut Random) {
-    let digits: String = (0..125_000).map(|_| format!("{:016x}", random.next())).collect();
+    let digits: String = (0..160_000).map(|_| format!("{:016x}", random.next())).collect();
     if let Some(attributes) = events.pointer_mut("/1/data/node/childNodes/1/childNodes/1/attributes") {
         attributes["class"] = Value::String(digits);
     }

@@ -1,0 +1,410 @@
+//! Who may do what, over HTTP: every cell of the matrix, every route of the description, and scopes by brute force.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+use clerestory_access::{ALL_ACTIONS, Actor, Scope};
+use clerestory_model::{OrganisationId, PersonId, SessionId, SubjectId, Timestamp};
+use clerestory_store::people::Role;
+use clerestory_testkit::visit::{Visit, snapshot};
+use clerestory_testkit::{Answer, Caller, Installation};
+use serde_json::{Value, json};
+
+const EXPECTED: &str = include_str!("../../../policies/matrix-expected.toml");
+const MATRIX: &str = include_str!("../../../policies/matrix.toml");
+
+struct Scene {
+    installation: Installation,
+    site: String,
+    recording: String,
+    track: String,
+    play: String,
+}
+
+async fn scene() -> Scene {
+    let installation = Installation::new().await;
+    let admin = installation.person("admin").await;
+    let site = installation.site(&admin).await;
+    let now = installation.now().unix_millis() as i64;
+    let recorder = installation.recorder("https://shop.example");
+    let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now).await;
+    visit.send(0, &snapshot(now, 2, "x")).await.ok();
+    let play = admin.post(&format!("/api/v1/recordings/{}/plays", visit.recording), json!({})).await.ok();
+    Scene {
+        site: site["id"].as_str().unwrap().to_owned(),
+        recording: visit.recording,
+        track: visit.track,
+        play: play["id"].as_str().unwrap().to_owned(),
+        installation,
+    }
+}
+
+impl Scene {
+    /// Does the action as this caller.
+    async fn act(&self, action: &str, caller: &Caller) -> Answer {
+        let Self { site, recording, .. } = self;
+        match action {
+            "recording.list" => caller.get("/api/v1/recordings").await,
+            "recording.read" => caller.get(&format!("/api/v1/recordings/{recording}")).await,
+            "recording.play" => {
+                caller.post(&format!("/api/v1/recordings/{recording}/plays"), json!({})).await
+            }
+            "recording.inspect" => caller.get(&format!("/api/v1/recordings/{recording}/inside")).await,
+            "recording.import" => {
+                let events = snapshot(1_795_000_000_000, 1, "x").to_string();
+                caller.send("POST", &format!("/api/v1/sites/{site}/imports"), events).await
+            }
+            "audit.read" => caller.get("/api/v1/audit").await,
+            "site.list" => caller.get("/api/v1/sites").await,
+            "site.manage" => {
+                caller
+                    .send("PATCH", &format!("/api/v1/sites/{site}"), json!({ "name": "S" }).to_string())
+                    .await
+            }
+            "policy.edit" => {
+                let shown = self.installation.person("admin").await;
+                let policy = shown.get(&format!("/api/v1/sites/{site}/policy")).await.ok();
+                let document = json!({ "preset": "private", "media": "blocked", "exclude": [], "mask": [],
+                    "unmask": [], "urls": { "deny": [], "allow": [] } });
+                let asked = json!({ "document": document, "based_on": policy["current"]["version"] });
+                caller.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked.to_string()).await
+            }
+            "health.read" => caller.get("/api/v1/health/findings").await,
+            "profile.read" => caller.get("/api/v1/session").await,
+            other => panic!("the test does not know how to do {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_cell_answers_as_expected() {
+    let scene = scene().await;
+    let expected: toml::Table = toml::from_str(EXPECTED).unwrap();
+    let mut checked = 0;
+    let mut people = Vec::new();
+    for who in ["member", "manager", "admin", "stranger"] {
+        people.push((who, scene.installation.person(who).await));
+    }
+    for case in expected["case"].as_array().unwrap() {
+        let action = case["action"].as_str().unwrap();
+        for (who, caller) in &people {
+            let answer = scene.act(action, caller).await;
+            let wanted = case[*who].as_integer().unwrap();
+            assert_eq!(i64::from(answer.status.as_u16()), wanted, "{who}: {action}: {}", answer.json);
+            checked += 1;
+        }
+        let nobody = scene.act(action, &scene.installation.anonymous()).await;
+        assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{action}");
+    }
+    assert_eq!(checked, 4 * 11);
+}
+
+/// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
+const NOT_BY_PEOPLE: [&str; 5] =
+    ["capture.start", "capture.upload", "credential.check", "maintain.close", "policy.sign"];
+
+#[test]
+fn matrix_program_and_expectation_name_the_same_actions() {
+    let names = |text: &str, list: &str| -> BTreeSet<String> {
+        let table: toml::Table = toml::from_str(text).unwrap();
+        let rows = table[list].as_array().unwrap();
+        rows.iter().map(|row| row["action"].as_str().unwrap().to_owned()).collect()
+    };
+    let program: BTreeSet<String> = ALL_ACTIONS.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(names(MATRIX, "row"), program);
+    let mut expected = names(EXPECTED, "case");
+    expected.extend(NOT_BY_PEOPLE.map(str::to_owned));
+    assert_eq!(expected, program);
+}
+
+/// Rows 49 and 54 of the permission table are empty: nobody unwraps keys by hand, nobody impersonates.
+#[test]
+fn no_action_and_no_route_unwraps_or_impersonates() {
+    let description = serde_json::to_string(&clerestory_api::openapi()).unwrap().to_lowercase();
+    for word in ["impersonat", "unwrap", "decrypt", "act_as", "sudo"] {
+        assert!(!description.contains(word), "{word}");
+        assert!(!ALL_ACTIONS.iter().any(|action| action.contains(word)), "{word}");
+    }
+}
+
+/// Routes that answer without a session: an exact list, which may only be changed on purpose.
+const OPEN: [&str; 7] = [
+    "GET /api/v1/capture/policy",
+    "GET /api/v1/health",
+    "POST /api/v1/capture/end",
+    "POST /api/v1/capture/start",
+    "POST /api/v1/session",
+    "POST /api/v1/session/link",
+    "PUT /api/v1/capture/segments/{sequence}",
+];
+
+fn routes() -> Vec<(String, String)> {
+    let description: Value = serde_json::to_value(clerestory_api::openapi()).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            found.push((method.to_uppercase(), path.clone()));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_route_is_closed_to_the_unauthenticated_but_the_open_ones() {
+    let scene = scene().await;
+    let nobody = scene.installation.anonymous();
+    let mut open = BTreeSet::new();
+    for (method, path) in routes() {
+        let at = scene.fill(&path);
+        let answer = nobody.send(&method, &at, "{}").await;
+        if answer.status != StatusCode::UNAUTHORIZED
+            || path.contains("/capture/")
+            || path.ends_with("/session") && method == "POST"
+            || path.ends_with("/link")
+        {
+            open.insert(format!("{method} {path}"));
+        }
+    }
+    assert_eq!(open, OPEN.map(str::to_owned).into());
+}
+
+impl Scene {
+    /// A path with the ids of this scene.
+    fn fill(&self, path: &str) -> String {
+        path.replace("{recording}", &self.recording)
+            .replace("{track}", &self.track)
+            .replace("{sequence}", "0")
+            .replace("{play}", &self.play)
+            .replace("{site}", &self.site)
+    }
+}
+
+#[tokio::test]
+async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_members() {
+    let scene = scene().await;
+    let stranger = scene.installation.person("stranger").await;
+    let member = scene.installation.person("member").await;
+    let document = json!({ "preset": "private", "media": "blocked", "exclude": [], "mask": [], "unmask": [],
+        "urls": { "deny": [], "allow": [] } });
+    let mut checked = 0;
+    for (method, path) in
+        routes().into_iter().filter(|(_, path)| path.contains('{') && !path.contains("/capture/"))
+    {
+        let body = match (method.as_str(), path.rsplit('/').next().unwrap()) {
+            ("POST", "ranges") => json!({ "from_us": 0, "to_us": 1 }),
+            ("PUT", "policy") => json!({ "document": document, "based_on": 1 }),
+            ("POST", "check") => json!({ "document": document }),
+            ("POST", "imports") => snapshot(1_795_000_000_000, 1, "x"),
+            _ => json!({}),
+        };
+        for caller in [&stranger, &member] {
+            let answer = caller.send(&method, &scene.fill(&path), body.to_string()).await;
+            let hidden = answer.status == StatusCode::NOT_FOUND;
+            let member_may_know = answer.status == StatusCode::FORBIDDEN && path.contains("/sites/");
+            assert!(hidden || member_may_know, "{method} {path}: {} {}", answer.status, answer.json);
+        }
+        checked += 1;
+    }
+    assert!(checked > 15, "{checked}");
+}
+
+#[tokio::test]
+async fn a_play_is_of_one_session_only_and_ends_with_it() {
+    let scene = scene().await;
+    let same_person_elsewhere = scene.installation.person("admin").await;
+    let path = format!("/api/v1/plays/{}/tracks/{}/segments/0", scene.play, scene.track);
+    assert_eq!(same_person_elsewhere.get(&path).await.status, StatusCode::NOT_FOUND);
+    let manager = scene.installation.person("manager").await;
+    let begun = manager.post(&format!("/api/v1/recordings/{}/plays", scene.recording), json!({})).await.ok();
+    let play = begun["id"].as_str().unwrap();
+    let path = format!("/api/v1/plays/{play}/tracks/{}/segments/0", scene.track);
+    manager.get(&path).await.ok();
+    assert_eq!(manager.delete("/api/v1/sessions").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(manager.get(&path).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn taking_a_right_away_ends_a_running_play() {
+    let scene = scene().await;
+    let manager = scene.installation.person("manager").await;
+    let begun = manager.post(&format!("/api/v1/recordings/{}/plays", scene.recording), json!({})).await.ok();
+    let path = format!("/api/v1/plays/{}/tracks/{}/segments/0", begun["id"].as_str().unwrap(), scene.track);
+    manager.get(&path).await.ok();
+    let demoted: Result<u64, clerestory_sql::SqlError> = scene
+        .installation
+        .app
+        .database
+        .write(clerestory_sql::Lane::Interactive, |tx| {
+            Box::pin(async move {
+                tx.execute("UPDATE people SET role = 'member' WHERE role = 'manager'", &[]).await
+            })
+        })
+        .await;
+    assert_eq!(demoted.unwrap(), 1);
+    assert_eq!(manager.get(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_play_nobody_watches_runs_out() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    let begun = admin.post(&format!("/api/v1/recordings/{}/plays", scene.recording), json!({})).await.ok();
+    let play = begun["id"].as_str().unwrap();
+    let segment = format!("/api/v1/plays/{play}/tracks/{}/segments/0", scene.track);
+    let ranges = format!("/api/v1/plays/{play}/ranges");
+    let minutes = |count: u64| std::time::Duration::from_secs(60 * count);
+    scene.installation.wait(minutes(10));
+    admin.post(&ranges, json!({ "from_us": 0, "to_us": 1_000_000 })).await.ok();
+    scene.installation.wait(minutes(10));
+    admin.get(&segment).await.ok();
+    scene.installation.wait(minutes(10));
+    assert_eq!(admin.get(&segment).await.problem(), "play-ended");
+    let backwards = admin.post(&ranges, json!({ "from_us": 5, "to_us": 1 })).await;
+    assert!(matches!(backwards.problem(), "malformed" | "play-ended"));
+}
+
+#[tokio::test]
+async fn a_list_that_continues_rides_on_its_entry_for_a_quarter_of_an_hour() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    let first = admin.get("/api/v1/recordings").await.ok();
+    let entry = first["entry"].as_u64().unwrap();
+    let again = admin.get(&format!("/api/v1/recordings?continues={entry}")).await.ok();
+    assert_eq!(again["entry"], first["entry"]);
+    let manager = scene.installation.person("manager").await;
+    let stolen = manager.get(&format!("/api/v1/recordings?continues={entry}")).await;
+    assert_eq!(stolen.status, StatusCode::NOT_FOUND);
+    scene.installation.wait(std::time::Duration::from_secs(901));
+    let late = admin.get(&format!("/api/v1/recordings?continues={entry}")).await;
+    assert_eq!(late.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn every_answer_has_its_entry_and_the_chain_holds_until_somebody_edits_it() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    let before = admin.get("/api/v1/audit/verify").await.ok();
+    assert_eq!(before["intact"], true);
+    let count = |answer: &Value| answer["head"]["number"].as_u64().unwrap();
+    for path in ["/api/v1/recordings", "/api/v1/sites", "/api/v1/health/findings"] {
+        let was = count(&admin.get("/api/v1/audit?limit=1").await.ok());
+        admin.get(path).await.ok();
+        let is = count(&admin.get("/api/v1/audit?limit=1").await.ok());
+        assert_eq!(is, was + 2, "{path}: one for it, one for reading the log");
+    }
+    let edited: Result<u64, clerestory_sql::SqlError> = scene
+        .installation
+        .app
+        .database
+        .write(clerestory_sql::Lane::Interactive, |tx| {
+            Box::pin(
+                async move { tx.execute("UPDATE audit_entries SET outcome = 2 WHERE number = 3", &[]).await },
+            )
+        })
+        .await;
+    assert!(edited.unwrap() >= 1);
+    let after = admin.get("/api/v1/audit/verify").await.ok();
+    assert_eq!((&after["intact"], &after["first_break"]), (&json!(false), &json!(3)));
+}
+
+#[tokio::test]
+async fn changes_need_the_console_and_hosts_never_mix() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    let asked = || json!({ "name": "Other", "origins": ["https://other.example"] });
+    for forged in [
+        admin.clone().without("clerestory-csrf"),
+        admin.clone().with("origin", "http://127.0.0.1:8700"),
+        admin.clone().with("origin", "http://shop.localhost:8700"),
+        admin.clone().with("sec-fetch-site", "cross-site"),
+    ] {
+        let answer = forged.post("/api/v1/sites", asked()).await;
+        assert_eq!((answer.status, answer.problem()), (StatusCode::FORBIDDEN, "cross-site"));
+    }
+    for host in ["127.0.0.1:8700", "shop.localhost:8700"] {
+        let elsewhere = admin.clone().of_host(host).get("/api/v1/recordings").await;
+        assert!(!elsewhere.status.is_success(), "{host}");
+    }
+    let unknown = admin.clone().of_host("evil.example").get("/api/v1/health").await;
+    assert_eq!((unknown.status, unknown.problem()), (StatusCode::MISDIRECTED_REQUEST, "unknown-host"));
+    let unknown_field = admin.post("/api/v1/sites", json!({ "name": "S", "origins": [], "extra": 1 })).await;
+    assert_eq!(
+        (unknown_field.status, unknown_field.problem()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "malformed")
+    );
+    let insecure = admin.post("/api/v1/sites", json!({ "name": "S", "origins": ["http://a.example"] })).await;
+    assert!(insecure.json["detail"].as_str().unwrap().contains("secure contexts"));
+    admin.post("/api/v1/sites", asked()).await.ok();
+}
+
+#[tokio::test]
+async fn a_flipped_cookie_is_nobody_and_idle_sessions_end() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    let hours = |count: u64| std::time::Duration::from_secs(3600 * count);
+    scene.installation.wait(hours(11));
+    admin.get("/api/v1/session").await.ok();
+    scene.installation.wait(hours(11));
+    admin.get("/api/v1/session").await.ok();
+    scene.installation.wait(hours(13));
+    assert_eq!(admin.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+    let forged =
+        scene.installation.anonymous().with("cookie", format!("__Host-clerestory={}", "A".repeat(43)));
+    assert_eq!(forged.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn wrong_passwords_are_refused_alike_on_record_and_slowed_down() {
+    let scene = scene().await;
+    let nobody = scene.installation.anonymous();
+    let attempt = |email: &'static str| {
+        let nobody = nobody.clone();
+        async move {
+            nobody.post("/api/v1/session", json!({ "email": email, "password": "not the one at all" })).await
+        }
+    };
+    let known = attempt("admin@example.org").await;
+    let unknown = attempt("nobody@example.org").await;
+    assert_eq!((known.status, known.problem()), (StatusCode::UNAUTHORIZED, "sign-in-refused"));
+    assert_eq!((unknown.status, &unknown.json["detail"]), (known.status, &known.json["detail"]));
+    let admin = scene.installation.person("admin").await;
+    let refused = admin.get("/api/v1/audit?action=session.sign_in&outcome=refused").await.ok();
+    assert_eq!(refused["items"].as_array().unwrap().len(), 1, "the other is in the deployment's own log");
+    let mut last = known;
+    for _ in 0..12 {
+        last = attempt("admin@example.org").await;
+    }
+    assert_eq!((last.status, last.problem()), (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts"));
+}
+
+/// The scope as a condition of SQL lets through exactly what the scope as a decision does.
+#[test]
+fn scope_filters_equal_decisions_by_brute_force() {
+    let at = Timestamp::from_micros(1);
+    let organisations = [1, 2].map(|n| OrganisationId::new(at, [n; 10]));
+    let subjects = [3, 4, 5].map(|n| SubjectId::new(at, [n; 10]));
+    for scope in [Scope::Own, Scope::Organisation] {
+        for organisation in organisations {
+            for own in subjects {
+                let actor = Actor::Person {
+                    id: PersonId::new(at, [9; 10]),
+                    organisation,
+                    subject: own,
+                    role: Role::Member,
+                    session: SessionId::new(at, [9; 10]),
+                    signed_in: 1,
+                };
+                let filter = scope.filter(organisation, Some(own));
+                for row_organisation in organisations {
+                    for row_subject in subjects {
+                        let listed = filter.organisation == row_organisation
+                            && filter.subject.is_none_or(|subject| subject == row_subject);
+                        let decided = scope.includes(&actor, row_organisation, Some(row_subject));
+                        assert_eq!(listed, decided, "{scope:?}");
+                    }
+                }
+            }
+        }
+    }
+}
