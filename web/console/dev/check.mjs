@@ -250,6 +250,28 @@ async function visit(context, screen, one) {
   await page.close();
 }
 
+/** A list that lies open refreshes itself and leaves no entries; the next page of it leaves one. */
+async function listRidesOnItsEntry(page) {
+  const asked = [];
+  const note = (request) => {
+    const url = new URL(request.url());
+    if (url.pathname === "/api/v1/recordings") asked.push(url.searchParams.has("continues"));
+  };
+  const head = async () =>
+    (await (await page.request.get(`${base}/api/v1/audit?limit=1`)).json()).head.number;
+  await page.waitForTimeout(500);
+  const before = await head();
+  page.on("request", note);
+  await page.waitForTimeout(5000);
+  if (asked.length < 4) fail("journey", `the open list was refreshed ${asked.length} times in 5 s, not 4`);
+  if (asked.includes(false)) fail("journey", "a refresh of the list did not name its entry");
+  if ((await head()) !== before) fail("journey", "refreshing the list left entries");
+  await page.getByRole("button", { name: "Show older ones" }).click();
+  await page.waitForTimeout(1500);
+  if ((await head()) !== before + 1) fail("journey", "the second page of the list left not one entry");
+  page.off("request", note);
+}
+
 /** Journeys over several pages. Each ends with an address or throws. */
 async function journeys(context) {
   const page = await context.newPage();
@@ -274,6 +296,7 @@ async function journeys(context) {
   await at(/^\/recordings\/rec_/, "Enter opens the row");
   await page.goto(`${base}/recordings?last=7d`);
   await page.waitForSelector("[data-row]");
+  await listRidesOnItsEntry(page);
   await context.clearCookies();
   await at(/^\/sign-in\?next=/, "a session that ended leads to the door");
   await page.goto(`${base}/sign-in#token=abcdefghijklmnopqrst`);

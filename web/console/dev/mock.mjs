@@ -348,7 +348,7 @@ function page(list, query, size) {
   };
 }
 
-function listRecordings(query) {
+function listRecordings(query, person) {
   if (forced.recordings === "failed") {
     return problem(
       503,
@@ -384,7 +384,20 @@ function listRecordings(query) {
       (!q("min_duration_ms") || r.duration_us >= Number(q("min_duration_ms")) * 1000) &&
       (!q("watched") || r.viewers.length > 0 === (q("watched") === "yes")),
   );
-  return ok({ ...page(list, query, 50), entry: audit[0].number });
+  const entry = listEntry(q("continues"), person);
+  if (entry === null) return problem(404, "not-found", "Nothing is here", "No entry of yours to go on with.");
+  return ok({ ...page(list, query, 50), entry });
+}
+
+/** The entry an answer stands on: a new one, or one of the last quarter of an hour that the caller names. */
+function listEntry(continues, person) {
+  if (continues === null) {
+    const object = { kind: "organisation", id: id("org", 1), label: null };
+    return record(actorOf(person), "recording.list", "allowed", object).number;
+  }
+  const found = audit.find((e) => e.number === Number(continues) && e.action === "recording.list");
+  const fresh = found?.actor.id === person.id && Date.now() - Date.parse(found.time) < 9e5;
+  return fresh ? found.number : null;
 }
 
 function detail(rec) {
@@ -501,7 +514,7 @@ async function api(method, path, query, body, person, headers) {
   }
   if (route === "GET /recordings") {
     if (forced.recordings === "slow") await new Promise((done) => setTimeout(done, 3000));
-    return listRecordings(query);
+    return listRecordings(query, person);
   }
   if (route === "GET /audit") {
     const q = (k) => query.get(k);

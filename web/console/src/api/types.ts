@@ -77,7 +77,8 @@ export type RecordingItem = v.InferOutput<typeof RecordingItem>;
 export const RecordingList = v.object({
   items: v.array(RecordingItem),
   next_cursor: nullable(v.string()),
-  entry: nullable(v.number()),
+  /** The entry of the audit log this answer stands on. */
+  entry: v.number(),
 });
 export type RecordingList = v.InferOutput<typeof RecordingList>;
 

@@ -2,7 +2,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@t
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { listRecordings, listSites } from "../api/operations";
-import type { RecordingItem } from "../api/types";
+import type { RecordingItem, RecordingList } from "../api/types";
 import { focusSentence } from "../components/FilterBar";
 import { Icon } from "../components/Icon";
 import { ListGlass, ListView } from "../components/recordings/ListView";
@@ -12,13 +12,13 @@ import { Empty, explain, Trouble } from "../components/States";
 import { conditions, type ListSearch, listQuery, withPart } from "../lib/filters";
 import { formatCount } from "../lib/format";
 import { joined, refreshed } from "../lib/recording";
+import { againIn, Riding } from "../lib/riding";
 import { useTitle } from "../lib/useTitle";
 import "../styles/recordings.css";
 
 const route = getRouteApi("/shell/recordings");
-const LIVE_MS = 2_000;
-/** The live strip says at once when a session begins or ends; the rest changes slowly, and each reading is on record. */
-const LIST_MS = 60_000;
+/** Asked again this often, on the entry of the first asking. */
+const EVERY_MS = 2_000;
 
 /** All recordings, by a sentence; those that are going on now stand above. */
 export default function Recordings() {
@@ -72,13 +72,20 @@ export default function Recordings() {
 }
 
 function useList(search: ListSearch) {
+  const question = JSON.stringify(search);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another question is put on record anew
+  const riding = useMemo(() => new Riding<RecordingList>(), [question]);
   return useInfiniteQuery({
     queryKey: ["recordings", "list", search],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) =>
-      listRecordings({ ...listQuery(search, new Date()), cursor: pageParam, limit: 50 }, signal),
+      riding.page(pageParam, (cursor, continues) =>
+        listRecordings({ ...listQuery(search, new Date()), cursor, limit: 50, continues }, signal),
+      ),
     getNextPageParam: (last) => last.next_cursor,
-    refetchInterval: LIST_MS,
+    // A round reads all pages that are shown; the more there are, the longer until the next.
+    refetchInterval: ({ state }) =>
+      againIn(EVERY_MS * (state.data?.pages.length ?? 1), state.data !== undefined, state.error),
     placeholderData: keepPreviousData,
   });
 }
@@ -86,15 +93,19 @@ function useList(search: ListSearch) {
 const NONE: RecordingItem[] = [];
 
 function useLive(): RecordingItem[] {
+  const riding = useMemo(() => new Riding<RecordingList>(), []);
   const live = useQuery({
     queryKey: ["recordings", "live"],
-    queryFn: ({ signal }) => listRecordings({ state: "capturing", limit: 12 }, signal),
-    refetchInterval: LIVE_MS,
+    queryFn: ({ signal }) =>
+      riding.page(null, (_, continues) =>
+        listRecordings({ state: "capturing", limit: 12, continues }, signal),
+      ),
+    refetchInterval: ({ state }) => againIn(EVERY_MS, true, state.error),
   });
   return live.data?.items ?? NONE;
 }
 
-/** A session that began or ended is in the list at once, not with the next slow round. */
+/** A session that began or ended is in the list at once, not with the next round. */
 function useFollowLive(live: readonly RecordingItem[]): void {
   const client = useQueryClient();
   const names = live.map((item) => item.id).join(" ");

@@ -14,9 +14,8 @@ import { queryClient } from "../queryClient";
 import "../styles/sites.css";
 
 const route = getRouteApi("/shell/settings/sites/$id");
-/** Every second while the first event is waited for; later less often, as each asking is on record. */
-const WAITING_MS = 1_000;
-const RECEIVING_MS = 10_000;
+/** How often what came in is asked for. It opens nothing, so that asking is not on record. */
+const RECEIPTS_MS = 1_000;
 const KEPT = 20;
 
 /** A site from its snippet to its first event, and what it is set to. */
@@ -33,6 +32,11 @@ function SetUp({ site }: { site: Site }) {
   const session = useSession();
   const [since] = useState(() => Date.now());
   const receipts = useReceipts(site.id);
+  const newest = receipts.at(-1) ?? null;
+  const [chosen, setChosen] = useState<Receipt | null>(null);
+  const shown = chosen ?? newest;
+  // It stays until somebody asks for the next: reading its bytes is on record, and it may be in comparison.
+  if (shown !== chosen) setChosen(shown);
   const first = receipts[0] ?? null;
   const received = first !== null || site.first_event_at !== null;
   return (
@@ -45,16 +49,35 @@ function SetUp({ site }: { site: Site }) {
           </p>
         </div>
       </header>
-      <Arcade session={session} site={site} received={first?.at ?? site.first_event_at} since={since} />
+      <Arcade
+        session={session}
+        site={site}
+        received={site.first_event_at ?? first?.at ?? null}
+        since={since}
+      />
       <div className="floor">
         <div className="stack">
-          {first && <EventWay receipt={receipts.at(-1) ?? first} siteName={site.name} />}
+          {shown && (
+            <EventWay
+              receipt={shown}
+              siteName={site.name}
+              later={receipts.filter((receipt) => receipt.n > shown.n).length}
+              onNewest={() => setChosen(newest)}
+            />
+          )}
           <SnippetCard site={site} since={since} received={received} />
         </div>
         <SiteFacts site={site} />
       </div>
     </div>
   );
+}
+
+/** Reads a site again when its first event came in: once, as each reading is on record. */
+function readOnceReceived(id: string): void {
+  const queryKey = ["site", id];
+  const known = queryClient.getQueryData<Site>(queryKey);
+  if (known?.first_event_at === null) void queryClient.invalidateQueries({ queryKey });
 }
 
 /** The newest receipts, asked for every second and only what is new. */
@@ -65,10 +88,10 @@ function useReceipts(id: string): readonly Receipt[] {
     queryFn: async ({ signal }) => {
       const before = queryClient.getQueryData<{ items: Receipt[]; latest: number }>(queryKey);
       const answer = await listReceipts(id, before?.latest ?? 0, signal);
-      if (answer.items.length > 0) void queryClient.invalidateQueries({ queryKey: ["site", id] });
+      if (answer.items.length > 0) readOnceReceived(id);
       return { items: [...(before?.items ?? []), ...answer.items].slice(-KEPT), latest: answer.latest };
     },
-    refetchInterval: (query) => (query.state.data?.items.length ? RECEIVING_MS : WAITING_MS),
+    refetchInterval: RECEIPTS_MS,
   });
   return receipts.data?.items ?? [];
 }

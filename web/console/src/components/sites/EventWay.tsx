@@ -11,15 +11,26 @@ import { SentEvents } from "./SentEvents";
 interface EventWayProps {
   receipt: Receipt;
   siteName: string;
+  /** How many came in after it, as far as is known. */
+  later: number;
+  onNewest: () => void;
 }
 
 /** What became of one batch of events: its way, what was sent, and what lies on disk. */
-export function EventWay({ receipt, siteName }: EventWayProps) {
+export function EventWay({ receipt, siteName, later, onNewest }: EventWayProps) {
   return (
     <section className="card">
       <div className="sh">
         <h2>The way of one batch</h2>
-        <span className="small ink3 grow num">received {formatTime(receipt.at, true)}</span>
+        <span className="small ink3 grow num">
+          received {formatTime(receipt.at, true)}
+          {later > 0 && `, ${later} newer since`}
+        </span>
+        {later > 0 && (
+          <button type="button" className="b" onClick={onNewest}>
+            Show the newest
+          </button>
+        )}
         <Link
           className="b lead"
           to="/recordings/$id"
