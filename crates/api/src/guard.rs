@@ -81,7 +81,7 @@ fn common_headers(headers: &mut HeaderMap, id: &str, tls: bool) {
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     );
     if tls {
-        unless_set(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+        unless_set(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000");
     }
 }
 

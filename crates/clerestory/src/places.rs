@@ -28,6 +28,15 @@ pub enum PlacesError {
     /// Nothing is there.
     #[error("there is no installation at {0}: run `clerestory init --data {0}` first")]
     Missing(PathBuf),
+    /// There are keys and no database.
+    #[error(
+        "{0} is missing though its keys are in {1}: bring the database back. \
+         If `init` was cut off and nothing was ever recorded, remove {1} and run it again"
+    )]
+    NoDatabase(PathBuf, PathBuf),
+    /// Another process serves it.
+    #[error("another process serves {0}: stop it first, or choose another --data")]
+    InUse(PathBuf),
     /// The file system forgets.
     #[error("{0} lies on {1}, which is empty after a restart: choose a directory on a disk")]
     Ephemeral(PathBuf, String),
@@ -71,12 +80,6 @@ impl Places {
         self.keys.join("root.key")
     }
 
-    /// Whether an installation is here.
-    #[must_use]
-    pub fn exist(&self) -> bool {
-        self.root_key().exists() && self.database().exists()
-    }
-
     /// Makes a new installation's directories and root key. The first epoch and the database follow when it opens.
     ///
     /// # Errors
@@ -103,16 +106,43 @@ impl Places {
         Ok(RootFile::create(&self.root_key(), region, protection)?)
     }
 
-    /// Reads the root key of an existing installation.
+    /// Reads the root key of an existing installation. A database that is missing is never made anew: an empty one
+    /// in the place of the real one would look like everything was lost.
     ///
     /// # Errors
-    /// [`PlacesError::Missing`], [`PlacesError::Keys`].
+    /// [`PlacesError::Missing`], [`PlacesError::NoDatabase`], [`PlacesError::Keys`].
     pub fn open(&self, protection: &Protection) -> Result<RootFile, PlacesError> {
         if !self.root_key().exists() {
             return Err(PlacesError::Missing(self.data.clone()));
         }
+        if !self.database().exists() {
+            return Err(PlacesError::NoDatabase(self.database(), self.keys.clone()));
+        }
+        Ok(RootFile::open(&self.root_key(), protection)?)
+    }
+
+    /// Goes on with an `init` that was cut off between root key and database: only for what is to be thrown away.
+    ///
+    /// # Errors
+    /// [`PlacesError::Io`], [`PlacesError::Keys`].
+    pub fn open_unfinished(&self, protection: &Protection, _: ThrowAway) -> Result<RootFile, PlacesError> {
         make_private(&self.data)?;
         Ok(RootFile::open(&self.root_key(), protection)?)
+    }
+
+    /// Takes the installation for this process alone; it is free again when the file is dropped.
+    ///
+    /// # Errors
+    /// [`PlacesError::InUse`] when another process serves it.
+    pub fn lock(&self) -> Result<std::fs::File, PlacesError> {
+        let path = self.data.join("serving.lock");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(|source| PlacesError::Io { path: path.clone(), source })?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(PlacesError::InUse(self.data.clone())),
+            Err(std::fs::TryLockError::Error(source)) => Err(PlacesError::Io { path, source }),
+        }
     }
 
     /// The places that keep epoch secrets.

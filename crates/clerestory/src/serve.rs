@@ -116,11 +116,15 @@ async fn run_jobs(app: App, shutdown: CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = close.tick() => match app.intake.close_silent().await {
-                Ok(closed) if closed.is_empty() => {}
-                Ok(closed) => tracing::info!(recordings = closed.len(), "closed recordings that fell silent"),
-                Err(error) => tracing::error!(%error, "silent recordings could not be closed"),
-            },
+            _ = close.tick() => {
+                app.intake.tidy();
+                app.identity.tidy();
+                match app.intake.close_silent().await {
+                    Ok(closed) if closed.is_empty() => {}
+                    Ok(closed) => tracing::info!(recordings = closed.len(), "closed recordings that fell silent"),
+                    Err(error) => tracing::error!(%error, "silent recordings could not be closed"),
+                }
+            }
             _ = roll_over.tick() => {
                 if let Err(error) = app.vault.keys().roll_over().await {
                     tracing::error!(%error, "the epoch could not be rolled over");

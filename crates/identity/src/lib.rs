@@ -78,6 +78,11 @@ impl Identity {
         }
     }
 
+    /// Forgets throttled addresses nobody tried lately: called now and then, so that memory does not grow.
+    pub fn tidy(&self) {
+        self.throttle.tidy();
+    }
+
     /// The password hasher, for whoever sets one.
     #[must_use]
     pub fn passwords(&self) -> &Passwords {

@@ -11,7 +11,7 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::people::{self, Person, Profile, Role};
 use clerestory_store::{Sealed, organisations};
 use governor::clock::Clock as _;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use zeroize::Zeroizing;
 
 use crate::people::{KeptPassword, password_place};
@@ -23,17 +23,36 @@ const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Attempts per address: ten at once, then one every six seconds.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
-/// Slows down guessing, per address; in memory, so a restart forgives.
-pub(crate) struct Throttle(DefaultKeyedRateLimiter<[u8; 32]>);
+/// Attempts of everybody together: each costs 19 MiB for a while.
+const ALL_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("twenty is not zero");
+
+/// Slows down guessing, per address and altogether; in memory, so a restart forgives.
+pub(crate) struct Throttle {
+    addresses: DefaultKeyedRateLimiter<[u8; 32]>,
+    all: DefaultDirectRateLimiter,
+}
 
 impl Throttle {
     pub(crate) fn new() -> Self {
-        Self(RateLimiter::keyed(Quota::per_minute(ATTEMPTS)))
+        Self {
+            addresses: RateLimiter::keyed(Quota::per_minute(ATTEMPTS)),
+            all: RateLimiter::direct(Quota::per_second(ALL_ATTEMPTS)),
+        }
+    }
+
+    /// Forgets addresses nobody tried lately.
+    pub(crate) fn tidy(&self) {
+        self.addresses.retain_recent();
+        self.addresses.shrink_to_fit();
+    }
+
+    fn check_all(&self) -> Result<(), SignInError> {
+        self.all.check().map_err(|_| SignInError::TooMany { retry_after: Duration::from_secs(1) })
     }
 
     fn check(&self, address: [u8; 32]) -> Result<(), SignInError> {
-        self.0.check_key(&address).map_err(|not_yet| SignInError::TooMany {
-            retry_after: not_yet.wait_time_from(self.0.clock().now()),
+        self.addresses.check_key(&address).map_err(|not_yet| SignInError::TooMany {
+            retry_after: not_yet.wait_time_from(self.addresses.clock().now()),
         })
     }
 }
@@ -83,6 +102,7 @@ impl Identity {
         password: Zeroizing<String>,
         device: &str,
     ) -> Result<SignedIn, SignInError> {
+        self.throttle.check_all()?;
         let (mac, person) = self.find_by_address(email, op.at).await?;
         self.throttle.check(mac)?;
         let kept = match &person {
@@ -128,6 +148,7 @@ impl Identity {
         token: &Token,
         device: &str,
     ) -> Result<SignedIn, SignInError> {
+        self.throttle.check_all()?;
         let (hash, now) = (token.hash(), op.at);
         let person = self
             .database

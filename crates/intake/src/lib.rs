@@ -53,6 +53,8 @@ pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Starts per site: a burst of two hundred, then fifty a second.
 const STARTS: (u32, u32) = (50, 200);
+/// Refused starts per site that are put on record: a burst of twenty, then one a second.
+const REFUSALS: (u32, u32) = (1, 20);
 /// Segments per recording: a burst of two hundred, then fifty a second.
 const SEGMENTS: (u32, u32) = (50, 200);
 
@@ -68,6 +70,7 @@ pub struct Intake {
 
 struct Shared {
     starts: DefaultKeyedRateLimiter<SiteId>,
+    refusals: DefaultKeyedRateLimiter<SiteId>,
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
     policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
     tokens: tokio::sync::OnceCell<tokens::Minter>,
@@ -80,12 +83,21 @@ impl Intake {
     pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
         let shared = Shared {
             starts: RateLimiter::keyed(quota(STARTS)),
+            refusals: RateLimiter::keyed(quota(REFUSALS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
             policies: Mutex::default(),
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
         };
         Self { database, access, vault, clock, shared: Arc::new(shared) }
+    }
+
+    /// Forgets limits of recorders that have been quiet: called now and then, so that memory does not grow.
+    pub fn tidy(&self) {
+        self.shared.starts.retain_recent();
+        self.shared.refusals.retain_recent();
+        self.shared.segments.retain_recent();
+        self.shared.segments.shrink_to_fit();
     }
 }
 

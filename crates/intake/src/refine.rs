@@ -13,7 +13,9 @@ use crate::rrweb::{self, Limits, Segment, TreeState};
 /// zstd's level for segments on their way in: most of what it can do, at a few hundred MB/s.
 const LEVEL: i32 = 3;
 /// Tracks whose trees are remembered at once. A forgotten tree masks what it cannot judge until the next keyframe.
-const TREES: usize = 4096;
+const TREES: usize = 512;
+/// A page with more nodes than this is not remembered between segments.
+const TREE_NODES: usize = 100_000;
 
 /// A stretch in which the recorder captured nothing, in milliseconds of the client's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +112,7 @@ impl TrackTree {
             Some(last) => sequence == last || sequence == last + 1,
             None => sequence == 0,
         };
-        if !follows {
+        if !follows || self.tree.len() > TREE_NODES {
             self.tree.forget();
         }
         self.last = Some(sequence);
@@ -118,16 +120,27 @@ impl TrackTree {
     }
 }
 
-/// The trees of tracks that are being sent.
+/// The trees of tracks that are being sent, the longest unused of which are forgotten first.
 #[derive(Default)]
-pub(crate) struct Trees(Mutex<HashMap<TrackId, Arc<Mutex<TrackTree>>>>);
+pub(crate) struct Trees(Mutex<Remembered>);
+
+#[derive(Default)]
+struct Remembered {
+    trees: HashMap<TrackId, (u64, Arc<Mutex<TrackTree>>)>,
+    uses: u64,
+}
 
 impl Trees {
     pub(crate) fn of(&self, track: TrackId) -> Arc<Mutex<TrackTree>> {
-        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if trees.len() >= TREES && !trees.contains_key(&track) {
-            trees.clear();
+        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.trees.len() >= TREES && !remembered.trees.contains_key(&track) {
+            let oldest = remembered.uses.saturating_sub(TREES as u64 / 2);
+            remembered.trees.retain(|_, (used, _)| *used >= oldest);
         }
-        Arc::clone(trees.entry(track).or_default())
+        remembered.uses += 1;
+        let uses = remembered.uses;
+        let (used, tree) = remembered.trees.entry(track).or_default();
+        *used = uses;
+        Arc::clone(tree)
     }
 }

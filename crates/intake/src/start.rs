@@ -84,10 +84,11 @@ impl Intake {
     /// [`IntakeError::UnknownSite`], [`IntakeError::OriginNotAllowed`] (which is on record), [`IntakeError::TooMany`].
     pub async fn start(&self, start: Start) -> Result<Started, IntakeError> {
         let site = self.find_site(&start.site_key).await?;
+        // The origin first: pages elsewhere must not use up what the site's own pages may ask for.
+        self.check_origin(&site, &start).await?;
         if self.shared.starts.check_key(&site.id).is_err() {
             return Err(IntakeError::TooMany);
         }
-        self.check_origin(&site, &start).await?;
         let issued = self.issued(site.id, &start.request_id).await?;
         // A token that does not count begins a new visit: a recorder can do nothing better with the refusal.
         let resume = match &start.resume {
@@ -127,6 +128,10 @@ impl Intake {
             .map_err(|error: SqlError| IntakeError::from(error))?;
         if origins.iter().any(|origin| origin == start.origin.as_str()) {
             return Ok(());
+        }
+        // Anybody can be refused as often as they like; the log is not theirs to fill.
+        if self.shared.refusals.check_key(&site.id).is_err() {
+            return Err(IntakeError::OriginNotAllowed);
         }
         let entry = NewEntry {
             organisation: site.organisation,

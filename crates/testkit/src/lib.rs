@@ -1,5 +1,8 @@
 //! A whole installation in a process, with a clock that tests move, callers as types, and sample visits.
-#![expect(clippy::indexing_slicing, reason = "a JSON value is null where it holds nothing: it does not panic")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value is null where it holds nothing: it does not panic"
+)]
 
 mod caller;
 mod clock;

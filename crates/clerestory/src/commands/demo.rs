@@ -70,7 +70,7 @@ impl Demo {
         start_logging();
         let shutdown = until_asked_to_end()?;
         let doors = self.doors().await?;
-        let app = self.installation().await?;
+        let (app, _serving) = self.installation().await?;
         let organisation = set_up_people(&app).await?;
         let shop_origin = doors.origins.shop.clone().unwrap_or_else(|| doors.origins.console.clone());
         let site = self.shop_site(&app, organisation, &shop_origin).await?;
@@ -152,14 +152,15 @@ impl Demo {
         Ok(Doors { listeners, origins, fingerprint, remarks })
     }
 
-    async fn installation(&self) -> anyhow::Result<App> {
+    async fn installation(&self) -> anyhow::Result<(App, std::fs::File)> {
         let places = Places::beside(&self.data, None);
-        let root = if places.exist() {
-            places.open(&Protection::Plain)?
+        let root = if places.root_key().exists() {
+            places.open_unfinished(&Protection::Plain, ThrowAway)?
         } else {
             places.init("demo", &Protection::Plain, Some(ThrowAway))?
         };
-        Ok(App::build(places, root, Arc::new(SystemClock)).await?)
+        let lock = places.lock()?;
+        Ok((App::build(places, root, Arc::new(SystemClock)).await?, lock))
     }
 
     /// The site of the shop, made and filled with recorded sessions on the first start.

@@ -57,6 +57,7 @@ impl Serve {
             "console and content need two origins: a recorded page must not be of the console's own"
         );
         let app = self.installation.open().await?;
+        let _serving = app.places.lock()?;
         let mut listeners = Vec::new();
         for address in &self.listen {
             listeners.push(self.listener(*address).await?);
