@@ -87,6 +87,7 @@ export function describeDocument(document, mode) {
       .join(" ");
     if (classes) told.class = classes;
     if (element.hasAttribute("hidden")) told.hidden = true;
+    if (element.hasAttribute("open")) told.open = element.matches(":modal") ? "modal" : true;
     if (element.scrollTop >= 1 || element.scrollLeft >= 1)
       told.scroll = [Math.round(element.scrollLeft), Math.round(element.scrollTop)];
     if (MEDIA.has(tag)) return told;
