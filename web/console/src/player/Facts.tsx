@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { Session, Track, Viewer } from "../api/types";
+import type { Recording, Session, Track, Viewer } from "../api/types";
 import { Icon } from "../components/Icon";
 import { Panes } from "../components/Panes";
 import { Person } from "../components/Person";
@@ -45,9 +45,7 @@ export function Facts({ session, person }: FactsProps) {
           <dt>On disk</dt>
           <dd>{formatBytes(recording.size_bytes)}, unreadable</dd>
           <dt>Policy</dt>
-          <dd>
-            {recording.policy_version === null ? "imported, none" : `v${recording.policy_version}, signed`}
-          </dd>
+          <dd>{policyOf(recording)}</dd>
           <dt>Region</dt>
           <dd>{recording.region}</dd>
         </dl>
@@ -78,6 +76,11 @@ export function Facts({ session, person }: FactsProps) {
       {inside && <Inside session={session} onClose={() => setInside(false)} />}
     </aside>
   );
+}
+
+/** The capture policy it was recorded under; what was imported was recorded under none of ours (version 0). */
+function policyOf({ policy_version }: Recording): string {
+  return policy_version === null || policy_version === 0 ? "imported" : `v${policy_version}, signed`;
 }
 
 /** Tracks that are kept for the same reason and time, once. */
