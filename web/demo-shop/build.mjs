@@ -43,7 +43,10 @@ async function buildPages() {
   for (const file of await filesBelow(path.join(source, "pages"))) {
     const html = (await readFile(file, "utf8"))
       .replace("<!--head-->", head)
-      .replace("<!--header-->", shownAsAWhole(file) ? header.replaceAll(' data-clerestory="mask"', "") : header)
+      .replace(
+        "<!--header-->",
+        shownAsAWhole(file) ? header.replaceAll(' data-clerestory="mask"', "") : header,
+      )
       .replace("<!--footer-->", footer)
       .replace("<!--cards-->", cards);
     if (!html.includes(SNIPPET_MARKER)) throw new Error(`${file} has no place for the capture snippet`);
