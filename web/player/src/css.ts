@@ -358,7 +358,7 @@ class InertCss {
 }
 
 /** Whether a text can hold an address at all. Cheap, and never wrong on the safe side. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a NUL ends up as another character in a browser
+// A NUL ends up as another character in a browser.
 const SUSPICIOUS = /\\|url|import|image|src|cross-fade|\0/i;
 
 /**

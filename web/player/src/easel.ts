@@ -16,6 +16,13 @@ const NEVER_MS = 1e10;
 /** rrweb applies what is strictly before the moment asked for. */
 const INCLUSIVE_MS = 0.5;
 
+/**
+ * One transparent point. A picture without an address shows its `alt` beside a broken-image mark; with this in its
+ * place the placeholder stays plain, and the element and its `alt` stay as recorded. Outside quirks mode such a
+ * picture counts as text and has no size unless it is a block of its own.
+ */
+const CLEAR = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+
 const BLINDS = [
   ":where(canvas) { display: inline-block; width: var(--clerestory-wide, 300px); aspect-ratio: var(--clerestory-shape, 2); }",
   "canvas { background-image: var(--clerestory-drawn, none) !important; background-size: 100% 100% !important; background-repeat: no-repeat !important; background-origin: content-box !important; font-size: 0 !important; overflow: hidden !important; }",
@@ -23,6 +30,8 @@ const BLINDS = [
   ":where(a[data-clerestory-link], area[data-clerestory-link]) { color: -webkit-link; text-decoration: underline; }",
   '[data-clerestory="excluded"] { background: repeating-linear-gradient(0deg, #3c424d 0 5px, #7a8292 5px 6px) !important; border-color: #3c424d !important; color: transparent !important; }',
   '[data-clerestory="blocked"] { background: repeating-linear-gradient(135deg, rgb(120 130 145 / .16) 0 1px, transparent 1px 9px), rgb(120 130 145 / .12) !important; outline: 1px solid rgb(120 130 145 / .3); outline-offset: -1px; }',
+  ':where(:is(img, input)[data-clerestory="blocked"]) { display: inline-block; }',
+  `:is(img, input)[data-clerestory="blocked"] { content: url("${CLEAR}") !important; }`,
   ':where(span, a, b, i, em, strong, small, label, abbr, cite, code, q, s, u, time):is([data-clerestory="excluded"], [data-clerestory="blocked"]) { display: inline-block; vertical-align: bottom; }',
   ':is(div, section, form, fieldset, article, aside, p, li, td, main, header, footer, ul, ol, table)[data-clerestory="excluded"] { container-type: size; position: relative; }',
   '@container (min-width: 250px) and (min-height: 30px) { [data-clerestory="excluded"]::after { content: "Excluded: it never left the device"; position: absolute; left: 50%; top: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: #1d222aee; color: #fff; font: 500 12px/18px system-ui, sans-serif; letter-spacing: 0; text-transform: none; white-space: nowrap; } }',

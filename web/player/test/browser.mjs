@@ -83,7 +83,7 @@ async function open(t = {}) {
       ([source, arg]) => {
         const easel = document.querySelector(".easel:not(.behind) iframe");
         // biome-ignore lint/security/noGlobalEval: the test's own functions, in the test's own page
-        return (0, eval)(`(${source})`)(easel?.contentDocument, arg);
+        return globalThis.eval(`(${source})`)(easel?.contentDocument, arg);
       },
       [String(ask), argument],
     );
@@ -254,6 +254,22 @@ await test("a canvas shows its picture, and masked text a bar, in a frame withou
   );
   assert.equal(bars, 1);
   assert.equal(await t.inside((document) => document.querySelector(".masked").childNodes.length), 1);
+  await t.close();
+});
+
+await test("a blocked picture is a placeholder of its size, without a broken-image mark", async () => {
+  const kept = { "data-clerestory": "blocked", alt: "Enamel kettle", rr_width: "160px", rr_height: "100px" };
+  const { events } = page({ body: [el("img", kept)] });
+  const t = await open();
+  await t.tell(loaded(events, { at_ms: 100 }));
+  await t.until("painted");
+  const drawn = await t.inside((document) => {
+    const picture = document.querySelector("img");
+    const { width, height } = picture.getBoundingClientRect();
+    const { content } = document.defaultView.getComputedStyle(picture);
+    return { width, height, alt: picture.alt, plain: content.startsWith('url("data:image/gif;base64,') };
+  });
+  assert.deepEqual(drawn, { width: 160, height: 100, alt: "Enamel kettle", plain: true });
   await t.close();
 });
 
