@@ -110,7 +110,8 @@ const visits = [
     expect: /The list is loading/,
   },
   { name: "who-watched", path: "/trust/watched", expect: /support ticket/ },
-  { name: "audit", path: "/trust/audit", expect: /refused/ },
+  { name: "audit", path: "/trust/audit", expect: /recording\.list/ },
+  { name: "audit-refused", path: "/trust/audit?outcome=refused", expect: /recording\.play/ },
   { name: "audit-entry", path: "/trust/audit?entry=116", expect: /Hash of the entry before/ },
   { name: "audit-older-entry", path: "/trust/audit?entry=7", expect: /Hash of this entry/ },
   {

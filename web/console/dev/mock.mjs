@@ -140,9 +140,9 @@ for (const site of sites) {
         at: 2 * 864e5,
         by: 0,
         direction: "tighter",
-        changes: ["exclude [name=phone]", "mask .order-total"],
+        changes: ["Exclude `[name=phone]` from capture.", "Mask `.order-total`."],
       },
-      { version: 2, at: 6 * 864e5, by: 1, direction: "looser", changes: ["show .product-name"] },
+      { version: 2, at: 6 * 864e5, by: 1, direction: "looser", changes: ["Show `.product-name` unmasked."] },
       { version: 1, at: 9 * 864e5, by: 0, direction: "first", changes: [] },
     ].map((x) => ({
       version: x.version,
@@ -650,40 +650,41 @@ function checkDocument(site, document) {
   const changes = [];
   let tighter = 0;
   let looser = 0;
-  for (const [key, verb, direction] of [
-    ["exclude", "exclude", 1],
-    ["mask", "mask", 1],
-    ["unmask", "show", -1],
+  for (const [key, added, removed, direction] of [
+    ["exclude", "Exclude `…` from capture.", "Stop excluding `…`.", 1],
+    ["mask", "Mask `…`.", "Stop masking `…`.", 1],
+    ["unmask", "Show `…` unmasked.", "Stop showing `…` unmasked.", -1],
   ]) {
     document[key].forEach((s, n) => {
       if (/[:>]{2}|:/.test(s))
         errors.push({ path: `${key}.${n}`, message: "Pseudo classes are not allowed in a rule." });
       if (!current[key].includes(s)) {
-        changes.push({ kind: "add", text: `${verb} ${s}` });
+        changes.push({ kind: "add", text: added.replace("…", s) });
         if (direction > 0) tighter += 1;
         else looser += 1;
       }
     });
     for (const s of current[key]) {
       if (document[key].includes(s)) continue;
-      changes.push({ kind: "remove", text: `${verb} ${s}` });
+      changes.push({ kind: "remove", text: removed.replace("…", s) });
       if (direction > 0) looser += 1;
       else tighter += 1;
     }
   }
   if (document.media !== current.media) {
-    changes.push({ kind: "change", text: `media ${document.media}` });
+    const text = `${document.media === "allowed" ? "Capture" : "Block"} images and drawings.`;
+    changes.push({ kind: "change", text });
     if (document.media === "allowed") looser += 1;
     else tighter += 1;
   }
   for (const s of document.urls.deny)
     if (!current.urls.deny.includes(s)) {
-      changes.push({ kind: "add", text: `deny ${s}` });
+      changes.push({ kind: "add", text: `Capture nothing on pages matching \`${s}\`.` });
       tighter += 1;
     }
   for (const s of current.urls.deny)
     if (!document.urls.deny.includes(s)) {
-      changes.push({ kind: "remove", text: `deny ${s}` });
+      changes.push({ kind: "remove", text: `Stop denying pages matching \`${s}\`.` });
       looser += 1;
     }
   const direction = tighter && looser ? "mixed" : looser ? "looser" : tighter ? "tighter" : "same";

@@ -43,12 +43,13 @@ export function usePreview(
     };
   }, [frame, origin]);
 
-  useEffect(() => {
-    port.current?.postMessage({ rules });
-  }, [rules]);
+  // First whether one picks: the picture under new rules is taken without the outline of picking.
   useEffect(() => {
     port.current?.postMessage({ pick });
   }, [pick]);
+  useEffect(() => {
+    port.current?.postMessage({ rules });
+  }, [rules]);
 
   return { state, unpick: () => dispatch({ kind: "unpick" }) };
 }

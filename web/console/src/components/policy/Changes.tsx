@@ -1,3 +1,4 @@
+import { codeParts } from "../../lib/codeParts";
 import { directionSentence } from "../../lib/policyDraft";
 import { explain } from "../States";
 import type { Check } from "./useCheck";
@@ -32,13 +33,7 @@ export function Changes({ check }: { check: Check }) {
   );
 }
 
-/** The verb as words, the rule as code: `exclude #card`. */
-function ChangeText({ text }: { text: string }) {
-  const [verb = "", ...rest] = text.split(" ");
-  if (rest.length === 0) return <>{text}</>;
-  return (
-    <>
-      {verb} <code>{rest.join(" ")}</code>
-    </>
-  );
+/** A sentence of the server, its rules as code: "Mask `.total`." */
+export function ChangeText({ text }: { text: string }) {
+  return codeParts(text).map(({ part, code, at }) => (code ? <code key={at}>{part}</code> : part));
 }

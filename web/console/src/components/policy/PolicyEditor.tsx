@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { PolicyDocument, Site, SitePolicy } from "../../api/types";
 import { documentOf, sameDraft } from "../../lib/policyDraft";
 import { usePreview } from "../../lib/usePreview";
@@ -33,6 +33,14 @@ export function PolicyEditor({ site, policy, page, onPage }: PolicyEditorProps) 
   const size = useSize(box);
   const origin = site.origins[0] ?? "";
   const { state } = usePreview(frame, origin, draft, picking);
+  // A pick ends picking: the page can be used again, and its outline is in no picture of what leaves.
+  useEffect(() => {
+    if (state.picked) setPicking(false);
+  }, [state.picked]);
+  const changeDraft = (next: PolicyDocument) => {
+    setPicking(false);
+    setDraft(next);
+  };
   const changed = !sameDraft(draft, signed);
   const check = useCheck(site.id, draft, changed);
   const scale = size.width > 0 ? size.width / PAGE_WIDTH : 1;
@@ -45,7 +53,7 @@ export function PolicyEditor({ site, policy, page, onPage }: PolicyEditorProps) 
         current={policy.current.version}
         changed={changed}
         check={check}
-        onDiscard={() => setDraft(signed)}
+        onDiscard={() => changeDraft(signed)}
         onSigned={setDraft}
       />
       <nav className="flip seg" aria-label="Side to show">
@@ -78,7 +86,7 @@ export function PolicyEditor({ site, policy, page, onPage }: PolicyEditorProps) 
           changed={changed}
           rule={rule}
           onRule={setRule}
-          onDraft={setDraft}
+          onDraft={changeDraft}
         />
       </div>
     </div>

@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import type { PolicyDocument, PolicyVersion } from "../../api/types";
 import { formatBytes, formatCount, formatDate } from "../../lib/format";
 import type { Counts, PreviewState } from "../../lib/preview";
-import { Changes } from "./Changes";
+import { Changes, ChangeText } from "./Changes";
 import { Picked } from "./Picked";
 import { Rules } from "./Rules";
 import type { Check } from "./useCheck";
@@ -88,9 +88,10 @@ function Version({ version, current }: { version: PolicyVersion; current: boolea
       <b className="num">{version.version}</b>
       <span className="cut">
         {version.signed_by?.name ?? "Clerestory itself"}
-        <small className="num cut" title={version.changes.join(", ")}>
+        <small className="num cut" title={version.changes.join(" ").replaceAll("`", "")}>
           {formatDate(version.signed_at)}
-          {version.changes.length > 0 && `, ${version.changes.join(", ")}`}
+          {version.changes.length > 0 && ": "}
+          <ChangeText text={version.changes.join(" ")} />
         </small>
       </span>
       <span className={tone}>{direction}</span>

@@ -1,6 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ChangeEvent, useId } from "react";
+import { ApiError } from "../../api/client";
 import { importRecording } from "../../api/operations";
 import type { ImportResult, Site } from "../../api/types";
 import { plural } from "../../lib/format";
@@ -38,10 +39,19 @@ export function ImportCard({ site }: { site: Site }) {
           any other.
         </p>
         {bring.data && <Brought result={bring.data} />}
-        {bring.error && <p className="small">It was not imported. {explain(bring.error).lines.join(" ")}</p>}
+        {bring.error && <p className="small">It was not imported. {whyNot(bring.error)}</p>}
       </div>
     </section>
   );
+}
+
+/** Why a file was refused. What the server tells a recorder to do about a malformed batch is no help here. */
+function whyNot(error: Error): string {
+  if (error instanceof ApiError && error.slug === "segment-malformed") {
+    const where = error.problem.detail === null ? "" : ` The server says: ${error.problem.detail}`;
+    return `It holds no list of rrweb events. Choose a JSON file that does.${where}`;
+  }
+  return explain(error).lines.join(" ");
 }
 
 function Brought({ result }: { result: ImportResult }) {
