@@ -6,8 +6,7 @@ use crate::place::Place;
 use crate::steps::Steps;
 use crate::{Failure, Outcome, tools, web};
 
-const DEMO_USAGE: &str =
-    "cargo xtask demo [--port N] [--listen ADDR --content-host NAME] [--no-open] [-- MORE]";
+const DEMO_USAGE: &str = "cargo xtask demo [--port N] [--listen ADDR --content-host NAME] [-- MORE]";
 
 /// Builds web parts and server side by side, then becomes the server.
 pub(crate) fn run(place: &Place, args: &[String]) -> Outcome {
@@ -46,7 +45,6 @@ fn demo_arguments(args: &[String]) -> Outcome<Vec<String>> {
                 passed.extend(rest.cloned());
                 break;
             }
-            "--no-open" => passed.push(arg.clone()),
             "--port" | "--listen" | "--content-host" => {
                 passed.push(arg.clone());
                 if name.len() == arg.len() {
@@ -190,7 +188,7 @@ mod tests {
 
     #[test]
     fn known_options_pass_and_typing_errors_do_not() {
-        assert_eq!(parsed(&["--port", "9000", "--no-open"]).unwrap(), ["--port", "9000", "--no-open"]);
+        assert_eq!(parsed(&["--port", "9000"]).unwrap(), ["--port", "9000"]);
         assert_eq!(parsed(&["--port=9000", "--", "--anything"]).unwrap(), ["--port=9000", "--anything"]);
         assert!(parsed(&["--prot", "9000"]).unwrap_err().contains("--prot"));
         assert!(parsed(&["--listen"]).unwrap_err().contains("needs a value"));

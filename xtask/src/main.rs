@@ -30,7 +30,7 @@ impl Failure {
 }
 
 const HELP: &str = "\
-cargo xtask demo [--port N] [--listen ADDR --content-host NAME] [--no-open]
+cargo xtask demo [--port N] [--listen ADDR --content-host NAME]
     Builds everything and starts Clerestory with a demo organisation on http://localhost:8700.
 cargo xtask test [--install]
     Checks everything. Names the Debian packages and tools it lacks; with --install it gets them.

@@ -101,7 +101,13 @@ pub(crate) async fn same_site(State(api): State<Api>, request: Request, next: Ne
         )
         .into_response();
     }
-    next.run(request).await
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        // The outermost layer counts by route and sees only the answer.
+        response.extensions_mut().insert(route);
+    }
+    response
 }
 
 fn from_console(headers: &HeaderMap, console: &str) -> bool {

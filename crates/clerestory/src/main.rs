@@ -7,7 +7,7 @@ use clerestory::commands::Command;
 
 /// Records how people work and what they experience, and keeps it safe.
 #[derive(Parser)]
-#[command(version, about, propagate_version = true)]
+#[command(version, propagate_version = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -180,11 +180,15 @@ impl Intake {
             (sealed.header, sealed.sha256, sealed.content_mac, sealed.len());
         let extent = self.vault.store_segment(sealed).await?;
         let now = self.clock.now();
+        // What a client says happened later than now happened now: nothing lengthens a recording into the future.
+        let latest_us = now.micros().saturating_sub(admitted.recording.started_at.micros()).max(0);
+        let start_us = offset_us(&admitted.recording, &admitted.track, refined.first_ms).min(latest_us);
+        let span_us = (refined.last_ms - refined.first_ms).max(0).saturating_mul(1000);
         let segment = Segment {
             track: admitted.track.id,
             sequence: upload.sequence,
-            start_us: offset_us(&admitted.recording, &admitted.track, refined.first_ms),
-            duration_us: (refined.last_ms - refined.first_ms).max(0).saturating_mul(1000),
+            start_us,
+            duration_us: span_us.min(latest_us - start_us),
             keyframe: refined.keyframe,
             content_type: ContentType::RrwebZstd,
             policy_version: upload.policy_version,
@@ -244,16 +248,17 @@ impl Intake {
         segments::insert(tx, &segment).await?;
         let end_us = segment.start_us.saturating_add(segment.duration_us);
         let ended_at = Timestamp::from_micros(recording.started_at.micros().saturating_add(end_us));
+        let kept_until = ended_at.min(segment.received_at).plus(KEPT);
         let growth = Growth {
             id: recording.id,
             ended_at,
             received_at: segment.received_at,
-            kept_until: ended_at.plus(KEPT),
+            kept_until,
             size_bytes: segment.extent.length,
             policy_version: segment.policy_version,
         };
         recordings::grow(tx, &growth).await?;
-        tracks::keep_until(tx, track.id, ended_at.plus(KEPT)).await?;
+        tracks::keep_until(tx, track.id, kept_until).await?;
         for gap in &refined.gaps {
             let from_us = offset_us(recording, track, gap.from_ms);
             let to_us = offset_us(recording, track, gap.to_ms);

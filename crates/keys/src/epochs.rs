@@ -153,7 +153,34 @@ impl Keys {
         self.reseal_pages(epoch).await
     }
 
+    /// Copies every epoch secret to the places that lack it: a place that was named later, or was away when the
+    /// epoch was made.
+    ///
+    /// # Errors
+    /// [`KeyError::Place`] with the first place that cannot be read or written.
+    pub(crate) fn complete_places(&self) -> Result<(), KeyError> {
+        let failed = |place: &dyn EpochPlace, source| KeyError::Place { place: place.name(), source };
+        let mut held = Vec::with_capacity(self.places.len());
+        for place in &self.places {
+            held.push((place, place.list().map_err(|source| failed(place.as_ref(), source))?));
+        }
+        for (from, epochs) in &held {
+            for epoch in epochs {
+                for (to, _) in held.iter().filter(|(_, known)| !known.contains(epoch)) {
+                    let wrapped = from.read(*epoch).map_err(|source| failed(from.as_ref(), source))?;
+                    to.keep(*epoch, &wrapped).map_err(|source| failed(to.as_ref(), source))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn make_epoch(&self, epoch: EpochNumber) -> Result<(), KeyError> {
+        // An earlier try may have reached one place and not the other: its secret is the epoch's, not a new one.
+        self.load_epochs()?;
+        if self.ring().epoch(epoch).is_some() {
+            return self.complete_places();
+        }
         let secret = SecretKey::generate();
         let context = epoch_context(&self.deployment, epoch);
         let wrapped = seal_value(&self.root, KeyId::nil(), &context, secret.dangerous_bytes());

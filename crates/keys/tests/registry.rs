@@ -144,3 +144,49 @@ fn a_root_file_opens_with_its_passphrase_only() {
     assert!(RootFile::open(&path, &Protection::Plain).is_err());
     assert!(RootFile::create(&path, "eu-1", &Protection::Plain).is_err());
 }
+
+/// A directory that can be told to fail.
+struct Moody {
+    place: FilePlace,
+    fails: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl clerestory_keys::EpochPlace for Moody {
+    fn name(&self) -> String {
+        "moody".to_owned()
+    }
+    fn list(&self) -> std::io::Result<Vec<i64>> {
+        self.place.list()
+    }
+    fn read(&self, epoch: i64) -> std::io::Result<Vec<u8>> {
+        self.place.read(epoch)
+    }
+    fn keep(&self, epoch: i64, wrapped: &[u8]) -> std::io::Result<()> {
+        match self.fails.load(Ordering::Relaxed) {
+            true => Err(std::io::ErrorKind::TimedOut.into()),
+            false => self.place.keep(epoch, wrapped),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_place_is_completed_and_a_failed_one_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), START).await.unwrap());
+    let fails = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let second = directory.path().join("second");
+    let hands = Arc::new(Hands(AtomicI64::new(START)));
+    let root = RootFile::open(&directory.path().join("root.key"), &Protection::Plain).unwrap();
+    let first = FilePlace::new(directory.path().join("epochs")).unwrap();
+    let moody = Moody { place: FilePlace::new(second.clone()).unwrap(), fails: Arc::clone(&fails) };
+    let places: Vec<Box<dyn clerestory_keys::EpochPlace>> = vec![Box::new(first), Box::new(moody)];
+    let keys = Keys::open(root, places, database(directory.path()), hands.clone()).await.unwrap();
+    let count = |path: &Path| std::fs::read_dir(path).unwrap().count();
+    assert_eq!(count(&second), 0, "the second place is away");
+    hands.0.fetch_add(DAY, Ordering::Relaxed);
+    assert!(matches!(keys.roll_over().await, Err(KeyError::Place { .. })));
+    fails.store(false, Ordering::Relaxed);
+    keys.roll_over().await.unwrap();
+    assert_eq!(count(&second), 2, "both days are in both places now");
+    assert_eq!(count(&directory.path().join("epochs")), 2, "no second secret was drawn for the day");
+}

@@ -33,12 +33,16 @@ impl Init {
                 "Epoch secrets are kept in one place: losing this disk loses every recording. Name a second with --second-epochs.",
             );
         }
-        if self.installation.passphrase_file.is_none() {
+        if matches!(protection, clerestory_keys::Protection::Plain) {
             say("The root key is not under a passphrase: whoever reads its file reads everything.");
         }
         say(&format!(
-            "Next:  clerestory admin set-up --data {} --organisation NAME --name NAME --email ADDRESS",
-            places.data.display()
+            "Next:  clerestory admin set-up --data {}{} --organisation NAME --name NAME --email ADDRESS",
+            places.data.display(),
+            match &self.installation.passphrase_file {
+                Some(path) => format!(" --passphrase-file {}", path.display()),
+                None => String::new(),
+            }
         ));
         Ok(())
     }
