@@ -118,6 +118,7 @@ const ALWAYS: &[&str] = &[
     "rows",
     "rowspan",
     "rr_height",
+    "rr_open_mode",
     "rr_scrollleft",
     "rr_scrolltop",
     "rr_width",
