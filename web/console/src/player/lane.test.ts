@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { idleUntil, joinMarks, LaneReader, MASK, markAt, pageAt, stepFrom } from "./lane";
+import { idleUntil, joinMarks, LaneReader, markAt, pageAt, stepFrom } from "./lane";
+import { MASK } from "./names";
 
 const T0 = 1_700_000_000_000;
 const element = (id: number, tagName: string, attributes: object, words: string) => ({
@@ -8,6 +9,13 @@ const element = (id: number, tagName: string, attributes: object, words: string)
   tagName,
   attributes,
   childNodes: words === "" ? [] : [{ type: 3, id: id + 1000, textContent: words }],
+});
+const nested = (id: number, tagName: string, childNodes: object[], attributes: object = {}) => ({
+  type: 2,
+  id,
+  tagName,
+  attributes,
+  childNodes,
 });
 const snapshot = {
   type: 2,
@@ -21,6 +29,23 @@ const snapshot = {
         element(3, "button", { id: "again" }, MASK),
         element(4, "input", { id: "amount", "aria-label": "Amount" }, ""),
         element(5, "div", { "data-clerestory": "excluded" }, ""),
+        nested(60, "label", [
+          { type: 3, id: 61, textContent: "Sort by" },
+          nested(6, "select", [element(62, "option", {}, "Price, low first")], { id: "sort" }),
+        ]),
+        nested(7, "select", [element(70, "option", {}, "Red")]),
+        nested(8, "a", [
+          element(80, "b", {}, "4.6"),
+          element(81, "p", {}, "New"),
+          element(82, "h3", {}, "Enamel kettle"),
+        ]),
+        nested(9, "a", [
+          element(91, "i", {}, "35.50"),
+          element(92, "b", {}, "Storm lantern"),
+          element(93, "p", {}, "On sale since May, sent the same day"),
+        ]),
+        element(10, "a", {}, "4.6"),
+        element(11, "a", {}, "Balanced so that it pours where it is pointed, even when it is full"),
       ],
     },
   },
@@ -54,6 +79,26 @@ describe("events become marks", () => {
     expect(read(click(5, 1))).toMatchObject([
       { object: "an excluded part", detail: "It never left the device" },
     ]);
+  });
+  it("saying of a list only what its label says", () => {
+    const choose = { type: 3, timestamp: T0, data: { source: 5, id: 6, text: "Price, low first" } };
+    expect(read(choose)).toMatchObject([{ verb: "Chose in", object: "Sort by", element: "select#sort" }]);
+    const nameless = { type: 3, timestamp: T0, data: { source: 5, id: 7, text: "Red" } };
+    expect(read(nameless)).toMatchObject([{ verb: "Chose in", object: "a list" }]);
+  });
+  it("naming a card by its heading, or by its first words, never by a number", () => {
+    expect(read(click(8, 0), click(9, 1), click(10, 2)).map((mark) => mark.object)).toEqual([
+      "Enamel kettle",
+      "Storm lantern",
+      "4.6",
+    ]);
+  });
+  it("cutting long names at a word", () => {
+    expect(read(click(11, 0))[0]?.object).toBe("Balanced so that it pours where it is…");
+  });
+  it("not naming what is gone from the page", () => {
+    const gone = { type: 3, timestamp: T0, data: { source: 0, removes: [{ parentId: 9, id: 92 }] } };
+    expect(read(gone, click(9, 1))[0]?.object).toBe("On sale since May, sent the same day");
   });
   it("joining clicks in anger", () => {
     const marks = read(click(2, 0), click(2, 400), click(2, 800), click(2, 1300));

@@ -5,6 +5,7 @@
  * only ever what the recording holds: masked text stays masked.
  */
 import { pathOf } from "../lib/recording";
+import { type Fields, isFields, list, MASK, Names, spoken, text } from "./names";
 
 export type MarkKind = "page" | "click" | "rage" | "input" | "scroll" | "resize" | "error" | "note";
 
@@ -24,125 +25,10 @@ export interface Mark {
   element: string;
 }
 
-export const MASK = "\u2022\u2022\u2022\u2022\u2022";
-
 const RAGE_MS = 1_500;
 const RAGE_CLICKS = 3;
 const TYPING_MS = 4_000;
 const SCROLL_MS = 1_500;
-
-type Fields = Record<string, unknown>;
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
-
-interface Node {
-  tag: string;
-  attributes: Fields;
-  text: string;
-  parent: number;
-  children: number[];
-}
-
-/** Just enough of the document to name what was clicked. */
-class Names {
-  #nodes = new Map<number, Node>();
-
-  reset(root: unknown): void {
-    this.#nodes.clear();
-    this.#add(root, 0, 0);
-  }
-
-  #add(raw: unknown, parent: number, depth: number): void {
-    if (!isFields(raw) || typeof raw.id !== "number" || depth > 512) return;
-    this.#nodes.set(raw.id, {
-      tag: text(raw.tagName).toLowerCase(),
-      attributes: isFields(raw.attributes) ? raw.attributes : {},
-      text: raw.type === 3 ? text(raw.textContent) : "",
-      parent,
-      children: [],
-    });
-    this.#nodes.get(parent)?.children.push(raw.id);
-    for (const child of list(raw.childNodes)) this.#add(child, raw.id, depth + 1);
-  }
-
-  mutate(data: Fields): void {
-    for (const entry of list(data.adds)) {
-      if (isFields(entry) && typeof entry.parentId === "number") this.#add(entry.node, entry.parentId, 0);
-    }
-    for (const entry of list(data.texts)) {
-      const node = isFields(entry) ? this.#nodes.get(Number(entry.id)) : undefined;
-      if (node && isFields(entry)) node.text = text(entry.value);
-    }
-    for (const entry of list(data.attributes)) {
-      const node = isFields(entry) ? this.#nodes.get(Number(entry.id)) : undefined;
-      if (node && isFields(entry) && isFields(entry.attributes))
-        Object.assign(node.attributes, entry.attributes);
-    }
-  }
-
-  /** The nearest thing around a node that people would name: a button, a link, a field. */
-  #acted(id: number): { id: number; node: Node } | null {
-    let node = this.#nodes.get(id);
-    let at = id;
-    const own = node ? { id, node } : null;
-    for (let up = 0; node && up < 6; up += 1) {
-      if (/^(?:a|button|summary|label|input|select|textarea|option)$/.test(node.tag)) return { id: at, node };
-      at = node.parent;
-      node = this.#nodes.get(at);
-    }
-    return own;
-  }
-
-  #words(id: number, depth = 0): string {
-    const node = this.#nodes.get(id);
-    if (!node || depth > 8) return "";
-    if (node.text !== "") return node.text;
-    let words = "";
-    for (const child of node.children) {
-      words = `${words} ${this.#words(child, depth + 1)}`;
-      if (words.length > 80) break;
-    }
-    return words;
-  }
-
-  describe(id: number): { words: string; masked: boolean; element: string; excluded: boolean; tag: string } {
-    const found = this.#acted(id);
-    if (!found) return { words: "", masked: false, element: "", excluded: false, tag: "" };
-    const { node } = found;
-    const said =
-      this.#words(found.id).replace(/\s+/g, " ").trim() ||
-      ["aria-label", "title", "alt", "placeholder"]
-        .map((name) => text(node.attributes[name]))
-        .find(Boolean) ||
-      "";
-    const masked = said.includes(MASK);
-    return {
-      words: masked ? "" : said.slice(0, 60),
-      masked,
-      element: selector(node),
-      excluded: node.attributes["data-clerestory"] === "excluded",
-      tag: node.tag,
-    };
-  }
-}
-
-function selector(node: Node): string {
-  const id = text(node.attributes.id);
-  const first = text(node.attributes.class).split(/\s+/)[0] ?? "";
-  if (id !== "") return `${node.tag}#${id}`.slice(0, 60);
-  return (first === "" ? node.tag : `${node.tag}.${first}`).slice(0, 60);
-}
-
-const SPOKEN: Record<string, string> = {
-  a: "a link",
-  button: "a button",
-  input: "a field",
-  textarea: "a text field",
-  select: "a choice",
-  img: "a picture",
-  label: "a label",
-};
 
 /** Reads one keyframe stretch, segment by segment, in order. */
 export class LaneReader {
@@ -263,7 +149,7 @@ export class LaneReader {
       kind: "click",
       atMs,
       verb: "Clicked",
-      object: excluded ? "an excluded part" : words || SPOKEN[tag] || "the page",
+      object: excluded ? "an excluded part" : words || spoken(tag, "the page"),
       detail: excluded ? "It never left the device" : masked ? "Its words are masked" : "",
       element,
     });
@@ -305,7 +191,7 @@ export class LaneReader {
       kind: "input",
       atMs,
       verb: tag === "select" ? "Chose in" : "Typed into",
-      object: words || SPOKEN[tag] || "a field",
+      object: words || spoken(tag, "a field"),
       detail: value === MASK ? "Masked, length hidden" : "",
       element,
     });
