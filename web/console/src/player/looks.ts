@@ -4,15 +4,27 @@ import { addRange, type Range, whole } from "./watched";
 
 /** How much is watched before others can see that it grew. */
 const SHOWN_EVERY_US = 1_000_000;
+const REPORT_EVERY_MS = 30_000;
 
 export class Looks {
   #running: Range | null = null;
   #unreported: Range[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
   readonly #seen: (range: Range) => void;
 
   /** `seen` hears each range once it is complete. */
   constructor(seen: (range: Range) => void) {
     this.#seen = seen;
+  }
+
+  /** Tells the server of a play from time to time. */
+  begin(play: string, failed: (error: unknown) => void): void {
+    this.end();
+    this.#timer = setInterval(() => void this.report(play).catch(failed), REPORT_EVERY_MS);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
   }
 
   /** A picture was shown, standing still. */

@@ -1,0 +1,104 @@
+/** Following a recording while it happens: it grows, it closes, it is taken back. */
+import type { Gap, Problem, Recording, SegmentItem } from "../api/types";
+import type { Followed, Play } from "./api";
+import { Follow } from "./follow";
+import { grown, withTracks } from "./grow";
+import type { Screen } from "./screen";
+import type { PlayerStore } from "./store";
+
+export interface LiveHooks {
+  revoked: (problem: Problem) => void;
+  failed: (error: unknown) => void;
+  /** The recording as it is now, where the stream does not say it. */
+  refetch: () => Promise<Recording>;
+}
+
+export class Live {
+  readonly #store: PlayerStore;
+  readonly #screen: Screen;
+  readonly #hooks: LiveHooks;
+  #follow: Follow | null = null;
+
+  constructor(store: PlayerStore, screen: Screen, hooks: LiveHooks) {
+    this.#store = store;
+    this.#screen = screen;
+    this.#hooks = hooks;
+  }
+
+  begin(play: Play): void {
+    this.#follow = new Follow(play, {
+      hear: (what) => this.#followed(what),
+      failed: this.#hooks.failed,
+      refetch: this.#hooks.refetch,
+      asked: (recording) => {
+        this.#store.set({ recording: withTracks(this.#store.recording, recording.tracks) });
+        for (const track of recording.tracks) this.#grow(track.id, track.segments, track.gaps);
+        if (!recording.live) this.#followed({ kind: "closed", durationUs: recording.duration_us });
+      },
+    });
+  }
+
+  end(): void {
+    this.#follow?.stop();
+    this.#follow = null;
+  }
+
+  #followed(what: Followed): void {
+    if (!this.#store.open) return;
+    switch (what.kind) {
+      case "revoked":
+        this.#hooks.revoked(what.problem);
+        break;
+      case "closed":
+        this.#store.set({
+          recording: { ...this.#store.recording, live: false, duration_us: what.durationUs },
+          following: "no",
+        });
+        if (this.#store.state.wantsPlay && this.#store.state.waiting) this.#screen.run();
+        break;
+      case "gap":
+        this.#grow(what.track, [], [what.gap]);
+        break;
+      case "segment":
+        this.#grow(what.track, [what.segment], []);
+        break;
+      case "lost":
+        if (this.#store.state.following !== "no") this.#store.set({ following: "asking" });
+        break;
+    }
+  }
+
+  #grow(trackId: string, segments: SegmentItem[], gaps: Gap[]): void {
+    const { recording, state } = this.#store;
+    if (!recording.tracks.some((track) => track.id === trackId)) {
+      this.#askForTracks();
+      return;
+    }
+    this.#store.set({ recording: grown(recording, trackId, segments, gaps) });
+    if (state.following === "edge") this.#store.set({ following: "behind" });
+    if (trackId !== state.trackId) return;
+    const newest = segments.at(-1);
+    if (this.#screen.empty) void this.#screen.show(state.atMs);
+    else if (newest && state.following !== "no") void this.#keepUp(newest.start_us / 1000);
+    else void this.#screen.fill();
+  }
+
+  /** Following shows the newest segment as it comes; quiet time and what was missed before it is passed over. */
+  async #keepUp(newestMs: number): Promise<void> {
+    await this.#screen.fill();
+    const { following, wantsPlay, atMs, waiting } = this.#store.state;
+    if (following === "no" || !wantsPlay) return;
+    if (atMs < newestMs - 300) this.#screen.jump(newestMs);
+    else if (waiting) this.#screen.run();
+  }
+
+  /** The visitor opened another tab: its track is not known here yet. */
+  #askForTracks(): void {
+    this.#hooks.refetch().then(({ tracks }) => {
+      const recording = withTracks(this.#store.recording, tracks);
+      const trackId = this.#store.state.trackId ?? recording.tracks[0]?.id ?? null;
+      this.#store.set({ recording, trackId });
+      if (this.#screen.empty) void this.#screen.show(this.#store.state.atMs);
+    }, this.#hooks.failed);
+  }
+}

@@ -1,0 +1,364 @@
+/**
+ * The picture: which segments the player page holds, what it is told to show, and what it says.
+ *
+ * Times are recording time in milliseconds unless a name says `Us`.
+ */
+import type { Gap, Track } from "../api/types";
+import type { FromPlayer, PlayerChannel, SegmentMessage } from "./channel";
+import { gapAt } from "./gaps";
+import { handed, withLost } from "./grow";
+import { idleUntil } from "./lane";
+import type { Looks } from "./looks";
+import { Reading } from "./reading";
+import { planWindow, playableUntil, segmentAt } from "./seek";
+import { Segments } from "./segments";
+import type { PlayerStore } from "./store";
+
+/** How far ahead of the playhead segments are opened, in milliseconds of the viewer's time. */
+const AHEAD_MS = 30_000;
+const GAP_CARD_MS = 2_000;
+const IDLE_MS = 3_000;
+const AT_ONCE = 4;
+
+const NONE = { first: -1, last: -1 };
+
+export class Screen {
+  readonly #store: PlayerStore;
+  readonly #looks: Looks;
+  readonly #failed: (error: unknown) => void;
+  readonly #reading: Reading;
+  #channel: PlayerChannel | null = null;
+  #segments: Segments | null = null;
+  #load = 0;
+  /** The indices of the segments the player page holds: from the first to the last handed over. */
+  #held = NONE;
+  #untilMs = 0;
+  #seekTo: number | null = null;
+  #gapTimer: ReturnType<typeof setTimeout> | undefined;
+  #filling = false;
+  #firstPicture = true;
+
+  constructor(store: PlayerStore, looks: Looks, failed: (error: unknown) => void) {
+    this.#store = store;
+    this.#looks = looks;
+    this.#failed = failed;
+    this.#reading = new Reading(store, {
+      lost: (track, index, reason) => this.#lost(track, index, reason),
+      failed,
+      held: (index) => index >= this.#held.first && index <= this.#held.last,
+    });
+  }
+
+  /** Connects the picture. The page may be ready before or after the play is. */
+  attach(channel: PlayerChannel): void {
+    this.#channel = channel;
+    channel.listen((message) => this.#hear(message));
+    this.#held = NONE;
+    if (this.#store.open) void this.show(this.#store.state.atMs);
+  }
+
+  /** A play was begun: its segments may be opened. */
+  open(play: string): void {
+    const segments: Segments = new Segments(play, () => {
+      if (this.#segments === segments) this.#store.set({ segments: new Map(segments.states) });
+    });
+    this.#segments = segments;
+    this.#reading.begin(segments);
+  }
+
+  /** The picture goes at once, and every opened segment with it. */
+  shut(): void {
+    this.#channel?.send({ type: "reset" });
+    this.#segments?.close();
+    this.#segments = null;
+    this.#reading.end();
+    this.#held = NONE;
+    this.#load += 1;
+    clearTimeout(this.#gapTimer);
+  }
+
+  /** Whether the player page holds anything to show. */
+  get empty(): boolean {
+    return this.#held.first === -1;
+  }
+
+  /** Another track is to be shown. */
+  change(trackId: string): void {
+    this.#reading.forget();
+    this.#store.set({ trackId, marks: [], picture: false });
+    this.#held = NONE;
+  }
+
+  pause(): void {
+    clearTimeout(this.#gapTimer);
+    this.#channel?.send({ type: "pause" });
+    this.#looks.stop();
+  }
+
+  setSpeed(speed: number): void {
+    this.#channel?.send({ type: "speed", speed });
+  }
+
+  /** Leaves the place where the playhead stands, to go to another. */
+  leave(): void {
+    clearTimeout(this.#gapTimer);
+    this.#looks.stop();
+  }
+
+  /** Goes on behind a gap. */
+  passGap = (): void => {
+    const { gap } = this.#store.state;
+    if (gap) this.goTo(gap.gap.to_us / 1000);
+  };
+
+  goTo(ms: number): void {
+    const store = this.#store;
+    const atMs = Math.max(0, Math.min(ms, store.durationMs));
+    this.leave();
+    const nearEdge = store.state.following !== "no" && atMs >= store.durationMs - 8_000;
+    store.set({ atMs, gap: null, following: nearEdge ? "behind" : "no" });
+    if (store.open) void this.show(atMs);
+  }
+
+  /** Shows a moment: from what the page holds, or by handing over a window anew. */
+  async show(atMs: number, before?: number): Promise<void> {
+    const { track, gaps } = this.#store;
+    if (!track || !this.#channel || !this.#segments) return;
+    this.#seekTo = atMs;
+    const gap = gapAt(gaps, atMs * 1000);
+    if (gap) {
+      this.#standInGap(gap);
+      return;
+    }
+    const index = segmentAt(track.segments, atMs * 1000);
+    const { first, last } = this.#held;
+    if (before === undefined && first !== -1 && index >= first && index <= last) {
+      performance.mark("clerestory:seek-asked");
+      this.#untilMs = this.#until(track, last, atMs);
+      this.#channel.send({ type: "seek", at_ms: atMs });
+      if (this.#store.state.wantsPlay) this.run();
+      return;
+    }
+    await this.#reload(track, atMs, before);
+  }
+
+  async #reload(track: Track, atMs: number, before?: number): Promise<void> {
+    const plan = planWindow(track.segments, atMs * 1000, before);
+    const segments = this.#segments;
+    if (!plan || !segments) return;
+    const load = ++this.#load;
+    this.#held = NONE;
+    this.#store.set({ waiting: true });
+    try {
+      const wanted = track.segments.slice(plan.first, plan.target + 1);
+      // The keyframe is asked for first; the rest of the window follows on the same connection, side by side.
+      const opened = await Promise.all(wanted.map((segment) => segments.open(track.id, segment.sequence)));
+      if (load !== this.#load) return;
+      const { messages, lost } = handed(wanted, opened);
+      if (lost) this.#lost(track, plan.first + lost.offset, lost.reason);
+      if (lost && plan.first + lost.offset <= segmentAt(track.segments, atMs * 1000)) {
+        this.#store.set({ waiting: false });
+        void this.show(atMs);
+        return;
+      }
+      this.#hand(track, plan.first, plan.earliest, messages, atMs);
+    } catch (error) {
+      if (load === this.#load) this.#failed(error);
+    }
+  }
+
+  #hand(track: Track, first: number, earliest: boolean, segments: SegmentMessage[], atMs: number): void {
+    const { wantsPlay, speed } = this.#store.state;
+    this.#held = { first, last: first + segments.length - 1 };
+    this.#untilMs = this.#until(track, this.#held.last, atMs);
+    this.#channel?.send({
+      type: "load",
+      load: this.#load,
+      at_ms: atMs,
+      play: wantsPlay,
+      speed,
+      until_ms: this.#untilMs,
+      earliest,
+      segments,
+    });
+    this.#read(track, first, segments);
+  }
+
+  #read(track: Track, first: number, segments: readonly SegmentMessage[]): void {
+    for (const [offset, { bytes }] of segments.entries()) {
+      if (bytes) this.#reading.read(track, first + offset, bytes);
+    }
+  }
+
+  #until(track: Track, last: number, fromMs: number): number {
+    const { recording, gaps } = this.#store;
+    const durationUs = recording.live ? 0 : recording.duration_us;
+    return playableUntil(track.segments, gaps, last, fromMs * 1000, durationUs) / 1000;
+  }
+
+  /** Plays on, if there is anything to play on. */
+  run(): void {
+    const { track, state } = this.#store;
+    if (!track || this.empty || state.gap) return;
+    this.#untilMs = this.#until(track, this.#held.last, state.atMs);
+    if (state.atMs >= this.#untilMs - 1) {
+      this.#reached(this.#untilMs);
+      return;
+    }
+    this.#store.set({ waiting: false });
+    this.#channel?.send({ type: "play", speed: state.speed, until_ms: this.#untilMs });
+    void this.fill();
+  }
+
+  /** Opens what comes next and hands it over, so that playing does not have to wait. */
+  async fill(): Promise<void> {
+    const { track } = this.#store;
+    const segments = this.#segments;
+    if (this.#filling || !track || !segments || this.empty) return;
+    this.#filling = true;
+    try {
+      while (this.#segments === segments && this.#store.track?.id === track.id) {
+        const from = this.#held.last + 1;
+        const batch = this.#ahead(this.#store.track, from);
+        if (batch.length === 0) return;
+        const load = this.#load;
+        const opened = await Promise.all(batch.map((segment) => segments.open(track.id, segment.sequence)));
+        if (load !== this.#load || this.#segments !== segments) return;
+        const { messages, lost } = handed(batch, opened);
+        if (lost) this.#lost(track, from + lost.offset, lost.reason);
+        if (messages.length === 0) return;
+        this.#held = { ...this.#held, last: from + messages.length - 1 };
+        this.#channel?.send({ type: "append", load, segments: messages });
+        this.#read(track, from, messages);
+        if (this.#store.state.wantsPlay) this.run();
+      }
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  /** The segments to open next, if the playhead is near enough. */
+  #ahead(track: Track, from: number) {
+    const { atMs, speed } = this.#store.state;
+    const next = track.segments[from];
+    if (!next || next.start_us / 1000 > atMs + AHEAD_MS * Math.max(1, speed)) return [];
+    return track.segments.slice(from, from + AT_ONCE);
+  }
+
+  /** A segment does not open: a gap of its own. */
+  #lost(track: Track, index: number, reason: "damaged" | "erased"): void {
+    const now = this.#store.recording.tracks.find(({ id }) => id === track.id) ?? track;
+    this.#store.set({ recording: withLost(this.#store.recording, now, index, reason) });
+  }
+
+  #standInGap(gap: Gap): void {
+    this.#channel?.send({ type: "pause" });
+    const endsMs = gap.to_us / 1000;
+    const goesOn = this.#store.state.wantsPlay && endsMs < this.#store.durationMs;
+    this.#store.set({ gap: { gap, goesOn }, waiting: false });
+    void this.#reading.backfill();
+    clearTimeout(this.#gapTimer);
+    if (goesOn) this.#gapTimer = setTimeout(this.passGap, GAP_CARD_MS);
+  }
+
+  /** Playing came to where it may not go on by itself. */
+  #reached(atMs: number): void {
+    this.#looks.stop();
+    this.#store.set({ atMs });
+    const { track, state, recording } = this.#store;
+    if (!track || !state.wantsPlay) return;
+    const gap = gapAt(this.#store.gaps, atMs * 1000);
+    if (gap) {
+      this.#standInGap(gap);
+      return;
+    }
+    if (this.#held.last < track.segments.length - 1) {
+      this.#store.set({ waiting: true });
+      void this.fill();
+      return;
+    }
+    if (recording.live) {
+      this.#store.set({ waiting: true, following: state.following === "asking" ? "asking" : "edge" });
+    } else {
+      this.#store.set({ wantsPlay: false, waiting: false, following: "no" });
+    }
+  }
+
+  // ------------------------------------------------------------------ what the page says
+
+  #hear(message: FromPlayer): void {
+    if (!this.#store.open) return;
+    switch (message.type) {
+      case "size":
+        this.#store.set({ viewport: { width: message.width, height: message.height } });
+        return;
+      case "painted":
+        this.#painted(message.at_ms);
+        return;
+      case "position":
+        if (message.load === this.#load) this.#moved(message.at_ms, message.playing);
+        return;
+      case "reached":
+        this.#reached(message.at_ms);
+        return;
+      case "outside":
+        this.#missing(message.at_ms, false);
+        return;
+      case "needs":
+        this.#missing(message.before_ms, true);
+        return;
+      case "error":
+        this.#store.set({ trouble: `Part of the picture could not be drawn: ${message.message}` });
+        return;
+      case "ready":
+      case "made_inert":
+        return;
+    }
+  }
+
+  /** The page holds no document for a moment: it gets another window, from an earlier keyframe where that is why. */
+  #missing(atMs: number, needs: boolean): void {
+    const { track } = this.#store;
+    if (!track) return;
+    const first = planWindow(track.segments, atMs * 1000)?.first ?? 0;
+    const earlier = needs && this.#held.first === first;
+    void this.#reload(track, atMs, earlier ? first - 1 : undefined);
+  }
+
+  #painted(atMs: number): void {
+    performance.mark(this.#firstPicture ? "clerestory:first-picture" : "clerestory:painted");
+    this.#firstPicture = false;
+    this.#seekTo = null;
+    const { wantsPlay, waiting, following } = this.#store.state;
+    this.#store.set({ picture: true, waiting: wantsPlay && waiting && following === "edge" });
+    this.#looks.still(atMs);
+    if (wantsPlay) this.run();
+    else void this.fill();
+    void this.#reading.backfill();
+  }
+
+  #moved(atMs: number, playing: boolean): void {
+    if (this.#seekTo !== null && !playing) return;
+    this.#store.set({ atMs });
+    if (!playing) return;
+    this.#looks.at(atMs);
+    const { skipIdle, following } = this.#store.state;
+    if (skipIdle && following === "no") this.#skip(atMs);
+    void this.fill();
+  }
+
+  #skip(atMs: number): void {
+    const next = idleUntil(this.#reading.active, atMs, this.#untilMs, IDLE_MS);
+    if (next === null || next - 400 <= atMs) return;
+    this.jump(next - 400);
+  }
+
+  /** Passes over what lies between, while playing. */
+  jump(atMs: number): void {
+    this.#looks.stop();
+    this.#store.set({ atMs });
+    void this.show(atMs);
+  }
+}
