@@ -7,7 +7,7 @@ import { actorWords } from "./columns";
 export function AuditEntry({ entry }: { entry: AuditItem }) {
   const { object, actor } = entry;
   return (
-    <dl className="facts">
+    <dl className="entry-facts">
       <dt>When</dt>
       <dd className="num">
         {formatMoment(entry.time)} <code className="ink3">{entry.time}</code>

@@ -9,7 +9,7 @@ import { explain } from "../States";
 export function ChainCheck({ head }: { head: AuditCheck["head"] | null }) {
   const check = useMutation({ mutationFn: verifyAudit });
   return (
-    <section className="chain" aria-label="The chain of entries">
+    <section className="chain-check" aria-label="The chain of entries">
       <div className="tools">
         <p className="ink2 grow">
           Each entry carries the hash of the one before. Newest: entry{" "}

@@ -47,7 +47,7 @@ export function Row({ item, now, peeking, onPeek }: RowProps) {
         </span>
         <Signals item={item} />
         <Kept item={item} now={now} />
-        <span className="wt">
+        <span className="seenby">
           <People people={item.viewers} />
         </span>
       </Link>
