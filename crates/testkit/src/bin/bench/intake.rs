@@ -72,7 +72,7 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
         for connections in CONNECTIONS {
             let lanes = deal(tabs, connections)?;
             let (lanes, cell) = full(&server, lanes, &pieces, Duration::from_secs(bench.seconds)).await?;
-            tabs = lanes.into_iter().flat_map(|lane| lane.tabs).collect();
+            tabs = park(lanes)?;
             best = best.max(cell.tally.acknowledgements_ms.len() as f64 / cell.elapsed.as_secs_f64());
             rows.push(row(name, &connections.to_string(), &cell));
             told.push(tell(name, connections, None, &cell));
@@ -141,6 +141,13 @@ fn deal(tabs: Vec<Tab>, connections: usize) -> Result<Vec<Lane>, String> {
         }
     }
     Ok(lanes)
+}
+
+/// Takes the visits off their connections, which close: one address may hold so many at once.
+fn park(lanes: Vec<Lane>) -> Result<Vec<Tab>, String> {
+    let http = client()?;
+    let tabs = lanes.into_iter().flat_map(|lane| lane.tabs);
+    Ok(tabs.map(|tab| Tab { recorder: tab.recorder.over(http.clone()), next: tab.next }).collect())
 }
 
 impl Lane {
