@@ -4,6 +4,7 @@ import { formatClock, formatCount, plural } from "../lib/format";
 import { gapLine, gapWords } from "./gaps";
 import { type Mark, type MarkKind, markAt } from "./lane";
 import type { PlaySession } from "./session";
+import { tabsOf } from "./tabs";
 import { usePlayer } from "./usePlayer";
 
 const ICONS: Record<MarkKind, IconName> = {
@@ -49,12 +50,14 @@ export function EventList({ session }: { session: PlaySession }) {
   );
 }
 
-type Row = { key: string; atMs: number } & ({ mark: Mark } | { gap: string; line: string });
+type Row = { key: string; atMs: number } & ({ mark: Mark; tab: string } | { gap: string; line: string });
 
 function List({ session, marks, inStep }: { session: PlaySession; marks: readonly Mark[]; inStep: boolean }) {
   const recording = usePlayer(session, (state) => state.recording);
+  const tabs = tabsOf(recording.tracks).map(({ id }) => id);
+  const tabOf = (mark: Mark) => (tabs.length > 1 ? `Tab ${tabs.indexOf(mark.track ?? "") + 1}` : "");
   const rows: Row[] = [
-    ...marks.map((mark, n) => ({ key: `m${n}`, atMs: mark.atMs, mark })),
+    ...marks.map((mark, n) => ({ key: `m${n}`, atMs: mark.atMs, mark, tab: tabOf(mark) })),
     ...session.gaps.map((gap) => ({
       key: `g${gap.from_us}`,
       atMs: gap.from_us / 1000,
@@ -108,7 +111,11 @@ const Entry = memo(
           <time className="num">{formatClock(row.atMs * 1000)}</time>
           <Icon name={"mark" in row ? ICONS[row.mark.kind] : "gap"} small />
           <span className="grow">
-            {"mark" in row ? <Told mark={row.mark} now={place === "now"} /> : <Missing row={row} />}
+            {"mark" in row ? (
+              <Told mark={row.mark} tab={row.tab} now={place === "now"} />
+            ) : (
+              <Missing row={row} />
+            )}
           </span>
         </button>
       </li>
@@ -120,6 +127,7 @@ const Entry = memo(
     a.row.atMs === b.row.atMs &&
     "mark" in a.row &&
     "mark" in b.row &&
+    a.row.tab === b.row.tab &&
     a.row.mark.detail === b.row.mark.detail &&
     a.row.mark.object === b.row.mark.object,
 );
@@ -134,14 +142,16 @@ function Missing({ row }: { row: Row }) {
   );
 }
 
-function Told({ mark, now }: { mark: Mark; now: boolean }) {
+function Told({ mark, tab, now }: { mark: Mark; tab: string; now: boolean }) {
   return (
     <>
       <span className="evt">
         {mark.verb}{" "}
         {mark.kind === "page" ? <code>{mark.object}</code> : mark.object !== "" && <b>{mark.object}</b>}
       </span>
-      {mark.detail !== "" && <span className="evsub">{mark.detail}</span>}
+      {(mark.detail !== "" || tab !== "") && (
+        <span className="evsub">{[tab, mark.detail].filter(Boolean).join(". ")}</span>
+      )}
       {now && mark.element !== "" && (
         <span className="evsub">
           Element <code>{mark.element}</code>

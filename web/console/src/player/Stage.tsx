@@ -7,6 +7,7 @@ import { isErased } from "./Header";
 import { InertFrame } from "./InertFrame";
 import { pageAt } from "./lane";
 import type { PlaySession } from "./session";
+import { tabsOf } from "./tabs";
 import { usePlayer } from "./usePlayer";
 
 /** The picture, and whatever stands in its place. */
@@ -52,7 +53,7 @@ function Bar({ session }: { session: PlaySession }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
   const url = usePlayer(
     session,
-    (state) => pageAt(state.marks, state.atMs) ?? pathOf(state.recording.summary?.url ?? ""),
+    (state) => pageAt(state.marks, state.atMs, state.trackId) ?? pathOf(state.recording.summary?.url ?? ""),
   );
   const trouble = usePlayer(session, (state) => state.trouble);
   return (
@@ -79,19 +80,30 @@ function Bar({ session }: { session: PlaySession }) {
   );
 }
 
-/** One button per tab the visitor had open. */
+/** One button per tab the visitor had open, and one for the tab they were in. */
 function Tabs({ session }: { session: PlaySession }) {
   const tracks = usePlayer(session, (state) => state.recording.tracks);
-  const chosen = usePlayer(session, (state) => state.trackId);
-  const pages = tracks.filter((track) => track.kind === "dom");
-  if (pages.length <= 1) return null;
+  const shown = usePlayer(session, (state) => state.trackId);
+  const chosen = usePlayer(session, (state) => state.tab === "chosen");
+  const tabs = tabsOf(tracks);
+  if (tabs.length <= 1) return null;
   return (
-    <fieldset className="seg" aria-label="What to show">
-      {pages.map((track, index) => (
+    <fieldset className="seg" aria-label="Which tab to show">
+      <button
+        type="button"
+        aria-pressed={!chosen}
+        title="Show the tab the visitor was in  0"
+        onClick={session.followVisitor}
+      >
+        Visitor’s
+      </button>
+      {tabs.map((track, index) => (
         <button
           key={track.id}
           type="button"
-          aria-pressed={track.id === chosen}
+          aria-pressed={chosen && track.id === shown}
+          aria-current={track.id === shown ? "true" : undefined}
+          title={`Show only this tab  ${index + 1}`}
           onClick={() => session.chooseTrack(track.id)}
         >
           <Icon name="page" small />

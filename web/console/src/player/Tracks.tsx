@@ -9,6 +9,7 @@ import { gapMap, gapWords } from "./gaps";
 import type { Mark } from "./lane";
 import { keyOf } from "./segments";
 import type { PlaySession } from "./session";
+import { tabsOf } from "./tabs";
 import { usePlayer } from "./usePlayer";
 import type { Range } from "./watched";
 
@@ -49,7 +50,7 @@ export function Tracks({ session, person }: TracksProps) {
   const lanes = useMemo(
     () => [
       actionsLane(open, marks, recording, track, days),
-      pageLane(open, recording, track, days),
+      ...pageLanes(open, recording, days),
       watchedLane(recording, open ? watched : [], person),
     ],
     [open, marks, recording, track, days, watched, person],
@@ -148,6 +149,17 @@ function actionsLane(
     height: "m",
     children,
   };
+}
+
+/** One lane for the page, or one for each tab. */
+function pageLanes(open: boolean, recording: Recording, days: string): TimelineLane[] {
+  const tabs = tabsOf(recording.tracks);
+  if (tabs.length <= 1) return [pageLane(open, recording, tabs[0] ?? null, days)];
+  return tabs.map((track, n) => ({
+    ...pageLane(open, recording, track, days),
+    id: track.id,
+    name: `Tab ${n + 1}`,
+  }));
 }
 
 function pageLane(open: boolean, recording: Recording, track: TrackOf, days: string): TimelineLane {

@@ -1,6 +1,7 @@
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
 import type { PlaySession } from "./session";
+import { tabsOf } from "./tabs";
 
 const HELP = {
   title: "Player",
@@ -14,6 +15,7 @@ const HELP = {
     { keys: ["["], does: "Slower" },
     { keys: ["]"], does: "Faster" },
     { keys: ["1"], does: "First tab of the visitor; 2 to 7 the others" },
+    { keys: ["0"], does: "The tab the visitor was in" },
   ],
 };
 
@@ -27,7 +29,7 @@ export function usePlayerKeys(session: PlaySession): void {
   const by = (ms: number) => when(() => session.seek(session.state.atMs + ms));
   const tab = (n: number) =>
     when(() => {
-      const track = session.state.recording.tracks.filter(({ kind }) => kind === "dom")[n - 1];
+      const track = tabsOf(session.state.recording.tracks)[n - 1];
       if (track) session.chooseTrack(track.id);
     });
   useKeys({
@@ -41,6 +43,7 @@ export function usePlayerKeys(session: PlaySession): void {
     ".": when(() => session.stepTo(1)),
     "[": when(() => session.changeSpeed(-1)),
     "]": when(() => session.changeSpeed(1)),
+    "0": when(session.followVisitor),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7].map((n) => [String(n), tab(n)])),
   });
 }

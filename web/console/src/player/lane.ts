@@ -23,6 +23,8 @@ export interface Mark {
   detail: string;
   /** The element as a selector, or "". */
   element: string;
+  /** The track it happened in, where there are several. */
+  track?: string;
 }
 
 const RAGE_MS = 1_500;
@@ -30,9 +32,14 @@ const RAGE_CLICKS = 3;
 const TYPING_MS = 4_000;
 const SCROLL_MS = 1_500;
 
+/** What only somebody does: moving, clicking, scrolling, typing, touching, dragging, selecting. */
+const ACTS = new Set([1, 2, 3, 5, 6, 12, 14]);
+
 /** Reads one keyframe stretch, segment by segment, in order. */
 export class LaneReader {
   readonly marks: Mark[] = [];
+  /** When the visitor did something, in milliseconds; a page also changes by itself. */
+  readonly acted: number[] = [];
   readonly #names = new Names();
   #path = "";
   #clicked = { id: 0, atMs: Number.NEGATIVE_INFINITY, count: 0 };
@@ -61,6 +68,7 @@ export class LaneReader {
       else if (event.type === 3) {
         this.#increment(atMs, data);
         active.push(atMs);
+        if (ACTS.has(Number(data.source))) this.acted.push(atMs);
       }
     }
     return active;
@@ -218,9 +226,12 @@ export function stepFrom(marks: readonly Mark[], atMs: number, by: 1 | -1): Mark
   return marks.findLast((mark) => isStep(mark) && mark.atMs < atMs - 400) ?? null;
 }
 
-/** The page shown at a moment, or null where none is known. */
-export function pageAt(marks: readonly Mark[], atMs: number): string | null {
-  return marks.findLast((mark) => mark.kind === "page" && mark.atMs <= atMs + 1)?.object ?? null;
+/** The page shown at a moment in a track, or null where none is known. */
+export function pageAt(marks: readonly Mark[], atMs: number, track: string | null = null): string | null {
+  const here = (mark: Mark) => mark.track === undefined || track === null || mark.track === track;
+  return (
+    marks.findLast((mark) => mark.kind === "page" && mark.atMs <= atMs + 1 && here(mark))?.object ?? null
+  );
 }
 
 /** Marks of several stretches as one list, in order; a page told twice in a row is said once. */

@@ -75,9 +75,12 @@ export class Live {
       return;
     }
     this.#store.set({ recording: grown(recording, trackId, segments, gaps) });
-    if (state.following === "edge") this.#store.set({ following: "behind" });
-    if (trackId !== state.trackId) return;
     const newest = segments.at(-1);
+    if (trackId !== state.trackId) {
+      if (newest) void this.#lookAcross(trackId, newest);
+      return;
+    }
+    if (state.following === "edge") this.#store.set({ following: "behind" });
     if (this.#screen.empty) void this.#screen.show(state.atMs);
     else if (newest && state.following !== "no") void this.#keepUp(newest.start_us / 1000);
     else void this.#screen.fill();
@@ -90,6 +93,18 @@ export class Live {
     if (following === "no" || !wantsPlay) return;
     if (atMs < newestMs - 300) this.#screen.jump(newestMs);
     else if (waiting) this.#screen.run();
+  }
+
+  /** Something came of a tab that is not shown: if the visitor did something in it, it is the one to show. */
+  async #lookAcross(trackId: string, newest: SegmentItem): Promise<void> {
+    try {
+      const actedMs = await this.#screen.glance(trackId, newest.sequence);
+      const { following, wantsPlay, atMs, tab } = this.#store.state;
+      if (actedMs === null || following === "no" || !wantsPlay || tab === "chosen") return;
+      this.#screen.jump(Math.max(atMs, actedMs));
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
   }
 
   /** The visitor opened another tab: its track is not known here yet. */

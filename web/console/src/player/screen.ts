@@ -13,6 +13,7 @@ import { Reading } from "./reading";
 import { planWindow, playableUntil, segmentAt } from "./seek";
 import { Segments } from "./segments";
 import type { PlayerStore } from "./store";
+import { tabAt } from "./tabs";
 
 /** How far ahead of the playhead segments are opened, in milliseconds of the viewer's time. */
 const AHEAD_MS = 30_000;
@@ -46,6 +47,9 @@ export class Screen {
       lost: (track, index, reason) => this.#lost(track, index, reason),
       failed,
       held: (index) => index >= this.#held.first && index <= this.#held.last,
+      done: () => {
+        if (!this.#store.state.gap) this.changeTab();
+      },
     });
   }
 
@@ -84,9 +88,35 @@ export class Screen {
 
   /** Another track is to be shown. */
   change(trackId: string): void {
-    this.#reading.forget();
-    this.#store.set({ trackId, marks: [], picture: false });
+    this.#channel?.send({ type: "pause" });
+    this.#store.set({ trackId });
     this.#held = NONE;
+    this.#load += 1;
+  }
+
+  /** Shows the tab the visitor was in, if that is another and none was chosen. */
+  changeTab(): void {
+    const { atMs } = this.#store.state;
+    if (!this.#rightTab(atMs)) return;
+    this.#looks.stop();
+    this.#store.set({ gap: null });
+    void this.show(atMs);
+  }
+
+  /** Turns to the tab the visitor was in at a moment. Returns whether it is another. */
+  #rightTab(atMs: number): boolean {
+    const { recording, state, open } = this.#store;
+    if (state.tab === "chosen" || !open) return false;
+    const growing = state.following !== "no";
+    const tab = tabAt(recording.tracks, atMs * 1000, this.#reading.signs, state.trackId, growing);
+    if (tab === null || tab.id === state.trackId) return false;
+    this.change(tab.id);
+    return true;
+  }
+
+  /** Reads a segment of a tab that is not shown. Returns the first moment somebody did something in it, or null. */
+  async glance(trackId: string, sequence: number): Promise<number | null> {
+    return this.#reading.glance(trackId, sequence);
   }
 
   pause(): void {
@@ -122,6 +152,7 @@ export class Screen {
 
   /** Shows a moment: from what the page holds, or by handing over a window anew. */
   async show(atMs: number, before?: number): Promise<void> {
+    if (before === undefined) this.#rightTab(atMs);
     const { track, gaps } = this.#store;
     if (!track || !this.#channel || !this.#segments) return;
     this.#seekTo = atMs;
@@ -269,6 +300,11 @@ export class Screen {
     this.#store.set({ atMs });
     const { track, state, recording } = this.#store;
     if (!track || !state.wantsPlay) return;
+    // Where one tab has nothing more, another may go on.
+    if (this.#rightTab(atMs + 1)) {
+      this.jump(atMs + 1);
+      return;
+    }
     const gap = gapAt(this.#store.gaps, atMs * 1000);
     if (gap) {
       this.#standInGap(gap);
@@ -344,6 +380,11 @@ export class Screen {
     this.#store.set({ atMs });
     if (!playing) return;
     this.#looks.at(atMs);
+    if (this.#rightTab(atMs)) {
+      this.#looks.stop();
+      void this.show(atMs);
+      return;
+    }
     const { skipIdle, following } = this.#store.state;
     if (skipIdle && following === "no") this.#skip(atMs);
     void this.fill();

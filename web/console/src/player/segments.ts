@@ -124,6 +124,16 @@ export class Lanes {
     return [...this.#stretches.values()].map(({ reader }) => reader.marks.map((mark) => ({ ...mark })));
   }
 
+  /** Whether a segment, by its index, has been read. */
+  has(index: number): boolean {
+    return this.#active.has(index);
+  }
+
+  /** When the visitor did something, in order. */
+  acted(): number[] {
+    return [...this.#stretches.values()].flatMap(({ reader }) => reader.acted).sort((a, b) => a - b);
+  }
+
   active(): number[] {
     return [...this.#active.entries()].sort(([a], [b]) => a - b).flatMap(([, times]) => times);
   }

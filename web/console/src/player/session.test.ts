@@ -238,6 +238,46 @@ describe("what is missing", () => {
   });
 });
 
+describe("several tabs", () => {
+  const first = { ...track, segments: [segment(0, true), segment(4)] };
+  const second = { ...track, id: "trk_b", segments: [segment(2, true), segment(3)] };
+  const acted: Answer = (path) =>
+    path.includes("/segments/")
+      ? new Response(JSON.stringify([{ type: 3, timestamp: 1000, data: { source: 2, type: 2, id: 1 } }]))
+      : undefined;
+  const playing = async () => {
+    const all = await opened(0, [first, second], acted);
+    all.session.play();
+    all.say({ type: "painted", load: 1, at_ms: 0, took_ms: 1 });
+    await settled();
+    return all;
+  };
+  const loads = (sent: ToPlayer[]) =>
+    sent.flatMap((message) => (message.type === "load" ? [{ ...message }] : []));
+
+  it("are shown where the visitor was", async () => {
+    const { session, say, sent } = await playing();
+    say({ type: "position", load: loads(sent).at(-1)?.load ?? 0, at_ms: 10_100, playing: true });
+    await settled();
+    expect(session.state.trackId).toBe("trk_b");
+    expect(loads(sent).at(-1)).toMatchObject({ at_ms: 10_100, play: true });
+    say({ type: "position", load: loads(sent).at(-1)?.load ?? 0, at_ms: 20_100, playing: true });
+    expect(session.state.trackId).toBe("trk_a");
+  });
+  it("stay as chosen until the visitor is followed again", async () => {
+    const { session, say, sent } = await playing();
+    session.chooseTrack("trk_a");
+    say({ type: "position", load: loads(sent).at(-1)?.load ?? 0, at_ms: 10_100, playing: true });
+    expect(session.state.trackId).toBe("trk_a");
+    session.followVisitor();
+    expect(session.state.trackId).toBe("trk_b");
+  });
+  it("have one list of events", async () => {
+    const { session } = await playing();
+    expect(session.state.marks.map((mark) => mark.track)).toEqual(["trk_a", "trk_b", "trk_b", "trk_a"]);
+  });
+});
+
 it("asks for an earlier keyframe where the first does not reach back to the moment", async () => {
   const { say, last } = await opened(15_100);
   expect(last("load")).toMatchObject({ at_ms: 15_100, earliest: false });

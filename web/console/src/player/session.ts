@@ -230,10 +230,19 @@ export class PlaySession {
     if (mark) this.seek(mark.atMs);
   };
 
+  /** Shows one tab, whatever the visitor did in others. */
   chooseTrack = (trackId: string): void => {
+    this.#store.set({ tab: "chosen" });
     if (trackId === this.state.trackId) return;
     this.#screen.change(trackId);
+    this.#store.set({ picture: false });
     this.seek(this.state.atMs);
+  };
+
+  /** Shows the tab the visitor was in. */
+  followVisitor = (): void => {
+    this.#store.set({ tab: "visitor" });
+    this.#screen.changeTab();
   };
 
   /** Goes on behind a gap. */
@@ -253,6 +262,7 @@ function sealed(recording: Recording, named: number | null): PlayerState {
     phase: { kind: "sealed" },
     recording,
     trackId: trackFor(recording.tracks, atMs * 1000, null)?.id ?? null,
+    tab: "visitor",
     atMs: Math.min(atMs, recording.duration_us / 1000),
     wantsPlay: named === null,
     waiting: false,

@@ -24,6 +24,8 @@ export interface PlayerState {
   phase: Phase;
   recording: Recording;
   trackId: string | null;
+  /** Which of several tabs is shown: the one the visitor was in, or one that was chosen. */
+  tab: "visitor" | "chosen";
   atMs: number;
   /** What was asked for: playing goes on by itself when what it waits for has come. */
   wantsPlay: boolean;
