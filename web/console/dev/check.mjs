@@ -251,12 +251,14 @@ async function visit(context, screen, one) {
   await page.close();
 }
 
-/** How many rows have cells out of their order: sheets of other pages stay loaded, and must not touch the list. */
+/** How much of the list lies outside its cell: sheets of other pages stay loaded, and must not touch it. */
 function cellsAstray(page) {
   return page.evaluate(() => {
-    const rows = [...document.querySelectorAll("[data-row]")];
-    const starts = (row) => [...row.children].map((cell) => cell.getBoundingClientRect().left);
-    return rows.filter((row) => starts(row).some((left, at, all) => at > 0 && left < all[at - 1])).length;
+    const start = (element) => element.getBoundingClientRect().left;
+    const cells = [...document.querySelectorAll("[data-row] > *")];
+    return cells.flatMap((cell) =>
+      [...cell.querySelectorAll("*:not(.vh)")].filter((x) => start(x) < start(cell) - 1),
+    ).length;
   });
 }
 
@@ -300,15 +302,15 @@ async function journeys(context) {
   await page.keyboard.press("g");
   await page.keyboard.press("r");
   await at(/^\/recordings$/, "G R leads to Recordings");
-  await page.waitForSelector("[data-row]");
+  await page.waitForSelector(".recs [data-row]");
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
   await at(/^\/recordings\/rec_/, "Enter opens the row");
   await page.goBack();
-  await page.waitForSelector("[data-row]");
+  await page.waitForSelector(".recs [data-row]");
   if (await cellsAstray(page)) fail("journey", "the sheets of the player move the cells of the list");
   await page.goto(`${base}/recordings?last=7d`);
-  await page.waitForSelector("[data-row]");
+  await page.waitForSelector(".recs [data-row]");
   await listRidesOnItsEntry(page);
   await context.clearCookies();
   await at(/^\/sign-in\?next=/, "a session that ended leads to the door");
