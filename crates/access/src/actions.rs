@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use clerestory_audit::Class;
 
-use crate::grant::{Action, Kind, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef};
+use clerestory_store::Kind;
+
+use crate::grant::{Action, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident($on:ty) = $word:literal, $class:ident, opens [$($kind:ident),*]
@@ -60,20 +62,20 @@ actions! {
     /// Changing a site's name, origins or key.
     ManageSite(SiteRef) = "site.manage", ENTITY_UPDATE, opens [Site], seen by "site.list";
     /// Signing a new capture policy.
-    EditPolicy(SiteRef) = "policy.edit", ENTITY_UPDATE, opens [Site, Person], seen by "site.list";
+    EditPolicy(SiteRef) = "policy.edit", ENTITY_UPDATE, opens [Site, SigningKey], seen by "site.list";
     /// Reading what the installation says of its own health.
     ReadHealth(OrganisationRef) = "health.read", ENTITY_READ, opens [];
     /// Seeing one's own name and organisation while signed in.
-    ReadOwnProfile(PersonRef) = "profile.read", ENTITY_READ, opens [Person, Organisation],
+    ReadOwnProfile(PersonRef) = "profile.read", ENTITY_READ, opens [Person, Organisation, Device],
         continues "session.sign_in";
     /// Comparing a password or link with what is kept, to sign somebody in.
-    CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Person, Organisation];
+    CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential];
     /// Beginning to capture a visit.
     StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
     /// Sending segments under an ingest token.
     Upload(UploadRef) = "capture.upload", API_CREATE, opens [Recording, Site], continues "capture.start";
     /// Signing a site's policy for its recorders, once an hour.
-    SignPolicy(SiteRef) = "policy.sign", ENTITY_READ, opens [Site];
+    SignPolicy(SiteRef) = "policy.sign", ENTITY_READ, opens [SigningKey];
     /// Closing recordings that fell silent.
     CloseSilent(OrganisationRef) = "maintain.close", API_UPDATE, opens [];
 }

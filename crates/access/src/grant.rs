@@ -5,24 +5,7 @@ use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId};
-use clerestory_store::{About, Place};
-
-/// The kinds of sealed data an action may open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Names of organisations and projects.
-    Organisation,
-    /// Summaries of recordings.
-    Recording,
-    /// Segments of recordings: what was captured.
-    Segment,
-    /// Sites' names, origins and keys.
-    Site,
-    /// People's names and addresses.
-    Person,
-    /// Reasons and details of audit entries.
-    AuditEntry,
-}
+use clerestory_store::{About, Content, Kind, Place};
 
 /// Something that can be done.
 pub trait Action: Send + Sync + 'static {
@@ -146,7 +129,11 @@ impl Object for RecordingRef {
     }
     /// Names around the recording (its site, who watched) may be shown with it; other recordings may not.
     fn includes(&self, about: &About) -> bool {
-        !matches!(about, About::Recording(other) if *other != self.id)
+        match about {
+            About::Recording(recording) => *recording == self.id,
+            About::AuditEntry { object, .. } => object == self.id.as_bytes(),
+            _ => true,
+        }
     }
     fn recording(&self) -> Option<RecordingId> {
         Some(self.id)
@@ -280,17 +267,10 @@ impl<A: Action> Grant<A> {
         self.entry
     }
 
-    /// Whether it opens the value that stands at `place`.
-    pub fn covers(&self, place: &Place) -> bool {
-        let kind = match place.about {
-            About::Organisation => Kind::Organisation,
-            About::Recording(_) => Kind::Recording,
-            About::Site(_) => Kind::Site,
-            About::Person(_) => Kind::Person,
-            About::AuditEntry(_) => Kind::AuditEntry,
-        };
+    /// Whether it opens a `T` that stands at `place`.
+    pub fn covers<T: Content>(&self, place: &Place) -> bool {
         place.organisation == self.on.organisation()
-            && A::OPENS.contains(&kind)
+            && A::OPENS.contains(&T::KIND)
             && self.on.includes(&place.about)
     }
 

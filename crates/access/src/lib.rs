@@ -17,8 +17,9 @@ use clerestory_model::Timestamp;
 use clerestory_sql::{Database, SqlError};
 
 pub use actions::*;
+pub use clerestory_store::Kind;
 pub use grant::{
-    Action, Grant, Kind, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef,
+    Action, Grant, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef,
 };
 pub use matrix::{Matrix, MatrixError, Scope};
 pub use who::{Actor, OpContext};

@@ -78,7 +78,9 @@ impl Audit {
         };
         let number = last + 1;
         let personal = match &new.personal {
-            Some(personal) => Some(self.seal_personal(tx, organisation, number, new.at, personal).await?),
+            Some(personal) => {
+                Some(self.seal_personal(tx, (organisation, number, new.object.id), new.at, personal).await?)
+            }
             None => None,
         };
         let mut entry = Entry {
@@ -112,15 +114,14 @@ impl Audit {
     async fn seal_personal(
         &self,
         tx: &mut Tx,
-        organisation: OrganisationId,
-        number: u64,
+        (organisation, number, object): (OrganisationId, u64, [u8; 16]),
         at: Timestamp,
         personal: &Personal,
     ) -> Result<Sealed<Personal>, AuditError> {
         let keys = Arc::clone(&self.keys);
         let key = self.month_key(tx, organisation, at).await?;
         let secret = unwrapping::secret(&keys, tx, key).await?;
-        let place = personal_place(organisation, number);
+        let place = personal_place(organisation, number, object);
         let context = ValueContext {
             deployment: keys.deployment(),
             organisation,

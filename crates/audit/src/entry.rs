@@ -1,7 +1,7 @@
 //! What an entry says, and the one encoding of it that is hashed.
 
 use clerestory_model::{OrganisationId, Timestamp};
-use clerestory_store::{About, Content, Place, Sealed};
+use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
 /// OCSF 1.8 class and activity of an entry.
@@ -99,6 +99,7 @@ pub struct Personal {
 }
 
 impl Content for Personal {
+    const KIND: Kind = Kind::AuditEntry;
     const TABLE: &'static str = "audit_entries";
     const COLUMN: &'static str = "personal";
 }
@@ -139,12 +140,12 @@ pub struct Entry {
 }
 
 /// Where the personal part of an entry stands: its row is its number, as eight big-endian bytes after eight zeros.
-pub(crate) fn personal_place(organisation: OrganisationId, number: u64) -> Place {
+pub(crate) fn personal_place(organisation: OrganisationId, number: u64, object: [u8; 16]) -> Place {
     let mut row = [0; 16];
     for (place, byte) in row.iter_mut().skip(8).zip(number.to_be_bytes()) {
         *place = byte;
     }
-    Place { organisation, about: About::AuditEntry(number), row, version: 1 }
+    Place { organisation, about: About::AuditEntry { number, object }, row, version: 1 }
 }
 
 impl Entry {

@@ -34,7 +34,10 @@ pub(crate) const COLUMNS: &str = "organisation_id, number, at, action, class_uid
 pub(crate) fn entry(row: &Row) -> Result<Entry, SqlError> {
     let wrong = |column: &str| SqlError::Inconsistent { table: "audit_entries", column: column.to_owned() };
     let (organisation, number): (OrganisationId, u64) = (row.get(0)?, row.get(1)?);
+    let object = ObjectRef { kind: row.get(10)?, id: row.get(11)? };
     let personal: Option<Vec<u8>> = row.get(14)?;
+    let place = personal_place(organisation, number, object.id);
+    let personal = personal.map(|bytes| Sealed::found(bytes, place)).transpose()?;
     Ok(Entry {
         organisation,
         number,
@@ -45,12 +48,10 @@ pub(crate) fn entry(row: &Row) -> Result<Entry, SqlError> {
         rule: row.get(7)?,
         actor_kind: ActorKind::from_number(row.get(8)?).ok_or_else(|| wrong("actor_kind"))?,
         actor: row.get(9)?,
-        object: ObjectRef { kind: row.get(10)?, id: row.get(11)? },
+        object,
         request_id: row.get(12)?,
         salt: row.get(13)?,
-        personal: personal
-            .map(|bytes| Sealed::found(bytes, personal_place(organisation, number)))
-            .transpose()?,
+        personal,
         previous_hash: row.get(15)?,
         hash: row.get(16)?,
     })

@@ -34,6 +34,14 @@ pub enum PlacesError {
          If `init` was cut off and nothing was ever recorded, remove {1} and run it again"
     )]
     NoDatabase(PathBuf, PathBuf),
+    /// The second place is not there.
+    #[error("the second epoch place {path} is not there: mount its disk, or make the directory if it is new")]
+    SecondPlace {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
+    },
     /// Another process serves it.
     #[error("another process serves {0}: stop it first, or choose another --data")]
     InUse(PathBuf),
@@ -95,6 +103,9 @@ impl Places {
                 return Err(PlacesError::Exists(path));
             }
         }
+        if let Some(second) = &self.second_epochs {
+            make_private(second)?;
+        }
         for path in [&self.keys, &self.data] {
             make_private(path)?;
             if throw_away.is_none()
@@ -150,22 +161,34 @@ impl Places {
     /// # Errors
     /// [`PlacesError::Io`] when one cannot be made.
     pub fn epochs(&self) -> Result<Vec<Box<dyn EpochPlace>>, PlacesError> {
-        let directories = [Some(self.keys.join("epochs")), self.second_epochs.clone()];
-        directories
-            .into_iter()
-            .flatten()
-            .map(|path| match FilePlace::new(path.clone()) {
-                Ok(place) => Ok(Box::new(place) as Box<dyn EpochPlace>),
-                Err(source) => Err(PlacesError::Io { path, source }),
-            })
-            .collect()
+        let own = self.keys.join("epochs");
+        let io = |path: PathBuf| move |source| PlacesError::Io { path, source };
+        let mut places: Vec<Box<dyn EpochPlace>> =
+            vec![Box::new(FilePlace::create(own.clone()).map_err(io(own))?)];
+        if let Some(second) = &self.second_epochs {
+            let place = FilePlace::open(second.clone());
+            let place = place.map_err(|source| PlacesError::SecondPlace { path: second.clone(), source })?;
+            places.push(Box::new(place));
+        }
+        Ok(places)
+    }
+
+    /// Whether the second place lies on the same disk as the first, where it protects against nothing.
+    #[must_use]
+    pub fn on_one_disk(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let device = |path: &Path| path.metadata().ok().map(|metadata| metadata.dev());
+        self.second_epochs.as_deref().is_some_and(|second| device(second) == device(&self.keys))
     }
 }
 
 fn make_private(path: &Path) -> Result<(), PlacesError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| PlacesError::Io { path: path.to_owned(), source })
+    // The entry in the directory above must survive a loss of power as the files in it do.
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    made.and_then(|()| std::fs::File::open(above)?.sync_all())
+        .map_err(|source| PlacesError::Io { path: path.to_owned(), source })
 }
 
 /// The kind of the file system `path` lies on, if it is one that forgets.

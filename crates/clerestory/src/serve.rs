@@ -49,7 +49,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         tokio::spawn(async move { private.serve(router, end).await });
     }
     let remarks = serving.remarks;
-    let one_place = app.vault.keys().place_count() == 1;
+    let one_place = app.vault.keys().place_count() == 1 || app.places.on_one_disk();
     let api = Api {
         database: app.database.clone(),
         access: app.access.clone(),
@@ -90,8 +90,7 @@ fn findings(one_place: bool, remarks: &[Finding]) -> Vec<Finding> {
         Finding {
             id: "epoch-places",
             level: "attention",
-            sentence: "Epoch secrets are kept in one place: losing this disk loses every recording."
-                .to_owned(),
+            sentence: "Epoch secrets are kept on one disk: losing it loses every recording.".to_owned(),
             what_to_do: Some(
                 "Restart with --second-epochs naming a directory on another disk or host.".to_owned(),
             ),
@@ -100,7 +99,7 @@ fn findings(one_place: bool, remarks: &[Finding]) -> Vec<Finding> {
         Finding {
             id: "epoch-places",
             level: "ok",
-            sentence: "Epoch secrets are kept in two places.".to_owned(),
+            sentence: "Epoch secrets are kept in two places, on two disks.".to_owned(),
             what_to_do: None,
         }
     };

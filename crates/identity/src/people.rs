@@ -7,7 +7,7 @@ use clerestory_seal::random;
 use clerestory_sql::{SqlError, Tx};
 use clerestory_store::organisations::{self, OrganisationName, ProjectName};
 use clerestory_store::people::{self, Person, Profile, Role};
-use clerestory_store::{About, Content, Place};
+use clerestory_store::{About, Content, Kind, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::{Identity, IdentityError};
@@ -17,6 +17,7 @@ use crate::{Identity, IdentityError};
 pub(crate) struct KeptPassword(pub(crate) String);
 
 impl Content for KeptPassword {
+    const KIND: Kind = Kind::Credential;
     const TABLE: &'static str = "credentials";
     const COLUMN: &'static str = "password";
 }

@@ -6,7 +6,7 @@ use clerestory_access::{Actor, Grant, OpContext, ReadOwnProfile};
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::{About, Content, Place, Sealed, people};
+use clerestory_store::{About, Content, Kind, Place, Sealed, people};
 use serde::{Deserialize, Serialize};
 
 use crate::{Identity, IdentityError, Token};
@@ -23,6 +23,7 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 pub(crate) struct Device(pub(crate) String);
 
 impl Content for Device {
+    const KIND: Kind = Kind::Device;
     const TABLE: &'static str = "sessions";
     const COLUMN: &'static str = "device";
 }

@@ -111,7 +111,7 @@ impl Identity {
         };
         let right = self.passwords.verify(password, kept).await.map_err(IdentityError::from)?;
         match (person, right) {
-            (Some(person), true) => self.begin_session(op, &person, "password", device).await,
+            (Some(person), true) => self.begin_session(op, &person, "password", device, None).await,
             (person, _) => {
                 self.record_refusal(op, person.as_ref(), "password").await?;
                 Err(SignInError::Refused)
@@ -152,28 +152,22 @@ impl Identity {
         let (hash, now) = (token.hash(), op.at);
         let person = self
             .database
-            .write(Lane::Interactive, move |tx| {
+            .read(move |tx| {
                 Box::pin(async move {
-                    let row = tx
-                        .query_opt(
-                            "DELETE FROM sign_in_links WHERE token_hash = $1 RETURNING person_id, expires_at",
-                            &[hash.into()],
-                        )
-                        .await?;
-                    let Some(row) = row else { return Ok(None) };
-                    let expires: Timestamp = row.get(1)?;
-                    if expires <= now { Ok(None) } else { people::find(tx, row.get(0)?).await }
+                    let sql = "SELECT person_id FROM sign_in_links WHERE token_hash = $1 AND expires_at > $2";
+                    match tx.query_opt(sql, &[hash.into(), now.into()]).await? {
+                        Some(row) => people::find(tx, row.get(0)?).await,
+                        None => Ok(None),
+                    }
                 })
             })
             .await
             .map_err(|error: SqlError| IdentityError::from(error))?;
-        match person {
-            Some(person) => self.begin_session(op, &person, "link", device).await,
-            None => {
-                self.record_refusal(op, None, "link").await?;
-                Err(SignInError::Refused)
-            }
-        }
+        let Some(person) = person else {
+            self.record_refusal(op, None, "link").await?;
+            return Err(SignInError::Refused);
+        };
+        self.begin_session(op, &person, "link", device, Some(hash)).await
     }
 
     async fn find_by_address(
@@ -238,6 +232,7 @@ impl Identity {
         person: &Person,
         method: &'static str,
         device: &str,
+        link: Option<[u8; 32]>,
     ) -> Result<SignedIn, SignInError> {
         self.vault.hold_lease().await.map_err(IdentityError::from)?;
         let (identity, op, person) = (self.clone(), op.clone(), person.clone());
@@ -245,10 +240,18 @@ impl Identity {
         let token = Token::generate();
         let hash = token.hash();
         let (id, organisation) = (person.id, person.organisation);
-        self.database
+        let begun = self
+            .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     let at = op.at;
+                    if let Some(link) = link {
+                        // Used up by the session it begins, and by nothing else.
+                        let sql = "DELETE FROM sign_in_links WHERE token_hash = $1";
+                        if tx.execute(sql, &[link.into()]).await? == 0 {
+                            return Ok(false);
+                        }
+                    }
                     let entry = sign_in_entry(&op, Some(&person), Outcome::Allowed, method);
                     let recorded = identity.access.audit().append(tx, entry).await?;
                     let session = SessionId::new(at, random());
@@ -272,10 +275,13 @@ impl Identity {
                         hash,
                     )
                     .await?;
-                    Ok::<_, IdentityError>(())
+                    Ok::<_, IdentityError>(true)
                 })
             })
             .await?;
+        if !begun {
+            return Err(SignInError::Refused);
+        }
         Ok(SignedIn { token, person: id, organisation })
     }
 

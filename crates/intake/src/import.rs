@@ -1,9 +1,8 @@
 //! Importing a plain rrweb recording: cleaned like any other, stored as a recording of the site that is complete.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use clerestory_access::{Grant, ImportRecording, OpContext, SiteRef, UploadRef, WriteImport};
+use clerestory_access::{ImportRecording, OpContext, SiteRef, UploadRef, WriteImport};
 use clerestory_model::{RecordingId, RecordingState, Source, Timestamp, WriterId};
 use clerestory_seal::random;
 use clerestory_sql::Lane;
@@ -48,18 +47,23 @@ impl Intake {
         let grant = self.access.authorize::<ImportRecording>(op, on, None).await??;
         let issued = self.issued(on.id, &op.request_id).await?;
         let (pieces, events, dropped) = off_thread(move || clean(&bytes, &issued.rules)).await?;
-        let (recording, track) = self.new_import(on, &pieces).await?;
-        let into = UploadRef { organisation: on.organisation, site: on.id, recording: recording.id };
-        let grant = Arc::new(self.access.resume::<WriteImport>(op, into, grant.entry()).await??);
+        let first = pieces.iter().map(|piece| piece.refined.first_ms).min().unwrap_or_default();
+        let (recording, track) = self.new_import(on, Timestamp::from_millis(first)).await?;
+        let mut stored = Vec::with_capacity(pieces.len());
         for (sequence, piece) in (0..).zip(pieces) {
-            self.keep_piece(&grant, &recording, &track, sequence, piece).await?;
+            stored.push(self.store_piece(&recording, &track, sequence, piece).await?);
         }
-        Ok(Imported { recording: recording.id, events, dropped })
+        let id = recording.id;
+        self.commit_import(op, on, grant.entry(), recording, track, stored).await?;
+        Ok(Imported { recording: id, events, dropped })
     }
 
-    async fn new_import(&self, on: SiteRef, pieces: &[Piece]) -> Result<(Recording, Track), IntakeError> {
-        let first = pieces.iter().map(|piece| piece.refined.first_ms).min().unwrap_or_default();
-        let started_at = Timestamp::from_millis(first);
+    /// The rows an import begins with; without segments nobody sees it.
+    async fn new_import(
+        &self,
+        on: SiteRef,
+        started_at: Timestamp,
+    ) -> Result<(Recording, Track), IntakeError> {
         self.vault.hold_lease().await?;
         let (intake, now) = (self.clone(), self.clock.now());
         self.database
@@ -95,25 +99,24 @@ impl Intake {
             .await
     }
 
-    async fn keep_piece(
+    async fn store_piece(
         &self,
-        grant: &Arc<Grant<WriteImport>>,
         recording: &Recording,
         track: &Track,
         sequence: u64,
         piece: Piece,
-    ) -> Result<(), IntakeError> {
+    ) -> Result<(Segment, Refined), IntakeError> {
         let Piece { sent, refined } = piece;
         let place = SegmentPlace::of(track, sequence);
         let sealed = self.vault.seal_segment(place, &sent, &refined.packed).await?;
         let (header, sha256, content_mac) = (sealed.header, sealed.sha256, sealed.content_mac);
         let extent = self.vault.store_segment(sealed).await?;
-        let start_us = (refined.first_ms.saturating_mul(1000) - recording.started_at.micros()).max(0);
+        let start_us = refined.first_ms.saturating_mul(1000).saturating_sub(recording.started_at.micros());
         let segment = Segment {
             track: track.id,
             sequence,
-            start_us,
-            duration_us: (refined.last_ms - refined.first_ms).max(0).saturating_mul(1000),
+            start_us: start_us.max(0),
+            duration_us: refined.last_ms.saturating_sub(refined.first_ms).max(0).saturating_mul(1000),
             keyframe: refined.keyframe,
             content_type: ContentType::RrwebZstd,
             policy_version: 0,
@@ -124,12 +127,30 @@ impl Intake {
             sent_bytes: sent.len() as u64,
             received_at: self.clock.now(),
         };
-        let (intake, grant, recording, track) =
-            (self.clone(), Arc::clone(grant), recording.clone(), track.clone());
+        Ok((segment, refined))
+    }
+
+    /// All segments of an import at once: a list shows it whole or not at all.
+    async fn commit_import(
+        &self,
+        op: &OpContext,
+        on: SiteRef,
+        entry: u64,
+        recording: Recording,
+        track: Track,
+        stored: Vec<(Segment, Refined)>,
+    ) -> Result<(), IntakeError> {
+        let into = UploadRef { organisation: on.organisation, site: on.id, recording: recording.id };
+        let (intake, op) = (self.clone(), op.clone());
+        self.vault.hold_lease().await?;
         self.database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
-                    intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await
+                    let grant = intake.access.resume_in::<WriteImport>(tx, &op, into, entry).await??;
+                    for (segment, refined) in stored {
+                        intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await?;
+                    }
+                    Ok::<_, IntakeError>(())
                 })
             })
             .await

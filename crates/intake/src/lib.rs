@@ -51,12 +51,19 @@ pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Bytes of a segment's events at most, uncompressed.
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 
+/// A body waits this long for room.
+const ROOM_WAIT: Duration = Duration::from_secs(10);
 /// Starts per site: a burst of two hundred, then fifty a second.
 const STARTS: (u32, u32) = (50, 200);
 /// Refused starts per site that are put on record: a burst of twenty, then one a second.
 const REFUSALS: (u32, u32) = (1, 20);
 /// Segments per recording: a burst of two hundred, then fifty a second.
 const SEGMENTS: (u32, u32) = (50, 200);
+
+/// Segments unpacked and refined at once: each may need a hundred megabytes for a moment.
+const REFINING: usize = 4;
+/// Bodies on their way in may fill this much memory together.
+const ROOM_KIB: usize = 128 * 1024;
 
 /// The receiving part of the program.
 #[derive(Clone)]
@@ -75,6 +82,10 @@ struct Shared {
     policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
     tokens: tokio::sync::OnceCell<tokens::Minter>,
     trees: refine::Trees,
+    /// Segments that are unpacked and refined at once.
+    refining: tokio::sync::Semaphore,
+    /// Bytes of bodies on their way in, in KiB.
+    room: Arc<tokio::sync::Semaphore>,
 }
 
 impl Intake {
@@ -88,8 +99,23 @@ impl Intake {
             policies: Mutex::default(),
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
+            refining: tokio::sync::Semaphore::new(REFINING),
+            room: Arc::new(tokio::sync::Semaphore::new(ROOM_KIB)),
         };
         Self { database, access, vault, clock, shared: Arc::new(shared) }
+    }
+
+    /// Room for a body of so many bytes, before it is read; it is given back when the permit is dropped.
+    ///
+    /// # Errors
+    /// [`IntakeError::TooMany`] when there is none for now: the sender tries again.
+    pub async fn room_for(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit, IntakeError> {
+        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, ROOM_KIB)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.shared.room).acquire_many_owned(kib);
+        match tokio::time::timeout(ROOM_WAIT, room).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(IntakeError::TooMany),
+        }
     }
 
     /// Forgets limits of recorders that have been quiet: called now and then, so that memory does not grow.

@@ -12,6 +12,7 @@ use clerestory_settings::capture::{CapturePolicy, Compiled, Diff, Direction, Rul
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::sites::{self, Site};
 
+use crate::origin::Origin;
 use crate::{Intake, IntakeError};
 
 /// A signed document is followed this long.
@@ -56,6 +57,8 @@ pub(crate) struct Issued {
     pub(crate) signed: SignedPolicy,
     pub(crate) rules: Compiled,
     pub(crate) organisation: OrganisationId,
+    /// Who may send.
+    pub(crate) origins: Vec<Origin>,
 }
 
 impl Intake {
@@ -76,9 +79,27 @@ impl Intake {
                 Box::pin(async move { intake.issue(tx, site, request_id, now).await })
             })
             .await?;
-        let issued = Arc::new(issued);
-        self.policies().insert(site, Arc::clone(&issued));
-        Ok(issued)
+        Ok(self.remember(site, issued))
+    }
+
+    /// Keeps the newer of what is known and what was just signed: another task may have signed a later version while
+    /// this one waited.
+    fn remember(&self, site: SiteId, new: Issued) -> Arc<Issued> {
+        let age = |issued: &Issued| (issued.signed.version, issued.signed.issued_at);
+        let mut policies = self.policies();
+        match policies.get(&site) {
+            Some(known) if age(known) > age(&new) => Arc::clone(known),
+            _ => {
+                let new = Arc::new(new);
+                policies.insert(site, Arc::clone(&new));
+                new
+            }
+        }
+    }
+
+    /// Forgets what is known of a site that was changed.
+    pub(crate) fn forget_policy(&self, site: SiteId) {
+        self.policies().remove(&site);
     }
 
     /// The signed policy for the public key of a site.
@@ -130,8 +151,10 @@ impl Intake {
         policy: PolicyVersion,
         now: Timestamp,
     ) -> Result<Issued, IntakeError> {
-        let details = self.vault.open(tx, grant, &site.details).await?;
-        let key = signing_key(&details.signing_key)?;
+        let kept = self.vault.open(tx, grant, &site.signing_key).await?;
+        let key = signing_key(&kept.0)?;
+        let texts = sites::origins(tx, site.id).await?;
+        let origins = texts.iter().filter_map(|text| text.parse().ok()).collect();
         let expires_at = now.plus(VALID);
         let rules = policy.rules.compile();
         let document = CapturePolicy::new(
@@ -154,6 +177,7 @@ impl Intake {
             },
             rules,
             organisation: site.organisation,
+            origins,
         })
     }
 
@@ -225,9 +249,7 @@ impl Intake {
                 })
             })
             .await??;
-        let signed = issued.signed.clone();
-        self.policies().insert(on.id, Arc::new(issued));
-        Ok(signed)
+        Ok(self.remember(on.id, issued).signed.clone())
     }
 }
 
@@ -250,10 +272,6 @@ pub(crate) fn new_signing_key() -> Result<(String, String), IntakeError> {
     let key = SigningKey::generate();
     let kept = key.dangerous_pkcs8().map_err(|_| IntakeError::Inner("making a signing key"))?;
     Ok((STANDARD.encode(&*kept), URL_SAFE_NO_PAD.encode(key.public())))
-}
-
-pub(crate) fn public_key(kept: &str) -> Result<String, IntakeError> {
-    Ok(URL_SAFE_NO_PAD.encode(signing_key(kept)?.public()))
 }
 
 fn signing_key(kept: &str) -> Result<SigningKey, IntakeError> {

@@ -14,11 +14,15 @@ use clerestory_vault::SegmentPlace;
 
 use crate::origin::Origin;
 use crate::refine::{Refined, refine};
+use crate::rrweb::Malformed;
 use crate::tokens::IngestToken;
 use crate::{Intake, IntakeError, KEPT, LATE, SEGMENT_BYTES};
 
 /// Unpacked bytes may be this many times the packed ones.
 const RATIO: usize = 100;
+
+/// The largest number a segment may have.
+const LAST_SEQUENCE: u64 = 10_000_000;
 
 /// How a segment's bytes are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,11 +81,11 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`]: unless this returns `Ok`, the sender keeps the segment or drops it as the kind says.
     pub async fn receive(&self, upload: Upload) -> Result<Acknowledged, IntakeError> {
-        let claims = match upload.encoding {
-            // A spooled segment may be older than its token; the recording's own limit decides how much.
-            Encoding::Spool(_) => self.resumable_token(&upload.token, &upload.origin).await?,
-            _ => self.check_token(&upload.token, &upload.origin).await?,
-        };
+        if upload.sequence > LAST_SEQUENCE {
+            let path = "sequence".to_owned();
+            return Err(Malformed { path, reason: "a track has at most ten million segments" }.into());
+        }
+        let claims = self.check_bearer(&upload.token, &upload.origin, upload.encoding).await?;
         if self.shared.segments.check_key(&claims.track).is_err() {
             return Err(IntakeError::TooMany);
         }
@@ -89,12 +93,18 @@ impl Intake {
         if issued.organisation != claims.organisation {
             return Err(IntakeError::UnknownSite);
         }
+        // A token outlives what an administrator changes meanwhile; the list of origins is today's.
+        if !issued.origins.contains(&upload.origin) {
+            return Err(IntakeError::OriginNotAllowed);
+        }
         let live = issued.signed.version;
         if upload.policy_version == 0 || upload.policy_version > live {
             return Err(IntakeError::PolicyOutdated { version: upload.policy_version });
         }
         let admitted = self.admit(&claims, &upload).await?;
         let place = SegmentPlace::of(&admitted.track, upload.sequence);
+        // Unpacked events and their trees are many times the bytes that came: few at a time.
+        let refining = self.shared.refining.acquire().await.map_err(|_| IntakeError::Inner("refining"))?;
         let sent = self.unpack(&upload, &admitted.track).await?;
         if let Some(existing) = &admitted.existing {
             let mac = self.vault.content_mac(place, &sent).await?;
@@ -106,7 +116,25 @@ impl Intake {
             Ok((refined, sent))
         })
         .await?;
+        drop(refining);
         self.keep(admitted, upload, place, refined, &sent, live).await
+    }
+
+    /// What the token of an upload says, if it may send in this way now: asked before its body is read.
+    ///
+    /// # Errors
+    /// [`IntakeError::Token`].
+    pub async fn check_bearer(
+        &self,
+        token: &str,
+        origin: &Origin,
+        encoding: Encoding,
+    ) -> Result<IngestToken, IntakeError> {
+        match encoding {
+            // A spooled segment may be older than its token; the recording's own limit decides how much.
+            Encoding::Spool(_) => self.resumable_token(token, origin).await,
+            _ => self.check_token(token, origin).await,
+        }
     }
 
     async fn admit(&self, claims: &IngestToken, upload: &Upload) -> Result<Admitted, IntakeError> {
@@ -155,7 +183,11 @@ impl Intake {
             Encoding::Plain => Ok(body.to_vec()),
             Encoding::Gzip => off_thread(move || gunzip(&body)).await,
             Encoding::Spool(key) => {
-                let spool = self.vault.spool_key(key).await.map_err(|_| IntakeError::Spool)?;
+                // Only a key that is gone, or is no spool key, makes the segment worthless; anything else passes.
+                let spool = self.vault.spool_key(key).await.map_err(|error| match error {
+                    clerestory_vault::OpenError::Erased => IntakeError::Spool,
+                    other => other.into(),
+                })?;
                 let info = spool_info(track, upload.sequence);
                 off_thread(move || {
                     let packed = spool.open(&info, &body).map_err(|_| IntakeError::Spool)?;
@@ -183,7 +215,7 @@ impl Intake {
         // What a client says happened later than now happened now: nothing lengthens a recording into the future.
         let latest_us = now.micros().saturating_sub(admitted.recording.started_at.micros()).max(0);
         let start_us = offset_us(&admitted.recording, &admitted.track, refined.first_ms).min(latest_us);
-        let span_us = (refined.last_ms - refined.first_ms).max(0).saturating_mul(1000);
+        let span_us = refined.last_ms.saturating_sub(refined.first_ms).max(0).saturating_mul(1000);
         let segment = Segment {
             track: admitted.track.id,
             sequence: upload.sequence,

@@ -17,6 +17,12 @@ const TREES: usize = 512;
 /// A page with more nodes than this is not remembered between segments.
 const TREE_NODES: usize = 100_000;
 
+/// Gaps one segment may tell of.
+const GAPS: usize = 64;
+/// An address or title longer than this is cut in the summary.
+const URL_CHARS: usize = 2048;
+const TITLE_CHARS: usize = 512;
+
 /// A stretch in which the recorder captured nothing, in milliseconds of the client's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ToldGap {
@@ -47,12 +53,13 @@ impl Refined {
     pub(crate) fn add_to(&self, summary: &mut Summary) {
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         for page in &self.told.pages {
-            if page.url != summary.url {
+            let same = page.url.chars().take(URL_CHARS).eq(summary.url.chars());
+            if !same {
                 summary.pages = summary.pages.saturating_add(1);
-                summary.url.clone_from(&page.url);
+                summary.url = page.url.chars().take(URL_CHARS).collect();
             }
             if let Some(title) = page.title.as_ref().filter(|title| !title.is_empty()) {
-                summary.title.clone_from(title);
+                summary.title = title.chars().take(TITLE_CHARS).collect();
             }
         }
         summary.clicks = summary.clicks.saturating_add(count(self.told.clicks));
@@ -82,6 +89,10 @@ pub(crate) fn refine(
 /// Packs a segment that was cleaned. One of which nothing is left is stored all the same: its number is taken.
 pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
     let told = segment.summary();
+    if told.gaps.len() > GAPS {
+        let path = String::new();
+        return Err(rrweb::Malformed { path, reason: "a segment tells of at most 64 gaps" }.into());
+    }
     let mut json = Vec::with_capacity(64 * 1024);
     segment.to_json(&mut json);
     let packed = zstd::bulk::compress(&json, LEVEL).map_err(|_| IntakeError::Inner("packing a segment"))?;

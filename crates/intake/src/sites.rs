@@ -7,7 +7,7 @@ use clerestory_settings::capture::Rules;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::organisations;
 use clerestory_store::segments::{self, Receipt};
-use clerestory_store::sites::{self, Site, SiteDetails, details_place};
+use clerestory_store::sites::{self, Site, SiteDetails, SiteSigningKey, details_place, signing_key_place};
 
 use crate::origin::Origin;
 use crate::policies::{self, PolicyVersion};
@@ -108,8 +108,11 @@ impl Intake {
                     let found = organisations::find(tx, organisation).await?.ok_or(missing)?;
                     let project = organisations::first_project(tx, organisation).await?;
                     let id = SiteId::new(op.at, random());
-                    let (signing_key, _) = policies::new_signing_key()?;
-                    let details = SiteDetails { name: new.name, signing_key };
+                    let (signing_key, policy_key) = policies::new_signing_key()?;
+                    let place = signing_key_place(organisation, id);
+                    let signing_key =
+                        intake.vault.seal(tx, found.key, place, &SiteSigningKey(signing_key)).await?;
+                    let details = SiteDetails { name: new.name };
                     let details = intake
                         .vault
                         .seal(tx, found.key, details_place(organisation, id, 1), &details)
@@ -120,6 +123,8 @@ impl Intake {
                         project: project.unwrap_or(ProjectId::nil()),
                         site_key: new_site_key(),
                         details,
+                        signing_key,
+                        policy_key,
                         version: 1,
                         created_at: op.at,
                         first_event_at: None,
@@ -153,7 +158,8 @@ impl Intake {
     ) -> Result<SiteView, IntakeError> {
         self.vault.hold_lease().await?;
         let (intake, op) = (self.clone(), op.clone());
-        self.database
+        let changed = self
+            .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     let personal = clerestory_audit::Personal { reason: None, detail: Some(tell(&change)) };
@@ -185,7 +191,9 @@ impl Intake {
                     Ok(Ok(intake.view(tx, &grant, &site).await?))
                 })
             })
-            .await?
+            .await?;
+        self.forget_policy(on.id);
+        changed
     }
 
     /// The sites of an organisation, oldest first.
@@ -230,7 +238,7 @@ impl Intake {
         let version = tx.query_opt(sql, &[site.id.into()]).await?;
         Ok(SiteView {
             id: site.id,
-            policy_key: policies::public_key(&details.signing_key)?,
+            policy_key: site.policy_key.clone(),
             name: details.name,
             origins: sites::origins(tx, site.id).await?,
             site_key: site.site_key.clone(),

@@ -26,6 +26,9 @@ use crate::{Intake, IntakeError, KEPT, SILENCE};
 /// A spool key is replaced when it is this old; older ones open what they sealed for as long as they are kept.
 const SPOOL_KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Tabs of one visit at most.
+const TABS: usize = 64;
+
 /// What a recorder asks for at the start of a page.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -263,7 +266,11 @@ impl Intake {
         if let Some(track) = tracks::find_by_writer(tx, recording.id, TrackKind::Dom, start.writer).await? {
             return Ok(track);
         }
-        let offset = now.micros() - Timestamp::from_millis(start.client_time_ms).micros();
+        // A visit has as many tracks as tabs; nobody opens hundreds.
+        if tracks::of_recording(tx, recording.id).await?.len() >= TABS {
+            return Err(IntakeError::TooMany);
+        }
+        let offset = now.micros().saturating_sub(Timestamp::from_millis(start.client_time_ms).micros());
         self.new_track(tx, recording, start.writer, offset, now).await
     }
 

@@ -46,9 +46,18 @@ impl FilePlace {
     ///
     /// # Errors
     /// When the directory cannot be made.
-    pub fn new(directory: PathBuf) -> io::Result<Self> {
+    pub fn create(directory: PathBuf) -> io::Result<Self> {
         std::fs::create_dir_all(&directory)?;
         sync_directory(&directory)?;
+        Ok(Self { directory })
+    }
+
+    /// The place in a directory that is there. One that is not is never made: it may be on a disk that is not mounted.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there.
+    pub fn open(directory: PathBuf) -> io::Result<Self> {
+        std::fs::read_dir(&directory)?;
         Ok(Self { directory })
     }
 
@@ -96,26 +105,36 @@ impl EpochPlace for FilePlace {
 }
 
 impl Keys {
-    /// Unwraps every epoch any place holds; one copy of each is enough.
+    /// Unwraps every epoch any place holds; one sound copy of each is enough, and a damaged one is said aloud.
+    ///
+    /// # Errors
+    /// [`KeyError::Place`] when no place can be read, [`KeyError::WrongRoot`] when some epoch opens from none.
     pub(crate) fn load_epochs(&self) -> Result<(), KeyError> {
-        let (mut readable, mut last_failure) = (false, None);
+        let (mut readable, mut failure) = (false, None);
+        let mut damaged = Vec::new();
         for place in &self.places {
             match place.list() {
                 Ok(epochs) => {
                     readable = true;
                     for epoch in epochs {
-                        self.load_epoch(place.as_ref(), epoch)?;
+                        if let Err(error) = self.load_epoch(place.as_ref(), epoch) {
+                            tracing::warn!(place = place.name(), epoch, %error, "a copy of an epoch secret does not open");
+                            damaged.push((epoch, error));
+                        }
                     }
                 }
                 Err(source) => {
                     tracing::warn!(place = place.name(), %source, "an epoch place cannot be read");
-                    last_failure = Some(KeyError::Place { place: place.name(), source });
+                    failure = Some(KeyError::Place { place: place.name(), source });
                 }
             }
         }
-        match (readable, last_failure) {
-            (false, Some(failure)) => Err(failure),
-            _ => Ok(()),
+        if let (false, Some(failure)) = (readable, failure) {
+            return Err(failure);
+        }
+        match damaged.into_iter().find(|(epoch, _)| self.ring().epoch(*epoch).is_none()) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
         }
     }
 
@@ -124,12 +143,16 @@ impl Keys {
             return Ok(());
         }
         let wrapped = place.read(epoch).map_err(|source| KeyError::Place { place: place.name(), source })?;
+        let secret = self.unwrap_epoch(epoch, wrapped)?;
+        self.ring().keep_epoch(epoch, Arc::new(secret));
+        Ok(())
+    }
+
+    fn unwrap_epoch(&self, epoch: EpochNumber, wrapped: Vec<u8>) -> Result<SecretKey, KeyError> {
         let sealed = SealedValue::from_bytes(wrapped).map_err(|_| KeyError::WrongRoot)?;
         let secret = open_value(&self.root, &epoch_context(&self.deployment, epoch), &sealed)
             .map_err(|_| KeyError::WrongRoot)?;
-        let secret = SecretKey::from_bytes(secret.try_into().map_err(|_| KeyError::Shape)?);
-        self.ring().keep_epoch(epoch, Arc::new(secret));
-        Ok(())
+        Ok(SecretKey::from_bytes(secret.try_into().map_err(|_| KeyError::Shape)?))
     }
 
     /// Makes today's epoch secret durable in every place, then re-seals every key page under it.
@@ -168,6 +191,8 @@ impl Keys {
             for epoch in epochs {
                 for (to, _) in held.iter().filter(|(_, known)| !known.contains(epoch)) {
                     let wrapped = from.read(*epoch).map_err(|source| failed(from.as_ref(), source))?;
+                    // A damaged copy is not spread.
+                    self.unwrap_epoch(*epoch, wrapped.clone())?;
                     to.keep(*epoch, &wrapped).map_err(|source| failed(to.as_ref(), source))?;
                 }
             }

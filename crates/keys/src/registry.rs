@@ -62,6 +62,8 @@ impl Purpose {
 pub struct KeyLocation {
     /// The key.
     pub key: KeyId,
+    /// What it is for.
+    pub purpose: Purpose,
     /// The key that wraps it inside its row.
     pub parent: Option<KeyId>,
     /// The shard its row is sealed under.
@@ -147,7 +149,7 @@ impl Keys {
     pub async fn locate(&self, tx: &mut Tx, key: KeyId) -> Result<KeyLocation, KeyError> {
         let row = tx
             .query_opt(
-                "SELECT r.parent, r.shard_id, r.shard_version, s.page_id, p.epoch
+                "SELECT r.parent, r.shard_id, r.shard_version, s.page_id, p.epoch, r.purpose
                  FROM key_rows r JOIN key_shards s ON s.shard_id = r.shard_id JOIN key_pages p ON p.page_id = s.page_id
                  WHERE r.key_id = $1",
                 &[key.into()],
@@ -156,6 +158,7 @@ impl Keys {
             .ok_or(KeyError::Unknown(key))?;
         Ok(KeyLocation {
             key,
+            purpose: Purpose::from_number(row.get(5)?).map_err(|_| KeyError::Shape)?,
             parent: row.get(0)?,
             shard: row.get(1)?,
             shard_version: row.get(2)?,

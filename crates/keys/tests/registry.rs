@@ -27,7 +27,7 @@ async fn open(directory: &Path, now: i64) -> Result<Arc<Keys>, KeyError> {
         RootFile::create(&root_path, "eu-1", &Protection::Plain)?
     };
     let database = Database::open_sqlite(&directory.join("db"), &[SCHEMA])?;
-    let place = FilePlace::new(directory.join("epochs")).unwrap();
+    let place = FilePlace::create(directory.join("epochs")).unwrap();
     Keys::open(root, vec![Box::new(place)], database, Arc::new(Hands(AtomicI64::new(now))))
         .await
         .map(Arc::new)
@@ -177,8 +177,8 @@ async fn a_second_place_is_completed_and_a_failed_one_is_tried_again() {
     let second = directory.path().join("second");
     let hands = Arc::new(Hands(AtomicI64::new(START)));
     let root = RootFile::open(&directory.path().join("root.key"), &Protection::Plain).unwrap();
-    let first = FilePlace::new(directory.path().join("epochs")).unwrap();
-    let moody = Moody { place: FilePlace::new(second.clone()).unwrap(), fails: Arc::clone(&fails) };
+    let first = FilePlace::create(directory.path().join("epochs")).unwrap();
+    let moody = Moody { place: FilePlace::create(second.clone()).unwrap(), fails: Arc::clone(&fails) };
     let places: Vec<Box<dyn clerestory_keys::EpochPlace>> = vec![Box::new(first), Box::new(moody)];
     let keys = Keys::open(root, places, database(directory.path()), hands.clone()).await.unwrap();
     let count = |path: &Path| std::fs::read_dir(path).unwrap().count();

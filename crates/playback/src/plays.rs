@@ -169,7 +169,9 @@ impl Playback {
                     let mut news = Vec::new();
                     for track in tracks::of_recording(tx, play.recording).await? {
                         let seen = after.iter().find(|(id, _)| *id == track.id);
-                        let fresh = facts(tx, &track, seen.map_or(0, |(_, sequence)| sequence + 1)).await?;
+                        let fresh =
+                            facts(tx, &track, seen.map_or(0, |(_, sequence)| sequence.saturating_add(1)))
+                                .await?;
                         if !fresh.is_empty() {
                             news.push((track.id, fresh));
                         }
@@ -201,6 +203,13 @@ impl Playback {
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     let (play, _grant) = playback.resume(tx, &op, play).await?;
+                    let recording = recordings::find(tx, play.recording).await?;
+                    let recording = recording.ok_or(PlaybackError::NotFound)?;
+                    let length = recording.ended_at.micros().saturating_sub(recording.started_at.micros());
+                    if range.0 > length.max(0) {
+                        return Err(PlaybackError::BadRange);
+                    }
+                    let range = (range.0, range.1.min(length.max(0)));
                     rows::watched(tx, play.id, range, op.at.plus(IDLE)).await?;
                     let detail = format!("{} s to {} s", range.0 / 1_000_000, range.1 / 1_000_000);
                     let entry = play_entry(&op, &play, "play.range", Some(detail));

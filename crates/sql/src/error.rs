@@ -23,6 +23,12 @@ pub enum SqlError {
     /// The body awaited something other than its transaction.
     #[error("a transaction body awaited something else than its transaction")]
     AwaitedElsewhere,
+    /// The body panicked; what it did is undone.
+    #[error("a transaction body panicked")]
+    Panicked,
+    /// The engine undid the whole transaction, as it does on a full disk; the body must not go on.
+    #[error("the database undid the transaction")]
+    RolledBack,
     /// The writer has stopped, as it does at shutdown.
     #[error("the database is closed")]
     Closed,

@@ -1,6 +1,7 @@
 //! SQLite: one writer thread with lanes and group commit, bounded readers.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -113,9 +114,16 @@ where
     E: From<SqlError>,
 {
     tx.control("BEGIN")?;
-    let result = poll_once(body(tx));
+    tx.enter();
+    let result = caught(|| poll_once(body(tx)));
+    tx.leave();
     tx.control("ROLLBACK")?;
     result
+}
+
+/// A panic in a body is that body's failure: it must not take the only writer, or a reader, with it.
+fn caught<T, E: From<SqlError>>(body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(SqlError::Panicked.into()))
 }
 
 /// A body only ever awaits its transaction, which on SQLite is always ready.
@@ -147,7 +155,7 @@ where
 {
     fn run(&mut self, tx: &mut Tx) -> bool {
         let result = match self.body.take() {
-            Some(body) => poll_once(body(tx)),
+            Some(body) => caught(|| poll_once(body(tx))),
             None => Err(SqlError::Closed.into()),
         };
         let keep = result.is_ok();
@@ -212,7 +220,19 @@ impl Queue {
     }
 }
 
+/// Closes the queue however the writer ends, so that nobody waits for an answer that cannot come.
+struct ClosesQueue<'a>(&'a Queue);
+
+impl Drop for ClosesQueue<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.closed = true;
+        state.lanes.iter_mut().for_each(VecDeque::clear);
+    }
+}
+
 fn write_loop(tx: &mut Tx, queue: &Queue) {
+    let _closes = ClosesQueue(queue);
     while let Some(mut batch) = queue.next_batch() {
         let commit = run_batch(tx, &mut batch);
         let bodies = batch.len() as u64;
@@ -235,7 +255,12 @@ fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Work>]) -> Result<(), SqlError> {
     tx.control("BEGIN IMMEDIATE")?;
     for work in batch.iter_mut() {
         let step = tx.control("SAVEPOINT body").and_then(|()| {
-            if !work.run(tx) {
+            tx.enter();
+            let keep = work.run(tx);
+            if let Some(failure) = tx.leave() {
+                return Err(failure);
+            }
+            if !keep {
                 tx.control("ROLLBACK TO body")?;
             }
             tx.control("RELEASE body")

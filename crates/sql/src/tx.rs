@@ -8,11 +8,40 @@ use crate::{Row, SqlError, Value};
 /// A transaction that is open while its body runs. Parameters are `$1`, `$2`, … by number.
 pub struct Tx {
     connection: Connection,
+    /// Whether a body runs: then there must be a transaction around every statement.
+    in_body: bool,
+    /// Whether the engine said that the disk is full, which undoes more than the statement.
+    full: bool,
 }
 
 impl Tx {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection }
+        Self { connection, in_body: false, full: false }
+    }
+
+    pub(crate) fn enter(&mut self) {
+        (self.in_body, self.full) = (true, false);
+    }
+
+    /// Ends a body; says so when the engine undid the transaction under it.
+    pub(crate) fn leave(&mut self) -> Option<SqlError> {
+        self.in_body = false;
+        if !self.connection.is_autocommit() {
+            return None;
+        }
+        Some(if self.full {
+            SqlError::Full(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+                None,
+            ))
+        } else {
+            SqlError::RolledBack
+        })
+    }
+
+    /// A statement outside a transaction would be committed by itself.
+    fn guard(&self) -> Result<(), SqlError> {
+        if self.in_body && self.connection.is_autocommit() { Err(SqlError::RolledBack) } else { Ok(()) }
     }
 
     pub(crate) fn control(&self, sql: &str) -> Result<(), SqlError> {
@@ -30,8 +59,13 @@ impl Tx {
     /// [`SqlError::Exists`] where a unique key is taken, [`SqlError::Full`], [`SqlError::Engine`].
     #[expect(clippy::unused_async, reason = "a networked engine has to wait here")]
     pub async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
-        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
-        Ok(statement.execute(params_from_iter(values))? as u64)
+        self.guard()?;
+        let changed = {
+            let mut statement = self.connection.prepare_cached(&numbered(sql))?;
+            statement.execute(params_from_iter(values)).map_err(SqlError::from)
+        };
+        self.full |= matches!(changed, Err(SqlError::Full(_)));
+        Ok(changed? as u64)
     }
 
     /// Runs a statement that must change exactly one row.
@@ -56,6 +90,7 @@ impl Tx {
     /// [`SqlError::Engine`].
     #[expect(clippy::unused_async, reason = "a networked engine has to wait here")]
     pub async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, SqlError> {
+        self.guard()?;
         let mut statement = self.connection.prepare_cached(&numbered(sql))?;
         let columns = statement.column_count();
         let mut rows = statement.query(params_from_iter(values))?;

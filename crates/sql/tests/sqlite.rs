@@ -103,3 +103,25 @@ fn an_edited_or_newer_schema_is_refused() {
     let older = Database::open_sqlite(&path, &[NONE]).err();
     assert!(matches!(older, Some(SqlError::Downgrade { number: 0, .. })));
 }
+
+#[tokio::test]
+async fn a_body_that_panics_fails_alone_and_the_database_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory);
+    for _ in 0..10 {
+        let written: Result<(), SqlError> = database
+            .write(Lane::Interactive, |tx| {
+                Box::pin(async move {
+                    tx.execute("INSERT INTO items VALUES (1, 'x')", &[]).await?;
+                    panic!("on purpose")
+                })
+            })
+            .await;
+        assert!(matches!(written, Err(SqlError::Panicked)));
+        let read: Result<(), SqlError> =
+            database.read(|_| Box::pin(async move { panic!("on purpose") })).await;
+        assert!(matches!(read, Err(SqlError::Panicked)));
+    }
+    add(&database, 1).await.unwrap();
+    assert_eq!(count(&database).await, 1);
+}

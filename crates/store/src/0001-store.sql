@@ -40,6 +40,8 @@ CREATE TABLE sites (
     project_id BLOB NOT NULL REFERENCES projects (project_id),
     site_key TEXT NOT NULL UNIQUE,
     details BLOB NOT NULL,
+    signing_key BLOB NOT NULL,
+    policy_key TEXT NOT NULL,
     version INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     first_event_at INTEGER,

@@ -13,7 +13,7 @@ pub mod tracks;
 
 use clerestory_sql::{Component, Migration};
 
-pub use sealed::{About, Content, Place, Sealed};
+pub use sealed::{About, Content, Kind, Place, Sealed};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {

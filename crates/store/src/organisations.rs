@@ -4,13 +4,14 @@ use clerestory_model::{KeyId, OrganisationId, ProjectId, SubjectId, Timestamp};
 use clerestory_sql::{SqlError, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::{About, Content, Place, Sealed};
+use crate::{About, Content, Kind, Place, Sealed};
 
 /// What people call an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganisationName(pub String);
 
 impl Content for OrganisationName {
+    const KIND: Kind = Kind::Organisation;
     const TABLE: &'static str = "organisations";
     const COLUMN: &'static str = "name";
 }
@@ -20,6 +21,7 @@ impl Content for OrganisationName {
 pub struct ProjectName(pub String);
 
 impl Content for ProjectName {
+    const KIND: Kind = Kind::Organisation;
     const TABLE: &'static str = "projects";
     const COLUMN: &'static str = "name";
 }

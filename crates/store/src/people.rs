@@ -7,7 +7,7 @@ use clerestory_model::{OrganisationId, PersonId, SubjectId, Timestamp, UnknownWo
 use clerestory_sql::{Row, SqlError, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::{About, Content, Place, Sealed};
+use crate::{About, Content, Kind, Place, Sealed};
 
 /// What a person may do, before scopes and settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,7 @@ impl Profile {
 }
 
 impl Content for Profile {
+    const KIND: Kind = Kind::Person;
     const TABLE: &'static str = "people";
     const COLUMN: &'static str = "profile";
 }

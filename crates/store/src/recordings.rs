@@ -6,7 +6,7 @@ use clerestory_model::{
 use clerestory_sql::{Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::{About, Content, Place, Sealed};
+use crate::{About, Content, Kind, Place, Sealed};
 
 /// What a list shows of a recording: content, so sealed under the subject's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ pub struct Summary {
 }
 
 impl Content for Summary {
+    const KIND: Kind = Kind::Recording;
     const TABLE: &'static str = "recordings";
     const COLUMN: &'static str = "summary";
 }
@@ -158,7 +159,7 @@ pub struct Growth {
     pub policy_version: u64,
 }
 
-/// Counts a new segment in.
+/// Counts a new segment in. One that comes after the recording was closed does not make it younger.
 ///
 /// # Errors
 /// [`SqlError::Inconsistent`] when the recording is gone.
@@ -166,7 +167,8 @@ pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
     tx.execute_one(
         "recordings",
         "UPDATE recordings SET segments = segments + 1, size_bytes = size_bytes + $1,
-             ended_at = CASE WHEN ended_at < $2 THEN $2 ELSE ended_at END, last_segment_at = $3, policy_version = $4,
+             ended_at = CASE WHEN ended_at < $2 THEN $2 ELSE ended_at END, policy_version = $4,
+             last_segment_at = CASE WHEN state = $7 THEN $3 ELSE last_segment_at END,
              kept_until = CASE WHEN kept_until < $5 THEN $5 ELSE kept_until END
          WHERE recording_id = $6",
         &[
@@ -176,6 +178,7 @@ pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
             growth.policy_version.into(),
             growth.kept_until.into(),
             growth.id.into(),
+            RecordingState::Capturing.into(),
         ],
     )
     .await
@@ -292,7 +295,7 @@ pub struct ScopeFilter {
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<Vec<Recording>, SqlError> {
-    let mut sql = format!("SELECT {COLUMNS} FROM recordings WHERE organisation_id = $1");
+    let mut sql = format!("SELECT {COLUMNS} FROM recordings WHERE organisation_id = $1 AND segments > 0");
     let mut values: Vec<Value> = vec![scope.organisation.into()];
     let mut also = |condition: &str, value: Value| {
         values.push(value);

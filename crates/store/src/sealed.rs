@@ -1,5 +1,6 @@
 //! A value that is still sealed, together with where it stood and whom it is about.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId};
@@ -10,10 +11,35 @@ use serde::de::DeserializeOwned;
 
 /// Something that is stored sealed, as JSON, in one column of one table.
 pub trait Content: Serialize + DeserializeOwned {
+    /// What sort of thing it is: what a grant must be for to open it.
+    const KIND: Kind;
     /// The table it stands in.
     const TABLE: &'static str;
     /// The column it stands in.
     const COLUMN: &'static str;
+}
+
+/// The kinds of sealed data. A grant names those it opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Names of organisations and projects.
+    Organisation,
+    /// Summaries of recordings.
+    Recording,
+    /// Segments of recordings: what was captured.
+    Segment,
+    /// Sites' names.
+    Site,
+    /// The keys sites' policies are signed with.
+    SigningKey,
+    /// People's names and addresses.
+    Person,
+    /// People's passwords, hashed.
+    Credential,
+    /// What people's browsers say they are.
+    Device,
+    /// Reasons and details of audit entries.
+    AuditEntry,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.
@@ -28,7 +54,12 @@ pub enum About {
     /// One person of the organisation.
     Person(PersonId),
     /// One entry of the audit log.
-    AuditEntry(u64),
+    AuditEntry {
+        /// Its number.
+        number: u64,
+        /// The id of what it tells of.
+        object: [u8; 16],
+    },
 }
 
 /// Where a sealed value stands.
@@ -45,11 +76,23 @@ pub struct Place {
 }
 
 /// A sealed `T`. Only `vault` opens it.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed<T> {
     value: SealedValue,
     place: Place,
     content: PhantomData<fn() -> T>,
+}
+
+// By hand, because what is sealed need not be `Clone` or `Debug` for its seal to be.
+impl<T> Clone for Sealed<T> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), place: self.place, content: PhantomData }
+    }
+}
+
+impl<T: Content> fmt::Debug for Sealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({}.{})", T::TABLE, T::COLUMN)
+    }
 }
 
 impl<T: Content> Sealed<T> {

@@ -4,18 +4,27 @@ use clerestory_model::{OrganisationId, ProjectId, SiteId, Timestamp};
 use clerestory_sql::{Row, SqlError, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::{About, Content, Place, Sealed};
+use crate::{About, Content, Kind, Place, Sealed};
 
 /// What an administrator says about a site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteDetails {
     /// What people call it.
     pub name: String,
-    /// The policy signing key, PKCS#8 in base64: it travels with the rest of the row, sealed alike.
-    pub signing_key: String,
+}
+
+/// The key a site's policies are signed with, PKCS#8 in base64. Never shown; opened only to sign.
+#[derive(Serialize, Deserialize)]
+pub struct SiteSigningKey(pub String);
+
+impl Content for SiteSigningKey {
+    const KIND: Kind = Kind::SigningKey;
+    const TABLE: &'static str = "sites";
+    const COLUMN: &'static str = "signing_key";
 }
 
 impl Content for SiteDetails {
+    const KIND: Kind = Kind::Site;
     const TABLE: &'static str = "sites";
     const COLUMN: &'static str = "details";
 }
@@ -31,8 +40,12 @@ pub struct Site {
     pub project: ProjectId,
     /// The public write-only key in its snippet.
     pub site_key: String,
-    /// Name and signing key. Origins are clear: they are the site's public address.
+    /// Its name. Origins are clear: they are the site's public address.
     pub details: Sealed<SiteDetails>,
+    /// The key its policies are signed with.
+    pub signing_key: Sealed<SiteSigningKey>,
+    /// base64url of the raw public key of that.
+    pub policy_key: String,
     /// The version of the row.
     pub version: u64,
     /// When it was added.
@@ -49,8 +62,14 @@ pub fn details_place(organisation: OrganisationId, id: SiteId, version: u64) -> 
     Place { organisation, about: About::Site(id), row: *id.as_bytes(), version }
 }
 
+/// Where the signing key of a site stands: it is never replaced.
+#[must_use]
+pub fn signing_key_place(organisation: OrganisationId, id: SiteId) -> Place {
+    Place { organisation, about: About::Site(id), row: *id.as_bytes(), version: 1 }
+}
+
 const COLUMNS: &str = "site_id, organisation_id, project_id, site_key, details, version, created_at, \
-                       first_event_at, last_event_at";
+                       first_event_at, last_event_at, signing_key, policy_key";
 
 fn site(row: &Row) -> Result<Site, SqlError> {
     let (id, organisation, version) = (row.get(0)?, row.get(1)?, row.get(5)?);
@@ -64,6 +83,8 @@ fn site(row: &Row) -> Result<Site, SqlError> {
         created_at: row.get(6)?,
         first_event_at: row.get(7)?,
         last_event_at: row.get(8)?,
+        signing_key: Sealed::found(row.get(9)?, signing_key_place(organisation, id))?,
+        policy_key: row.get(10)?,
     })
 }
 
@@ -73,8 +94,8 @@ fn site(row: &Row) -> Result<Site, SqlError> {
 /// [`SqlError::Exists`] when its id or site key is taken.
 pub async fn insert(tx: &mut Tx, new: &Site) -> Result<(), SqlError> {
     tx.execute(
-        "INSERT INTO sites (site_id, organisation_id, project_id, site_key, details, version, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO sites (site_id, organisation_id, project_id, site_key, details, version, created_at,
+             signing_key, policy_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             new.id.into(),
             new.organisation.into(),
@@ -83,6 +104,8 @@ pub async fn insert(tx: &mut Tx, new: &Site) -> Result<(), SqlError> {
             new.details.value().as_bytes().into(),
             new.version.into(),
             new.created_at.into(),
+            new.signing_key.value().as_bytes().into(),
+            new.policy_key.as_str().into(),
         ],
     )
     .await?;

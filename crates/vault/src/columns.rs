@@ -41,7 +41,7 @@ impl Vault {
         grant: &Grant<A>,
         sealed: &Sealed<T>,
     ) -> Result<T, OpenError> {
-        if !grant.covers(sealed.place()) {
+        if !grant.covers::<T>(sealed.place()) {
             return Err(OpenError::NotCovered);
         }
         let secret = self.secret_in(tx, sealed.value().key()).await?;

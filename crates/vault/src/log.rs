@@ -191,8 +191,14 @@ impl Writer {
             });
             together.extend_from_slice(&append.bytes);
         }
-        open.file.write_all(&together)?;
-        open.file.sync_data()?;
+        let written = open.file.write_all(&together).and_then(|()| open.file.sync_data());
+        if let Err(error) = written {
+            // What was written of it is in no row: on a full disk it must not keep the room it took.
+            if let Err(cut) = open.file.set_len(open.length) {
+                tracing::error!(%cut, "the end of a failed ingest log file could not be cut off");
+            }
+            return Err(error);
+        }
         open.length += together.len() as u64;
         self.current = Some(open);
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);

@@ -81,8 +81,14 @@ impl Vault {
     /// The spool key pair: its scalar is derived, so that nothing but the registry row has to be kept.
     ///
     /// # Errors
-    /// [`OpenError::Erased`] when the key is gone, [`OpenError::Key`] when it cannot be had.
+    /// [`OpenError::Erased`] when there is no such spool key, [`OpenError::Key`] when it cannot be had.
     pub async fn spool_key(&self, key: KeyId) -> Result<SpoolKey, OpenError> {
+        // The id comes from outside: it must not lead to a key of another use.
+        let keys = std::sync::Arc::clone(&self.keys);
+        let found = self.database.read(move |tx| Box::pin(async move { keys.locate(tx, key).await })).await?;
+        if found.purpose != Purpose::Spool {
+            return Err(OpenError::Erased);
+        }
         let secret = self.secret(key).await?;
         // A derived scalar is out of the curve's range about once in 2^32: the next number is tried then.
         for attempt in 0..16u8 {

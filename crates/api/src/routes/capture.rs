@@ -159,19 +159,22 @@ pub(crate) async fn segment(
     State(api): State<Api>,
     Anyone(op): Anyone,
     At(sequence): At<u64>,
-    headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    request: Request,
 ) -> Result<Json<AcknowledgedBody>, ApiError> {
-    let body = body.map_err(|_| too_large("A segment has at most 16 MiB, and arrives whole."))?;
-    let upload = Upload {
-        token: bearer(&headers)?,
-        origin: origin(&headers)?,
-        sequence,
-        encoding: encoding(&headers)?,
-        policy_version: policy_version(&headers)?,
-        body,
-        request_id: op.request_id,
-    };
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    let (token, origin, encoding) = (bearer(&headers)?, origin(&headers)?, encoding(&headers)?);
+    let policy_version = policy_version(&headers)?;
+    // Who has no token gets nothing of theirs read, and all bodies together fill a bounded room.
+    api.intake.check_bearer(&token, &origin, encoding).await?;
+    let length = text(&headers, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    let limit = clerestory_intake::SEGMENT_BYTES;
+    let _room = api.intake.room_for(length.unwrap_or(limit)).await?;
+    let body: Bytes = axum::body::to_bytes(body, length.unwrap_or(limit).min(limit))
+        .await
+        .map_err(|_| too_large("A segment has at most 16 MiB, and arrives whole."))?;
+    let upload =
+        Upload { token, origin, sequence, encoding, policy_version, body, request_id: op.request_id };
     let done = api.intake.receive(upload).await?;
     Ok(Json(AcknowledgedBody {
         acknowledged: done.sequence,

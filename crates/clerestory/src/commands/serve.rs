@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use clerestory_api::{Hosts, Origins};
+use clerestory_api::{Finding, Hosts, Origins};
 use clerestory_http::{BehindProxy, Listener, TlsIdentity};
 
 use super::{Installation, start_logging, until_asked_to_end};
@@ -65,11 +65,26 @@ impl Serve {
         for listener in &listeners {
             tracing::info!(address = %listener.local_addr(), tls = listener.is_tls(), "listening");
         }
+        let host = |origin: &str| {
+            let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+            host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned()
+        };
+        let mut remarks = Vec::new();
+        if host(&console) == host(&content) {
+            remarks.push(Finding {
+                id: "content-host",
+                level: "attention",
+                sentence: "Recorded pages are shown on another port of the console's own host.".to_owned(),
+                what_to_do: Some(
+                    "Give recorded pages a host name of their own with --content-origin.".to_owned(),
+                ),
+            });
+        }
         let serving = Serving {
             listeners,
             hosts: Hosts::new(Origins { console, content, shop: None }, None),
             metrics: self.metrics,
-            remarks: Vec::new(),
+            remarks,
         };
         crate::serve(app, serving, shutdown).await
     }
