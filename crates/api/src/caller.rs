@@ -1,5 +1,7 @@
 //! Who calls: the session behind the cookie, and bodies and queries read strictly.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -73,6 +75,24 @@ impl FromRequestParts<Api> for Caller {
 
 /// Anybody at all.
 pub(crate) struct Anyone(pub(crate) OpContext);
+
+/// The network somebody calls from: an IPv4 address, or the first 64 bits of an IPv6 one. Kept in memory for limits only.
+pub(crate) struct Network(pub(crate) Option<IpAddr>);
+
+impl FromRequestParts<Api> for Network {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _api: &Api) -> Result<Self, Self::Rejection> {
+        let client = parts.extensions.get::<clerestory_http::Peer>().map(|peer| peer.client.to_canonical());
+        Ok(Self(client.map(|client| match client {
+            IpAddr::V4(_) => client,
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+        })))
+    }
+}
 
 impl FromRequestParts<Api> for Anyone {
     type Rejection = ApiError;

@@ -1,5 +1,6 @@
 //! Signing in: by password, or by a link that works once.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -23,12 +24,16 @@ const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Attempts per address: ten at once, then one every six seconds.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
+/// Attempts from one network: thirty at once, then two a second.
+const NETWORK_ATTEMPTS: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
+const NETWORK_BURST: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
 /// Attempts of everybody together: each costs 19 MiB for a while.
 const ALL_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("twenty is not zero");
 
 /// Slows down guessing, per address and altogether; in memory, so a restart forgives.
 pub(crate) struct Throttle {
     addresses: DefaultKeyedRateLimiter<[u8; 32]>,
+    networks: DefaultKeyedRateLimiter<IpAddr>,
     all: DefaultDirectRateLimiter,
 }
 
@@ -36,6 +41,7 @@ impl Throttle {
     pub(crate) fn new() -> Self {
         Self {
             addresses: RateLimiter::keyed(Quota::per_minute(ATTEMPTS)),
+            networks: RateLimiter::keyed(Quota::per_second(NETWORK_ATTEMPTS).allow_burst(NETWORK_BURST)),
             all: RateLimiter::direct(Quota::per_second(ALL_ATTEMPTS)),
         }
     }
@@ -44,6 +50,8 @@ impl Throttle {
     pub(crate) fn tidy(&self) {
         self.addresses.retain_recent();
         self.addresses.shrink_to_fit();
+        self.networks.retain_recent();
+        self.networks.shrink_to_fit();
     }
 
     fn check_all(&self) -> Result<(), SignInError> {
@@ -91,6 +99,18 @@ impl From<SqlError> for SignInError {
 }
 
 impl Identity {
+    /// Counts an attempt from a network, before anything else is done for it: one that guesses is stopped before it
+    /// uses up what everybody shares.
+    ///
+    /// # Errors
+    /// [`SignInError::TooMany`].
+    pub fn throttle(&self, network: Option<IpAddr>) -> Result<(), SignInError> {
+        let Some(network) = network else { return Ok(()) };
+        self.throttle.networks.check_key(&network).map_err(|not_yet| SignInError::TooMany {
+            retry_after: not_yet.wait_time_from(self.throttle.networks.clock().now()),
+        })
+    }
+
     /// Signs somebody in by address and password.
     ///
     /// # Errors

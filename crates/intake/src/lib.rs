@@ -17,6 +17,7 @@ mod start;
 mod tokens;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A body waits this long for room.
 const ROOM_WAIT: Duration = Duration::from_secs(10);
+/// Starts per network, however many people are behind it: a burst of two hundred, then twenty a second.
+const NETWORK_STARTS: (u32, u32) = (20, 200);
 /// Starts per site: a burst of two hundred, then fifty a second.
 const STARTS: (u32, u32) = (50, 200);
 /// Refused starts per site that are put on record: a burst of twenty, then one a second.
@@ -76,6 +79,7 @@ pub struct Intake {
 }
 
 struct Shared {
+    networks: DefaultKeyedRateLimiter<IpAddr>,
     starts: DefaultKeyedRateLimiter<SiteId>,
     refusals: DefaultKeyedRateLimiter<SiteId>,
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
@@ -93,6 +97,7 @@ impl Intake {
     #[must_use]
     pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
         let shared = Shared {
+            networks: RateLimiter::keyed(quota(NETWORK_STARTS)),
             starts: RateLimiter::keyed(quota(STARTS)),
             refusals: RateLimiter::keyed(quota(REFUSALS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
@@ -103,6 +108,17 @@ impl Intake {
             room: Arc::new(tokio::sync::Semaphore::new(ROOM_KIB)),
         };
         Self { database, access, vault, clock, shared: Arc::new(shared) }
+    }
+
+    /// Counts a start from a network, before anything else is done for it.
+    ///
+    /// # Errors
+    /// [`IntakeError::TooMany`].
+    pub fn throttle(&self, network: Option<IpAddr>) -> Result<(), IntakeError> {
+        match network {
+            Some(network) => self.shared.networks.check_key(&network).map_err(|_| IntakeError::TooMany),
+            None => Ok(()),
+        }
     }
 
     /// Room for a body of so many bytes, before it is read; it is given back when the permit is dropped.
@@ -120,6 +136,8 @@ impl Intake {
 
     /// Forgets limits of recorders that have been quiet: called now and then, so that memory does not grow.
     pub fn tidy(&self) {
+        self.shared.networks.retain_recent();
+        self.shared.networks.shrink_to_fit();
         self.shared.starts.retain_recent();
         self.shared.refusals.retain_recent();
         self.shared.segments.retain_recent();

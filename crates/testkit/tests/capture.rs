@@ -356,3 +356,49 @@ async fn an_import_is_cleaned_like_any_other() {
     let text = scene.admin.get(&path).await.ok().to_string();
     assert!(!text.contains("evil.example") && !text.contains("canary-text"), "{text}");
 }
+
+#[tokio::test]
+async fn absurd_clocks_numbers_and_gaps_are_refused_and_harm_nobody() {
+    let scene = scene().await;
+    for client_time_ms in [i64::MIN, i64::MAX, 0] {
+        let asked = json!({ "site_key": scene.site_key(), "writer": "0190a5e2-0000-7000-8000-00000000000a",
+            "resume": null, "client_time_ms": client_time_ms });
+        scene.installation.recorder(ORIGIN).post("/api/v1/capture/start", asked).await.ok();
+    }
+    for sequence in [u64::MAX, 1 << 63, 10_000_001] {
+        let answer = scene.visit.send(sequence, &movement(scene.now_ms)).await;
+        assert_eq!(
+            (answer.status, answer.problem()),
+            (StatusCode::UNPROCESSABLE_ENTITY, "segment-malformed")
+        );
+    }
+    let gap = |at: i64| {
+        json!({ "type": 5, "timestamp": scene.now_ms,
+            "data": { "tag": "clerestory.gap", "payload": { "reason": "hidden", "from": at, "to": at + 1 } } })
+    };
+    let flood: Vec<Value> = (0..200).map(|at| gap(scene.now_ms + 2 * at)).collect();
+    let answer = scene.visit.send(0, &Value::from(flood)).await;
+    assert_eq!(answer.problem(), "segment-malformed");
+    let mut long = snapshot(scene.now_ms, 1, "x");
+    long[0]["data"]["href"] = json!(format!("https://shop.example/{}", "a".repeat(50_000)));
+    scene.visit.send(0, &long).await.ok();
+    let list = scene.admin.get("/api/v1/recordings").await.ok();
+    assert!(list["items"][0]["summary"]["url"].as_str().unwrap().len() <= 2048);
+    let play = scene.play().await;
+    let track = &scene.visit.track;
+    let after = format!("{track}:{}", u64::MAX);
+    scene.installation.drain();
+    let path = format!("/api/v1/plays/{}/follow?after={after}", play["id"].as_str().unwrap());
+    assert_eq!(scene.admin.get(&path).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_origin_that_is_taken_off_the_list_sends_no_more() {
+    let scene = scene().await;
+    scene.first_segment().await.ok();
+    let site = scene.site["id"].as_str().unwrap();
+    let change = json!({ "origins": ["https://other.example"] }).to_string();
+    scene.admin.send("PATCH", &format!("/api/v1/sites/{site}"), change).await.ok();
+    let late = scene.visit.send(1, &movement(scene.now_ms + 100)).await;
+    assert_eq!((late.status, late.problem()), (StatusCode::FORBIDDEN, "origin-not-allowed"));
+}

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::policy::Signed;
 use crate::Api;
-use crate::caller::{Anyone, Asked, At, Body, too_large};
+use crate::caller::{Anyone, Asked, At, Body, Network, too_large};
 use crate::problem::{ApiError, Problem};
 
 /// What the recorder is told to keep to.
@@ -104,9 +104,11 @@ pub(crate) struct PolicyQuery {
 pub(crate) async fn start(
     State(api): State<Api>,
     Anyone(op): Anyone,
+    Network(network): Network,
     headers: HeaderMap,
     Body(asked): Body<StartBody>,
 ) -> Result<Response, ApiError> {
+    api.intake.throttle(network)?;
     let started = api
         .intake
         .start(Start {

@@ -38,8 +38,8 @@ pub(crate) struct ListQuery {
     /// `yes`: only those somebody watched; `no`: only those nobody did.
     #[param(value_type = Option<String>)]
     watched: Option<Watched>,
-    /// The `entry` of an answer to the same question in the last quarter of an hour: this one rides on it, and makes no
-    /// entry of its own. For lists that refresh themselves.
+    /// The `entry` of a list you were given in the last quarter of an hour: this one rides on it, and makes no entry of
+    /// its own. For lists that refresh themselves.
     continues: Option<u64>,
     /// From the answer before.
     cursor: Option<String>,

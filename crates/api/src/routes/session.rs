@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::Api;
-use crate::caller::{Anyone, Body, COOKIE, Caller, LOOPBACK_COOKIE};
+use crate::caller::{Anyone, Body, COOKIE, Caller, LOOPBACK_COOKIE, Network};
 use crate::problem::{ApiError, Problem};
 
 /// Longest password that is looked at.
@@ -84,9 +84,11 @@ pub(crate) struct SessionList {
 pub(crate) async fn sign_in(
     State(api): State<Api>,
     Anyone(op): Anyone,
+    Network(network): Network,
     headers: HeaderMap,
     Body(asked): Body<SignIn>,
 ) -> Result<Response, ApiError> {
+    api.identity.throttle(network)?;
     let password: String = asked.password.chars().take(PASSWORD_CHARS + 1).collect();
     let signed_in =
         api.identity.sign_in(&op, &asked.email, Zeroizing::new(password), device(&headers)).await?;
@@ -99,9 +101,11 @@ pub(crate) async fn sign_in(
 pub(crate) async fn sign_in_by_link(
     State(api): State<Api>,
     Anyone(op): Anyone,
+    Network(network): Network,
     headers: HeaderMap,
     Body(asked): Body<SignInLink>,
 ) -> Result<Response, ApiError> {
+    api.identity.throttle(network)?;
     let token: Token =
         asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
     let signed_in = api.identity.sign_in_by_link(&op, &token, device(&headers)).await?;

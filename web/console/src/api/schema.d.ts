@@ -1628,8 +1628,8 @@ export interface operations {
                 /** @description `yes`: only those somebody watched; `no`: only those nobody did. */
                 watched?: string;
                 /**
-                 * @description The `entry` of an answer to the same question in the last quarter of an hour: this one rides on it, and makes no
-                 *     entry of its own. For lists that refresh themselves.
+                 * @description The `entry` of a list you were given in the last quarter of an hour: this one rides on it, and makes no entry of
+                 *     its own. For lists that refresh themselves.
                  */
                 continues?: number;
                 /** @description From the answer before. */
