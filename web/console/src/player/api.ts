@@ -68,15 +68,20 @@ export function leavePlay(play: string, ranges: readonly { from_us: number; to_u
 
 /**
  * Asks whether a play may go on, by the stream that says so. Resolves to why not, or to null.
- * For recordings that are closed: their stream ends as soon as it has said that.
+ * The stream of a closed recording ends as soon as it has said that. That of a live one goes on: that it begins is
+ * the answer.
  */
-export async function checkPlay(play: string, after: string): Promise<Problem | null> {
+export async function checkPlay(play: string, after: string, live: boolean): Promise<Problem | null> {
   const response = await fetch(`/api/v1/plays/${seg(play)}/follow?after=${seg(after)}`, {
     credentials: "same-origin",
     redirect: "error",
     headers: { Accept: "text/event-stream" },
     signal: AbortSignal.timeout(4_000),
   });
+  if (response.ok && live) {
+    await response.body?.cancel();
+    return null;
+  }
   const text = await response.text();
   if (!response.ok) throw new ApiError(problemIn(text, response.status), null);
   const revoked = /^event: ?revoked\ndata: ?(.*)$/m.exec(text)?.[1];
@@ -105,6 +110,7 @@ export type Followed =
   | { kind: "gap"; track: string; gap: Gap }
   | { kind: "closed"; durationUs: number }
   | { kind: "revoked"; problem: Problem }
+  | { kind: "begun" }
   | { kind: "lost" };
 
 /** Listens to a play: new segments, gaps, its end, and its being taken back. Returns what stops it. */
@@ -127,9 +133,11 @@ export function followPlay(play: string, after: string, hear: (what: Followed) =
     source.close();
     return { kind: "revoked", problem };
   });
+  source.onopen = () => hear({ kind: "begun" });
   source.onerror = () => {
-    if (closed) source.close();
-    else if (source.readyState === EventSource.CLOSED) hear({ kind: "lost" });
+    // The browser would try again with what was known at the start, and never say that it cannot.
+    source.close();
+    if (!closed) hear({ kind: "lost" });
   };
   return () => source.close();
 }

@@ -33,7 +33,13 @@ export function grown(
 /** The recording with tracks that were not known: the visitor opened another tab. */
 export function withTracks(recording: Recording, tracks: readonly Track[]): Recording {
   const known = new Set(recording.tracks.map(({ id }) => id));
-  return { ...recording, tracks: [...recording.tracks, ...tracks.filter(({ id }) => !known.has(id))] };
+  const added = tracks.filter(({ id }) => !known.has(id));
+  const ends = added.flatMap((track) => track.segments.map(endOf));
+  return {
+    ...recording,
+    tracks: [...recording.tracks, ...added],
+    duration_us: Math.max(recording.duration_us, ...ends),
+  };
 }
 
 /** The recording with a gap where a segment does not open: it reaches to the next keyframe. */

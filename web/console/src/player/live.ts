@@ -62,6 +62,9 @@ export class Live {
       case "segment":
         this.#grow(what.track, [what.segment], []);
         break;
+      case "begun":
+        if (this.#store.state.following === "asking") this.#store.set({ following: "behind" });
+        break;
       case "lost":
         if (this.#store.state.following !== "no") this.#store.set({ following: "asking" });
         break;
@@ -70,12 +73,15 @@ export class Live {
 
   #grow(trackId: string, segments: SegmentItem[], gaps: Gap[]): void {
     const { recording, state } = this.#store;
-    if (!recording.tracks.some((track) => track.id === trackId)) {
+    const known = recording.tracks.find((track) => track.id === trackId);
+    if (!known) {
       this.#askForTracks();
       return;
     }
+    const newest = segments.findLast(
+      ({ sequence }) => !known.segments.some((segment) => segment.sequence === sequence),
+    );
     this.#store.set({ recording: grown(recording, trackId, segments, gaps) });
-    const newest = segments.at(-1);
     if (trackId !== state.trackId) {
       if (newest) void this.#lookAcross(trackId, newest);
       return;
@@ -99,9 +105,10 @@ export class Live {
   async #lookAcross(trackId: string, newest: SegmentItem): Promise<void> {
     try {
       const actedMs = await this.#screen.glance(trackId, newest.sequence);
-      const { following, wantsPlay, atMs, tab } = this.#store.state;
-      if (actedMs === null || following === "no" || !wantsPlay || tab === "chosen") return;
-      this.#screen.jump(Math.max(atMs, actedMs));
+      const { following, wantsPlay, atMs } = this.#store.state;
+      if (actedMs === null || following === "no" || !wantsPlay) return;
+      const ms = Math.max(atMs, actedMs);
+      if (this.#screen.tabAt(ms) === trackId) this.#screen.jump(ms);
     } catch (error) {
       this.#hooks.failed(error);
     }
@@ -110,10 +117,15 @@ export class Live {
   /** The visitor opened another tab: its track is not known here yet. */
   #askForTracks(): void {
     this.#hooks.refetch().then(({ tracks }) => {
+      const before = new Set(this.#store.recording.tracks.map(({ id }) => id));
       const recording = withTracks(this.#store.recording, tracks);
       const trackId = this.#store.state.trackId ?? recording.tracks[0]?.id ?? null;
       this.#store.set({ recording, trackId });
       if (this.#screen.empty) void this.#screen.show(this.#store.state.atMs);
+      for (const track of tracks) {
+        const newest = track.segments.at(-1);
+        if (newest && !before.has(track.id) && track.id !== trackId) void this.#lookAcross(track.id, newest);
+      }
     }, this.#hooks.failed);
   }
 }

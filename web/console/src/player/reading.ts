@@ -90,18 +90,25 @@ export class Reading {
     this.#store.set({ marks: all.flatMap(({ marks }) => marks).sort((a, b) => a.atMs - b.atMs) });
   }
 
-  /** Reads one segment of any track. Returns the first moment somebody did something in it, or null. */
+  /**
+   * Reads a track up to one of its segments, from the keyframe before it. Returns the first moment somebody did
+   * something in that segment, or when the track begins.
+   */
   async glance(trackId: string, sequence: number): Promise<number | null> {
     const track = this.#store.recording.tracks.find(({ id }) => id === trackId);
     const index = track?.segments.findIndex((segment) => segment.sequence === sequence) ?? -1;
-    const segment = track?.segments[index];
     const segments = this.#segments;
-    if (!track || !segment || !segments) return null;
-    const result = await segments.open(trackId, sequence);
-    if (this.#segments !== segments || "lost" in result) return null;
-    this.#take(track, index, result.bytes);
+    const [segment, first] = [track?.segments[index], track?.segments[0]];
+    if (!track || !segment || !first || !segments) return null;
+    for (let at = Math.max(0, keyframeBefore(track.segments, index)); at <= index; at += 1) {
+      const next = track.segments[at];
+      if (!next || this.#found.get(trackId)?.lanes.has(at)) continue;
+      const result = await segments.open(trackId, next.sequence);
+      if (this.#segments !== segments || "lost" in result) return null;
+      this.#take(track, at, result.bytes);
+    }
     const { acted } = this.signs(track);
-    return acted.find((ms) => ms >= segment.start_us / 1000) ?? null;
+    return acted.find((ms) => ms >= segment.start_us / 1000) ?? first.start_us / 1000;
   }
 
   /** Opens the rest of a small recording, one by one, so that the list of events and the lanes are whole. */

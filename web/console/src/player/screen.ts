@@ -103,18 +103,24 @@ export class Screen {
     void this.show(atMs);
   }
 
-  /** Turns to the tab the visitor was in at a moment. Returns whether it is another. */
-  #rightTab(atMs: number): boolean {
+  /** The track to show at a moment: the chosen one, or the tab the visitor was in. */
+  tabAt(atMs: number): string | null {
     const { recording, state, open } = this.#store;
-    if (state.tab === "chosen" || !open) return false;
+    if (state.tab === "chosen" || !open) return state.trackId;
     const growing = state.following !== "no";
     const tab = tabAt(recording.tracks, atMs * 1000, this.#reading.signs, state.trackId, growing);
-    if (tab === null || tab.id === state.trackId) return false;
-    this.change(tab.id);
+    return tab?.id ?? state.trackId;
+  }
+
+  /** Turns to the tab the visitor was in at a moment. Returns whether it is another. */
+  #rightTab(atMs: number): boolean {
+    const tab = this.tabAt(atMs);
+    if (tab === null || tab === this.#store.state.trackId) return false;
+    this.change(tab);
     return true;
   }
 
-  /** Reads a segment of a tab that is not shown. Returns the first moment somebody did something in it, or null. */
+  /** Reads a segment of a tab that is not shown. Returns a moment at which it may be the one to show, or null. */
   async glance(trackId: string, sequence: number): Promise<number | null> {
     return this.#reading.glance(trackId, sequence);
   }
