@@ -175,6 +175,24 @@ impl Recorder {
         })
     }
 
+    /// As [`Self::start`], and waits where more visits were started than one network or site may: for loads of many.
+    ///
+    /// # Errors
+    /// [`NotSent`], never for [`NotSent::TooMany`].
+    pub async fn start_in_turn(
+        http: reqwest::Client,
+        console: &str,
+        place: (&str, &str),
+        writer: &str,
+    ) -> Result<Self, NotSent> {
+        loop {
+            match Self::start(http.clone(), console, place, writer, None).await {
+                Err(NotSent::TooMany) => tokio::time::sleep(Duration::from_millis(50)).await,
+                other => return other,
+            }
+        }
+    }
+
     /// Sends gzipped events as this number; how many sealed bytes lie on disk for it now.
     ///
     /// # Errors

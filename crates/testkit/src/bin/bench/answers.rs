@@ -22,7 +22,8 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
     let http = client()?;
     for (number, session) in (0..RECORDINGS).zip(sessions.iter().cycle()) {
         let writer = format!("0190a5e2-0000-7000-8000-{number:012}");
-        let started = Recorder::start(http.clone(), server.origin(), (&site_key, PAGE), &writer, None).await;
+        let started =
+            Recorder::start_in_turn(http.clone(), server.origin(), (&site_key, PAGE), &writer).await;
         let recorder = started.map_err(|error| format!("a visit did not start: {error:?}"))?;
         for (sequence, piece) in (0..4).zip(session.by_time()?) {
             let sent = recorder.send(sequence, piece.packed).await;

@@ -23,8 +23,6 @@ const CONNECTIONS: [usize; 3] = [1, 16, 128];
 const PACED_CONNECTIONS: usize = 32;
 /// Not counted: connections open, caches fill.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// Visits start faster than one site may: they are spread over several.
-const SITES: usize = 4;
 /// Name, bytes of events at least, rounds over the sessions, visits.
 const SIZES: [(&str, usize, usize, usize); 2] = [("20 KB", 20_000, 1, 256), ("1 MB", 1_000_000, 12, 128)];
 
@@ -112,16 +110,14 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
     Ok(json!({ "cells": told, "rss_most_kib": most }))
 }
 
-/// Starts visits, of several sites: a site may start so many a second.
+/// Starts visits, no faster than one network may.
 async fn start(server: &Server, console: &Console, visits: usize) -> Result<Vec<Tab>, String> {
-    let mut sites = Vec::with_capacity(SITES);
-    for number in 0..SITES {
-        sites.push(console.add_site(&format!("Load {number}"), PAGE).await?);
-    }
+    let site_key = console.add_site("Load", PAGE).await?;
     let (http, mut tabs) = (client()?, Vec::with_capacity(visits));
-    for (number, site_key) in (0..visits).zip(sites.iter().cycle()) {
+    for number in 0..visits {
         let writer = format!("0190a5e2-0000-7000-8000-{number:012}");
-        let started = Recorder::start(http.clone(), server.origin(), (site_key, PAGE), &writer, None).await;
+        let started =
+            Recorder::start_in_turn(http.clone(), server.origin(), (&site_key, PAGE), &writer).await;
         let recorder = started.map_err(|error| format!("a visit did not start: {error:?}"))?;
         tabs.push(Tab { recorder, next: 0 });
     }

@@ -16,7 +16,7 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
     let mut all = (0, 0, 0, 0);
     for (number, session) in segments::sessions()?.iter().enumerate() {
         let writer = format!("0190a5e2-0000-7000-8000-{number:012}");
-        let recorder = Recorder::start(client()?, server.origin(), (&site_key, PAGE), &writer, None)
+        let recorder = Recorder::start_in_turn(client()?, server.origin(), (&site_key, PAGE), &writer)
             .await
             .map_err(refused)?;
         let (mut json_bytes, mut gzip_bytes, mut stored_bytes, mut count) = (0, 0, 0, 0);
