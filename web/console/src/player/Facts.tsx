@@ -62,7 +62,7 @@ export function Facts({ session, person }: FactsProps) {
         </h2>
         <dl className="ret2">
           {byRetention(recording.tracks).map(({ name, until }) => (
-            <div key={name}>
+            <div key={`${name}${until}`}>
               <dt>{name}</dt>
               <dd className="num">{until === null ? "no end set" : formatDate(until)}</dd>
               <dd className="rb">
@@ -83,12 +83,13 @@ function policyOf({ policy_version }: Recording): string {
   return policy_version === null || policy_version === 0 ? "imported" : `v${policy_version}, signed`;
 }
 
-/** Tracks that are kept for the same reason and time, once. */
+/** Tracks that are kept for the same reason and to the same day, once. */
 function byRetention(tracks: readonly Track[]): { name: string; until: string | null }[] {
   const found = new Map<string, { name: string; until: string | null }>();
   for (const track of tracks) {
     const name = track.kind === "dom" ? "Page" : track.kind;
-    found.set(`${name} ${track.kept_until}`, { name, until: track.kept_until });
+    const day = track.kept_until === null ? "" : formatDate(track.kept_until);
+    found.set(`${name} ${day}`, { name, until: track.kept_until });
   }
   return [...found.values()];
 }

@@ -125,7 +125,7 @@ function Row({ durationUs, atUs, lit, panes, panesLabel, pins, onSeek }: Timelin
             title={pin.label}
             onClick={() => onSeek(pin.atUs)}
           >
-            {pin.text}
+            <b>{pin.text}</b>
           </button>
         ))}
       </div>
