@@ -35,7 +35,10 @@ export class Picker {
     // Styles through the object model: a strict page policy forbids style attributes and elements.
     Object.assign(this.#host.style, {
       position: "fixed",
-      inset: "0",
+      left: "0",
+      top: "0",
+      width: "0",
+      height: "0",
       zIndex: "2147483647",
       pointerEvents: "none",
     });
