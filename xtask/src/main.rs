@@ -41,7 +41,7 @@ cargo xtask api
 cargo xtask record-fixtures
     Records the demo sessions again, from the demo shop in Chromium.
 cargo xtask bench
-    Measures, and writes docs/benchmarks.md.
+    Measures, and prints the figures of docs/benchmarks.md.
 cargo xtask soak [ARGS]
     The long crash runs.
 ";

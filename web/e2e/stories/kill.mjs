@@ -29,12 +29,6 @@ function acknowledgements(page) {
     const authorization = response.request().headers().authorization ?? "";
     kept.push({ sequence: Number(match[1]), token: authorization });
   });
-  page.on("response", async (response) => {
-    if (!response.url().endsWith("/capture/start") || response.status() !== 201) return;
-    const told = await response.json().catch(() => null);
-    if (told) kept.starts.set(`Bearer ${told.token}`, { recording: told.recording, track: told.track });
-  });
-  kept.starts = new Map();
   return kept;
 }
 
@@ -71,10 +65,8 @@ async function oneSeed(t, seed) {
   await pause(6_000);
   assert.ok(kept.length > 0, "nothing was acknowledged, so nothing was tested");
   const opened = await openEverything(again);
-  const unknown = kept.filter(({ token }) => !kept.starts.has(token));
-  assert.deepEqual(unknown, [], "acknowledgements whose recording is not known cannot be looked for");
   const lost = kept.filter(({ sequence, token }) => {
-    const { recording, track } = kept.starts.get(token);
+    const { recording, track } = named(token);
     return !opened.has(`${recording} ${track} ${sequence}`);
   });
   assert.deepEqual(lost, [], `acknowledged segments are lost (seed ${seed})`);
@@ -83,6 +75,13 @@ async function oneSeed(t, seed) {
   t.say(
     `seed ${seed}: 4 kills, ${kept.length} acknowledged, ${opened.size} opened, ${rowsAtEnd} rows on the page`,
   );
+}
+
+/** Which recording and track an ingest token is for: docs/formats.md says where in it they stand. */
+function named(token) {
+  const claims = Buffer.from(token.replace(/^Bearer cit_/, ""), "base64url");
+  const id = (at) => claims.subarray(at, at + 16).toString("hex");
+  return { recording: `rec_${id(49)}`, track: `trk_${id(65)}` };
 }
 
 async function openEverything(api) {
