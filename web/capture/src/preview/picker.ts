@@ -35,10 +35,7 @@ export class Picker {
     // Styles through the object model: a strict page policy forbids style attributes and elements.
     Object.assign(this.#host.style, {
       position: "fixed",
-      left: "0",
-      top: "0",
-      width: "0",
-      height: "0",
+      inset: "0",
       zIndex: "2147483647",
       pointerEvents: "none",
     });
