@@ -2,9 +2,10 @@
 
     python open_segment.py --root ROOT.json --epochs DIRECTORY --database FILE --data DIRECTORY TRACK SEQUENCE
 
-Needs PyPI `tink` and `cryptography`. Walks the registry from the root (root > epoch > key page > shard > key row >
-parent keys), then opens the segment with Tink's own streaming AEAD. Writes the segment's plaintext as the server
-stored it (zstd) to standard output; errors go to standard error and end with status 1.
+Needs PyPI `tink`, `cryptography` and `zstandard`. Walks the registry from the root (root > epoch > key page > shard >
+key row > parent keys), opens the segment with Tink's own streaming AEAD, and unpacks it with the vocabulary it was
+packed with, which lies in the repository (`--vocabulary` names another place). Writes a JSON array of rrweb events to
+standard output; errors go to standard error and end with status 1.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from contextlib import closing
 from pathlib import Path
 
 import tink
+import zstandard
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -28,6 +30,10 @@ from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2
 NIL = bytes(16)
 PREFIX_BYTES = 2 + 16 + 12
 SEGMENT = 1
+EVENTS = 2
+VOCABULARY = Path(__file__).resolve().parents[2] / "crates" / "vault" / "src" / "vocabulary-1.txt"
+VOCABULARY_SHA256 = "56f1b4eda3db501564e3a0f8f02543c952aa39e1395f6d4ed9104e1a7451daab"
+MOST_EVENT_BYTES = 32 * 1024 * 1024
 
 
 def derive(key: bytes, label: str) -> bytes:
@@ -115,10 +121,13 @@ def open_segment(registry: Registry, data: Path, track: bytes, sequence: int) ->
     recording, organisation, key_id = registry.database.execute(
         "select recording_id, organisation_id, key_id from tracks where track_id = ?", (track,)
     ).fetchone()
-    place, offset, length, sha256 = registry.database.execute(
-        "select object, byte_offset, byte_length, sha256 from segments where track_id = ? and sequence = ?",
+    content_type, place, offset, length, sha256 = registry.database.execute(
+        "select content_type, object, byte_offset, byte_length, sha256 from segments"
+        " where track_id = ? and sequence = ?",
         (track, sequence),
     ).fetchone()
+    if content_type != EVENTS:
+        raise ValueError(f"the segment has content type {content_type}; this script reads {EVENTS}")
     with (data / "objects" / place).open("rb") as stored:
         stored.seek(offset)
         ciphertext = stored.read(length)
@@ -132,6 +141,17 @@ def open_segment(registry: Registry, data: Path, track: bytes, sequence: int) ->
         return plain.read()
 
 
+def unpack(frame: bytes, vocabulary: bytes) -> bytes:
+    """The JSON array in a zstd frame made with the vocabulary, which is raw content: text to repeat from, no tables."""
+    if hashlib.sha256(vocabulary).hexdigest() != VOCABULARY_SHA256:
+        raise ValueError("the vocabulary is not the one that segments are packed with")
+    told = zstandard.frame_content_size(frame)
+    if not 0 <= told <= MOST_EVENT_BYTES:
+        raise ValueError(f"the frame tells a size of {told} bytes")
+    dictionary = zstandard.ZstdCompressionDict(vocabulary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(frame, allow_extra_data=False)
+
+
 def identifier(text: str) -> bytes:
     """The sixteen bytes of an id such as `trk_0198f3...`."""
     return bytes.fromhex(text.rpartition("_")[2])
@@ -141,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("root", "epochs", "database", "data"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--vocabulary", type=Path, default=VOCABULARY)
     parser.add_argument("track", type=identifier)
     parser.add_argument("sequence", type=int)
     asked = parser.parse_args()
@@ -153,12 +174,13 @@ def main() -> None:
                 shutil.copyfile(part, copy.with_name(copy.name + suffix))
         with closing(sqlite3.connect(copy)) as database:
             registry = Registry(asked.root, asked.epochs, database)
-            sys.stdout.buffer.write(open_segment(registry, asked.data, asked.track, asked.sequence))
+            frame = open_segment(registry, asked.data, asked.track, asked.sequence)
+    sys.stdout.buffer.write(unpack(frame, asked.vocabulary.read_bytes()))
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (OSError, ValueError, KeyError, TypeError, tink.TinkError) as error:
+    except (OSError, ValueError, KeyError, TypeError, tink.TinkError, zstandard.ZstdError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)

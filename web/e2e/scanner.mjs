@@ -1,13 +1,14 @@
 // Looks for words (canaries) in everything below a directory, in every dress a program could have put them in:
-// plain, UTF-16, base64, hex, URL-encoded, inside gzip, zlib and zstd wherever such a stream starts, and inside
-// SQLite, row by row as well as byte by byte, overflow pages joined. A clean answer is only worth something
+// plain, UTF-16, base64, hex, URL-encoded, inside gzip, zlib and zstd (with and without the vocabularies segments are
+// packed with) wherever such a stream starts, and inside SQLite, row by row as well as byte by byte, overflow pages
+// joined. A clean answer is only worth something
 // because `test/scanner.test.mjs` and the identity-sealing story show that it finds what is there.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import zlib from "node:zlib";
 import { Decompress } from "fzstd";
-import { e2e } from "./lib/paths.mjs";
+import { e2e, repository } from "./lib/paths.mjs";
 
 const MAX_DEPTH = 6;
 const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
@@ -15,6 +16,8 @@ const SQLITE_MAGIC = Buffer.from("SQLite format 3\0", "latin1");
 /** The first four bytes of a write-ahead log, in either byte order (SQLite file format, section 4.1). */
 const WAL_MAGIC = [Buffer.from("377f0682", "hex"), Buffer.from("377f0683", "hex")];
 const ZSTD_MAGIC = Buffer.from("28b52ffd", "hex");
+/** A block holds no more than this (RFC 8878, section 3.1.1.2.4). */
+const ZSTD_BLOCK_BYTES = 128 * 1024;
 const GZIP_MAGIC = Buffer.from("1f8b08", "hex");
 const ZLIB_HEADERS = ["7801", "785e", "789c", "78da"].map((hex) => Buffer.from(hex, "hex"));
 
@@ -85,7 +88,8 @@ function inflate(bytes, unpack) {
   return Buffer.alloc(0);
 }
 
-function unzstd(bytes) {
+/** What the frame that starts `pieces` holds, after the first `skipped` bytes of it. */
+function unzstd(pieces, skipped = 0) {
   const parts = [];
   let total = 0;
   const stream = new Decompress((part) => {
@@ -94,11 +98,67 @@ function unzstd(bytes) {
     parts.push(Buffer.from(part));
   });
   try {
-    stream.push(bytes, true);
+    for (const [at, piece] of pieces.entries()) stream.push(piece, at + 1 === pieces.length);
   } catch {
     // What follows the frame is not zstd; what came before has been handed over.
   }
-  return Buffer.concat(parts);
+  return Buffer.concat(parts).subarray(skipped);
+}
+
+/** The parts of a frame's header that say how its blocks are to be read (RFC 8878, section 3.1.1.1), or nothing. */
+function zstdHeader(bytes) {
+  const descriptor = bytes[4] ?? 0;
+  const single = (descriptor & 0x20) !== 0;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3];
+  const sizeBytes = [single ? 1 : 0, 2, 4, 8][descriptor >> 6];
+  const sizeAt = (single ? 5 : 6) + dictionaryBytes;
+  const blocksAt = sizeAt + sizeBytes;
+  if (descriptor & 8 || bytes.length < blocksAt) return undefined;
+  let window = 2 ** (10 + (bytes[5] >> 3));
+  window += (window / 8) * (bytes[5] & 7);
+  if (single) {
+    const size = sizeBytes === 8 ? bytes.readBigUInt64LE(sizeAt) : bytes.readUIntLE(sizeAt, sizeBytes);
+    window = Number(size) + (sizeBytes === 2 ? 256 : 0);
+  }
+  return { checksum: descriptor & 4, window, blocksAt };
+}
+
+/** The texts that segments are packed with. Without them the scanner would be blind, so there must be one. */
+const vocabularies = (() => {
+  const directory = path.join(repository, "crates", "vault", "src");
+  const names = readdirSync(directory).filter((file) => /^vocabulary-\d+\.txt$/.test(file));
+  if (names.length === 0) throw new Error(`there is no vocabulary-1.txt in ${directory}`);
+  return names.map((file) => [path.parse(file).name, readFileSync(path.join(directory, file))]);
+})();
+
+/**
+ * What a frame holds that was made with `vocabulary` as its raw dictionary. Such a dictionary is what its blocks may
+ * repeat from as if it stood before them (RFC 8878, section 5), so the frame is read as one in which it does stand
+ * there: in blocks of plain bytes, behind a header whose window reaches back to it.
+ */
+function unzstdWith(vocabulary, bytes) {
+  const header = zstdHeader(bytes);
+  if (!header) return Buffer.alloc(0);
+  const reach = Math.min(header.window, MAX_UNPACKED_BYTES) + vocabulary.length;
+  const exponent = Math.max(10, Math.ceil(Math.log2(reach)));
+  const pieces = [Buffer.from([...ZSTD_MAGIC, header.checksum, (exponent - 10) << 3])];
+  for (let at = 0; at < vocabulary.length; at += ZSTD_BLOCK_BYTES) {
+    const block = vocabulary.subarray(at, at + ZSTD_BLOCK_BYTES);
+    const size = Buffer.alloc(3);
+    size.writeUIntLE(block.length << 3, 0, 3);
+    pieces.push(size, block);
+  }
+  return unzstd([Buffer.concat(pieces), bytes.subarray(header.blocksAt)], vocabulary.length);
+}
+
+/** What a zstd frame holds, read without a dictionary and, where that makes a difference, with each vocabulary. */
+function* unzstdAll(bytes) {
+  const plain = unzstd([bytes]);
+  yield ["zstd", plain];
+  for (const [name, vocabulary] of vocabularies) {
+    const inner = unzstdWith(vocabulary, bytes);
+    if (!inner.equals(plain)) yield [`zstd with ${name}`, inner];
+  }
 }
 
 /** SQLite pages without their first four bytes, joined: an overflow chain becomes one run of bytes again. */
@@ -112,7 +172,9 @@ function joinOverflow(bytes, pageSize, start = 0, frameHeader = 0) {
 
 /** Unpacked contents found inside `bytes`, each with how it was reached. */
 function* unpackedFrom(bytes) {
-  for (const at of offsetsOf(bytes, ZSTD_MAGIC)) yield [`zstd@${at}`, unzstd(bytes.subarray(at))];
+  for (const at of offsetsOf(bytes, ZSTD_MAGIC)) {
+    for (const [how, inner] of unzstdAll(bytes.subarray(at))) yield [`${how}@${at}`, inner];
+  }
   for (const at of offsetsOf(bytes, GZIP_MAGIC)) {
     yield [`gzip@${at}`, inflate(afterGzipHeader(bytes.subarray(at)), zlib.inflateRawSync)];
   }

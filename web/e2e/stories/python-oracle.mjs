@@ -1,21 +1,20 @@
-// A Python script with PyPI `tink` and `cryptography`, given root, epoch file and database, opens stored segments, and
-// what it reads is what the API plays.
+// A Python script with PyPI `tink`, `cryptography` and `zstandard`, given root, epoch file, database and vocabulary,
+// opens stored segments, and what it reads is what the API plays.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import path from "node:path";
-import { decompress } from "fzstd";
 import { e2e, repository } from "../lib/paths.mjs";
 import { onlyRecording, visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 import { filesBelow } from "../scanner.mjs";
 
 export const name = "python-oracle";
-const REQUIREMENTS = ["tink==1.16.1", "cryptography==50.0.2"];
+const REQUIREMENTS = ["tink==1.16.1", "cryptography==50.0.2", "zstandard==0.25.0"];
 
-/** A Python with both packages: the one `cargo xtask test` names, or one made under target/. */
+/** A Python with these packages: the one `cargo xtask test` names, or one made under target/. */
 function python() {
-  const works = (binary) => spawnSync(binary, ["-c", "import tink, cryptography"]).status === 0;
+  const works = (binary) => spawnSync(binary, ["-c", "import tink, cryptography, zstandard"]).status === 0;
   const given = process.env.CLERESTORY_PYTHON;
   if (given && works(given)) return given;
   const home = path.join(repository, "target", "e2e-python");
@@ -29,7 +28,7 @@ function python() {
     const run = spawnSync(command, args, { encoding: "utf8" });
     if (run.status !== 0) throw new Error(`${command} ${args.join(" ")}: ${run.stderr}`);
   }
-  if (!works(binary)) throw new Error(`${REQUIREMENTS.join(" and ")} are installed and cannot be imported`);
+  if (!works(binary)) throw new Error(`${REQUIREMENTS.join(", ")} are installed and cannot be imported`);
   return binary;
 }
 
@@ -92,7 +91,7 @@ export async function run(t) {
       { maxBuffer: 1 << 28 },
     );
     assert.equal(run.status, 0, `segment ${sequence}: ${run.stderr}`);
-    const events = JSON.parse(Buffer.from(decompress(run.stdout)).toString("utf8"));
+    const events = JSON.parse(run.stdout.toString("utf8"));
     assert.deepEqual(events, await api.get(`/plays/${play.id}/tracks/${track.id}/segments/${sequence}`));
     opened += 1;
   }

@@ -12,6 +12,12 @@ const noise = Buffer.from(Array.from({ length: 999 }, (_, at) => (at * 89 + 7) %
 const wrapped = (bytes) => Buffer.concat([noise, bytes, noise]);
 const found = (bytes) => scanBytes(bytes, [WORD]).length > 0;
 
+/** The output of `zstd -19 --no-check` on "note " + WORD + newline, repeated 200 times. */
+const COMPRESSED_FRAME = Buffer.from(
+  "KLUv/QBoPQEA+G5vdGUgY2FuYXJ5LTdmM2s5cTJ4LcOcbsOvY29kZQoBAFug6JUT",
+  "base64",
+);
+
 describe("finds a word", () => {
   const utf8 = Buffer.from(`{"note":"${WORD}"}`);
   const utf16 = Buffer.from(`note ${WORD}`, "utf16le");
@@ -49,6 +55,51 @@ describe("finds a word in zstd", () => {
   test("in a compressed frame", () => expect(found(wrapped(COMPRESSED_FRAME))).toBe(true));
 });
 
+// The frames below were made as a segment is packed: by Python's `zstandard` 0.25.0 with the vocabulary as raw content,
+// the size told, no checksum. They hold WORD, whose last letters come out of the vocabulary, and STYLE, which wholly does.
+describe("finds a word in zstd made with the vocabulary", () => {
+  const STYLE = "background-position: center center; background-repeat: no-repeat;";
+  /** `[{"type":3,"textContent":WORD},{"style":STYLE}]`, at level 6. */
+  const SMALL = Buffer.from(
+    "KLUv/SCEZQEAwGNhbmFyeS03ZjNrOXEyeC3DnG7DryJ9XQUAZmWYhC9ZBIAXoFKrF4/chkA=",
+    "base64",
+  );
+  /** 3,500 movements of the mouse (297 KB, three blocks), then WORD and STYLE, at level 3. */
+  const LARGE = Buffer.from(
+    "KLUv/aB9igQAFAEAKDE0MTIxCQB8/1jIALBzCiEMmpAscWDwDymsaZBoBO4AAUwAAAgiAQD8/zkQAo0BAMh5ImNhbmFyeS03ZjNrOXEyeC3DnG7D" +
+      "ryJdBQCZWoMMCDKDIJBZgyLgdAtyO0Ohgys=",
+    "base64",
+  );
+  const dresses = {
+    "a frame": SMALL,
+    "a frame of many blocks": LARGE,
+    "a frame between two others": Buffer.concat([COMPRESSED_FRAME, SMALL, LARGE]),
+    "a frame in base64": Buffer.from(SMALL.toString("base64")),
+    "a frame in gzip": zlib.gzipSync(SMALL),
+  };
+  for (const [name, bytes] of Object.entries(dresses)) {
+    for (const [place, there] of [
+      ["alone", bytes],
+      ["among other bytes", wrapped(bytes)],
+    ]) {
+      test(`${name}, ${place}`, () => {
+        const hits = scanBytes(there, [WORD, STYLE]);
+        const unpacked = hits.filter((hit) => hit.where.includes("zstd with vocabulary-1@"));
+        expect(new Set(unpacked.map((hit) => hit.word))).toEqual(new Set([WORD, STYLE]));
+      });
+    }
+  }
+  test("and in a frame cut short what its whole blocks hold", () => {
+    const moved = '{"type":3,"data":{"source":2,"type":1,"id":4,"x":1,"y":2},"timestamp":1790000000000}';
+    expect(scanBytes(LARGE.subarray(0, 70), [moved, WORD]).map((hit) => hit.word)).toContain(moved);
+  });
+  test("but no word that only the vocabulary holds", () => {
+    const elsewhere = "accordion active alert app aside avatar badge";
+    expect(scanBytes(wrapped(SMALL), [elsewhere])).toEqual([]);
+    expect(scanBytes(wrapped(COMPRESSED_FRAME), [elsewhere])).toEqual([]);
+  });
+});
+
 /** Wraps standard input as one zstd frame of a raw block (RFC 8878, sections 3.1.1 and 3.1.1.2). */
 const RAW_FRAME = `
 import sys
@@ -57,12 +108,6 @@ header = bytes.fromhex("28b52ffd") + bytes([0x20, len(data)])
 block = ((len(data) << 3) | 1).to_bytes(3, "little")
 sys.stdout.buffer.write(header + block + data)
 `;
-
-/** The output of `zstd -19 --no-check` on "note " + WORD + newline, repeated 200 times. */
-const COMPRESSED_FRAME = Buffer.from(
-  "KLUv/QBoPQEA+G5vdGUgY2FuYXJ5LTdmM2s5cTJ4LcOcbsOvY29kZQoBAFug6JUT",
-  "base64",
-);
 
 describe("finds nothing where nothing is", () => {
   test("in other text", () => expect(found(wrapped(Buffer.from("canary-7f3k9q2y")))).toBe(false));
