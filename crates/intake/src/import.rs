@@ -107,8 +107,8 @@ impl Intake {
         piece: Piece,
     ) -> Result<(Segment, Refined), IntakeError> {
         let Piece { sent, refined } = piece;
-        let place = SegmentPlace::of(track, sequence);
-        let sealed = self.vault.seal_segment(place, &sent, &refined.packed).await?;
+        let sealer = self.vault.segment_sealer(SegmentPlace::of(track, sequence)).await?;
+        let sealed = sealer.seal(&sent, &refined.packed);
         let (header, sha256, content_mac) = (sealed.header, sealed.sha256, sealed.content_mac);
         let extent = self.vault.store_segment(sealed).await?;
         let start_us = refined.first_ms.saturating_mul(1000).saturating_sub(recording.started_at.micros());
@@ -118,7 +118,7 @@ impl Intake {
             start_us: start_us.max(0),
             duration_us: refined.last_ms.saturating_sub(refined.first_ms).max(0).saturating_mul(1000),
             keyframe: refined.keyframe,
-            content_type: ContentType::RrwebZstd,
+            content_type: ContentType::Rrweb,
             policy_version: 0,
             extent,
             header,

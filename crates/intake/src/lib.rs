@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clerestory_access::Access;
-use clerestory_model::{Clock, SiteId};
+use clerestory_model::{Clock, SiteId, Timestamp};
 use clerestory_sql::{Component, Database, Migration};
 use clerestory_vault::Vault;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -84,6 +84,8 @@ struct Shared {
     refusals: DefaultKeyedRateLimiter<SiteId>,
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
     policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
+    /// Origins that some site lists, and when that was read.
+    heard: Mutex<HashMap<Origin, Timestamp>>,
     tokens: tokio::sync::OnceCell<tokens::Minter>,
     trees: refine::Trees,
     /// Segments that are unpacked and refined at once.
@@ -102,6 +104,7 @@ impl Intake {
             refusals: RateLimiter::keyed(quota(REFUSALS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
             policies: Mutex::default(),
+            heard: Mutex::default(),
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
             refining: tokio::sync::Semaphore::new(REFINING),

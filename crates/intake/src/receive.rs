@@ -5,12 +5,13 @@ use std::io::Read;
 use bytes::Bytes;
 use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
 use clerestory_model::{KeyId, RecordingState, Timestamp};
+use clerestory_seal::SpoolKey;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
 use clerestory_store::segments::{self, ContentType, Segment};
 use clerestory_store::tracks::{self, Gap, Track};
 use clerestory_store::{organisations, sites};
-use clerestory_vault::SegmentPlace;
+use clerestory_vault::{SealedSegment, SegmentPlace};
 
 use crate::origin::Origin;
 use crate::refine::{Refined, refine};
@@ -75,6 +76,35 @@ struct Admitted {
     existing: Option<Segment>,
 }
 
+/// How a segment's bytes are packed, with what it takes to unpack them.
+enum Packing {
+    Plain,
+    Gzip,
+    Spool { key: SpoolKey, info: Vec<u8> },
+}
+
+impl Packing {
+    /// The events as the recorder wrote them.
+    fn unpack(&self, body: &[u8]) -> Result<Vec<u8>, IntakeError> {
+        match self {
+            Self::Plain if body.len() > SEGMENT_BYTES => Err(IntakeError::TooLarge { limit: SEGMENT_BYTES }),
+            Self::Plain => Ok(body.to_vec()),
+            Self::Gzip => gunzip(body),
+            Self::Spool { key, info } => gunzip(&key.open(info, body).map_err(|_| IntakeError::Spool)?),
+        }
+    }
+}
+
+/// A segment that was read, refined and sealed.
+struct Ready {
+    sequence: u64,
+    policy_version: u64,
+    /// Bytes of the events as they came, unpacked.
+    sent: usize,
+    refined: Refined,
+    sealed: SealedSegment,
+}
+
 impl Intake {
     /// Takes a segment in.
     ///
@@ -102,22 +132,26 @@ impl Intake {
             return Err(IntakeError::PolicyOutdated { version: upload.policy_version });
         }
         let admitted = self.admit(&claims, &upload).await?;
-        let place = SegmentPlace::of(&admitted.track, upload.sequence);
+        let packing = self.packing(&upload, &admitted.track).await?;
+        let sealer = self.vault.segment_sealer(SegmentPlace::of(&admitted.track, upload.sequence)).await?;
+        let sequence = upload.sequence;
         // Unpacked events and their trees are many times the bytes that came: few at a time.
         let refining = self.shared.refining.acquire().await.map_err(|_| IntakeError::Inner("refining"))?;
-        let sent = self.unpack(&upload, &admitted.track).await?;
-        if let Some(existing) = &admitted.existing {
-            let mac = self.vault.content_mac(place, &sent).await?;
-            return repeated(existing, &mac, live);
+        if let Some(existing) = admitted.existing {
+            let mac = off_thread(move || Ok(sealer.content_mac(&packing.unpack(&upload.body)?))).await?;
+            return repeated(&existing, &mac, live);
         }
-        let (trees, sequence) = (self.shared.trees.of(admitted.track.id), upload.sequence);
-        let (refined, sent) = off_thread(move || {
+        let trees = self.shared.trees.of(admitted.track.id);
+        // Everything that needs the processor, in one visit to a thread for it.
+        let ready = off_thread(move || {
+            let sent = packing.unpack(&upload.body)?;
             let refined = refine(&sent, sequence, &issued.rules, &trees)?;
-            Ok((refined, sent))
+            let sealed = sealer.seal(&sent, &refined.packed);
+            Ok(Ready { sequence, policy_version: upload.policy_version, sent: sent.len(), refined, sealed })
         })
         .await?;
         drop(refining);
-        self.keep(admitted, upload, place, refined, &sent, live).await
+        self.keep(admitted.grant, admitted.recording, admitted.track, ready, live).await
     }
 
     /// What the token of an upload says, if it may send in this way now: asked before its body is read.
@@ -173,80 +207,60 @@ impl Intake {
         Ok(admitted)
     }
 
-    /// The events as the recorder wrote them.
-    async fn unpack(&self, upload: &Upload, track: &Track) -> Result<Vec<u8>, IntakeError> {
-        let body = upload.body.clone();
+    /// How the segment's bytes become the events the recorder wrote.
+    async fn packing(&self, upload: &Upload, track: &Track) -> Result<Packing, IntakeError> {
         match upload.encoding {
-            Encoding::Plain if body.len() > SEGMENT_BYTES => {
-                Err(IntakeError::TooLarge { limit: SEGMENT_BYTES })
-            }
-            Encoding::Plain => Ok(body.to_vec()),
-            Encoding::Gzip => off_thread(move || gunzip(&body)).await,
+            Encoding::Plain => Ok(Packing::Plain),
+            Encoding::Gzip => Ok(Packing::Gzip),
             Encoding::Spool(key) => {
                 // Only a key that is gone, or is no spool key, makes the segment worthless; anything else passes.
-                let spool = self.vault.spool_key(key).await.map_err(|error| match error {
+                let key = self.vault.spool_key(key).await.map_err(|error| match error {
                     clerestory_vault::OpenError::Erased => IntakeError::Spool,
                     other => other.into(),
                 })?;
-                let info = spool_info(track, upload.sequence);
-                off_thread(move || {
-                    let packed = spool.open(&info, &body).map_err(|_| IntakeError::Spool)?;
-                    gunzip(&packed)
-                })
-                .await
+                Ok(Packing::Spool { key, info: spool_info(track, upload.sequence) })
             }
         }
     }
 
     async fn keep(
         &self,
-        admitted: Admitted,
-        upload: Upload,
-        place: SegmentPlace,
-        refined: Refined,
-        sent: &[u8],
+        grant: Grant<UploadAction>,
+        recording: Recording,
+        track: Track,
+        ready: Ready,
         live: u64,
     ) -> Result<Acknowledged, IntakeError> {
-        let sealed = self.vault.seal_segment(place, sent, &refined.packed).await?;
+        let Ready { sequence, policy_version, sent, refined, sealed } = ready;
         let (header, sha256, content_mac, bytes_stored) =
             (sealed.header, sealed.sha256, sealed.content_mac, sealed.len());
         let extent = self.vault.store_segment(sealed).await?;
         let now = self.clock.now();
         // What a client says happened later than now happened now: nothing lengthens a recording into the future.
-        let latest_us = now.micros().saturating_sub(admitted.recording.started_at.micros()).max(0);
-        let start_us = offset_us(&admitted.recording, &admitted.track, refined.first_ms).min(latest_us);
+        let latest_us = now.micros().saturating_sub(recording.started_at.micros()).max(0);
+        let start_us = offset_us(&recording, &track, refined.first_ms).min(latest_us);
         let span_us = refined.last_ms.saturating_sub(refined.first_ms).max(0).saturating_mul(1000);
         let segment = Segment {
-            track: admitted.track.id,
-            sequence: upload.sequence,
+            track: track.id,
+            sequence,
             start_us,
             duration_us: span_us.min(latest_us - start_us),
             keyframe: refined.keyframe,
-            content_type: ContentType::RrwebZstd,
-            policy_version: upload.policy_version,
+            content_type: ContentType::Rrweb,
+            policy_version,
             extent,
             header,
             sha256,
             content_mac,
-            sent_bytes: sent.len() as u64,
+            sent_bytes: sent as u64,
             received_at: now,
         };
-        let intake = self.clone();
-        let (sequence, track) = (upload.sequence, admitted.track.id);
+        let (intake, track_id) = (self.clone(), track.id);
         let written = self
             .database
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
-                    intake
-                        .commit_segment(
-                            tx,
-                            &admitted.grant,
-                            &admitted.recording,
-                            &admitted.track,
-                            segment,
-                            &refined,
-                        )
-                        .await
+                    intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await
                 })
             })
             .await;
@@ -256,7 +270,7 @@ impl Intake {
             Err(IntakeError::Sql(SqlError::Exists(_))) => {
                 let existing = self
                     .database
-                    .read(move |tx| Box::pin(async move { segments::find(tx, track, sequence).await }))
+                    .read(move |tx| Box::pin(async move { segments::find(tx, track_id, sequence).await }))
                     .await
                     .map_err(|error: SqlError| IntakeError::from(error))?;
                 let existing = existing.ok_or(IntakeError::Inner("finding the segment that won"))?;

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clerestory_model::{GapReason, TrackId};
 use clerestory_settings::capture::Compiled;
 use clerestory_store::recordings::Summary;
+use clerestory_vault::pack_events;
 
 use crate::IntakeError;
 use crate::rrweb::{self, Limits, Segment, TreeState};
 
-/// zstd's level for segments on their way in: most of what it can do, at a few hundred MB/s.
-const LEVEL: i32 = 3;
 /// Tracks whose trees are remembered at once. A forgotten tree masks what it cannot judge until the next keyframe.
 const TREES: usize = 512;
 /// A page with more nodes than this is not remembered between segments.
@@ -33,7 +32,7 @@ pub(crate) struct ToldGap {
 
 /// What is stored of a segment, and what it says.
 pub(crate) struct Refined {
-    /// The JSON array, packed by zstd.
+    /// The JSON array, packed.
     pub(crate) packed: Vec<u8>,
     pub(crate) first_ms: i64,
     pub(crate) last_ms: i64,
@@ -95,7 +94,7 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
     }
     let mut json = Vec::with_capacity(64 * 1024);
     segment.to_json(&mut json);
-    let packed = zstd::bulk::compress(&json, LEVEL).map_err(|_| IntakeError::Inner("packing a segment"))?;
+    let packed = pack_events(&json).map_err(|_| IntakeError::Inner("packing a segment"))?;
     let gaps =
         told.gaps.iter().map(|gap| ToldGap { from_ms: gap.from_ms, to_ms: gap.to_ms, reason: gap.reason });
     Ok(Refined {

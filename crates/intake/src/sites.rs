@@ -1,5 +1,9 @@
 //! Sites: adding, changing, and what the set-up page shows of them.
 
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
 use clerestory_access::{Action, AddSite, Grant, ListSites, ManageSite, OpContext, OrganisationRef, SiteRef};
 use clerestory_model::{PersonId, ProjectId, SiteId, Timestamp};
 use clerestory_seal::random;
@@ -12,6 +16,11 @@ use clerestory_store::sites::{self, Site, SiteDetails, SiteSigningKey, details_p
 use crate::origin::Origin;
 use crate::policies::{self, PolicyVersion};
 use crate::{Intake, IntakeError};
+
+/// An origin that was known is so for this long without asking again; who may send is decided apart from it.
+const HEARD: Duration = Duration::from_secs(5);
+/// Origins remembered at once.
+const MOST_HEARD: usize = 10_000;
 
 /// A site to be added.
 #[derive(Clone, Debug)]
@@ -264,11 +273,28 @@ impl Intake {
     /// # Errors
     /// [`IntakeError::Sql`].
     pub async fn origin_known(&self, origin: &Origin) -> Result<bool, IntakeError> {
-        let origin = origin.as_str().to_owned();
-        self.database
-            .read(move |tx| Box::pin(async move { sites::origin_known(tx, &origin).await }))
-            .await
-            .map_err(|error: SqlError| error.into())
+        let now = self.clock.now();
+        if self.heard().get(origin).is_some_and(|at| now >= *at && now.since(*at) < HEARD) {
+            return Ok(true);
+        }
+        let wanted = origin.as_str().to_owned();
+        let known: Result<bool, SqlError> = self
+            .database
+            .read(move |tx| Box::pin(async move { sites::origin_known(tx, &wanted).await }))
+            .await;
+        let known = known?;
+        let mut heard = self.heard();
+        if heard.len() >= MOST_HEARD {
+            heard.clear();
+        }
+        if known {
+            heard.insert(origin.clone(), now);
+        }
+        Ok(known)
+    }
+
+    fn heard(&self) -> MutexGuard<'_, HashMap<Origin, Timestamp>> {
+        self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -61,6 +61,9 @@ pub enum PlaybackError {
         /// Its number in its track.
         sequence: u64,
     },
+    /// The answer could not be packed for its way.
+    #[error("the segment could not be packed for its way")]
+    Packing,
     /// The decision could not be made or recorded.
     #[error("the decision could not be recorded")]
     Access(#[from] AccessError),

@@ -7,9 +7,10 @@ use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_model::{PlayId, RecordingState, TrackId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::segments::Segment;
+use clerestory_store::segments::{ContentType, Segment};
 use clerestory_store::tracks::Track;
 use clerestory_store::{recordings, segments, tracks};
+use clerestory_vault::unpack_events;
 
 use crate::describe::{Described, SegmentFact, facts};
 use crate::rows::{self, PlayRow};
@@ -29,26 +30,25 @@ pub struct Begun {
     pub described: Described,
 }
 
-/// A segment's content: a JSON array of events, packed by zstd as it is stored.
-pub struct SegmentContent {
-    packed: Vec<u8>,
-    sequence: u64,
-}
+/// Bytes of a segment's events at most: what intake takes, with room for what cleaning writes out.
+const EVENT_BYTES: usize = 32 * 1024 * 1024;
+
+/// A segment's content: a JSON array of rrweb events.
+pub struct SegmentContent(Vec<u8>);
 
 impl SegmentContent {
-    /// The zstd frame (RFC 8878).
+    /// The JSON array.
     #[must_use]
-    pub fn packed(self) -> Vec<u8> {
-        self.packed
+    pub fn json(self) -> Vec<u8> {
+        self.0
     }
 
-    /// The JSON array.
+    /// The JSON array as a zstd frame (RFC 8878) that any reader unpacks, for the way to a browser.
     ///
     /// # Errors
-    /// [`PlaybackError::Damaged`] when the frame does not unpack within the size a segment may have.
-    pub fn unpacked(&self) -> Result<Vec<u8>, PlaybackError> {
-        zstd::bulk::decompress(&self.packed, 32 * 1024 * 1024)
-            .map_err(|_| PlaybackError::Damaged { sequence: self.sequence })
+    /// [`PlaybackError::Packing`]: there was no memory for it.
+    pub fn zstd(self) -> Result<Vec<u8>, PlaybackError> {
+        zstd::bulk::compress(&self.0, 1).map_err(|_| PlaybackError::Packing)
     }
 }
 
@@ -145,7 +145,10 @@ impl Playback {
             })
             .await?;
         let packed = self.vault.open_segment(&grant, &track, &segment).await?;
-        Ok(SegmentContent { packed, sequence })
+        let events = match segment.content_type {
+            ContentType::Rrweb => unpack_events(&packed, EVENT_BYTES),
+        };
+        events.map(SegmentContent).map_err(|_| PlaybackError::Damaged { sequence })
     }
 
     /// Segments that arrived since: for each track those numbered from what `after` names, and whether the recording

@@ -6,8 +6,8 @@ use clerestory_sql::{Row, SqlError, Tx};
 /// What a segment's plaintext is. Numbers are stored and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentType {
-    /// A JSON array of rrweb events, zstd.
-    RrwebZstd = 1,
+    /// A JSON array of rrweb events: one zstd frame made with vocabulary 1. (1 was a frame without one.)
+    Rrweb = 2,
 }
 
 /// Where bytes lie in the object store.
@@ -57,7 +57,7 @@ const COLUMNS: &str = "track_id, sequence, start_us, duration_us, keyframe, cont
 
 fn segment(row: &Row) -> Result<Segment, SqlError> {
     let content_type = match row.get::<i64>(5)? {
-        1 => ContentType::RrwebZstd,
+        2 => ContentType::Rrweb,
         _ => return Err(SqlError::Inconsistent { table: "segments", column: "content_type".to_owned() }),
     };
     Ok(Segment {

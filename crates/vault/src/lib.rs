@@ -8,6 +8,7 @@ mod columns;
 mod error;
 mod log;
 mod objects;
+mod packing;
 mod segments;
 mod standing;
 
@@ -21,7 +22,8 @@ use clerestory_sql::{Database, Tx};
 pub use error::{OpenError, StoreError};
 pub use log::{IngestLog, LogStats};
 pub use objects::{ObjectPath, Objects};
-pub use segments::{SealedSegment, SegmentPlace};
+pub use packing::{pack_events, unpack_events};
+pub use segments::{SealedSegment, SegmentPlace, SegmentSealer};
 
 /// Opens and seals; holds the object store.
 #[derive(Clone)]

@@ -1,10 +1,12 @@
 //! Sealed segments: sealed once, stored verbatim, opened for a grant.
 
+use std::sync::Arc;
+
 use clerestory_access::{Action, Grant, InspectRecording, Object};
-use clerestory_model::{KeyId, OrganisationId, RecordingId, TrackId};
+use clerestory_model::{Deployment, KeyId, OrganisationId, RecordingId, TrackId};
 use clerestory_seal::{
-    HEADER_BYTES, Header, Label, Mac, MacKey, ObjectContext, ObjectKind, ObjectOpener, StreamError, random,
-    seal_object, sha256,
+    HEADER_BYTES, Header, Label, Mac, MacKey, ObjectContext, ObjectKind, ObjectOpener, SecretKey,
+    StreamError, random, seal_object, sha256,
 };
 use clerestory_store::segments::{Extent, Segment};
 use clerestory_store::tracks::Track;
@@ -41,6 +43,44 @@ impl SegmentPlace {
             sequence,
         }
     }
+
+    fn context<'d>(&self, deployment: &'d Deployment) -> ObjectContext<'d> {
+        ObjectContext {
+            kind: ObjectKind::Segment,
+            deployment,
+            organisation: self.organisation,
+            recording: self.recording,
+            track: self.track,
+            sequence: self.sequence,
+        }
+    }
+}
+
+/// The key of one segment's place, good for sealing into it.
+pub struct SegmentSealer {
+    key: Arc<SecretKey>,
+    deployment: Deployment,
+    place: SegmentPlace,
+}
+
+impl SegmentSealer {
+    /// Seals `plain`, what is stored of what the client sent; `sent` itself is only marked, for idempotency.
+    #[must_use]
+    pub fn seal(&self, sent: &[u8], plain: &[u8]) -> SealedSegment {
+        let bytes = seal_object(&self.key, &self.place.context(&self.deployment), plain);
+        let mut header = [0; HEADER_BYTES];
+        if let Some(first) = bytes.first_chunk::<HEADER_BYTES>() {
+            header = *first;
+        }
+        let (sha256, content_mac) = (sha256(&bytes), self.content_mac(sent));
+        SealedSegment { place: self.place, header, sha256, content_mac, bytes }
+    }
+
+    /// The keyed MAC of what a client sent: equal for the same content under the same track.
+    #[must_use]
+    pub fn content_mac(&self, sent: &[u8]) -> Mac {
+        MacKey::derive(&self.key, Label::ContentMac, &[]).mac(&[sent])
+    }
 }
 
 /// A segment's ciphertext, ready to be stored.
@@ -70,37 +110,16 @@ impl SealedSegment {
 }
 
 impl Vault {
-    /// Seals a segment. `sent` is what the client sent, for idempotency; `plain` is what is stored of it.
+    /// What seals the segment of this place: it waits for nothing, so that a thread for long work may have it.
     ///
     /// # Errors
     /// [`OpenError::Erased`] when the track's key is destroyed, [`OpenError::Key`] when it cannot be had.
-    pub async fn seal_segment(
-        &self,
-        place: SegmentPlace,
-        sent: &[u8],
-        plain: &[u8],
-    ) -> Result<SealedSegment, OpenError> {
-        let key = self.secret(place.key).await?;
-        let bytes = seal_object(&key, &self.segment_context(&place), plain);
-        let mut header = [0; HEADER_BYTES];
-        if let Some(first) = bytes.first_chunk::<HEADER_BYTES>() {
-            header = *first;
-        }
-        Ok(SealedSegment {
+    pub async fn segment_sealer(&self, place: SegmentPlace) -> Result<SegmentSealer, OpenError> {
+        Ok(SegmentSealer {
+            key: self.secret(place.key).await?,
+            deployment: self.keys().deployment().clone(),
             place,
-            header,
-            sha256: sha256(&bytes),
-            content_mac: content_mac(&key, sent),
-            bytes,
         })
-    }
-
-    /// The keyed MAC of what a client sent: equal for the same content under the same track.
-    ///
-    /// # Errors
-    /// As [`Self::seal_segment`].
-    pub async fn content_mac(&self, place: SegmentPlace, sent: &[u8]) -> Result<Mac, OpenError> {
-        Ok(content_mac(&*self.secret(place.key).await?, sent))
     }
 
     /// Makes a sealed segment durable and says where it lies.
@@ -147,7 +166,7 @@ impl Vault {
                 true => Ok(()),
                 false => Err(StreamError::UnknownHeader),
             })
-            .and_then(|()| ObjectOpener::open_whole(&key, &self.segment_context(&place), &bytes));
+            .and_then(|()| ObjectOpener::open_whole(&key, &place.context(self.keys().deployment()), &bytes));
         opened.map_err(|source| OpenError::Segment { sequence, source })
     }
 
@@ -168,21 +187,6 @@ impl Vault {
         let sequence = segment.sequence;
         let bytes = self.objects.read(&segment.extent).await;
         let bytes = bytes.map_err(|source| OpenError::Unreadable { sequence, source })?;
-        Ok((bytes, self.segment_context(&SegmentPlace::of(track, sequence)).encode()))
+        Ok((bytes, SegmentPlace::of(track, sequence).context(self.keys().deployment()).encode()))
     }
-
-    fn segment_context(&self, place: &SegmentPlace) -> ObjectContext<'_> {
-        ObjectContext {
-            kind: ObjectKind::Segment,
-            deployment: self.keys().deployment(),
-            organisation: place.organisation,
-            recording: place.recording,
-            track: place.track,
-            sequence: place.sequence,
-        }
-    }
-}
-
-fn content_mac(key: &clerestory_seal::SecretKey, sent: &[u8]) -> Mac {
-    MacKey::derive(key, Label::ContentMac, &[]).mac(&[sent])
 }

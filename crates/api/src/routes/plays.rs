@@ -102,14 +102,13 @@ pub(crate) async fn segment(
 ) -> Result<Response, ApiError> {
     let content = api.playback.segment(&caller.op, play, track, sequence).await?;
     let json = HeaderValue::from_static("application/json");
-    if accepts_zstd(&headers) {
-        // What lies sealed is packed already: it goes out as it was opened.
-        let zstd = HeaderValue::from_static("zstd");
-        let vary = HeaderValue::from_static("accept-encoding");
-        let head = [(header::CONTENT_TYPE, json), (header::CONTENT_ENCODING, zstd), (header::VARY, vary)];
-        return Ok((head, content.packed()).into_response());
+    let vary = HeaderValue::from_static("accept-encoding");
+    let head = [(header::CONTENT_TYPE, json), (header::VARY, vary)];
+    if !accepts_zstd(&headers) {
+        return Ok((head, content.json()).into_response());
     }
-    Ok(([(header::CONTENT_TYPE, json)], content.unpacked()?).into_response())
+    let zstd = [(header::CONTENT_ENCODING, HeaderValue::from_static("zstd"))];
+    Ok((head, zstd, content.zstd()?).into_response())
 }
 
 fn accepts_zstd(headers: &HeaderMap) -> bool {

@@ -3,9 +3,9 @@
 //! Recordings are hostile: anyone can send events with a public site key. And clients may be wrong: what the policy excludes
 //! must not be stored even if a recorder sent it. Both are done in one walk, as both must know what an event is about.
 
-use std::collections::HashMap;
-
 use clerestory_settings::capture::{Compiled, Decision, MASK, bare_url};
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::clean_tree::{Hangs, lower, needs_mask};
 use super::css::{self, Use};

@@ -1,8 +1,7 @@
 //! What a track's page looks like so far, as far as judging the next event needs it.
 
-use std::collections::{HashMap, HashSet};
-
 use clerestory_settings::capture::{Compiled, Element, Standing};
+use foldhash::{HashMap, HashSet};
 
 use super::names::Role;
 

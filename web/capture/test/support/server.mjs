@@ -38,6 +38,8 @@ export class CaptureServer {
 
   reset() {
     this.requests = [];
+    /** What pages of an earlier test still send as they go is answered, and not kept. */
+    this.bygone = new Set([...(this.bygone ?? []), ...(this.visits?.keys() ?? [])]);
     /** Stored segments by track: Map of number to text. */
     this.tracks = new Map();
     this.visits = new Map();
@@ -182,8 +184,10 @@ export class CaptureServer {
       text: raw.toString(),
       at: Date.now(),
     };
+    const token = (request.headers.authorization ?? "").replace("Bearer ", "");
+    if (this.bygone.has(token)) return problem(401, "token-expired");
     const sequence = Number(/\/segments\/(\d+)$/.exec(url.pathname)?.[1] ?? -1);
-    const visit = this.visits.get((request.headers.authorization ?? "").replace("Bearer ", ""));
+    const visit = this.visits.get(token);
     if (sequence >= 0) {
       seen.sequence = sequence;
       seen.track = visit?.track;
