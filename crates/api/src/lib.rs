@@ -28,9 +28,8 @@ use tokio::sync::watch;
 pub use hosts::{Hosts, Origins};
 pub use routes::openapi;
 
-/// Everything the routes use. Cheap to clone.
-#[derive(Clone)]
-pub struct Api {
+/// Everything the routes use.
+pub struct Parts {
     /// The database, for the routes' own reads.
     pub database: Database,
     /// Decisions.
@@ -55,6 +54,18 @@ pub struct Api {
     pub findings: Arc<dyn Fn() -> Vec<Finding> + Send + Sync>,
 }
 
+/// The parts, as every request gets them: one count to clone them all.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Parts>);
+
+impl std::ops::Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 /// One sentence of the installation about its own health.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -69,6 +80,6 @@ pub struct Finding {
 }
 
 /// The whole service: every host, every route.
-pub fn router(api: Api) -> Router {
-    hosts::router(api)
+pub fn router(parts: Parts) -> Router {
+    hosts::router(Api(Arc::new(parts)))
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clerestory_api::{Api, Finding, Hosts};
+use clerestory_api::{Finding, Hosts, Parts};
 use clerestory_http::{Limits, Listener, Server};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
@@ -50,7 +50,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     }
     let remarks = serving.remarks;
     let one_place = app.vault.keys().place_count() == 1 || app.places.on_one_disk();
-    let api = Api {
+    let api = Parts {
         database: app.database.clone(),
         access: app.access.clone(),
         vault: app.vault.clone(),

@@ -1,5 +1,6 @@
 //! From the bytes a client sent to the bytes that are stored: typed, made harmless, held to the policy, packed.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +16,14 @@ use crate::rrweb::{self, Limits, Segment, TreeState};
 const TREES: usize = 512;
 /// A page with more nodes than this is not remembered between segments.
 const TREE_NODES: usize = 100_000;
+
+/// A thread keeps this much room for the JSON it packs.
+const KEPT_JSON: usize = 256 * 1024;
+
+thread_local! {
+    /// Room for the JSON of one segment: asking for it each time costs more than writing into it.
+    static JSON: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Gaps one segment may tell of.
 const GAPS: usize = 64;
@@ -92,9 +101,14 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
         let path = String::new();
         return Err(rrweb::Malformed { path, reason: "a segment tells of at most 64 gaps" }.into());
     }
-    let mut json = Vec::with_capacity(64 * 1024);
-    segment.to_json(&mut json);
-    let packed = pack_events(&json).map_err(|_| IntakeError::Inner("packing a segment"))?;
+    let packed = JSON.with_borrow_mut(|json| {
+        json.clear();
+        segment.to_json(json);
+        let packed = pack_events(json);
+        json.shrink_to(KEPT_JSON);
+        packed
+    });
+    let packed = packed.map_err(|_| IntakeError::Inner("packing a segment"))?;
     let gaps =
         told.gaps.iter().map(|gap| ToldGap { from_ms: gap.from_ms, to_ms: gap.to_ms, reason: gap.reason });
     Ok(Refined {

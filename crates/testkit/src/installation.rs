@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use clerestory::{App, Places, ThrowAway};
-use clerestory_api::{Api, Hosts, Origins};
+use clerestory_api::{Hosts, Origins, Parts};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
 use clerestory_keys::Protection;
 use clerestory_model::{OrganisationId, Timestamp};
@@ -73,7 +73,7 @@ impl Installation {
             content: "http://127.0.0.1:8700".to_owned(),
             shop: Some("http://shop.localhost:8700".to_owned()),
         };
-        let router = clerestory_api::router(Api {
+        let router = clerestory_api::router(Parts {
             database: app.database.clone(),
             access: app.access.clone(),
             vault: app.vault.clone(),

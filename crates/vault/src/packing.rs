@@ -14,22 +14,17 @@ use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
 const VOCABULARY: &[u8] = include_bytes!("vocabulary-1.txt");
 
-/// zstd's level up to [`LARGE`]: what brings a segment of a few kilobytes well below gzip, at over 100 MB/s.
-const LEVEL: i32 = 6;
-/// zstd's level above it, where a faster one already does.
-const LARGE_LEVEL: i32 = 3;
-/// From so many bytes on a segment repeats enough of itself.
-const LARGE: usize = 128 * 1024;
+/// zstd's level for segments below so many bytes: the more a segment repeats of itself, the faster a level brings it
+/// well below gzip.
+const LEVELS: [(usize, i32); 3] = [(16 * 1024, 6), (128 * 1024, 5), (usize::MAX, 3)];
 
-static SMALL: LazyLock<EncoderDictionary<'static>> =
-    LazyLock::new(|| EncoderDictionary::copy(VOCABULARY, LEVEL));
-static GREAT: LazyLock<EncoderDictionary<'static>> =
-    LazyLock::new(|| EncoderDictionary::copy(VOCABULARY, LARGE_LEVEL));
+static WORDS: LazyLock<[EncoderDictionary<'static>; 3]> =
+    LazyLock::new(|| LEVELS.map(|(_, level)| EncoderDictionary::copy(VOCABULARY, level)));
 static KNOWN: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(VOCABULARY));
 
 thread_local! {
-    /// A compressor holds a megabyte or two that would be asked of the system for each segment.
-    static PACKERS: RefCell<[Option<Compressor<'static>>; 2]> = const { RefCell::new([None, None]) };
+    /// A compressor for each level: it holds a megabyte or two that would be asked of the system for each segment.
+    static PACKERS: RefCell<[Option<Compressor<'static>>; 3]> = const { RefCell::new([None, None, None]) };
 }
 
 /// Packs the JSON array of a segment's events.
@@ -37,14 +32,17 @@ thread_local! {
 /// # Errors
 /// Only when there is no memory.
 pub fn pack_events(json: &[u8]) -> io::Result<Vec<u8>> {
-    let (slot, dictionary) = if json.len() < LARGE { (0, &SMALL) } else { (1, &GREAT) };
     PACKERS.with_borrow_mut(|packers| {
-        let [small, great] = packers;
-        let packer = if slot == 0 { small } else { great };
-        match packer {
-            Some(packer) => packer.compress(json),
-            None => packer.insert(Compressor::with_prepared_dictionary(dictionary)?).compress(json),
+        let levels = packers.iter_mut().zip(WORDS.iter()).zip(LEVELS);
+        for ((packer, words), (below, _)) in levels {
+            if json.len() < below {
+                return match packer {
+                    Some(packer) => packer.compress(json),
+                    None => packer.insert(Compressor::with_prepared_dictionary(words)?).compress(json),
+                };
+            }
         }
+        Err(io::Error::other("no level packs so much"))
     })
 }
 
@@ -63,7 +61,7 @@ pub fn unpack_events(packed: &[u8], limit: usize) -> io::Result<Vec<u8>> {
 mod tests {
     use clerestory_seal::sha256;
 
-    use super::{LARGE, VOCABULARY, pack_events, unpack_events};
+    use super::{VOCABULARY, pack_events, unpack_events};
 
     /// A changed vocabulary would make every stored segment unreadable.
     #[test]
@@ -76,7 +74,7 @@ mod tests {
     fn what_was_packed_unpacks() {
         let event =
             br#"{"type":3,"data":{"source":2,"type":1,"id":4,"x":1,"y":2},"timestamp":1790000000000},"#;
-        for times in [0, 1, 7, LARGE / event.len() + 1, 10_000] {
+        for times in [0, 1, 7, 200, 2_000, 20_000] {
             let json = event.repeat(times);
             let packed = pack_events(&json).expect("packs");
             assert_eq!(unpack_events(&packed, json.len()).expect("unpacks"), json);
