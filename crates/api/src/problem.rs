@@ -87,6 +87,12 @@ impl ApiError {
         self
     }
 
+    /// The same problem, with what to do in this place.
+    pub(crate) fn with_advice(mut self, what_to_do: &str) -> Self {
+        what_to_do.clone_into(&mut self.problem.what_to_do);
+        self
+    }
+
     fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self

@@ -358,6 +358,31 @@ async fn an_import_is_cleaned_like_any_other() {
 }
 
 #[tokio::test]
+async fn an_import_that_is_none_says_what_to_bring() {
+    let scene = scene().await;
+    let site = scene.site["id"].as_str().unwrap();
+    let answer = scene.admin.send("POST", &format!("/api/v1/sites/{site}/imports"), "[{}]".to_owned()).await;
+    assert_eq!((answer.status, answer.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "segment-malformed"));
+    let advice = answer.json["what_to_do"].as_str().unwrap().to_owned();
+    assert!(advice.contains("JSON array of rrweb events"), "{advice}");
+}
+
+#[tokio::test]
+async fn the_same_rules_written_otherwise_are_no_new_version() {
+    let scene = scene().await;
+    let path = format!("/api/v1/sites/{}/policy", scene.site["id"].as_str().unwrap());
+    let sign = async |exclude: Value, based_on: u64| {
+        let document = json!({ "preset": "private", "media": "blocked", "exclude": exclude, "mask": [],
+            "unmask": [], "urls": { "deny": [], "allow": [] } });
+        let asked = json!({ "document": document, "based_on": based_on });
+        scene.admin.send("PUT", &path, asked.to_string()).await.ok()["version"].as_u64().unwrap()
+    };
+    assert_eq!(sign(json!([".secret"]), 1).await, 2);
+    assert_eq!(sign(json!([".secret", " .secret "]), 2).await, 2);
+    assert_eq!(sign(json!([]), 2).await, 3);
+}
+
+#[tokio::test]
 async fn absurd_clocks_numbers_and_gaps_are_refused_and_harm_nobody() {
     let scene = scene().await;
     for client_time_ms in [i64::MIN, i64::MAX, 0] {

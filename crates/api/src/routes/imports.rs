@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use clerestory_intake::IntakeError;
 use clerestory_model::SiteId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -41,7 +42,14 @@ pub(crate) async fn import(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, ApiError> {
     let body = body.map_err(|_| too_large("A recording to import has at most 64 MiB."))?;
-    let imported = api.intake.import(&caller.op, caller.site(id), body.to_vec()).await?;
+    let imported = api.intake.import(&caller.op, caller.site(id), body.to_vec()).await;
+    let imported = imported.map_err(|error| match error {
+        // What a recorder does about a segment is no help to who brings a file.
+        IntakeError::Malformed(_) => ApiError::from(error).with_advice(
+            "Nothing was imported. Export the recording again, as a JSON array of rrweb events, and bring that.",
+        ),
+        other => other.into(),
+    })?;
     let dropped: BTreeMap<String, u64> = imported.dropped;
     let answer = Imported {
         recording: imported.recording.to_string(),
