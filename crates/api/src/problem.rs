@@ -336,6 +336,14 @@ impl From<IntakeError> for ApiError {
                 "Keep it and send it again after the time in Retry-After.",
             )
             .after(Duration::from_secs(1)),
+            IntakeError::TooSlow => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too-slow",
+                "The segment came too slowly",
+                "A segment may take half a minute, and a second for every 64 KiB.",
+                "Keep it and send it again over a better connection.",
+            )
+            .after(Duration::from_secs(1)),
             IntakeError::Closed => Self::new(
                 StatusCode::GONE,
                 "recording-closed",

@@ -24,6 +24,9 @@ pub enum IntakeError {
     /// Too many at once.
     #[error("too many requests")]
     TooMany,
+    /// The segment's bytes came too slowly to be waited for.
+    #[error("the segment came too slowly")]
+    TooSlow,
     /// The recording is closed for good.
     #[error("the recording is closed")]
     Closed,

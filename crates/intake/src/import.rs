@@ -41,8 +41,8 @@ impl Intake {
     /// Brings in a JSON array of rrweb events, or an object with one under `events`, as a recording of a site.
     ///
     /// # Errors
-    /// [`IntakeError::Malformed`], [`IntakeError::Refused`]; nothing is stored then. When the store fails halfway the
-    /// recording holds what was stored until then.
+    /// [`IntakeError::Malformed`], [`IntakeError::Refused`], [`IntakeError::Store`]; no list shows anything of it
+    /// then.
     pub async fn import(&self, op: &OpContext, on: SiteRef, bytes: Vec<u8>) -> Result<Imported, IntakeError> {
         let grant = self.access.authorize::<ImportRecording>(op, on, None).await??;
         let issued = self.issued(on.id, &op.request_id).await?;

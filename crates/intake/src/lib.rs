@@ -60,7 +60,7 @@ const NETWORK_STARTS: (u32, u32) = (20, 200);
 const STARTS: (u32, u32) = (50, 200);
 /// Refused starts per site that are put on record: a burst of twenty, then one a second.
 const REFUSALS: (u32, u32) = (1, 20);
-/// Segments per recording: a burst of two hundred, then fifty a second.
+/// Segments per track: a burst of two hundred, then fifty a second.
 const SEGMENTS: (u32, u32) = (50, 200);
 
 /// Segments unpacked and refined at once: each may need a hundred megabytes for a moment.

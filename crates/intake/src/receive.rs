@@ -116,9 +116,6 @@ impl Intake {
             return Err(Malformed { path, reason: "a track has at most ten million segments" }.into());
         }
         let claims = self.check_bearer(&upload.token, &upload.origin, upload.encoding).await?;
-        if self.shared.segments.check_key(&claims.track).is_err() {
-            return Err(IntakeError::TooMany);
-        }
         let issued = self.issued(claims.site, &upload.request_id).await?;
         if issued.organisation != claims.organisation {
             return Err(IntakeError::UnknownSite);
@@ -154,11 +151,21 @@ impl Intake {
         self.keep(admitted.grant, admitted.recording, admitted.track, ready, live).await
     }
 
-    /// What the token of an upload says, if it may send in this way now: asked before its body is read.
+    /// Whether the token of an upload may send in this way, and now: asked, and counted, before its body is read.
     ///
     /// # Errors
-    /// [`IntakeError::Token`].
-    pub async fn check_bearer(
+    /// [`IntakeError::Token`], [`IntakeError::TooMany`].
+    pub async fn check_sender(
+        &self,
+        token: &str,
+        origin: &Origin,
+        encoding: Encoding,
+    ) -> Result<(), IntakeError> {
+        let claims = self.check_bearer(token, origin, encoding).await?;
+        self.shared.segments.check_key(&claims.track).map_err(|_| IntakeError::TooMany)
+    }
+
+    async fn check_bearer(
         &self,
         token: &str,
         origin: &Origin,

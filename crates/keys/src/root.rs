@@ -80,7 +80,7 @@ impl RootFile {
         let problem = |what: &str| root_file(path, what.to_owned());
         let text = std::fs::read_to_string(path).map(Zeroizing::new);
         let text = text.map_err(|error| {
-            root_file(path, format!("{error}. Run `clerestory init`, or restore it from its shares"))
+            root_file(path, format!("{error}. Run `clerestory init`, or put back the copy you kept"))
         })?;
         let stored: Stored =
             serde_json::from_str(&text).map_err(|error| root_file(path, error.to_string()))?;

@@ -172,6 +172,10 @@ async fn bombs_and_bad_packing_are_refused() {
     assert_eq!(gzipped(trailing).await.problem(), "segment-malformed");
     let large = scene.visit.sender().send("PUT", "/api/v1/capture/segments/0", vec![b' '; 17 << 20]).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    // What only says that it is large gets no room, or a few such would keep everybody else out.
+    let boasting = scene.visit.sender().with("content-length", (1_u64 << 30).to_string());
+    let boasting = boasting.send("PUT", "/api/v1/capture/segments/0", "[]".to_owned()).await;
+    assert_eq!((boasting.status, boasting.problem()), (StatusCode::PAYLOAD_TOO_LARGE, "segment-too-large"));
     assert_eq!(scene.stored_segments().await, 0);
 }
 

@@ -36,13 +36,20 @@ export function onlyRecording(api, timeoutMs = 10_000) {
   );
 }
 
-/** Waits until everything up to a moment (epoch milliseconds) has been taken in. */
+/**
+ * Waits until a segment has been taken in that reaches up to a moment (epoch milliseconds). Something must have happened
+ * on the page at that moment or after: a page at rest sends nothing.
+ */
 export function capturedUntil(api, recording, epochMs, timeoutMs = 30_000) {
   return waitFor(
     "the server to hold everything up to that moment",
     async () => {
       const item = await api.get(`/recordings/${recording}`);
-      return Date.parse(item.started_at) + item.duration_us / 1000 >= epochMs ? item : null;
+      // Not the duration: that of a visit that goes on grows by itself.
+      const ends = item.tracks.flatMap(({ segments }) =>
+        segments.map((one) => one.start_us + one.duration_us),
+      );
+      return Date.parse(item.started_at) + Math.max(0, ...ends) / 1000 >= epochMs ? item : null;
     },
     { timeoutMs, everyMs: 250 },
   );

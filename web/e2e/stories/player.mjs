@@ -39,7 +39,7 @@ export async function run(t) {
     await pause(1000);
     marks.push({ at: Date.now() - started, rows: 2 + row });
   }
-  await capturedUntil(api, id, started + marks.at(-1).at - 1000);
+  await capturedUntil(api, id, started + marks.at(-1).at - 1300);
   await visitor.close();
 
   for (const mark of [marks[3], marks[0], marks[4]]) {

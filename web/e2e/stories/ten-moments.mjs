@@ -121,7 +121,7 @@ export async function run(t) {
   assert.equal(moments.length, 10);
   const { id } = await onlyRecording(api);
   const last = moments.at(-1);
-  await capturedUntil(api, id, last.at - SETTLE_MS);
+  await capturedUntil(api, id, last.at - SETTLE_MS - 200);
   await visitor.close();
 
   const { started_at } = await api.get(`/recordings/${id}`);

@@ -1,5 +1,7 @@
 //! What the capture script calls, from the sites themselves: cross-origin, without cookies.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -155,7 +157,8 @@ pub(crate) async fn policy(
 #[utoipa::path(put, path = "/capture/segments/{sequence}", tag = "capture", params(("sequence" = u64, Path)),
     request_body(content = Vec<serde_json::Value>, content_type = "application/json"), responses(
     (status = 200, body = AcknowledgedBody), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 409, body = Problem), (status = 410, body = Problem), (status = 413, body = Problem),
+    (status = 408, body = Problem), (status = 409, body = Problem), (status = 410, body = Problem),
+    (status = 413, body = Problem),
     (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn segment(
     State(api): State<Api>,
@@ -167,13 +170,19 @@ pub(crate) async fn segment(
     let headers = parts.headers;
     let (token, origin, encoding) = (bearer(&headers)?, origin(&headers)?, encoding(&headers)?);
     let policy_version = policy_version(&headers)?;
-    // Who has no token gets nothing of theirs read, and all bodies together fill a bounded room.
-    api.intake.check_bearer(&token, &origin, encoding).await?;
-    let length = text(&headers, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    // Who has no token, or sends too often, gets nothing of theirs read; all bodies together fill a bounded room, and
+    // none holds its part of it for long.
+    api.intake.check_sender(&token, &origin, encoding).await?;
     let limit = clerestory_intake::SEGMENT_BYTES;
-    let _room = api.intake.room_for(length.unwrap_or(limit)).await?;
-    let body: Bytes = axum::body::to_bytes(body, length.unwrap_or(limit).min(limit))
+    let length = text(&headers, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok()).unwrap_or(limit);
+    if length > limit {
+        return Err(IntakeError::TooLarge { limit }.into());
+    }
+    let _room = api.intake.room_for(length).await?;
+    let arriving = tokio::time::timeout(time_for(length), axum::body::to_bytes(body, length));
+    let body: Bytes = arriving
         .await
+        .map_err(|_| IntakeError::TooSlow)?
         .map_err(|_| too_large("A segment has at most 16 MiB, and arrives whole."))?;
     let upload =
         Upload { token, origin, sequence, encoding, policy_version, body, request_id: op.request_id };
@@ -184,6 +193,11 @@ pub(crate) async fn segment(
         bytes_stored: done.bytes_stored,
         repeated: done.repeated,
     }))
+}
+
+/// How long a body of so many bytes may take: half a minute, and a second for every 64 KiB.
+fn time_for(bytes: usize) -> Duration {
+    Duration::from_secs(30 + bytes as u64 / (64 * 1024))
 }
 
 /// Ends the sending of one tab.

@@ -159,7 +159,8 @@ export function readVisit(body: Fields): Visit | null {
 }
 
 /** Network errors, overload and server errors pass; anything else would be answered alike again. */
-export const isPassing = ({ status }: Answer): boolean => status === 0 || status === 429 || status >= 500;
+export const isPassing = ({ status }: Answer): boolean =>
+  status === 0 || status === 408 || status === 429 || status >= 500;
 
 /**
  * Milliseconds to wait before try number `tries` (from 1): twice as long each time, and never less than the server

@@ -13,7 +13,6 @@ export default function Health() {
   const findings = useQuery({
     queryKey: ["findings"],
     queryFn: ({ signal }) => listFindings(signal),
-    refetchInterval: 30_000,
   });
   const items = findings.data?.items ?? [];
   return (
