@@ -1,7 +1,8 @@
 //! `test`: everything that must hold before a change is taken.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::place::{self, Place};
 use crate::steps::Steps;
@@ -64,7 +65,54 @@ fn rust_checks(place: &Place, steps: &Steps) -> Outcome {
         let plain = ["test", "--locked", "--workspace", "--lib", "--bins", "--tests"];
         steps.run("Rust tests", &mut place.cargo(&plain))?;
     }
+    on_postgres(place, steps)?;
     steps.run("Rust documentation tests", &mut place.cargo(&["test", "--locked", "--workspace", "--doc"]))
+}
+
+/// The suites of whole installations again, on a PostgreSQL of our own.
+fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
+    let mut server = None;
+    steps.check("PostgreSQL", || {
+        let started = Postgres::start(place)?;
+        let address = started.address.clone();
+        server = Some(started);
+        Ok(address)
+    })?;
+    let address = server.as_ref().map(|server| server.address.as_str()).unwrap_or_default();
+    let mut tests = if has_nextest(place) {
+        place.cargo(&["nextest", "run", "--locked", "-p", "clerestory-testkit"])
+    } else {
+        place.cargo(&["test", "--locked", "-p", "clerestory-testkit"])
+    };
+    steps.run("Rust tests on PostgreSQL", tests.env("CLERESTORY_TEST_POSTGRES", address))
+}
+
+/// A server of the tests' own, which ends when its input does.
+struct Postgres {
+    child: Child,
+    address: String,
+}
+
+impl Postgres {
+    fn start(place: &Place) -> Outcome<Self> {
+        let program = place.binary("debug", "test-postgres");
+        let child = Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child =
+            child.map_err(|error| Failure(format!("{} does not start: {error}.", program.display())))?;
+        let mut address = String::new();
+        let said = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut address));
+        match said {
+            Some(Ok(length)) if length > 0 => Ok(Self { child, address: address.trim().to_owned() }),
+            _ => Err(Failure::new("No PostgreSQL could be started; what it said stands above.")),
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        drop(self.child.wait());
+    }
 }
 
 fn has_nextest(place: &Place) -> bool {

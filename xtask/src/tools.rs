@@ -43,6 +43,13 @@ pub(crate) fn prerequisites() -> Outcome<String> {
     Ok(format!("node {node}, npm {npm}"))
 }
 
+/// The programs of a PostgreSQL server, where Debian puts them or in the path.
+fn has_postgres() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = versions.map(|version| version.path().join("bin/initdb")).any(|program| program.exists());
+    found || output("initdb", &["--version"]).is_some()
+}
+
 pub(crate) fn chromium() -> Outcome<String> {
     output("chromium", &["--version"]).ok_or_else(|| {
         Failure::new(
@@ -81,6 +88,9 @@ impl Lacking {
         }
         if output("python3", &["-c", "import venv, ensurepip"]).is_none() {
             debian.push("python3-venv");
+        }
+        if !has_postgres() {
+            debian.push("postgresql");
         }
         Self { debian, python: !python_is_ready(place), cargo_deny: cargo_deny(place).is_none() }
     }

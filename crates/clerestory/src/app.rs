@@ -9,10 +9,10 @@ use clerestory_intake::Intake;
 use clerestory_keys::{KeyError, Keys, RootFile};
 use clerestory_model::Clock;
 use clerestory_playback::Playback;
-use clerestory_sql::{Component, Database, SqlError};
+use clerestory_sql::{Component, Database, Schema, SqlError};
 use clerestory_vault::{IngestLog, Objects, StoreError, Vault};
 
-use crate::places::{Places, PlacesError};
+use crate::places::{Places, PlacesError, Postgres};
 
 /// Every table there is, in the order they are made.
 pub const SCHEMAS: &[Component] = &[
@@ -75,14 +75,36 @@ impl App {
     /// Opens the database, the keys and the objects of an installation, and makes every part over them.
     ///
     /// # Errors
-    /// [`AppError`].
+    /// [`AppError`]; an installation whose database is empty is one whose database is elsewhere.
     pub async fn build(places: Places, root: RootFile, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        Self::open(places, root, clock, Schema::MustExist).await
+    }
+
+    /// As [`Self::build`], for an installation that is being made: its database may be empty.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn create(places: Places, root: RootFile, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        Self::open(places, root, clock, Schema::MayBeMade).await
+    }
+
+    async fn open(
+        places: Places,
+        root: RootFile,
+        clock: Arc<dyn Clock>,
+        schema: Schema,
+    ) -> Result<Self, AppError> {
         let allowed = std::env::var("CLERESTORY_DANGEROUS_IDENTITY_SEALING").is_ok_and(|value| value == "1");
         if clerestory_seal::is_identity() && !allowed {
             return Err(AppError::IdentityBuild);
         }
         let epochs = places.epochs()?;
-        let database = Database::open_sqlite(&places.database(), SCHEMAS)?;
+        let database = match &places.postgres {
+            None => Database::open_sqlite(&places.database(), SCHEMAS)?,
+            Some(Postgres { address, roots }) => {
+                Database::open_postgres(address, roots.as_deref(), schema, SCHEMAS).await?
+            }
+        };
         let keys = Arc::new(Keys::open(root, epochs, database.clone(), Arc::clone(&clock)).await?);
         let objects = Objects::local(places.objects())?;
         let log = Arc::new(IngestLog::open(objects.root(), clock.now())?);

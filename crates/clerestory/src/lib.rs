@@ -6,5 +6,5 @@ mod places;
 mod serve;
 
 pub use app::{App, AppError, SCHEMAS};
-pub use places::{Places, PlacesError, ThrowAway};
+pub use places::{Places, PlacesError, Postgres, ThrowAway};
 pub use serve::{Serving, serve};

@@ -17,6 +17,24 @@ pub struct Places {
     pub keys: PathBuf,
     /// A second place for epoch secrets, off this disk.
     pub second_epochs: Option<PathBuf>,
+    /// The PostgreSQL database, where it is not a file in `data`.
+    pub postgres: Option<Postgres>,
+}
+
+/// A PostgreSQL database, and how it is known to be the right one.
+#[derive(Clone)]
+pub struct Postgres {
+    /// `postgresql://user:password@host:port/name`.
+    pub address: String,
+    /// File (PEM) with the certificate of who signed the server's; needed unless it is on this machine.
+    pub roots: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address holds a password.
+        f.debug_struct("Postgres").field("roots", &self.roots).finish_non_exhaustive()
+    }
 }
 
 /// Why an installation cannot be made or found.
@@ -67,7 +85,7 @@ impl Places {
     pub fn beside(data: &Path, second_epochs: Option<PathBuf>) -> Self {
         let mut keys = data.as_os_str().to_owned();
         keys.push(".keys");
-        Self { data: data.to_owned(), keys: keys.into(), second_epochs }
+        Self { data: data.to_owned(), keys: keys.into(), second_epochs, postgres: None }
     }
 
     /// The database file.
@@ -99,6 +117,7 @@ impl Places {
         throw_away: Option<ThrowAway>,
     ) -> Result<RootFile, PlacesError> {
         for path in [self.root_key(), self.database()] {
+            // With PostgreSQL there is no file; a database that is in use refuses other keys by itself.
             if path.exists() {
                 return Err(PlacesError::Exists(path));
             }
@@ -126,7 +145,7 @@ impl Places {
         if !self.root_key().exists() {
             return Err(PlacesError::Missing(self.data.clone()));
         }
-        if !self.database().exists() {
+        if self.postgres.is_none() && !self.database().exists() {
             return Err(PlacesError::NoDatabase(self.database(), self.keys.clone()));
         }
         Ok(RootFile::open(&self.root_key(), protection)?)

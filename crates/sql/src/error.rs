@@ -1,17 +1,47 @@
 //! What can go wrong between a body and its database.
 
+/// What the engine itself said.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// SQLite.
+    #[error(transparent)]
+    Sqlite(rusqlite::Error),
+    /// PostgreSQL, or the connection to it.
+    #[error(transparent)]
+    Postgres(tokio_postgres::Error),
+    /// No connection to PostgreSQL could be had.
+    #[error(transparent)]
+    Pool(deadpool_postgres::PoolError),
+}
+
 /// A failure of the database layer.
 #[derive(Debug, thiserror::Error)]
 pub enum SqlError {
     /// A row with this key is already there.
     #[error("the row exists already")]
-    Exists(#[source] rusqlite::Error),
+    Exists(#[source] Cause),
     /// The disk is full; nothing of the transaction was kept.
     #[error("the disk is full")]
-    Full(#[source] rusqlite::Error),
+    Full(#[source] Cause),
+    /// Another transaction stood in the way (a deadlock, or rows that changed meanwhile); nothing was kept. Trying
+    /// again helps.
+    #[error("another transaction was in the way")]
+    Conflict(#[source] Cause),
+    /// There is no connection to the database server. Trying again may help.
+    #[error("the database server cannot be reached")]
+    Unreachable(#[source] Cause),
+    /// The database server is set up in a way that loses what was committed.
+    #[error("{0}")]
+    Unsafe(String),
+    /// The database has none of the installation's tables.
+    #[error("the database is empty: it is another one than this installation's, or lost what was in it")]
+    Empty,
+    /// The address of the database server cannot be understood.
+    #[error("the database address is not understood: {0}")]
+    Address(String),
     /// The engine refused for another reason.
     #[error("the database refused")]
-    Engine(#[source] rusqlite::Error),
+    Engine(#[source] Cause),
     /// A stored value cannot become what the program expects there.
     #[error("{table}.{column} holds a value that does not belong there")]
     Inconsistent {
@@ -26,7 +56,8 @@ pub enum SqlError {
     /// The body panicked; what it did is undone.
     #[error("a transaction body panicked")]
     Panicked,
-    /// The engine undid the whole transaction, as it does on a full disk; the body must not go on.
+    /// A statement of the body failed before, or the engine undid the whole transaction, as SQLite does on a full
+    /// disk; the body must not go on, and nothing of it is kept.
     #[error("the database undid the transaction")]
     RolledBack,
     /// The writer has stopped, as it does at shutdown.
@@ -61,10 +92,55 @@ impl From<rusqlite::Error> for SqlError {
         use rusqlite::ffi;
         match error.sqlite_error().map(|inner| (inner.code, inner.extended_code)) {
             Some((_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)) => {
-                Self::Exists(error)
+                Self::Exists(Cause::Sqlite(error))
             }
-            Some((rusqlite::ErrorCode::DiskFull, _)) => Self::Full(error),
-            _ => Self::Engine(error),
+            Some((rusqlite::ErrorCode::DiskFull, _)) => Self::Full(Cause::Sqlite(error)),
+            _ => Self::Engine(Cause::Sqlite(error)),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for SqlError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        use tokio_postgres::error::SqlState;
+        let Some(state) = error.code() else {
+            return if error.is_closed() {
+                Self::Unreachable(Cause::Postgres(error))
+            } else {
+                Self::Engine(Cause::Postgres(error))
+            };
+        };
+        if *state == SqlState::UNIQUE_VIOLATION {
+            Self::Exists(Cause::Postgres(error))
+        } else if *state == SqlState::DISK_FULL {
+            Self::Full(Cause::Postgres(error))
+        } else if [
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::LOCK_NOT_AVAILABLE,
+        ]
+        .contains(state)
+        {
+            Self::Conflict(Cause::Postgres(error))
+        } else if [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
+            .contains(state)
+        {
+            Self::Unreachable(Cause::Postgres(error))
+        } else {
+            Self::Engine(Cause::Postgres(error))
+        }
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for SqlError {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(inner) => match Self::from(inner) {
+                // Whatever the server said to a connection that was being made, there is none.
+                Self::Engine(cause) => Self::Unreachable(cause),
+                other => other,
+            },
+            other => Self::Unreachable(Cause::Pool(other)),
         }
     }
 }

@@ -7,7 +7,10 @@
 
 mod error;
 mod migrate;
+mod postgres;
+mod postgres_tx;
 mod sqlite;
+mod sqlite_tx;
 mod tx;
 mod value;
 
@@ -15,9 +18,9 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use error::SqlError;
+pub use error::{Cause, SqlError};
 pub use migrate::{Component, Migration};
-pub use tx::Tx;
+pub use tx::{Lock, Tx};
 pub use value::{FromValue, Row, Value};
 
 /// The future of a transaction's body.
@@ -34,6 +37,15 @@ pub enum Lane {
     Maintenance = 2,
 }
 
+/// Whether a database without any of our tables is one to be filled or the wrong one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// It is the database of an installation, and has tables.
+    MustExist,
+    /// Whoever opens it makes an installation.
+    MayBeMade,
+}
+
 /// What the writer has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriterStats {
@@ -46,7 +58,12 @@ pub struct WriterStats {
 /// A database whose schema is up to date. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    sqlite: Arc<sqlite::Sqlite>,
+    engine: Arc<Engine>,
+}
+
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Database {
@@ -56,7 +73,24 @@ impl Database {
     /// [`SqlError::Downgrade`] or [`SqlError::ChangedMigration`] when the file was written by another version of
     /// the program, [`SqlError::Engine`] when it cannot be opened.
     pub fn open_sqlite(path: &Path, components: &[Component]) -> Result<Self, SqlError> {
-        Ok(Self { sqlite: Arc::new(sqlite::Sqlite::open(path, components)?) })
+        Ok(Self { engine: Arc::new(Engine::Sqlite(sqlite::Sqlite::open(path, components)?)) })
+    }
+
+    /// Connects to the PostgreSQL database at `address` (`postgresql://user:password@host:port/name`) and brings its
+    /// schema up to `components`. On another machine it is reached by TLS only, and `roots` names the file (PEM)
+    /// with the certificate of who signed the server's.
+    ///
+    /// # Errors
+    /// As [`Self::open_sqlite`]; [`SqlError::Empty`], [`SqlError::Address`], [`SqlError::Unreachable`], and [`SqlError::Unsafe`] when the
+    /// server could lose what it has committed.
+    pub async fn open_postgres(
+        address: &str,
+        roots: Option<&Path>,
+        schema: Schema,
+        components: &[Component],
+    ) -> Result<Self, SqlError> {
+        let postgres = postgres::Postgres::open(address, roots, schema, components).await?;
+        Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
     }
 
     /// Runs `body` in a read-write transaction; it is durable when this returns `Ok`.
@@ -72,7 +106,10 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        self.sqlite.write(lane, body).await
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(lane, body).await,
+            Engine::Postgres(postgres) => postgres.write(lane, body).await,
+        }
     }
 
     /// Runs `body` in a read-only transaction on one snapshot.
@@ -85,12 +122,18 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        self.sqlite.read(body).await
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(body).await,
+            Engine::Postgres(postgres) => postgres.read(body).await,
+        }
     }
 
     /// What the writer has done so far.
     #[must_use]
     pub fn writer_stats(&self) -> WriterStats {
-        self.sqlite.stats()
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.stats(),
+            Engine::Postgres(postgres) => postgres.stats(),
+        }
     }
 }

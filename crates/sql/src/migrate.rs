@@ -1,7 +1,5 @@
 //! The migrator: embedded steps, each applied once, in order, and never edited afterwards.
 
-use std::task::{Context, Poll, Waker};
-
 use crate::{SqlError, Tx, Value};
 
 /// One step of a component's schema, in the portable subset both engines understand.
@@ -26,26 +24,9 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     component TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, fingerprint INTEGER NOT NULL,
     PRIMARY KEY (component, number)) STRICT";
 
-pub(crate) fn run(tx: &mut Tx, components: &[Component]) -> Result<(), SqlError> {
-    tx.control("BEGIN IMMEDIATE")?;
-    let done = {
-        let mut steps = Box::pin(apply(tx, components));
-        match steps.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => result,
-            Poll::Pending => Err(SqlError::AwaitedElsewhere),
-        }
-    };
-    match done {
-        Ok(()) => tx.control("COMMIT"),
-        Err(error) => {
-            tx.control("ROLLBACK")?;
-            Err(error)
-        }
-    }
-}
-
-async fn apply(tx: &mut Tx, components: &[Component]) -> Result<(), SqlError> {
-    tx.batch(TABLE)?;
+/// Brings the schema up to `components`, in a transaction that nobody else is beside.
+pub(crate) async fn apply(tx: &mut Tx, components: &[Component]) -> Result<(), SqlError> {
+    tx.batch(TABLE).await?;
     for component in components {
         let applied = tx
             .query(
@@ -57,7 +38,7 @@ async fn apply(tx: &mut Tx, components: &[Component]) -> Result<(), SqlError> {
             check(component, row.get(0)?, row.get(1)?)?;
         }
         for (number, step) in component.migrations.iter().enumerate().skip(applied.len()) {
-            tx.batch(step.sql)?;
+            tx.batch(step.sql).await?;
             let values: [Value; 4] = [
                 component.name.into(),
                 (number as u64).into(),

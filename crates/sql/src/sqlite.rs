@@ -10,6 +10,9 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::error::Cause;
+use crate::sqlite_tx::SqliteTx;
+use crate::tx::Engine;
 use crate::{Body, Component, Lane, SqlError, Tx, WriterStats, migrate};
 
 /// Bodies that may share one commit: enough to hide a disk's flush, few enough to keep one commit short.
@@ -30,14 +33,15 @@ impl Sqlite {
         if rusqlite::version_number() < OLDEST_LIBRARY {
             return Err(SqlError::OldLibrary { found: rusqlite::version().to_owned() });
         }
-        let mut tx = Tx::new(connect(path, OpenFlags::default())?);
-        tx.batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
-        migrate::run(&mut tx, components)?;
+        let connection = connect(path, OpenFlags::default())?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        let mut tx = Tx::sqlite(connection);
+        migrate_all(&mut tx, components)?;
         let mut readers = Vec::with_capacity(READERS);
         for _ in 0..READERS {
-            let reader = Tx::new(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?);
-            reader.batch("PRAGMA query_only = ON;")?;
-            readers.push(reader);
+            let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            reader.execute_batch("PRAGMA query_only = ON;")?;
+            readers.push(Tx::sqlite(reader));
         }
         let queue = Arc::new(Queue::default());
         let theirs = Arc::clone(&queue);
@@ -113,12 +117,32 @@ where
     F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E>,
     E: From<SqlError>,
 {
-    tx.control("BEGIN")?;
+    inner(tx)?.control("BEGIN")?;
+    inner(tx)?.enter();
     tx.enter();
     let result = caught(|| poll_once(body(tx)));
-    tx.leave();
-    tx.control("ROLLBACK")?;
+    inner(tx)?.leave();
+    inner(tx)?.control("ROLLBACK")?;
     result
+}
+
+/// The statements of this engine: what this file makes is always its own.
+fn inner(tx: &mut Tx) -> Result<&mut SqliteTx, SqlError> {
+    match tx.engine() {
+        Engine::Sqlite(inner) => Ok(inner),
+        Engine::Postgres(_) => Err(SqlError::Closed),
+    }
+}
+
+fn migrate_all(tx: &mut Tx, components: &[Component]) -> Result<(), SqlError> {
+    inner(tx)?.control("BEGIN IMMEDIATE")?;
+    match poll_once(Box::pin(migrate::apply(tx, components))) {
+        Ok(()) => inner(tx)?.control("COMMIT"),
+        Err(error) => {
+            inner(tx)?.control("ROLLBACK")?;
+            Err(error)
+        }
+    }
 }
 
 /// A panic in a body is that body's failure: it must not take the only writer, or a reader, with it.
@@ -154,10 +178,13 @@ where
     E: From<SqlError> + Send,
 {
     fn run(&mut self, tx: &mut Tx) -> bool {
-        let result = match self.body.take() {
+        let mut result = match self.body.take() {
             Some(body) => caught(|| poll_once(body(tx))),
             None => Err(SqlError::Closed.into()),
         };
+        if result.is_ok() && tx.has_failed() {
+            result = Err(SqlError::RolledBack.into());
+        }
         let keep = result.is_ok();
         self.result = Some(result);
         keep
@@ -252,34 +279,44 @@ fn write_loop(tx: &mut Tx, queue: &Queue) {
 }
 
 fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Work>]) -> Result<(), SqlError> {
-    tx.control("BEGIN IMMEDIATE")?;
+    inner(tx)?.control("BEGIN IMMEDIATE")?;
     for work in batch.iter_mut() {
-        let step = tx.control("SAVEPOINT body").and_then(|()| {
-            tx.enter();
-            let keep = work.run(tx);
-            if let Some(failure) = tx.leave() {
-                return Err(failure);
-            }
-            if !keep {
-                tx.control("ROLLBACK TO body")?;
-            }
-            tx.control("RELEASE body")
-        });
-        if let Err(error) = step {
+        if let Err(error) = run_one(tx, work.as_mut()) {
             // The engine itself gave up (a full disk rolls everything back): nothing of this batch stands.
-            drop(tx.control("ROLLBACK"));
+            drop(inner(tx)?.control("ROLLBACK"));
             return Err(error);
         }
     }
+    let tx = inner(tx)?;
     tx.control("COMMIT").inspect_err(|_| drop(tx.control("ROLLBACK")))
+}
+
+/// Runs one body of a batch inside a savepoint of its own.
+fn run_one(tx: &mut Tx, work: &mut dyn Work) -> Result<(), SqlError> {
+    inner(tx)?.control("SAVEPOINT body")?;
+    inner(tx)?.enter();
+    tx.enter();
+    let keep = work.run(tx);
+    let tx = inner(tx)?;
+    if let Some(failure) = tx.leave() {
+        return Err(failure);
+    }
+    if !keep {
+        tx.control("ROLLBACK TO body")?;
+    }
+    tx.control("RELEASE body")
 }
 
 /// One failed commit is told to everybody who shared it.
 fn again(error: &SqlError) -> SqlError {
-    let copy = |inner: &rusqlite::Error| {
-        inner.sqlite_error().map_or(rusqlite::Error::InvalidQuery, |code| {
-            rusqlite::Error::SqliteFailure(*code, Some(inner.to_string()))
-        })
+    let copy = |cause: &Cause| {
+        let code = match cause {
+            Cause::Sqlite(inner) => inner.sqlite_error().copied(),
+            Cause::Postgres(_) | Cause::Pool(_) => None,
+        };
+        Cause::Sqlite(code.map_or(rusqlite::Error::InvalidQuery, |code| {
+            rusqlite::Error::SqliteFailure(code, Some(cause.to_string()))
+        }))
     };
     match error {
         SqlError::Full(inner) => SqlError::Full(copy(inner)),

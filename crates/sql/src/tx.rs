@@ -1,71 +1,101 @@
 //! A running transaction.
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql, params_from_iter};
-
+use crate::postgres_tx::PostgresTx;
+use crate::sqlite_tx::SqliteTx;
 use crate::{Row, SqlError, Value};
 
 /// A transaction that is open while its body runs. Parameters are `$1`, `$2`, … by number.
+///
+/// A statement that failed ends the transaction: whatever comes after it fails with [`SqlError::RolledBack`], and
+/// nothing of the body is kept, even if it returns `Ok`. PostgreSQL does so by itself, and one rule holds for both.
 pub struct Tx {
-    connection: Connection,
-    /// Whether a body runs: then there must be a transaction around every statement.
-    in_body: bool,
-    /// Whether the engine said that the disk is full, which undoes more than the statement.
-    full: bool,
+    engine: Engine,
+    failed: bool,
+}
+
+pub(crate) enum Engine {
+    Sqlite(SqliteTx),
+    Postgres(PostgresTx),
+}
+
+/// How rows that are read are kept from changing until the transaction ends.
+///
+/// SQLite has one writer, which has locked everything anyway. On PostgreSQL write bodies run beside each other, and
+/// whatever reads in order to write must lock. The order is the same everywhere, or two bodies wait for each other:
+/// an organisation's audit head, recording, shard, page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Others may read and share; nobody changes.
+    Share,
+    /// Nobody else locks or changes.
+    Exclusive,
+}
+
+impl Lock {
+    const fn clause(self) -> &'static str {
+        match self {
+            Self::Share => " FOR SHARE",
+            Self::Exclusive => " FOR UPDATE",
+        }
+    }
 }
 
 impl Tx {
-    pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, in_body: false, full: false }
+    pub(crate) fn sqlite(connection: rusqlite::Connection) -> Self {
+        Self { engine: Engine::Sqlite(SqliteTx::new(connection)), failed: false }
     }
 
+    pub(crate) fn postgres(tx: PostgresTx) -> Self {
+        Self { engine: Engine::Postgres(tx), failed: false }
+    }
+
+    pub(crate) fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    pub(crate) fn into_engine(self) -> Engine {
+        self.engine
+    }
+
+    /// A body begins: nothing has failed yet.
     pub(crate) fn enter(&mut self) {
-        (self.in_body, self.full) = (true, false);
+        self.failed = false;
     }
 
-    /// Ends a body; says so when the engine undid the transaction under it.
-    pub(crate) fn leave(&mut self) -> Option<SqlError> {
-        self.in_body = false;
-        if !self.connection.is_autocommit() {
-            return None;
-        }
-        Some(if self.full {
-            SqlError::Full(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
-                None,
-            ))
-        } else {
-            SqlError::RolledBack
-        })
+    /// Whether a statement of the body failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
     }
 
-    /// A statement outside a transaction would be committed by itself.
     fn guard(&self) -> Result<(), SqlError> {
-        if self.in_body && self.connection.is_autocommit() { Err(SqlError::RolledBack) } else { Ok(()) }
+        if self.failed { Err(SqlError::RolledBack) } else { Ok(()) }
     }
 
-    pub(crate) fn control(&self, sql: &str) -> Result<(), SqlError> {
-        self.connection.prepare_cached(sql)?.execute([])?;
-        Ok(())
+    fn note<T>(&mut self, result: Result<T, SqlError>) -> Result<T, SqlError> {
+        self.failed |= result.is_err();
+        result
     }
 
-    pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
-        Ok(self.connection.execute_batch(sql)?)
+    /// Runs statements without parameters, separated by `;`.
+    pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), SqlError> {
+        match &mut self.engine {
+            Engine::Sqlite(tx) => tx.batch(sql),
+            Engine::Postgres(tx) => tx.batch(sql).await,
+        }
     }
 
     /// Runs a statement and says how many rows it changed.
     ///
     /// # Errors
-    /// [`SqlError::Exists`] where a unique key is taken, [`SqlError::Full`], [`SqlError::Engine`].
-    #[expect(clippy::unused_async, reason = "a networked engine has to wait here")]
+    /// [`SqlError::Exists`] where a unique key is taken, [`SqlError::Full`], [`SqlError::Conflict`],
+    /// [`SqlError::Engine`].
     pub async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
         self.guard()?;
-        let changed = {
-            let mut statement = self.connection.prepare_cached(&numbered(sql))?;
-            statement.execute(params_from_iter(values)).map_err(SqlError::from)
+        let changed = match &mut self.engine {
+            Engine::Sqlite(tx) => tx.execute(sql, values),
+            Engine::Postgres(tx) => tx.execute(sql, values).await,
         };
-        self.full |= matches!(changed, Err(SqlError::Full(_)));
-        Ok(changed? as u64)
+        self.note(changed)
     }
 
     /// Runs a statement that must change exactly one row.
@@ -87,73 +117,50 @@ impl Tx {
     /// All rows of an answer. Lists are bounded by the caller's `LIMIT`.
     ///
     /// # Errors
-    /// [`SqlError::Engine`].
-    #[expect(clippy::unused_async, reason = "a networked engine has to wait here")]
+    /// [`SqlError::Conflict`], [`SqlError::Engine`].
     pub async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, SqlError> {
         self.guard()?;
-        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
-        let columns = statement.column_count();
-        let mut rows = statement.query(params_from_iter(values))?;
-        let mut out = Vec::new();
-        while let Some(row) = rows.next()? {
-            let mut values = Vec::with_capacity(columns);
-            for column in 0..columns {
-                values.push(read(row.get_ref(column)?)?);
-            }
-            out.push(Row(values));
-        }
-        Ok(out)
+        let rows = match &mut self.engine {
+            Engine::Sqlite(tx) => tx.query(sql, values),
+            Engine::Postgres(tx) => tx.query(sql, values).await,
+        };
+        self.note(rows)
     }
 
     /// The first row of an answer, if there is one.
     ///
     /// # Errors
-    /// [`SqlError::Engine`].
+    /// As [`Self::query`].
     pub async fn query_opt(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, SqlError> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
-}
 
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Int(number) => ValueRef::Integer(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
+    /// As [`Self::query`], and the rows stay as they are until the transaction ends.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn query_locked(
+        &mut self,
+        lock: Lock,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, SqlError> {
+        if matches!(self.engine, Engine::Sqlite(_)) {
+            return self.query(sql, values).await;
+        }
+        self.query(&format!("{sql}{}", lock.clause()), values).await
     }
-}
 
-fn read(value: ValueRef<'_>) -> Result<Value, SqlError> {
-    let wrong = || SqlError::Inconsistent { table: "row", column: "a text or real".to_owned() };
-    Ok(match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Int(number),
-        ValueRef::Text(bytes) => Value::Text(std::str::from_utf8(bytes).map_err(|_| wrong())?.to_owned()),
-        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-        ValueRef::Real(_) => return Err(wrong()),
-    })
-}
-
-/// `$N` is a *name* in SQLite, bound in order of first appearance; `?N` is the number it means elsewhere.
-/// Quoted text is left alone.
-fn numbered(sql: &str) -> String {
-    let mut quoted = false;
-    sql.chars()
-        .map(|c| {
-            quoted ^= c == '\'';
-            if c == '$' && !quoted { '?' } else { c }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_translated_outside_quotes() {
-        assert_eq!(numbered("select $2, '$1', $1"), "select ?2, '$1', ?1");
+    /// As [`Self::query_opt`], and the row stays as it is until the transaction ends.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn query_opt_locked(
+        &mut self,
+        lock: Lock,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Option<Row>, SqlError> {
+        Ok(self.query_locked(lock, sql, values).await?.into_iter().next())
     }
 }

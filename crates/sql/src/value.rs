@@ -17,6 +17,18 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
+impl Value {
+    /// What it is, for an error.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Int(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::Blob(_) => "bytes",
+        }
+    }
+}
+
 macro_rules! into_value {
     ($($from:ty => |$value:ident| $into:expr;)+) => {
         $(impl From<$from> for Value {

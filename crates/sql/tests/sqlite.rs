@@ -1,4 +1,4 @@
-//! The database layer on a real SQLite file.
+//! What only SQLite does, on a real file. What both engines promise is in `crates/testkit/tests/engines.rs`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use clerestory_sql::{Component, Database, Lane, Migration, SqlError};
@@ -34,17 +34,6 @@ async fn add(database: &Database, id: i64) -> Result<(), SqlError> {
 }
 
 #[tokio::test]
-async fn a_failing_body_undoes_itself_and_nobody_else() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = open(&directory);
-    add(&database, 1).await.unwrap();
-    let (taken, other) = tokio::join!(add(&database, 1), add(&database, 2));
-    assert!(matches!(taken, Err(SqlError::Exists(_))));
-    other.unwrap();
-    assert_eq!(count(&database).await, 2);
-}
-
-#[tokio::test]
 async fn bodies_that_wait_together_share_a_commit() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(&directory);
@@ -77,16 +66,6 @@ async fn a_body_that_awaits_something_else_is_undone() {
     assert_eq!(count(&database).await, 0);
 }
 
-#[tokio::test]
-async fn a_reader_cannot_write() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = open(&directory);
-    let result: Result<u64, SqlError> = database
-        .read(|tx| Box::pin(async move { tx.execute("INSERT INTO items VALUES (1, 'x')", &[]).await }))
-        .await;
-    assert!(result.is_err());
-}
-
 #[test]
 fn an_edited_or_newer_schema_is_refused() {
     const EDITED: Component = Component {
@@ -102,26 +81,4 @@ fn an_edited_or_newer_schema_is_refused() {
     assert!(matches!(edited, Some(SqlError::ChangedMigration { number: 0, .. })));
     let older = Database::open_sqlite(&path, &[NONE]).err();
     assert!(matches!(older, Some(SqlError::Downgrade { number: 0, .. })));
-}
-
-#[tokio::test]
-async fn a_body_that_panics_fails_alone_and_the_database_goes_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = open(&directory);
-    for _ in 0..10 {
-        let written: Result<(), SqlError> = database
-            .write(Lane::Interactive, |tx| {
-                Box::pin(async move {
-                    tx.execute("INSERT INTO items VALUES (1, 'x')", &[]).await?;
-                    panic!("on purpose")
-                })
-            })
-            .await;
-        assert!(matches!(written, Err(SqlError::Panicked)));
-        let read: Result<(), SqlError> =
-            database.read(|_| Box::pin(async move { panic!("on purpose") })).await;
-        assert!(matches!(read, Err(SqlError::Panicked)));
-    }
-    add(&database, 1).await.unwrap();
-    assert_eq!(count(&database).await, 1);
 }

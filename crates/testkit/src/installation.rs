@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::{Caller, Hands};
+use crate::{Caller, Hands, postgres};
 
 pub(crate) const CONSOLE_HOST: &str = "localhost:8700";
 const PASSWORD: &str = "high windows, all lit";
@@ -44,10 +44,11 @@ impl Installation {
     /// When anything fails: no test can go on then.
     pub async fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
-        let places = Places::beside(&directory.path().join("data"), None);
+        let mut places = Places::beside(&directory.path().join("data"), None);
+        places.postgres = postgres::schema_of_its_own().await;
         let root = places.init("test", &Protection::Plain, Some(ThrowAway)).expect("a new installation");
         let clock = Arc::new(Hands::at(START.parse().expect("a time")));
-        let app = App::build(places, root, clock.clone()).await.expect("a new installation opens");
+        let app = App::create(places, root, clock.clone()).await.expect("a new installation opens");
         let phc = app.identity.passwords().hash(PASSWORD.parse().expect("a password")).await.expect("a hash");
         let mut organisations = Vec::new();
         for (name, people) in [

@@ -8,6 +8,7 @@ mod caller;
 mod clock;
 mod installation;
 pub mod load;
+pub mod postgres;
 pub mod process;
 pub mod visit;
 

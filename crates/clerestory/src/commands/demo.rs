@@ -160,7 +160,7 @@ impl Demo {
             places.init("demo", &Protection::Plain, Some(ThrowAway))?
         };
         let lock = places.lock()?;
-        Ok((App::build(places, root, Arc::new(SystemClock)).await?, lock))
+        Ok((App::create(places, root, Arc::new(SystemClock)).await?, lock))
     }
 
     /// The site of the shop, made and filled with recorded sessions on the first start.

@@ -25,7 +25,7 @@ impl Init {
         let places = self.installation.places();
         let protection = self.installation.protection()?;
         let root = places.init(&self.region, &protection, self.throw_away.then_some(ThrowAway))?;
-        let app = App::build(places.clone(), root, Arc::new(SystemClock)).await?;
+        let app = App::create(places.clone(), root, Arc::new(SystemClock)).await?;
         say(&format!("Data:  {}", places.data.display()));
         say(&format!("Keys:  {} (keep a copy of root.key somewhere safe)", places.keys.display()));
         if app.vault.keys().place_count() == 1 {

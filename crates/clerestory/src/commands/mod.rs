@@ -19,6 +19,7 @@ use clerestory_model::SystemClock;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use crate::places::Postgres;
 use crate::{App, Places};
 
 /// What the program can be asked to do.
@@ -67,6 +68,16 @@ struct Installation {
     /// A second directory for epoch secrets, on another disk or host.
     #[arg(long, env = "CLERESTORY_SECOND_EPOCHS", value_name = "DIR")]
     second_epochs: Option<PathBuf>,
+    /// Directory of the root key and the epoch secrets, where it is not DIR.keys beside the data.
+    #[arg(long, env = "CLERESTORY_KEYS", value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// The PostgreSQL database to use instead of a file in the data directory:
+    /// postgresql://user:password@host:5432/name.
+    #[arg(long, env = "CLERESTORY_DATABASE", value_name = "ADDRESS", hide_env_values = true)]
+    database: Option<String>,
+    /// File with the certificate (PEM) of who signed the database server's. Needed unless it is on this machine.
+    #[arg(long, env = "CLERESTORY_DATABASE_CA", value_name = "FILE", requires = "database")]
+    database_ca: Option<PathBuf>,
     /// File with the root key's passphrase on its first line. Without it the root key is kept as it is.
     #[arg(long, env = "CLERESTORY_PASSPHRASE_FILE", value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -74,7 +85,13 @@ struct Installation {
 
 impl Installation {
     fn places(&self) -> Places {
-        Places::beside(&self.data, self.second_epochs.clone())
+        let mut places = Places::beside(&self.data, self.second_epochs.clone());
+        if let Some(keys) = &self.keys {
+            places.keys.clone_from(keys);
+        }
+        let roots = self.database_ca.clone();
+        places.postgres = self.database.clone().map(|address| Postgres { address, roots });
+        places
     }
 
     fn protection(&self) -> anyhow::Result<Protection> {

@@ -1,0 +1,268 @@
+//! PostgreSQL: a pool of connections, each body in a transaction of its own.
+//!
+//! Where SQLite lines bodies up behind one writer, PostgreSQL runs them beside each other (READ COMMITTED), and its
+//! own log makes waiting commits durable together. Bodies lock what they read in order to write (see
+//! [`Lock`](crate::Lock)). A body runs in a task of its own: as on SQLite, what was asked for is done or undone even
+//! if whoever asked went away.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use futures_util::FutureExt;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::sync::Semaphore;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Config, NoTls};
+
+use crate::postgres_tx::PostgresTx;
+use crate::tx::Engine;
+use crate::{Body, Component, Lane, Schema, SqlError, Tx, WriterStats, migrate};
+
+/// Connections for each lane and for readers: together what one node takes of the server's `max_connections`.
+const INTERACTIVE: usize = 6;
+const INTAKE: usize = 8;
+const MAINTENANCE: usize = 2;
+const READERS: usize = 8;
+/// How long a body waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The oldest server that is supported, as `server_version_num` tells it.
+const OLDEST_SERVER: i64 = 150_000;
+/// Only one node changes the schema at a time; any number does, as long as it is always the same.
+const MIGRATOR_LOCK: i64 = 0x636c_6572_6573_746f;
+
+/// What each connection is told when it is made: a commit is durable when it is answered, and nobody waits for ever.
+const SESSION: &str = "SET synchronous_commit TO on; SET lock_timeout TO '15s';
+    SET idle_in_transaction_session_timeout TO '60s'; SET client_min_messages TO warning";
+
+pub(crate) struct Postgres {
+    pool: Pool,
+    lanes: [Arc<Semaphore>; 3],
+    readers: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Default)]
+struct Counters {
+    commits: AtomicU64,
+}
+
+impl Postgres {
+    pub(crate) async fn open(
+        address: &str,
+        roots: Option<&Path>,
+        schema: Schema,
+        components: &[Component],
+    ) -> Result<Self, SqlError> {
+        let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
+            SqlError::Address(format!("{error}; it looks like postgresql://user@host:5432/database"))
+        })?;
+        config.application_name("clerestory").connect_timeout(PATIENCE);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match roots {
+            None if config.get_hosts().iter().all(is_here) => {
+                config.ssl_mode(SslMode::Disable);
+                Manager::from_config(config, NoTls, recycling)
+            }
+            None => {
+                return Err(SqlError::Address(
+                    "a database on another machine is reached by TLS only: name the file with the \
+                     certificate of who signed the server's"
+                        .to_owned(),
+                ));
+            }
+            Some(roots) => {
+                config.ssl_mode(SslMode::Require);
+                let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls(roots)?);
+                Manager::from_config(config, tls, recycling)
+            }
+        };
+        let pool = Pool::builder(manager)
+            .max_size(INTERACTIVE + INTAKE + MAINTENANCE + READERS)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .recycle_timeout(Some(PATIENCE))
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(|client, _| {
+                Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
+            }))
+            .build()
+            .map_err(|_| SqlError::Closed)?;
+        let lane = |permits| Arc::new(Semaphore::new(permits));
+        let database = Self {
+            pool,
+            lanes: [lane(INTERACTIVE), lane(INTAKE), lane(MAINTENANCE)],
+            readers: lane(READERS),
+            counters: Arc::default(),
+        };
+        database.check_server().await?;
+        database.migrate(schema, components).await?;
+        Ok(database)
+    }
+
+    /// A server that forgets what it has committed would break the promise behind every acknowledgement.
+    async fn check_server(&self) -> Result<(), SqlError> {
+        let client = self.pool.get().await?;
+        let version: String = client.query_one("SHOW server_version_num", &[]).await?.get(0);
+        if version.parse::<i64>().is_ok_and(|version| version < OLDEST_SERVER) {
+            return Err(SqlError::Unsafe(format!("the database server is {version}: 15 or newer is needed")));
+        }
+        for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
+            let value: String = client.query_one(&format!("SHOW {setting}"), &[]).await?.get(0);
+            if value != "on" {
+                return Err(SqlError::Unsafe(format!(
+                    "the database server has {setting} = {value}, with which it can lose what it has \
+                     committed: set it to on"
+                )));
+            }
+        }
+        let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
+        if encoding != "UTF8" {
+            return Err(SqlError::Unsafe(format!("the database's encoding is {encoding}: it must be UTF8")));
+        }
+        Ok(())
+    }
+
+    async fn migrate(&self, schema: Schema, components: &[Component]) -> Result<(), SqlError> {
+        let mut tx = Tx::postgres(PostgresTx { client: self.pool.get().await? });
+        client(&mut tx)?.batch_execute("BEGIN").await?;
+        client(&mut tx)?.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATOR_LOCK]).await?;
+        let known = "SELECT to_regclass('schema_migrations') IS NOT NULL";
+        let exists: bool = client(&mut tx)?.query_one(known, &[]).await?.get(0);
+        let migrated = match schema {
+            Schema::MustExist if !exists => Err(SqlError::Empty),
+            _ => migrate::apply(&mut tx, components).await,
+        };
+        match migrated {
+            Ok(()) => Ok(client(&mut tx)?.batch_execute("COMMIT").await?),
+            Err(error) => {
+                client(&mut tx)?.batch_execute("ROLLBACK").await?;
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let [interactive, intake, maintenance] = &self.lanes;
+        let lane = match lane {
+            Lane::Interactive => interactive,
+            Lane::Intake => intake,
+            Lane::Maintenance => maintenance,
+        };
+        self.run(Arc::clone(lane), "BEGIN", "COMMIT", body).await
+    }
+
+    pub(crate) async fn read<T, E, F>(&self, body: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.run(Arc::clone(&self.readers), begin, "ROLLBACK", body).await
+    }
+
+    async fn run<T, E, F>(
+        &self,
+        permits: Arc<Semaphore>,
+        begin: &'static str,
+        end: &'static str,
+        body: F,
+    ) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let permit = permits.acquire_owned().await.map_err(|_| SqlError::Closed)?;
+        let client = self.pool.get().await.map_err(SqlError::from)?;
+        let counters = Arc::clone(&self.counters);
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            let result = in_transaction(client, begin, end, body).await;
+            if result.is_ok() && end == "COMMIT" {
+                counters.commits.fetch_add(1, Ordering::Relaxed);
+            }
+            result
+        });
+        task.await.map_err(|_| E::from(SqlError::Closed))?
+    }
+
+    /// Commits, one body each.
+    pub(crate) fn stats(&self) -> WriterStats {
+        let commits = self.counters.commits.load(Ordering::Relaxed);
+        WriterStats { commits, bodies: commits }
+    }
+}
+
+async fn in_transaction<T, E, F>(
+    connection: Object,
+    begin: &'static str,
+    end: &'static str,
+    body: F,
+) -> Result<T, E>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,
+    E: From<SqlError> + Send + 'static,
+{
+    let mut tx = Tx::postgres(PostgresTx { client: connection });
+    client(&mut tx)?.batch_execute(begin).await.map_err(SqlError::from)?;
+    tx.enter();
+    let caught = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
+    let result = match caught {
+        Err(_) => Err(SqlError::Panicked.into()),
+        Ok(Ok(_)) if tx.has_failed() => Err(SqlError::RolledBack.into()),
+        Ok(result) => result,
+    };
+    let last = if result.is_ok() { end } else { "ROLLBACK" };
+    let ended = client(&mut tx)?.batch_execute(last).await;
+    if ended.is_err()
+        && let Engine::Postgres(PostgresTx { client }) = tx.into_engine()
+    {
+        // A connection that may still be in a transaction must not become anybody else's.
+        drop(Object::take(client));
+    }
+    let value = result?;
+    ended.map_err(SqlError::from)?;
+    Ok(value)
+}
+
+/// The connection of a transaction that this file made.
+fn client(tx: &mut Tx) -> Result<&mut Object, SqlError> {
+    match tx.engine() {
+        Engine::Postgres(PostgresTx { client }) => Ok(client),
+        Engine::Sqlite(_) => Err(SqlError::Closed),
+    }
+}
+
+/// A database on this machine needs no TLS.
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        }
+    }
+}
+
+fn tls(roots: &Path) -> Result<rustls::ClientConfig, SqlError> {
+    let wrong = |what: String| SqlError::Address(format!("{}: {what}", roots.display()));
+    let mut store = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(roots).map_err(|error| wrong(error.to_string()))? {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        store.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if store.is_empty() {
+        return Err(wrong("there is no certificate in it".to_owned()));
+    }
+    Ok(rustls::ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
+}

@@ -1,0 +1,184 @@
+//! A real PostgreSQL for tests: a server of our own on a port and directory of its own, and a schema for each test.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clerestory::Postgres;
+use clerestory_seal::random;
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+
+/// Names a server that runs already: `postgresql://user@host:port/database`. `cargo xtask test` starts one and runs the
+/// suites of an installation a second time with it; without it they run on SQLite.
+pub const VARIABLE: &str = "CLERESTORY_TEST_POSTGRES";
+
+/// Where Debian and others put the programs that are not in the path.
+const DIRECTORIES: [&str; 2] = ["/usr/lib/postgresql", "/usr/pgsql"];
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that ends when it is dropped, and leaves nothing.
+pub struct Server {
+    child: Child,
+    address: String,
+    directory: TempDir,
+}
+
+impl Server {
+    /// Makes a cluster and starts a server over it. PostgreSQL refuses to run as root: it runs as `postgres` then.
+    ///
+    /// # Errors
+    /// What is missing, or what the server said, told for the person at the terminal.
+    pub async fn start() -> Result<Self, String> {
+        let directory = tempfile::Builder::new().prefix("clerestory-postgres-").tempdir();
+        let directory = directory.map_err(|error| format!("a directory for PostgreSQL: {error}"))?;
+        let programs = Programs::find()?;
+        programs.give(directory.path())?;
+        let data = directory.path().join("data");
+        let made = programs
+            .command("initdb")
+            .args([
+                "--username=clerestory",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--pgdata",
+            ])
+            .arg(&data)
+            .output()
+            .map_err(|error| format!("initdb: {error}"))?;
+        if !made.status.success() {
+            return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)));
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| Ok(listener.local_addr()?.port()))
+            .map_err(|error| format!("a port for PostgreSQL: {error}"))?;
+        let log = std::fs::File::create(directory.path().join("server.log"))
+            .map_err(|error| format!("a log for PostgreSQL: {error}"))?;
+        let mut command = programs.command("postgres");
+        command.arg("-D").arg(&data).arg("-k").arg(directory.path());
+        command.args([
+            "-p",
+            &port.to_string(),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "max_connections=400",
+        ]);
+        // Nothing of the server outlives the test, however that ends.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
+        let child = command.spawn().map_err(|error| format!("postgres: {error}"))?;
+        let address = format!("postgresql://clerestory@127.0.0.1:{port}/postgres");
+        let mut server = Self { child, address, directory };
+        server.wait().await?;
+        Ok(server)
+    }
+
+    /// `postgresql://user@host:port/database`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    async fn wait(&mut self) -> Result<(), String> {
+        let began = Instant::now();
+        loop {
+            match tokio_postgres::connect(&self.address, NoTls).await {
+                Ok(_) => return Ok(()),
+                Err(error) if began.elapsed() > PATIENCE => return Err(format!("PostgreSQL: {error}")),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                let said = std::fs::read_to_string(self.directory.path().join("server.log"));
+                return Err(format!("PostgreSQL ended with {status}: {}", said.unwrap_or_default()));
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGINT is PostgreSQL's fast shutdown; whoever does not end then is killed.
+        let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while asked.is_ok() && Instant::now() < deadline {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The programs of PostgreSQL, and as whom they run.
+struct Programs {
+    directory: PathBuf,
+    as_postgres: bool,
+}
+
+impl Programs {
+    fn find() -> Result<Self, String> {
+        let versions =
+            DIRECTORIES.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+        let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+        found.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        found.retain(|directory| directory.join("initdb").exists());
+        found.sort();
+        let directory =
+            found.pop().ok_or("PostgreSQL is not installed. On Debian: apt-get install postgresql")?;
+        let id = Command::new("id").arg("-u").output().map_err(|error| format!("id: {error}"))?;
+        Ok(Self { directory, as_postgres: id.stdout.trim_ascii() == b"0" })
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let program = self.directory.join(program);
+        if !self.as_postgres {
+            return Command::new(program);
+        }
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]).arg(program);
+        command
+    }
+
+    /// Lets the server's user into the directory.
+    fn give(&self, directory: &Path) -> Result<(), String> {
+        if !self.as_postgres {
+            return Ok(());
+        }
+        let given = Command::new("chown").arg("postgres").arg(directory).status();
+        match given {
+            Ok(status) if status.success() => Ok(()),
+            other => Err(format!("chown {}: {other:?}", directory.display())),
+        }
+    }
+}
+
+/// A new, empty schema of the server that [`VARIABLE`] names; none when it names none.
+///
+/// # Panics
+/// When the server named cannot be used: the tests must not fall back to the other engine in silence.
+pub async fn schema_of_its_own() -> Option<Postgres> {
+    let server = std::env::var(VARIABLE).ok().filter(|server| !server.is_empty())?;
+    Some(new_schema(&server).await)
+}
+
+/// A new, empty schema of the server at `address`.
+///
+/// # Panics
+/// When it cannot be made.
+pub async fn new_schema(address: &str) -> Postgres {
+    let (client, connection) =
+        tokio_postgres::connect(address, NoTls).await.expect("the test database answers");
+    let running = tokio::spawn(connection);
+    let name: String = random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let made = client.batch_execute(&format!("CREATE SCHEMA test_{name}")).await;
+    made.expect("a schema for the test");
+    drop(client);
+    running.await.expect("the connection ends").expect("without an error");
+    let join = if address.contains('?') { '&' } else { '?' };
+    Postgres { address: format!("{address}{join}options=-csearch_path%3Dtest_{name}"), roots: None }
+}
