@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clerestory_keys::{NewKey, Purpose, unwrapping};
 use clerestory_model::{KeyId, OrganisationId, RetentionClass, Timestamp};
 use clerestory_seal::{ValueContext, random, seal_value};
-use clerestory_sql::{Tx, Value};
+use clerestory_sql::{Lock, SqlError, Tx, Value};
 use clerestory_store::{Content, Sealed};
 
 use crate::entry::personal_place;
@@ -66,16 +66,7 @@ impl Audit {
     /// [`AuditError`]: the caller must undo what the entry tells of.
     pub async fn append(&self, tx: &mut Tx, new: NewEntry) -> Result<Recorded, AuditError> {
         let organisation = new.organisation;
-        let head = tx
-            .query_opt(
-                "SELECT number, hash FROM audit_heads WHERE organisation_id = $1",
-                &[organisation.into()],
-            )
-            .await?;
-        let (last, previous_hash): (u64, [u8; 32]) = match &head {
-            Some(row) => (row.get(0)?, row.get(1)?),
-            None => (0, [0; 32]),
-        };
+        let (last, previous_hash) = head(tx, organisation).await?;
         let number = last + 1;
         let personal = match &new.personal {
             Some(personal) => {
@@ -102,11 +93,8 @@ impl Audit {
         };
         entry.hash = entry.compute_hash();
         insert(tx, &entry).await?;
-        let sql = if head.is_some() {
-            "UPDATE audit_heads SET number = $2, hash = $3 WHERE organisation_id = $1 AND number = $2 - 1"
-        } else {
-            "INSERT INTO audit_heads (organisation_id, number, hash) VALUES ($1, $2, $3)"
-        };
+        let sql =
+            "UPDATE audit_heads SET number = $2, hash = $3 WHERE organisation_id = $1 AND number = $2 - 1";
         tx.execute_one("audit_heads", sql, &[organisation.into(), number.into(), entry.hash.into()]).await?;
         Ok(Recorded { organisation, number })
     }
@@ -155,6 +143,20 @@ impl Audit {
         };
         Ok(self.keys.make(tx, new).await?)
     }
+}
+
+/// The last number and hash of an organisation's chain, which nobody else adds to until the transaction ends.
+async fn head(tx: &mut Tx, organisation: OrganisationId) -> Result<(u64, [u8; 32]), SqlError> {
+    let sql = "SELECT number, hash FROM audit_heads WHERE organisation_id = $1";
+    let mut found = tx.query_opt_locked(Lock::Exclusive, sql, &[organisation.into()]).await?;
+    if found.is_none() {
+        let first = "INSERT INTO audit_heads (organisation_id, number, hash) VALUES ($1, 0, $2)
+                     ON CONFLICT (organisation_id) DO NOTHING";
+        tx.execute(first, &[organisation.into(), [0; 32].into()]).await?;
+        found = tx.query_opt_locked(Lock::Exclusive, sql, &[organisation.into()]).await?;
+    }
+    let row = found.ok_or(SqlError::RolledBack)?;
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), AuditError> {

@@ -228,7 +228,8 @@ impl Intake {
                         Err(refused) => return Ok::<_, IntakeError>(Err(IntakeError::Refused(refused))),
                     };
                     let site = sites::find(tx, on.id).await?.ok_or(IntakeError::UnknownSite)?;
-                    let current = current.ok_or(IntakeError::UnknownSite)?;
+                    // Read again: deciding waited for everybody else's decisions of this organisation.
+                    let current = newest(tx, on.id).await?.ok_or(IntakeError::UnknownSite)?;
                     if current.version != based_on {
                         return Ok(Err(IntakeError::PolicyChanged { current: current.version }));
                     }

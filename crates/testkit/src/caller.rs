@@ -53,6 +53,13 @@ impl Caller {
         Self { router, host: crate::installation::CONSOLE_HOST, cookies: Vec::new(), headers }
     }
 
+    /// The same caller at another node.
+    #[must_use]
+    pub fn through(mut self, node: &crate::Installation) -> Self {
+        self.router = node.router();
+        self
+    }
+
     /// The same caller with one header more, in place of any of that name.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

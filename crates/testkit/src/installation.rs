@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use clerestory::{App, Places, ThrowAway};
+use clerestory::{App, Places, Postgres, ThrowAway};
 use clerestory_api::{Hosts, Origins, Parts};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
 use clerestory_keys::Protection;
@@ -43,9 +43,17 @@ impl Installation {
     /// # Panics
     /// When anything fails: no test can go on then.
     pub async fn new() -> Self {
+        Self::over(postgres::schema_of_its_own().await).await
+    }
+
+    /// Makes one over an empty PostgreSQL database, or over a file of its own.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn over(database: Option<Postgres>) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         let mut places = Places::beside(&directory.path().join("data"), None);
-        places.postgres = postgres::schema_of_its_own().await;
+        places.postgres = database;
         let root = places.init("test", &Protection::Plain, Some(ThrowAway)).expect("a new installation");
         let clock = Arc::new(Hands::at(START.parse().expect("a time")));
         let app = App::create(places, root, clock.clone()).await.expect("a new installation opens");
@@ -103,10 +111,25 @@ impl Installation {
         Self::with(app, clock, directory, organisation, other)
     }
 
+    /// Another node of the same installation: it shares database, objects and keys, and nothing in memory. Only on
+    /// PostgreSQL.
+    ///
+    /// # Panics
+    /// When it does not open.
+    pub async fn another_node(&self) -> Self {
+        let root = self.app.places.open(&Protection::Plain).expect("the root key is there");
+        let app = App::build(self.app.places.clone(), root, self.clock.clone()).await.expect("a node opens");
+        Self::with(app, self.clock.clone(), Arc::clone(&self.directory), self.organisation, self.other)
+    }
+
     /// The directory everything of it lies in.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// Nobody known.

@@ -103,6 +103,13 @@ impl Visit {
             .with("clerestory-policy", self.policy.to_string())
     }
 
+    /// The same visit, sent through another recorder: another node's.
+    #[must_use]
+    pub fn through(mut self, recorder: Caller) -> Self {
+        self.recorder = recorder;
+        self
+    }
+
     /// Sends events, packed, as this number.
     pub async fn send(&self, sequence: u64, events: &Value) -> Answer {
         let packed = gzip(events.to_string().as_bytes());
