@@ -1,5 +1,6 @@
 //! Capture policies: versions of rules, and the signed document recorders follow.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::{Intake, IntakeError};
 
 /// A signed document is followed this long.
 const VALID: Duration = Duration::from_secs(24 * 3600);
+/// What is known of a site is asked for again after this long.
+const STANDS: Duration = Duration::from_secs(5);
 /// It is signed anew when it is this old.
 const RESIGN: Duration = Duration::from_secs(3600);
 
@@ -59,6 +62,10 @@ pub(crate) struct Issued {
     pub(crate) organisation: OrganisationId,
     /// Who may send.
     pub(crate) origins: Vec<Origin>,
+    /// The version of the site's row.
+    site_version: u64,
+    /// When the database was last asked whether this still stands, in microseconds.
+    asked: AtomicI64,
 }
 
 impl Intake {
@@ -68,6 +75,7 @@ impl Intake {
         if let Some(issued) = self.cached_policy(site)
             && now >= issued.signed.issued_at
             && now.since(issued.signed.issued_at) < RESIGN
+            && self.still_stands(site, &issued, now).await?
         {
             return Ok(issued);
         }
@@ -82,10 +90,35 @@ impl Intake {
         Ok(self.remember(site, issued))
     }
 
+    /// Whether what is known of a site is what stands in the database, asked at most every five seconds: another node
+    /// may have signed other rules, or taken an origin off the list.
+    async fn still_stands(&self, site: SiteId, issued: &Issued, now: Timestamp) -> Result<bool, IntakeError> {
+        let asked = Timestamp::from_micros(issued.asked.load(Ordering::Relaxed));
+        if now >= asked && now.since(asked) < STANDS {
+            return Ok(true);
+        }
+        let versions: Result<_, SqlError> = self
+            .database
+            .read(move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT s.version, (SELECT max(p.version) FROM capture_policies p WHERE p.site_id = $1)
+                               FROM sites s WHERE s.site_id = $1";
+                    let row = tx.query_opt(sql, &[site.into()]).await?;
+                    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+                })
+            })
+            .await;
+        let stands = versions? == Some((issued.site_version, issued.signed.version));
+        if stands {
+            issued.asked.store(now.micros(), Ordering::Relaxed);
+        }
+        Ok(stands)
+    }
+
     /// Keeps the newer of what is known and what was just signed: another task may have signed a later version while
     /// this one waited.
     fn remember(&self, site: SiteId, new: Issued) -> Arc<Issued> {
-        let age = |issued: &Issued| (issued.signed.version, issued.signed.issued_at);
+        let age = |issued: &Issued| (issued.signed.version, issued.site_version, issued.signed.issued_at);
         let mut policies = self.policies();
         match policies.get(&site) {
             Some(known) if age(known) > age(&new) => Arc::clone(known),
@@ -178,6 +211,8 @@ impl Intake {
             rules,
             organisation: site.organisation,
             origins,
+            site_version: site.version,
+            asked: AtomicI64::new(now.micros()),
         })
     }
 

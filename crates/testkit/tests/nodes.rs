@@ -1,6 +1,8 @@
 //! Several nodes on one PostgreSQL: any request to any of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use clerestory_testkit::postgres::{Server, VARIABLE, new_schema};
 use clerestory_testkit::visit::{Visit, movement, snapshot};
@@ -115,4 +117,26 @@ async fn a_policy_signed_on_two_nodes_at_once_is_signed_once() {
     let mut both = [first, second];
     both.sort();
     assert_eq!(both, [StatusCode::OK, StatusCode::CONFLICT]);
+}
+
+/// Rules and origins that were changed on one node hold on every other within five seconds.
+#[tokio::test]
+async fn what_is_changed_on_one_node_holds_on_the_others() {
+    let nodes = Nodes::start(2).await;
+    let (now, key) = (nodes.now_ms(), nodes.site["site_key"].as_str().unwrap());
+    let (id, admin) = (nodes.site["id"].as_str().unwrap(), nodes.admin(0).await);
+    let visit = Visit::start(nodes.recorder(1), key, now).await;
+    visit.send(0, &snapshot(now, 3, "words")).await.ok();
+    let document = json!({ "preset": "private", "media": "blocked", "exclude": [".a"], "mask": [], "unmask": [],
+        "urls": { "deny": [], "allow": [] } });
+    let asked = json!({ "document": document, "based_on": 1 }).to_string();
+    admin.send("PUT", &format!("/api/v1/sites/{id}/policy"), asked).await.ok();
+    nodes.nodes[0].wait(Duration::from_secs(6));
+    let policy = nodes.recorder(1).get(&format!("/api/v1/capture/policy?site_key={key}")).await.ok();
+    assert_eq!(policy["version"], 2);
+    let change = json!({ "origins": ["https://other.example"] }).to_string();
+    admin.send("PATCH", &format!("/api/v1/sites/{id}"), change).await.ok();
+    nodes.nodes[0].wait(Duration::from_secs(6));
+    let refused = visit.send(1, &movement(nodes.now_ms())).await;
+    assert_eq!((refused.status, refused.problem()), (StatusCode::FORBIDDEN, "origin-not-allowed"));
 }
