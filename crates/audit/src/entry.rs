@@ -1,6 +1,6 @@
 //! What an entry says, and the one encoding of it that is hashed.
 
-use clerestory_model::{OrganisationId, Timestamp};
+use clerestory_model::{OrganisationId, Timestamp, number_as_id};
 use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
@@ -141,11 +141,7 @@ pub struct Entry {
 
 /// Where the personal part of an entry stands: its row is its number, as eight big-endian bytes after eight zeros.
 pub(crate) fn personal_place(organisation: OrganisationId, number: u64, object: [u8; 16]) -> Place {
-    let mut row = [0; 16];
-    for (place, byte) in row.iter_mut().skip(8).zip(number.to_be_bytes()) {
-        *place = byte;
-    }
-    Place { organisation, about: About::AuditEntry { number, object }, row, version: 1 }
+    Place { organisation, about: About::AuditEntry { number, object }, row: number_as_id(number), version: 1 }
 }
 
 impl Entry {

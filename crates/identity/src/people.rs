@@ -1,7 +1,7 @@
 //! Adding organisations and people: rows, keys, credentials and look-up, in one transaction.
 
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
-use clerestory_keys::{NewKey, Purpose};
+use clerestory_keys::{NewKey, NewSubjectKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, PersonId, ProjectId, RetentionClass, SubjectId, Timestamp};
 use clerestory_seal::random;
 use clerestory_sql::{SqlError, Tx};
@@ -86,8 +86,9 @@ impl Identity {
     ) -> Result<PersonId, IdentityError> {
         let organisation = new.organisation;
         let parent = organisations::find(tx, organisation).await?.map(|found| found.key);
-        let key = self.make_key(tx, organisation, Purpose::Subject, parent, at).await?;
         let subject = SubjectId::new(at, random());
+        let new_key = NewSubjectKey { organisation, subject, class: RetentionClass::Standing, parent, at };
+        let key = self.vault.keys().make_subject(tx, new_key).await?;
         organisations::insert_subject(tx, organisation, subject, key, at).await?;
         let id = PersonId::new(at, random());
         let profile = Profile { name: new.name.to_owned(), email: new.email.to_owned() };

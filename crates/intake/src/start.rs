@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_access::{Actor, OpContext, SiteRef, StartCapture};
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
-use clerestory_keys::{NewKey, Purpose};
+use clerestory_keys::{NewKey, NewSubjectKey, Purpose};
 use clerestory_model::{
     KeyId, OrganisationId, RecordingId, RecordingState, RetentionClass, SiteId, Source, SubjectId, Timestamp,
     TrackId, TrackKind, WriterId,
@@ -243,15 +243,10 @@ impl Intake {
         now: Timestamp,
     ) -> Result<SubjectId, IntakeError> {
         let parent = organisations::find(tx, organisation).await?.map(|found| found.key);
-        let new = NewKey {
-            organisation,
-            class: RetentionClass::Replay,
-            purpose: Purpose::Subject,
-            parent,
-            at: now,
-        };
-        let key = self.vault.keys().make(tx, new).await?;
         let subject = SubjectId::new(now, random());
+        let class = RetentionClass::Replay;
+        let new = NewSubjectKey { organisation, subject, class, parent, at: now };
+        let key = self.vault.keys().make_subject(tx, new).await?;
         organisations::insert_subject(tx, organisation, subject, key, now).await?;
         Ok(subject)
     }

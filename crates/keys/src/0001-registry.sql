@@ -6,6 +6,7 @@ CREATE TABLE key_pages (
     sealed BLOB NOT NULL
 ) STRICT;
 CREATE INDEX key_pages_room ON key_pages (shards);
+CREATE INDEX key_pages_epoch ON key_pages (epoch);
 
 CREATE TABLE key_shards (
     shard_id BLOB NOT NULL PRIMARY KEY,
@@ -15,7 +16,6 @@ CREATE TABLE key_shards (
     number INTEGER NOT NULL,
     version INTEGER NOT NULL,
     page_id BLOB NOT NULL REFERENCES key_pages (page_id),
-    key_rows INTEGER NOT NULL,
     UNIQUE (organisation, class, day, number)
 ) STRICT;
 
@@ -31,7 +31,33 @@ CREATE TABLE key_rows (
     sealed BLOB NOT NULL
 ) STRICT;
 CREATE INDEX key_rows_shard ON key_rows (shard_id);
+CREATE INDEX key_rows_parent ON key_rows (parent) WHERE parent IS NOT NULL;
 CREATE INDEX key_rows_standing ON key_rows (organisation, purpose, made_at);
+
+CREATE TABLE key_tombstones (
+    owner BLOB NOT NULL PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    organisation BLOB NOT NULL,
+    key_id BLOB NOT NULL,
+    laid_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE key_epochs (
+    epoch INTEGER NOT NULL PRIMARY KEY,
+    state INTEGER NOT NULL,
+    mark BLOB NOT NULL,
+    made_at INTEGER NOT NULL,
+    gone_at INTEGER
+) STRICT;
+
+CREATE TABLE key_rollover (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    seen_at INTEGER NOT NULL,
+    jumped_from INTEGER,
+    jumped_to INTEGER,
+    backup_floor INTEGER
+) STRICT;
+INSERT INTO key_rollover (one, seen_at) VALUES (1, 0);
 
 CREATE TABLE revocations (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),

@@ -1,122 +1,84 @@
 //! Epoch secrets: one per UTC day, kept outside the database in one or two places, wrapped by the root.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clerestory_model::{Deployment, KeyId, OrganisationId};
-use clerestory_seal::{SealedValue, SecretKey, ValueContext, open_value, seal_value};
+use clerestory_model::{Deployment, KeyId, OrganisationId, Timestamp, number_as_id};
+use clerestory_seal::{Label, SealedValue, SecretKey, ValueContext, open_value, seal_value};
+use clerestory_sql::{SqlError, Tx, Value};
+use zeroize::Zeroizing;
 
-use crate::root::sync_directory;
-use crate::{KeyError, Keys};
+use crate::{EpochNumber, EpochPlace, KeyError, Keys};
 
-/// The UTC day an epoch began, in days since 1970-01-01.
-pub type EpochNumber = i64;
-
-/// Somewhere that keeps wrapped epoch secrets and can really delete them.
-pub trait EpochPlace: Send + Sync {
-    /// Its name, for people.
-    fn name(&self) -> String;
-    /// The epochs it holds.
-    ///
-    /// # Errors
-    /// Any failure to read the place.
-    fn list(&self) -> io::Result<Vec<EpochNumber>>;
-    /// The wrapped secret of an epoch it holds.
-    ///
-    /// # Errors
-    /// Any failure to read the place, `NotFound` where it does not hold the epoch.
-    fn read(&self, epoch: EpochNumber) -> io::Result<Vec<u8>>;
-    /// Keeps a wrapped secret durably. Keeping the same bytes again is fine.
-    ///
-    /// # Errors
-    /// Any failure to write, `AlreadyExists` where other bytes are kept under this number.
-    fn keep(&self, epoch: EpochNumber, wrapped: &[u8]) -> io::Result<()>;
+/// How far the life of an epoch has gone. Numbers are stored and never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EpochState {
+    /// Its secret is durable in every place, and pages may be sealed under it.
+    InUse = 1,
+    /// No page names it, and its copies are being destroyed.
+    Ending = 2,
+    /// Every place confirmed that it has no copy.
+    Gone = 3,
 }
 
-/// A directory that keeps one file per epoch.
-pub struct FilePlace {
-    directory: PathBuf,
-}
-
-impl FilePlace {
-    /// The place in `directory`, which is made when it is absent.
-    ///
-    /// # Errors
-    /// When the directory cannot be made.
-    pub fn create(directory: PathBuf) -> io::Result<Self> {
-        std::fs::create_dir_all(&directory)?;
-        sync_directory(&directory)?;
-        Ok(Self { directory })
-    }
-
-    /// The place in a directory that is there. One that is not is never made: it may be on a disk that is not mounted.
-    ///
-    /// # Errors
-    /// `NotFound` when it is not there.
-    pub fn open(directory: PathBuf) -> io::Result<Self> {
-        std::fs::read_dir(&directory)?;
-        Ok(Self { directory })
-    }
-
-    fn path(&self, epoch: EpochNumber) -> PathBuf {
-        self.directory.join(format!("{epoch}.epoch"))
+impl From<EpochState> for Value {
+    fn from(state: EpochState) -> Self {
+        Self::Int(state as i64)
     }
 }
 
-impl EpochPlace for FilePlace {
-    fn name(&self) -> String {
-        self.directory.display().to_string()
+impl EpochState {
+    fn from_number(number: i64) -> Option<Self> {
+        [Self::InUse, Self::Ending, Self::Gone].into_iter().find(|one| *one as i64 == number)
     }
+}
 
-    fn list(&self) -> io::Result<Vec<EpochNumber>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.directory)? {
-            let name = entry?.file_name();
-            let number: Option<EpochNumber> =
-                name.to_str().and_then(|name| name.strip_suffix(".epoch")?.parse().ok());
-            found.extend(number);
-        }
-        Ok(found)
-    }
+/// What the database knows of an epoch: nothing secret.
+#[derive(Clone, Debug)]
+pub(crate) struct EpochRow {
+    pub(crate) state: EpochState,
+    pub(crate) mark: [u8; 32],
+    pub(crate) made_at: Timestamp,
+}
 
-    fn read(&self, epoch: EpochNumber) -> io::Result<Vec<u8>> {
-        std::fs::read(self.path(epoch))
-    }
+/// A place, and the epochs it holds.
+pub(crate) type Held<'a> = (&'a dyn EpochPlace, BTreeSet<EpochNumber>);
 
-    fn keep(&self, epoch: EpochNumber, wrapped: &[u8]) -> io::Result<()> {
-        let path = self.path(epoch);
-        match self.read(epoch) {
-            Ok(kept) if kept == wrapped => return Ok(()),
-            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        // A crash leaves either nothing or the whole file under its final name.
-        let draft = path.with_extension("draft");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(wrapped)?;
-        file.sync_all()?;
-        std::fs::rename(&draft, &path)?;
-        File::open(&self.directory)?.sync_all()
-    }
+/// Tells one epoch secret from another; says nothing about either.
+pub(crate) fn mark(secret: &SecretKey) -> [u8; 32] {
+    *secret.derive(Label::EpochMark, &[]).dangerous_bytes()
+}
+
+/// Every epoch there ever was, by number.
+pub(crate) async fn rows(tx: &mut Tx) -> Result<BTreeMap<EpochNumber, EpochRow>, KeyError> {
+    let rows = tx.query("SELECT epoch, state, mark, made_at FROM key_epochs ORDER BY epoch", &[]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let state = EpochState::from_number(row.get(1)?).ok_or(KeyError::Shape)?;
+            Ok((row.get(0)?, EpochRow { state, mark: row.get(2)?, made_at: row.get(3)? }))
+        })
+        .collect()
 }
 
 impl Keys {
-    /// Unwraps every epoch any place holds; one sound copy of each is enough, and a damaged one is said aloud.
+    pub(crate) async fn epoch_rows(&self) -> Result<BTreeMap<EpochNumber, EpochRow>, KeyError> {
+        self.database.read(|tx| Box::pin(rows(tx))).await
+    }
+
+    /// Unwraps those of `wanted` that are not in memory, out of any place; one sound copy of each is enough, and a
+    /// damaged one is said aloud.
     ///
     /// # Errors
     /// [`KeyError::Place`] when no place can be read, [`KeyError::WrongRoot`] when some epoch opens from none.
-    pub(crate) fn load_epochs(&self) -> Result<(), KeyError> {
+    pub(crate) fn load_epochs(&self, wanted: &BTreeSet<EpochNumber>) -> Result<(), KeyError> {
         let (mut readable, mut failure) = (false, None);
         let mut damaged = Vec::new();
-        for place in &self.places {
+        // The last place decides between nodes that made one epoch together: its copy is the one to believe.
+        for place in self.places.iter().rev() {
             match place.list() {
                 Ok(epochs) => {
                     readable = true;
-                    for epoch in epochs {
+                    for epoch in epochs.into_iter().filter(|epoch| wanted.contains(epoch)) {
                         if let Err(error) = self.load_epoch(place.as_ref(), epoch) {
                             tracing::warn!(place = place.name(), epoch, %error, "a copy of an epoch secret does not open");
                             damaged.push((epoch, error));
@@ -142,95 +104,126 @@ impl Keys {
         if self.ring().epoch(epoch).is_some() {
             return Ok(());
         }
-        let wrapped = place.read(epoch).map_err(|source| KeyError::Place { place: place.name(), source })?;
+        let wrapped = place.read(epoch).map_err(|source| failed(place, source))?;
         let secret = self.unwrap_epoch(epoch, wrapped)?;
         self.ring().keep_epoch(epoch, Arc::new(secret));
         Ok(())
     }
 
-    fn unwrap_epoch(&self, epoch: EpochNumber, wrapped: Vec<u8>) -> Result<SecretKey, KeyError> {
-        let sealed = SealedValue::from_bytes(wrapped).map_err(|_| KeyError::WrongRoot)?;
-        let secret = open_value(&self.root, &epoch_context(&self.deployment, epoch), &sealed)
-            .map_err(|_| KeyError::WrongRoot)?;
-        Ok(SecretKey::from_bytes(secret.try_into().map_err(|_| KeyError::Shape)?))
+    pub(crate) fn wrap_epoch(&self, epoch: EpochNumber, secret: &SecretKey) -> SealedValue {
+        let context = epoch_context(&self.deployment, epoch);
+        seal_value(&self.root, KeyId::nil(), &context, secret.dangerous_bytes())
     }
 
-    /// Makes today's epoch secret durable in every place, then re-seals every key page under it.
-    ///
-    /// A page that another writer changed meanwhile is left for the next round. Safe to run at any time and
-    /// again. Old secrets stay; only what has re-sealed everything may destroy them.
+    pub(crate) fn unwrap_epoch(&self, epoch: EpochNumber, wrapped: Vec<u8>) -> Result<SecretKey, KeyError> {
+        unwrap_with(&self.root, &self.deployment, epoch, wrapped)
+    }
+
+    /// An epoch that is not in memory is looked for in the places once more: another node may have made it.
+    pub(crate) fn epoch_secret(&self, epoch: EpochNumber) -> Result<Arc<SecretKey>, KeyError> {
+        if let Some(secret) = self.ring().epoch(epoch) {
+            return Ok(secret);
+        }
+        self.load_epochs(&BTreeSet::from([epoch]))?;
+        self.ring().epoch(epoch).ok_or(KeyError::UnknownEpoch(epoch))
+    }
+
+    /// Which epochs each place holds.
     ///
     /// # Errors
-    /// [`KeyError::Place`] when a place cannot keep the new secret: nothing is re-sealed then.
-    pub async fn roll_over(&self) -> Result<(), KeyError> {
-        let today = self.clock.now().utc_day();
-        let newest = self.ring().newest_epoch();
-        // A clock that went back makes no older epoch: the newest stays in use.
-        let epoch = match newest {
-            Some(newest) if newest >= today => newest,
-            _ => {
-                self.make_epoch(today)?;
-                today
-            }
-        };
-        self.reseal_pages(epoch).await
+    /// [`KeyError::Place`] with the first that cannot be read.
+    pub(crate) fn held_by_places(&self) -> Result<Vec<Held<'_>>, KeyError> {
+        self.places
+            .iter()
+            .map(|place| {
+                let held = place.list().map_err(|source| failed(place.as_ref(), source))?;
+                Ok((place.as_ref(), held.into_iter().collect()))
+            })
+            .collect()
     }
 
-    /// Copies every epoch secret to the places that lack it: a place that was named later, or was away when the
-    /// epoch was made.
+    /// Copies every epoch secret that `ended` does not name to the places that lack it: a place that was named
+    /// later, or was away when the epoch was made. Damaged copies are replaced by sound ones.
     ///
     /// # Errors
     /// [`KeyError::Place`] with the first place that cannot be read or written.
-    pub(crate) fn complete_places(&self) -> Result<(), KeyError> {
-        let failed = |place: &dyn EpochPlace, source| KeyError::Place { place: place.name(), source };
-        let mut held = Vec::with_capacity(self.places.len());
-        for place in &self.places {
-            held.push((place, place.list().map_err(|source| failed(place.as_ref(), source))?));
-        }
-        for (from, epochs) in &held {
-            for epoch in epochs {
-                for (to, _) in held.iter().filter(|(_, known)| !known.contains(epoch)) {
-                    let wrapped = from.read(*epoch).map_err(|source| failed(from.as_ref(), source))?;
-                    // A damaged copy is not spread.
-                    self.unwrap_epoch(*epoch, wrapped.clone())?;
-                    to.keep(*epoch, &wrapped).map_err(|source| failed(to.as_ref(), source))?;
+    pub(crate) fn complete_places(&self, ended: &BTreeSet<EpochNumber>) -> Result<(), KeyError> {
+        let held = self.held_by_places()?;
+        let all: BTreeSet<EpochNumber> = held.iter().flat_map(|(_, epochs)| epochs).copied().collect();
+        for epoch in all.difference(ended) {
+            let Some(secret) = self.ring().epoch(*epoch) else { continue };
+            let wanted = mark(&secret);
+            let mut sound = None;
+            let mut unsound = Vec::new();
+            for (place, epochs) in &held {
+                if !epochs.contains(epoch) {
+                    unsound.push((place, false));
+                    continue;
+                }
+                let wrapped = place.read(*epoch).map_err(|source| failed(*place, source))?;
+                match self.unwrap_epoch(*epoch, wrapped.clone()) {
+                    Ok(found) if mark(&found) == wanted => sound = Some(wrapped),
+                    _ => unsound.push((place, true)),
                 }
             }
+            let wrapped = sound.unwrap_or_else(|| self.wrap_epoch(*epoch, &secret).as_bytes().to_vec());
+            for (place, there) in unsound {
+                let kept = if there { place.replace(*epoch, &wrapped) } else { place.keep(*epoch, &wrapped) };
+                kept.map_err(|source| failed(*place, source))?;
+            }
         }
-        Ok(())
-    }
-
-    fn make_epoch(&self, epoch: EpochNumber) -> Result<(), KeyError> {
-        // An earlier try may have reached one place and not the other: its secret is the epoch's, not a new one.
-        self.load_epochs()?;
-        if self.ring().epoch(epoch).is_some() {
-            return self.complete_places();
-        }
-        let secret = SecretKey::generate();
-        let context = epoch_context(&self.deployment, epoch);
-        let wrapped = seal_value(&self.root, KeyId::nil(), &context, secret.dangerous_bytes());
-        for place in &self.places {
-            place
-                .keep(epoch, wrapped.as_bytes())
-                .map_err(|source| KeyError::Place { place: place.name(), source })?;
-        }
-        self.ring().keep_epoch(epoch, Arc::new(secret));
         Ok(())
     }
 }
 
+pub(crate) fn unwrap_with(
+    root: &SecretKey,
+    deployment: &Deployment,
+    epoch: EpochNumber,
+    wrapped: Vec<u8>,
+) -> Result<SecretKey, KeyError> {
+    let sealed = SealedValue::from_bytes(wrapped).map_err(|_| KeyError::WrongRoot)?;
+    let secret = open_value(root, &epoch_context(deployment, epoch), &sealed).map(Zeroizing::new);
+    let secret = secret.map_err(|_| KeyError::WrongRoot)?;
+    Ok(SecretKey::from_bytes(secret.as_slice().try_into().map_err(|_| KeyError::Shape)?))
+}
+
+pub(crate) fn failed(place: &dyn EpochPlace, source: std::io::Error) -> KeyError {
+    KeyError::Place { place: place.name(), source }
+}
+
+/// The epoch that pages are sealed under now, kept from ending until the transaction does.
+pub(crate) async fn newest_in_use(tx: &mut Tx) -> Result<EpochNumber, KeyError> {
+    use crate::locking::{Lock, query_opt};
+    let sql = "SELECT epoch FROM key_epochs WHERE state = $1 ORDER BY epoch DESC LIMIT 1";
+    let row = query_opt(tx, Lock::Share, sql, &[EpochState::InUse.into()]).await?;
+    row.map_or(Err(KeyError::UnknownEpoch(0)), |row| Ok(row.get(0)?))
+}
+
+/// Begins the life of an epoch whose secret is durable in every place.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    epoch: EpochNumber,
+    mark: [u8; 32],
+    made_at: Timestamp,
+) -> Result<(), SqlError> {
+    tx.execute(
+        "INSERT INTO key_epochs (epoch, state, mark, made_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (epoch) DO NOTHING",
+        &[epoch.into(), EpochState::InUse.into(), mark.into(), made_at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Row = the epoch number in its last eight bytes; no organisation.
-fn epoch_context(deployment: &Deployment, epoch: EpochNumber) -> ValueContext<'_> {
-    let mut row = [0; 16];
-    for (place, byte) in row.iter_mut().skip(8).zip(epoch.to_be_bytes()) {
-        *place = byte;
-    }
+pub(crate) fn epoch_context(deployment: &Deployment, epoch: EpochNumber) -> ValueContext<'_> {
     ValueContext {
         deployment,
         organisation: OrganisationId::nil(),
         table: "epochs",
         column: "secret",
-        row,
+        row: number_as_id(epoch.cast_unsigned()),
         version: 1,
     }
 }

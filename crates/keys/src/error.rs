@@ -4,15 +4,40 @@ use clerestory_model::KeyId;
 use clerestory_seal::ValueError;
 use clerestory_sql::SqlError;
 
+use crate::Finding;
+
 /// A failure of the key registry.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The registry has no such key: it was destroyed, or never was.
     #[error("{0} is not in the key registry")]
     Unknown(KeyId),
-    /// A key page is sealed under an epoch that no place holds.
+    /// A hold pins this key, or it wraps the pinned one: it cannot be destroyed until the hold is lifted.
+    #[error("{0} is pinned by a hold: lift the hold first")]
+    Pinned(KeyId),
+    /// The key has no pin that could be taken away.
+    #[error("{0} is not pinned")]
+    NotPinned(KeyId),
+    /// A key cannot wrap itself, one above it, or one of another organisation.
+    #[error("{parent} cannot become the parent of {key}")]
+    NoParent {
+        /// The key that was to be moved.
+        key: KeyId,
+        /// The parent that was refused.
+        parent: KeyId,
+    },
+    /// The key's owner was erased: no key is made for it again.
+    #[error("what this key would be for was erased: no key is made for it again")]
+    Tombstoned,
+    /// A subject's key is made by `make_subject`, which looks for its tombstone.
+    #[error("a subject's key is made by `make_subject`")]
+    NoSubject,
+    /// A key page is sealed under an epoch that no place holds, or that this node has not read yet: try again.
     #[error("epoch {0} is in none of the places that keep epoch secrets")]
     UnknownEpoch(i64),
+    /// Rolling over and sweeping wait for somebody.
+    #[error("rolling over and sweeping wait: {0}")]
+    Stopped(Finding),
     /// The root key opens no epoch secret: it belongs to another installation, or the passphrase is wrong.
     #[error("the root key does not open this installation's epoch secrets")]
     WrongRoot,

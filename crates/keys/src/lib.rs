@@ -13,21 +13,35 @@
 
 mod epochs;
 mod error;
+mod findings;
+mod locking;
+mod pages;
+mod places;
 mod registry;
+mod rewrite;
 mod ring;
+mod rollover;
 mod root;
+mod time_guard;
+mod tombstones;
 pub mod unwrapping;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use clerestory_model::{Clock, Deployment, KeyId, OrganisationId, RetentionClass, Timestamp};
 use clerestory_seal::SecretKey;
 use clerestory_sql::{Component, Database, Migration};
 
-pub use epochs::{EpochNumber, EpochPlace, FilePlace};
 pub use error::KeyError;
-pub use registry::{KeyLocation, Purpose};
+pub use findings::Finding;
+pub use places::{EpochNumber, EpochPlace, FilePlace};
+pub use registry::{KeyLocation, NewSubjectKey, Purpose};
+pub use rewrite::Destroyed;
+pub use ring::{LEASE, LeasesEnd, LeasesOut};
+pub use rollover::{EPOCH_LIFE, RolledOver};
 pub use root::{Protection, RootFile};
+pub use tombstones::{FileTombstones, Owner, Tombstone, TombstonePlace};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -58,15 +72,18 @@ pub struct Keys {
     root: SecretKey,
     places: Vec<Box<dyn EpochPlace>>,
     ring: Mutex<ring::Ring>,
+    findings: Mutex<Vec<Finding>>,
+    anchor: Mutex<Option<time_guard::Anchor>>,
 }
 
 impl Keys {
-    /// Opens the registry: unwraps every epoch secret the places hold, makes today's if there is none yet and
-    /// re-seals the key pages under it.
+    /// Opens the registry: unwraps every epoch secret the places hold and rolls over. An installation whose epochs
+    /// can be read opens even when it cannot roll over, because a place is away or the clock jumped: what is in the
+    /// way is in [`Self::findings`], and the next round tries again.
     ///
     /// # Errors
     /// [`KeyError::WrongRoot`] when the root does not open an epoch, [`KeyError::Place`] when no place can be read,
-    /// [`KeyError::Sql`] when the database refuses.
+    /// or one fails before there is any epoch; [`KeyError::Sql`] when the database refuses.
     pub async fn open(
         root: RootFile,
         places: Vec<Box<dyn EpochPlace>>,
@@ -80,13 +97,20 @@ impl Keys {
             clock,
             places,
             ring: Mutex::new(ring::Ring::default()),
+            findings: Mutex::default(),
+            anchor: Mutex::default(),
         };
-        keys.load_epochs()?;
-        if let Err(error) = keys.complete_places() {
-            // One copy of each epoch opens everything; the place that failed is tried again at the next roll-over.
-            tracing::error!(%error, "an epoch place is not complete");
+        let rows = keys.epoch_rows().await?;
+        let in_use = rows.iter().filter(|(_, row)| row.state == epochs::EpochState::InUse);
+        let in_use: BTreeSet<_> = in_use.map(|(epoch, _)| *epoch).collect();
+        keys.load_epochs(&in_use)?;
+        match keys.roll_over().await {
+            Err(error @ (KeyError::Place { .. } | KeyError::Stopped(_))) if !in_use.is_empty() => {
+                tracing::error!(%error, "the epoch could not be rolled over");
+            }
+            other => drop(other?),
         }
-        keys.roll_over().await?;
+        keys.hold_lease().await?;
         Ok(keys)
     }
 

@@ -1,20 +1,16 @@
-//! Rows, shards and pages: making keys, and re-sealing pages under a new epoch.
+//! Rows and shards: making keys, and saying where they lie.
 
-use std::sync::Arc;
-
-use clerestory_model::{KeyId, OrganisationId, Timestamp, UnknownWord};
-use clerestory_seal::{SealedValue, SecretKey, ValueContext, open_value, random, seal_value};
-use clerestory_sql::{Lane, SqlError, Tx, Value};
+use clerestory_model::{KeyId, OrganisationId, RetentionClass, SubjectId, Timestamp, UnknownWord};
+use clerestory_seal::{SecretKey, ValueContext, random, seal_value};
+use clerestory_sql::{SqlError, Tx, Value};
 use zeroize::Zeroizing;
 
-use crate::{EpochNumber, KeyError, Keys, NewKey, unwrapping};
+use crate::locking::{self, Lock};
+use crate::{EpochNumber, KeyError, Keys, NewKey, tombstones, unwrapping};
 
-/// Rows of one shard at most.
-const SHARD_ROWS: i64 = 1024;
-/// Shard keys in one page at most.
-const PAGE_SHARDS: i64 = 256;
-/// A page's plaintext is a run of shard id 16 ‖ shard key 32.
-const PAGE_ENTRY: usize = 48;
+/// Committed rows at which a shard counts as full. It holds 1,024 at most: the difference is what transactions that
+/// do not see each other's rows may add at once.
+const SHARD_FILL: i64 = 960;
 
 /// What a key of the registry is for. Numbers are stored and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +53,21 @@ impl Purpose {
     }
 }
 
+/// A subject's key to be made: keys of people and visitors, the parents of their tracks.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSubjectKey {
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// Whom it is about.
+    pub subject: SubjectId,
+    /// What its shard is grouped by.
+    pub class: RetentionClass,
+    /// The organisation's key.
+    pub parent: Option<KeyId>,
+    /// When it is made.
+    pub at: Timestamp,
+}
+
 /// Where a key lies in the registry: ids only, nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLocation {
@@ -79,26 +90,53 @@ pub struct KeyLocation {
 struct Shard {
     id: [u8; 16],
     version: i64,
-    page: [u8; 16],
 }
 
 impl Keys {
     /// Makes a key inside the caller's transaction; it exists when that commits.
     ///
     /// # Errors
-    /// [`KeyError::Unknown`] when the parent does not exist, [`KeyError::Sql`].
+    /// [`KeyError::Unknown`] when the parent does not exist, [`KeyError::Tombstoned`] when its organisation was
+    /// erased, [`KeyError::NoSubject`] for a subject's key, [`KeyError::Sql`].
     pub async fn make(&self, tx: &mut Tx, new: NewKey) -> Result<KeyId, KeyError> {
+        if new.purpose == Purpose::Subject {
+            return Err(KeyError::NoSubject);
+        }
+        let id = self.insert_key(tx, new).await?;
+        // The log of what happened to an organisation outlives it.
+        if new.purpose != Purpose::AuditMonth {
+            tombstones::refuse_erased(tx, &[*new.organisation.as_bytes()]).await?;
+        }
+        Ok(id)
+    }
+
+    /// Makes the key of a subject inside the caller's transaction, as [`Self::make`] does.
+    ///
+    /// # Errors
+    /// As [`Self::make`], and [`KeyError::Tombstoned`] when this subject was erased.
+    pub async fn make_subject(&self, tx: &mut Tx, new: NewSubjectKey) -> Result<KeyId, KeyError> {
+        let NewSubjectKey { organisation, subject, class, parent, at } = new;
+        let key = NewKey { organisation, class, purpose: Purpose::Subject, parent, at };
+        let id = self.insert_key(tx, key).await?;
+        tombstones::refuse_erased(tx, &[*organisation.as_bytes(), *subject.as_bytes()]).await?;
+        Ok(id)
+    }
+
+    async fn insert_key(&self, tx: &mut Tx, new: NewKey) -> Result<KeyId, KeyError> {
         let id = KeyId::new(new.at, random());
         let secret = SecretKey::generate();
         let shard = self.shard_with_room(tx, &new).await?;
-        let shard_key = unwrapping::shard_key(self, tx, shard.id, shard.version, shard.page).await?;
+        let shard_key = unwrapping::shard_key(self, tx, shard.id, shard.version).await?;
         let inner = match new.parent {
             None => Zeroizing::new(secret.dangerous_bytes().to_vec()),
             Some(parent) => {
-                let parent_key = unwrapping::secret(self, tx, parent).await?;
-                let context = self.wrapped_context(id, new.organisation);
-                let wrapped = seal_value(&parent_key, parent, &context, secret.dangerous_bytes());
-                Zeroizing::new(wrapped.as_bytes().to_vec())
+                let sql = "SELECT organisation FROM key_rows WHERE key_id = $1";
+                let found = locking::query_opt(tx, Lock::Share, sql, &[parent.into()]).await?;
+                let owner: OrganisationId = found.ok_or(KeyError::Unknown(parent))?.get(0)?;
+                if owner != new.organisation {
+                    return Err(KeyError::NoParent { key: id, parent });
+                }
+                self.wrap_under(tx, (id, new.organisation), parent, &secret).await?
             }
         };
         let context = self.row_context(id, new.organisation, shard.version);
@@ -120,6 +158,20 @@ impl Keys {
         )
         .await?;
         Ok(id)
+    }
+
+    /// What the row of a key with a parent holds.
+    pub(crate) async fn wrap_under(
+        &self,
+        tx: &mut Tx,
+        (id, organisation): (KeyId, OrganisationId),
+        parent: KeyId,
+        secret: &SecretKey,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let parent_key = unwrapping::secret(self, tx, parent).await?;
+        let context = self.wrapped_context(id, organisation);
+        let wrapped = seal_value(&parent_key, parent, &context, secret.dangerous_bytes());
+        Ok(Zeroizing::new(wrapped.as_bytes().to_vec()))
     }
 
     /// The newest key of this purpose an organisation has, if any, and when it was made.
@@ -194,173 +246,61 @@ impl Keys {
         }
     }
 
-    fn page_context(&self, page: [u8; 16], version: i64) -> ValueContext<'_> {
-        ValueContext {
-            deployment: &self.deployment,
-            organisation: OrganisationId::nil(),
-            table: "key_pages",
-            column: "sealed",
-            row: page,
-            version: version.unsigned_abs(),
-        }
-    }
-
-    /// The shard new keys of this organisation, class and day go to; its row count is already raised.
+    /// The shard new keys of this organisation, class and day go to, kept from being sealed anew until the
+    /// transaction ends: what is sealed for its version now is right when it commits.
     async fn shard_with_room(&self, tx: &mut Tx, new: &NewKey) -> Result<Shard, KeyError> {
         let group: [Value; 3] = [new.organisation.into(), new.class.into(), new.at.utc_day().into()];
-        let newest = tx
-            .query_opt(
-                "SELECT shard_id, version, page_id, number, key_rows FROM key_shards
+        loop {
+            let newest = locking::query_opt(
+                tx,
+                Lock::Share,
+                "SELECT shard_id, version, number FROM key_shards
                  WHERE organisation = $1 AND class = $2 AND day = $3 ORDER BY number DESC LIMIT 1",
                 &group,
             )
             .await?;
-        let mut number = 0;
-        if let Some(row) = newest {
-            let shard = Shard { id: row.get(0)?, version: row.get(1)?, page: row.get(2)? };
-            if row.get::<i64>(4)? < SHARD_ROWS {
-                let sql =
-                    "UPDATE key_shards SET key_rows = key_rows + 1 WHERE shard_id = $1 AND version = $2";
-                tx.execute_one("key_shards", sql, &[shard.id.into(), shard.version.into()]).await?;
+            let mut number = 0;
+            if let Some(row) = newest {
+                let shard = Shard { id: row.get(0)?, version: row.get(1)? };
+                let sql = "SELECT count(*) FROM key_rows WHERE shard_id = $1";
+                let rows = tx.query_opt(sql, &[shard.id.into()]).await?;
+                if rows.map_or(Ok(0), |row| row.get::<i64>(0))? < SHARD_FILL {
+                    return Ok(shard);
+                }
+                number = row.get::<i64>(2)? + 1;
+            }
+            // Somebody else may have begun the same one, and then it is found by another look.
+            if let Some(shard) = self.new_shard(tx, &group, number).await? {
                 return Ok(shard);
             }
-            number = row.get::<i64>(3)? + 1;
         }
-        self.new_shard(tx, &group, number).await
     }
 
-    async fn new_shard(&self, tx: &mut Tx, group: &[Value; 3], number: i64) -> Result<Shard, KeyError> {
+    async fn new_shard(
+        &self,
+        tx: &mut Tx,
+        group: &[Value; 3],
+        number: i64,
+    ) -> Result<Option<Shard>, KeyError> {
         let (id, version) = (random::<16>(), 1);
-        let key = Arc::new(SecretKey::generate());
-        let page = self.add_to_page(tx, id, &key).await?;
+        let key = SecretKey::generate();
+        let candidate = self.page_with_room(tx).await?;
         let [organisation, class, day] = group.clone();
-        tx.execute(
-            "INSERT INTO key_shards (shard_id, organisation, class, day, number, version, page_id, key_rows)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 1)",
-            &[id.into(), organisation, class, day, number.into(), version.into(), page.into()],
-        )
-        .await?;
-        self.ring().keep_shard(id, version, key);
-        Ok(Shard { id, version, page })
-    }
-
-    /// Puts a shard key into a page with room, or into a new one; the page is sealed anew either way.
-    async fn add_to_page(&self, tx: &mut Tx, shard: [u8; 16], key: &SecretKey) -> Result<[u8; 16], KeyError> {
-        let epoch = self.ring().newest_epoch().ok_or(KeyError::UnknownEpoch(0))?;
-        let room = tx
-            .query_opt(
-                "SELECT page_id, version, epoch, sealed FROM key_pages WHERE shards < $1 LIMIT 1",
-                &[PAGE_SHARDS.into()],
+        let inserted = tx
+            .execute(
+                "INSERT INTO key_shards (shard_id, organisation, class, day, number, version, page_id)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (organisation, class, day, number) DO NOTHING",
+                &[id.into(), organisation, class, day, number.into(), version.into(), candidate.into()],
             )
             .await?;
-        let (page, version, mut entries) = match room {
-            None => (random(), 0, Zeroizing::new(Vec::new())),
-            Some(row) => {
-                let (page, version) = (row.get(0)?, row.get(1)?);
-                (page, version, self.open_page(page, version, row.get(2)?, row.get(3)?)?)
-            }
-        };
-        entries.extend_from_slice(&shard);
-        entries.extend_from_slice(key.dangerous_bytes());
-        let sealed = self.seal_page(page, version + 1, epoch, &entries)?;
-        let sql = if version == 0 {
-            "INSERT INTO key_pages (page_id, version, epoch, shards, sealed) VALUES ($1, $2, $3, $4, $5)"
-        } else {
-            "UPDATE key_pages SET version = $2, epoch = $3, shards = $4, sealed = $5
-             WHERE page_id = $1 AND version = $2 - 1"
-        };
-        let shards = (entries.len() / PAGE_ENTRY) as u64;
-        let values =
-            [page.into(), (version + 1).into(), epoch.into(), shards.into(), sealed.as_bytes().into()];
-        tx.execute_one("key_pages", sql, &values).await?;
-        Ok(page)
-    }
-
-    pub(crate) fn open_page(
-        &self,
-        page: [u8; 16],
-        version: i64,
-        epoch: EpochNumber,
-        sealed: Vec<u8>,
-    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let secret = self.epoch_secret(epoch)?;
-        let sealed = SealedValue::from_bytes(sealed)?;
-        let entries = Zeroizing::new(open_value(&secret, &self.page_context(page, version), &sealed)?);
-        if entries.len() % PAGE_ENTRY != 0 {
-            return Err(KeyError::Shape);
+        if inserted == 0 {
+            return Ok(None);
         }
-        Ok(entries)
-    }
-
-    fn seal_page(
-        &self,
-        page: [u8; 16],
-        version: i64,
-        epoch: EpochNumber,
-        entries: &[u8],
-    ) -> Result<SealedValue, KeyError> {
-        let secret = self.epoch_secret(epoch)?;
-        let mut named = [0; 16];
-        for (place, byte) in named.iter_mut().skip(8).zip(epoch.to_be_bytes()) {
-            *place = byte;
+        let page = self.add_to_page(tx, candidate, id, &key).await?;
+        if page != candidate {
+            let sql = "UPDATE key_shards SET page_id = $2 WHERE shard_id = $1";
+            tx.execute_one("key_shards", sql, &[id.into(), page.into()]).await?;
         }
-        let context = self.page_context(page, version);
-        Ok(seal_value(&secret, KeyId::from_bytes(named), &context, entries))
+        Ok(Some(Shard { id, version }))
     }
-
-    /// An unknown epoch is looked for in the places once more: another node may have made it.
-    fn epoch_secret(&self, epoch: EpochNumber) -> Result<Arc<SecretKey>, KeyError> {
-        if let Some(secret) = self.ring().epoch(epoch) {
-            return Ok(secret);
-        }
-        self.load_epochs()?;
-        self.ring().epoch(epoch).ok_or(KeyError::UnknownEpoch(epoch))
-    }
-
-    /// Seals every page of an older epoch under `epoch`, by compare-and-set on (version, epoch).
-    pub(crate) async fn reseal_pages(&self, epoch: EpochNumber) -> Result<(), KeyError> {
-        let sql = "SELECT page_id, version, epoch, sealed FROM key_pages WHERE epoch < $1";
-        let old = self
-            .database
-            .read(move |tx| Box::pin(async move { tx.query(sql, &[epoch.into()]).await }))
-            .await
-            .map_err(|error: clerestory_sql::SqlError| KeyError::from(error))?;
-        for row in old {
-            let (page, version, was): ([u8; 16], i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let entries = self.open_page(page, version, was, row.get(3)?)?;
-            let sealed = self.seal_page(page, version + 1, epoch, &entries)?.as_bytes().to_vec();
-            self.database
-                .write(Lane::Maintenance, move |tx| {
-                    Box::pin(async move {
-                        tx.execute(
-                            "UPDATE key_pages SET version = $1, epoch = $2, sealed = $3
-                             WHERE page_id = $4 AND version = $5 AND epoch = $6",
-                            &[
-                                (version + 1).into(),
-                                epoch.into(),
-                                sealed.into(),
-                                page.into(),
-                                version.into(),
-                                was.into(),
-                            ],
-                        )
-                        .await
-                        .map_err(KeyError::from)
-                    })
-                })
-                .await?;
-        }
-        Ok(())
-    }
-}
-
-/// The key of `shard` in the plaintext of a page.
-pub(crate) fn find_in_page(entries: &[u8], shard: [u8; 16]) -> Option<SecretKey> {
-    entries.chunks_exact(PAGE_ENTRY).find_map(|entry| {
-        let (id, key) = entry.split_at_checked(16)?;
-        if id != shard {
-            return None;
-        }
-        Some(SecretKey::from_bytes(key.try_into().ok()?))
-    })
 }

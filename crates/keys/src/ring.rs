@@ -1,17 +1,18 @@
 //! What is held in memory: epoch secrets, and under a lease the shard keys and keys already opened.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clerestory_model::{KeyId, Timestamp};
+use clerestory_model::KeyId;
 use clerestory_seal::SecretKey;
 use clerestory_sql::SqlError;
 
+use crate::epochs::EpochState;
 use crate::{EpochNumber, KeyError, Keys};
 
 /// How long opened keys may be used without asking the revocation counter again.
-const LEASE: Duration = Duration::from_secs(5);
+pub const LEASE: Duration = Duration::from_secs(5);
 /// Opened keys kept at most; beyond it the ring starts afresh.
 const CAPACITY: usize = 16_384;
 
@@ -26,7 +27,7 @@ pub(crate) struct Ring {
 #[derive(Clone, Copy)]
 struct Lease {
     counter: i64,
-    renewed: Timestamp,
+    renewed: Duration,
 }
 
 impl Ring {
@@ -34,36 +35,32 @@ impl Ring {
         self.epochs.get(&epoch).cloned()
     }
 
-    pub(crate) fn newest_epoch(&self) -> Option<EpochNumber> {
-        self.epochs.keys().next_back().copied()
-    }
-
     pub(crate) fn keep_epoch(&mut self, epoch: EpochNumber, secret: Arc<SecretKey>) {
         self.epochs.insert(epoch, secret);
     }
 
-    pub(crate) fn shard(&self, shard: [u8; 16], version: i64) -> Option<Arc<SecretKey>> {
-        self.shards.get(&(shard, version)).cloned()
+    pub(crate) fn drop_epoch(&mut self, epoch: EpochNumber) {
+        self.epochs.remove(&epoch);
     }
 
-    pub(crate) fn keep_shard(&mut self, shard: [u8; 16], version: i64, key: Arc<SecretKey>) {
-        self.make_room();
-        self.shards.insert((shard, version), key);
+    fn shard(&self, shard: [u8; 16], version: i64, now: Duration) -> Option<Arc<SecretKey>> {
+        self.leased(now).then(|| self.shards.get(&(shard, version)).cloned()).flatten()
     }
 
-    pub(crate) fn key(&self, id: KeyId) -> Option<Arc<SecretKey>> {
-        self.keys.get(&id).cloned()
+    fn key(&self, id: KeyId, now: Duration) -> Option<Arc<SecretKey>> {
+        self.leased(now).then(|| self.keys.get(&id).cloned()).flatten()
     }
 
-    pub(crate) fn keep_key(&mut self, id: KeyId, key: Arc<SecretKey>) {
-        self.make_room();
-        self.keys.insert(id, key);
-    }
-
-    fn make_room(&mut self) {
+    /// Whether what was read beside `counter` may be kept: not what a transaction saw before or after the moment
+    /// the lease is about, and so never what an uncommitted one has changed.
+    fn keeps(&mut self, counter: i64, now: Duration) -> bool {
+        if !self.leased(now) || self.lease.is_none_or(|lease| lease.counter != counter) {
+            return false;
+        }
         if self.keys.len() + self.shards.len() >= CAPACITY {
             self.forget();
         }
+        true
     }
 
     fn forget(&mut self) {
@@ -71,12 +68,11 @@ impl Ring {
         self.shards.clear();
     }
 
-    fn leased(&self, now: Timestamp) -> bool {
-        // A clock that went back ends the lease: `since` would call it young for ever.
-        self.lease.is_some_and(|lease| now >= lease.renewed && now.since(lease.renewed) < LEASE)
+    fn leased(&self, now: Duration) -> bool {
+        self.lease.is_some_and(|lease| now >= lease.renewed && now.saturating_sub(lease.renewed) < LEASE)
     }
 
-    fn renew(&mut self, counter: i64, now: Timestamp) {
+    fn renew(&mut self, counter: i64, now: Duration) {
         if self.lease.is_some_and(|lease| lease.counter != counter) {
             self.forget();
         }
@@ -84,34 +80,80 @@ impl Ring {
     }
 }
 
+/// When the last lease ends under which some node may still hold a key or a decision.
+///
+/// Made after the transaction that ended what the leases are about: it counts from there.
+#[derive(Clone, Copy, Debug)]
+pub struct LeasesEnd(Duration);
+
+/// Proof that every lease has run out since a [`LeasesEnd`] was made. Not `Clone`, never stored.
+#[derive(Debug)]
+#[must_use]
+pub struct LeasesOut(());
+
 impl Keys {
     pub(crate) fn ring(&self) -> MutexGuard<'_, Ring> {
         // The ring is consistent between calls: a panic elsewhere leaves nothing half done in it.
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn held_key(&self, id: KeyId) -> Option<Arc<SecretKey>> {
+        self.ring().key(id, self.clock.monotonic())
+    }
+
+    pub(crate) fn held_shard(&self, shard: [u8; 16], version: i64) -> Option<Arc<SecretKey>> {
+        self.ring().shard(shard, version, self.clock.monotonic())
+    }
+
+    pub(crate) fn keep_key(&self, id: KeyId, key: &Arc<SecretKey>, counter: i64) {
+        let mut ring = self.ring();
+        if ring.keeps(counter, self.clock.monotonic()) {
+            ring.keys.insert(id, Arc::clone(key));
+        }
+    }
+
+    pub(crate) fn keep_shard(&self, shard: [u8; 16], version: i64, key: &Arc<SecretKey>, counter: i64) {
+        let mut ring = self.ring();
+        if ring.keeps(counter, self.clock.monotonic()) {
+            ring.shards.insert((shard, version), Arc::clone(key));
+        }
+    }
+
     /// Makes sure the lease holds: re-reads the revocation counter when it is 5 s old, and forgets every opened
-    /// key when the counter moved.
+    /// key when the counter moved. Epochs that other nodes began are read from the places, ended ones forgotten.
     ///
     /// # Errors
     /// [`KeyError::LeaseExpired`] when the counter cannot be read; every opened key is forgotten then.
     pub async fn hold_lease(&self) -> Result<(), KeyError> {
-        let now = self.clock.now();
+        // Before the counter is read: the lease must not end later than 5 s after what it is about was true.
+        let now = self.clock.monotonic();
         if self.ring().leased(now) {
             return Ok(());
         }
-        let counter: Result<i64, SqlError> = self
+        let read: Result<(i64, BTreeSet<EpochNumber>), SqlError> = self
             .database
             .read(|tx| {
                 Box::pin(async move {
                     let row = tx.query_opt("SELECT counter FROM revocations WHERE one = 1", &[]).await?;
-                    row.map_or(Err(SqlError::Closed), |row| row.get(0))
+                    let counter = row.map_or(Err(SqlError::Closed), |row| row.get(0))?;
+                    let sql = "SELECT epoch FROM key_epochs WHERE state = $1";
+                    let live = tx.query(sql, &[EpochState::InUse.into()]).await?;
+                    Ok((counter, live.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?))
                 })
             })
             .await;
-        match counter {
-            Ok(counter) => {
-                self.ring().renew(counter, now);
+        match read {
+            Ok((counter, live)) => {
+                let missing = {
+                    let mut ring = self.ring();
+                    ring.renew(counter, now);
+                    ring.epochs.retain(|epoch, _| live.contains(epoch));
+                    live.iter().any(|epoch| !ring.epochs.contains_key(epoch))
+                };
+                if missing && let Err(error) = self.load_epochs(&live) {
+                    // What names the missing epoch says so; everything else goes on.
+                    tracing::error!(%error, "an epoch that is in use cannot be read");
+                }
                 Ok(())
             }
             Err(error) => {
@@ -121,6 +163,33 @@ impl Keys {
                 ring.lease = None;
                 Err(KeyError::LeaseExpired)
             }
+        }
+    }
+
+    /// When every lease that may run now will have ended.
+    ///
+    /// Call it after the transaction has committed that makes new decisions impossible (a state set under lock, with
+    /// [`Self::revoke`]), or after seeing in the database that it has.
+    #[must_use]
+    pub fn leases_end(&self) -> LeasesEnd {
+        LeasesEnd(self.clock.monotonic() + LEASE)
+    }
+
+    /// The proof, if every lease has run out by now.
+    #[must_use]
+    pub fn leases_out(&self, end: LeasesEnd) -> Option<LeasesOut> {
+        (self.clock.monotonic() >= end.0).then_some(LeasesOut(()))
+    }
+
+    /// Waits until every lease has run out by the clock.
+    pub async fn wait_for_leases(&self, end: LeasesEnd) -> LeasesOut {
+        loop {
+            if let Some(out) = self.leases_out(end) {
+                return out;
+            }
+            // Short, because a clock that tests move does not wake anybody.
+            let left = end.0.saturating_sub(self.clock.monotonic());
+            tokio::time::sleep(left.min(Duration::from_millis(20))).await;
         }
     }
 }

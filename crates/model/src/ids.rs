@@ -95,6 +95,12 @@ macro_rules! id {
     };
 }
 
+/// The sixteen bytes that stand for a number where an id is expected: eight zeros, then the number as be64.
+#[must_use]
+pub const fn number_as_id(number: u64) -> [u8; 16] {
+    (number as u128).to_be_bytes()
+}
+
 /// One shown form per id: 32 digits, lower case, nothing else.
 fn parse_digits(digits: &str) -> Result<Uuid, IdError> {
     let shown = |c: char| matches!(c, '0'..='9' | 'a'..='f');
@@ -162,6 +168,12 @@ mod tests {
         let id = RecordingId::new(Timestamp::from_micros(1_795_000_000_000_000), [7; 10]);
         assert_eq!(id.to_string().parse::<RecordingId>(), Ok(id));
         assert!(id.to_string().starts_with("rec_"));
+    }
+
+    #[test]
+    fn a_number_stands_in_the_last_eight_bytes() {
+        assert_eq!(number_as_id(0x0102), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(number_as_id(u64::MAX)[..9], [0, 0, 0, 0, 0, 0, 0, 0, 255]);
     }
 
     #[test]

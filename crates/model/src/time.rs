@@ -108,6 +108,13 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment, by a clock that nobody sets: what passed, sleep of the machine included.
+    ///
+    /// A clock that tests move moves both together, unless it says otherwise here.
+    fn monotonic(&self) -> Duration {
+        self.now().since(Timestamp::from_micros(0))
+    }
 }
 
 /// The machine's clock.
@@ -120,6 +127,21 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
+
+    // The standard library's `Instant` stands still while a machine sleeps, and a lid that was closed for a night
+    // would look like a clock that somebody moved.
+    #[cfg(target_os = "linux")]
+    fn monotonic(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanos)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn monotonic(&self) -> Duration {
+        static STARTED: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        STARTED.get_or_init(std::time::Instant::now).elapsed()
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +153,13 @@ mod tests {
         let time = Timestamp::from_micros(1_795_319_999_000_001);
         assert_eq!(time.to_string(), "2026-11-22T03:59:59.000001Z");
         assert_eq!(time.to_string().parse(), Ok(time));
+    }
+
+    #[test]
+    fn what_passed_never_goes_back() {
+        let before = SystemClock.monotonic();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(SystemClock.monotonic() >= before + Duration::from_millis(2));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Label {
     PolicySigning,
     /// The seed of the spool's HPKE key.
     Spool,
+    /// What tells one epoch secret from another without telling either.
+    EpochMark,
 }
 
 impl Label {
@@ -39,6 +41,7 @@ impl Label {
             Self::BlindIndex => b"clerestory blind index 1",
             Self::PolicySigning => b"clerestory policy signing 1",
             Self::Spool => b"clerestory spool 1",
+            Self::EpochMark => b"clerestory epoch mark 1",
         }
     }
 }
