@@ -24,6 +24,8 @@ pub enum Label {
     PolicySigning,
     /// The seed of the spool's HPKE key.
     Spool,
+    /// The seed of the key that signs checkpoints of the audit log.
+    Checkpoint,
 }
 
 impl Label {
@@ -39,6 +41,7 @@ impl Label {
             Self::BlindIndex => b"clerestory blind index 1",
             Self::PolicySigning => b"clerestory policy signing 1",
             Self::Spool => b"clerestory spool 1",
+            Self::Checkpoint => b"clerestory checkpoint 1",
         }
     }
 }
