@@ -222,6 +222,12 @@ impl From<clerestory_audit::AuditError> for ApiError {
     }
 }
 
+impl From<clerestory_audit::ledger::LedgerError> for ApiError {
+    fn from(error: clerestory_audit::ledger::LedgerError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
 impl From<SignInError> for ApiError {
     fn from(error: SignInError) -> Self {
         match error {

@@ -7,6 +7,7 @@
 mod append;
 mod chain;
 mod entry;
+pub mod ledger;
 mod read;
 
 use std::sync::Arc;
@@ -22,7 +23,10 @@ pub use read::EntryFilter;
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "audit",
-    migrations: &[Migration { name: "entries and heads", sql: include_str!("0001-audit.sql") }],
+    migrations: &[
+        Migration { name: "entries and heads", sql: include_str!("0001-audit.sql") },
+        Migration { name: "the ledger", sql: include_str!("0002-ledger.sql") },
+    ],
 };
 
 /// The audit log of one deployment.
@@ -50,5 +54,11 @@ impl Audit {
     #[must_use]
     pub fn new(keys: Arc<Keys>) -> Self {
         Self { keys }
+    }
+
+    /// The ledger over this log.
+    #[must_use]
+    pub fn ledger(&self) -> ledger::Ledger {
+        ledger::Ledger::new(Arc::clone(&self.keys))
     }
 }

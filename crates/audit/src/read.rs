@@ -32,28 +32,33 @@ pub(crate) const COLUMNS: &str = "organisation_id, number, at, action, class_uid
      actor_kind, actor, object_kind, object, request_id, salt, personal, previous_hash, hash";
 
 pub(crate) fn entry(row: &Row) -> Result<Entry, SqlError> {
+    entry_at(row, 0)
+}
+
+/// An entry whose [`COLUMNS`] begin at `first`.
+pub(crate) fn entry_at(row: &Row, first: usize) -> Result<Entry, SqlError> {
     let wrong = |column: &str| SqlError::Inconsistent { table: "audit_entries", column: column.to_owned() };
-    let (organisation, number): (OrganisationId, u64) = (row.get(0)?, row.get(1)?);
-    let object = ObjectRef { kind: row.get(10)?, id: row.get(11)? };
-    let personal: Option<Vec<u8>> = row.get(14)?;
+    let (organisation, number): (OrganisationId, u64) = (row.get(first)?, row.get(first + 1)?);
+    let object = ObjectRef { kind: row.get(first + 10)?, id: row.get(first + 11)? };
+    let personal: Option<Vec<u8>> = row.get(first + 14)?;
     let place = personal_place(organisation, number, object.id);
     let personal = personal.map(|bytes| Sealed::found(bytes, place)).transpose()?;
     Ok(Entry {
         organisation,
         number,
-        at: row.get(2)?,
-        action: row.get(3)?,
-        class: Class { uid: row.get(4)?, activity: row.get(5)? },
-        outcome: Outcome::from_number(row.get(6)?).ok_or_else(|| wrong("outcome"))?,
-        rule: row.get(7)?,
-        actor_kind: ActorKind::from_number(row.get(8)?).ok_or_else(|| wrong("actor_kind"))?,
-        actor: row.get(9)?,
+        at: row.get(first + 2)?,
+        action: row.get(first + 3)?,
+        class: Class { uid: row.get(first + 4)?, activity: row.get(first + 5)? },
+        outcome: Outcome::from_number(row.get(first + 6)?).ok_or_else(|| wrong("outcome"))?,
+        rule: row.get(first + 7)?,
+        actor_kind: ActorKind::from_number(row.get(first + 8)?).ok_or_else(|| wrong("actor_kind"))?,
+        actor: row.get(first + 9)?,
         object,
-        request_id: row.get(12)?,
-        salt: row.get(13)?,
+        request_id: row.get(first + 12)?,
+        salt: row.get(first + 13)?,
         personal,
-        previous_hash: row.get(15)?,
-        hash: row.get(16)?,
+        previous_hash: row.get(first + 15)?,
+        hash: row.get(first + 16)?,
     })
 }
 

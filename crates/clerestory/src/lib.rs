@@ -2,8 +2,10 @@
 
 mod app;
 pub mod commands;
+mod ledger;
 mod places;
 mod serve;
+mod watch;
 
 pub use app::{App, AppError, SCHEMAS};
 pub use places::{Places, PlacesError, Postgres, ThrowAway};

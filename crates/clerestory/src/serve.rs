@@ -10,7 +10,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::App;
+use crate::watch::Watch;
+use crate::{App, ledger};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
@@ -49,6 +50,8 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         tokio::spawn(async move { private.serve(router, end).await });
     }
     let remarks = serving.remarks;
+    let watch = Arc::new(Watch::default());
+    let watched = Arc::clone(&watch);
     let one_place = app.vault.keys().place_count() == 1 || app.places.on_one_disk();
     let api = Parts {
         database: app.database.clone(),
@@ -61,8 +64,9 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         hosts: Arc::new(serving.hosts),
         data_directory: app.places.data.display().to_string().into(),
         draining,
-        findings: Arc::new(move || findings(one_place, &remarks)),
+        findings: Arc::new(move || findings(one_place, &remarks, &watched)),
     };
+    let integrating = tokio::spawn(ledger::keep(app.clone(), watch, shutdown.clone()));
     let jobs = tokio::spawn(run_jobs(app, shutdown.clone()));
     let end = shutdown.clone();
     let drained = tokio::spawn(async move {
@@ -75,11 +79,12 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         tracing::warn!(cut = outcome.cut, "connections were still busy at the end");
     }
     jobs.await?;
+    integrating.await?;
     drained.await?;
     Ok(())
 }
 
-fn findings(one_place: bool, remarks: &[Finding]) -> Vec<Finding> {
+fn findings(one_place: bool, remarks: &[Finding], watch: &Watch) -> Vec<Finding> {
     let sealing = Finding {
         id: "sealing",
         level: "ok",
@@ -105,6 +110,7 @@ fn findings(one_place: bool, remarks: &[Finding]) -> Vec<Finding> {
     };
     let mut all = vec![sealing, epochs];
     all.extend_from_slice(remarks);
+    all.extend(watch.findings());
     all
 }
 

@@ -31,6 +31,8 @@ pub enum Purpose {
     PolicySigning = 7,
     /// The deployment's spool key.
     Spool = 8,
+    /// The key that signs checkpoints of the deployment's audit log.
+    Checkpoint = 20,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             6 => Self::IngestToken,
             7 => Self::PolicySigning,
             8 => Self::Spool,
+            20 => Self::Checkpoint,
             other => return Err(UnknownWord { kind: "key purpose", word: other.to_string() }),
         })
     }

@@ -26,6 +26,8 @@ pub enum Label {
     Spool,
     /// What tells one epoch secret from another without telling either.
     EpochMark,
+    /// The seed of the key that signs checkpoints of the audit log.
+    Checkpoint,
 }
 
 impl Label {
@@ -42,6 +44,7 @@ impl Label {
             Self::PolicySigning => b"clerestory policy signing 1",
             Self::Spool => b"clerestory spool 1",
             Self::EpochMark => b"clerestory epoch mark 1",
+            Self::Checkpoint => b"clerestory checkpoint 1",
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod cipher;
 mod context;
+mod ed25519;
 mod hpke;
 mod key;
 mod random;
@@ -17,6 +18,7 @@ mod stream;
 mod value;
 
 pub use context::{ObjectContext, ObjectKind, ValueContext};
+pub use ed25519::{CheckpointKey, verify_ed25519};
 pub use hpke::{Encapsulated, HpkeError, SpoolKey};
 pub use key::{Label, Mac, MacKey, SecretKey};
 pub use random::random;

@@ -14,6 +14,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its body, `Null` where it is empty or not JSON.
     pub json: Value,
+    /// Its body as it came.
+    pub bytes: bytes::Bytes,
     /// The cookies it sets, as `name=value`.
     pub cookies: Vec<String>,
 }
@@ -128,6 +130,6 @@ impl Caller {
         let cookies = cookies.filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned));
         let cookies = cookies.collect();
         let bytes = response.into_body().collect().await.expect("a body that ends").to_bytes();
-        Answer { status, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null), cookies }
+        Answer { status, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null), bytes, cookies }
     }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use clerestory_access::{ALL_ACTIONS, Actor, Scope};
+use clerestory_audit::ledger::{
+    Hash, SignedCheckpoint, Step, commitment, leaf_hash, verify_consistency, verify_inclusion,
+};
 use clerestory_model::{OrganisationId, PersonId, SessionId, SubjectId, Timestamp};
 use clerestory_store::people::Role;
 use clerestory_testkit::visit::{Visit, snapshot};
@@ -177,6 +180,7 @@ impl Scene {
             .replace("{sequence}", "0")
             .replace("{play}", &self.play)
             .replace("{site}", &self.site)
+            .replace("{tile}", "0/000.p/1")
     }
 }
 
@@ -188,9 +192,9 @@ async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_m
     let document = json!({ "preset": "private", "media": "blocked", "exclude": [], "mask": [], "unmask": [],
         "urls": { "deny": [], "allow": [] } });
     let mut checked = 0;
-    for (method, path) in
-        routes().into_iter().filter(|(_, path)| path.contains('{') && !path.contains("/capture/"))
-    {
+    // The ledger is one for all organisations, and names no object of any: a test of its own says who may have it.
+    let elsewhere = |path: &str| path.contains("/capture/") || path.contains("/ledger/");
+    for (method, path) in routes().into_iter().filter(|(_, path)| path.contains('{') && !elsewhere(path)) {
         let body = match (method.as_str(), path.rsplit('/').next().unwrap()) {
             ("POST", "ranges") => json!({ "from_us": 0, "to_us": 1 }),
             ("PUT", "policy") => json!({ "document": document, "based_on": 1 }),
@@ -307,6 +311,53 @@ async fn every_answer_has_its_entry_and_the_chain_holds_until_somebody_edits_it(
     assert!(edited.unwrap() >= 1);
     let after = admin.get("/api/v1/audit/verify").await.ok();
     assert_eq!((&after["intact"], &after["first_break"]), (&json!(false), &json!(3)));
+}
+
+async fn integrate(installation: &Installation) {
+    let ledger = installation.app.access.audit().ledger();
+    let at = installation.now();
+    while ledger.integrate(&installation.app.database, [1; 16], at).await.unwrap() != Step::Nothing {}
+}
+
+#[tokio::test]
+async fn whoever_may_read_the_log_gets_the_ledger_and_proofs_of_their_own_entries() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    assert_eq!(admin.get("/api/v1/ledger/checkpoint").await.status, StatusCode::NOT_FOUND, "none yet");
+    integrate(&scene.installation).await;
+    for who in ["member", "manager"] {
+        let caller = scene.installation.person(who).await;
+        for path in ["checkpoint", "proof", "tile/0/000.p/1", "tile/entries/000.p/1"] {
+            let answer = caller.get(&format!("/api/v1/ledger/{path}")).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{who} {path}");
+        }
+    }
+    let proofs = admin.get("/api/v1/ledger/proof?since=1&entry=2").await.ok();
+    let note: SignedCheckpoint = proofs["checkpoint"].as_str().unwrap().parse().unwrap();
+    let (size, root) = (note.checkpoint.size, note.checkpoint.root);
+    assert_eq!(proofs["size"], size);
+    let hash = |value: &Value| -> Hash { hex::decode(value.as_str().unwrap()).unwrap().try_into().unwrap() };
+    let hashes = |value: &Value| -> Vec<Hash> { value.as_array().unwrap().iter().map(hash).collect() };
+    let inclusion = &proofs["inclusion"];
+    let listed = admin.get("/api/v1/audit?cursor=3&limit=1").await.ok();
+    assert_eq!(listed["items"][0]["hash"], inclusion["hash"]);
+    let salt = hex::decode(inclusion["salt"].as_str().unwrap()).unwrap().try_into().unwrap();
+    let leaf = leaf_hash(&commitment(&salt, &hash(&inclusion["hash"])));
+    let number = inclusion["leaf"].as_u64().unwrap();
+    assert!(verify_inclusion(&leaf, number, size, &hashes(&inclusion["path"]), &root));
+    let first = admin.get("/api/v1/ledger/tile/0/000.p/1").await;
+    let old_root: Hash = first.bytes[..].try_into().unwrap();
+    assert!(verify_consistency(1, size, &hashes(&proofs["consistency"]), &old_root, &root));
+    assert_eq!(admin.get("/api/v1/ledger/proof?since=100000").await.ok()["consistency"], Value::Null);
+    // Another organisation's administrator has the same ledger, and proofs of the entries of their own log only.
+    let stranger = scene.installation.person("stranger").await;
+    let theirs = stranger.get("/api/v1/ledger/proof?entry=2").await.ok();
+    assert_eq!((&theirs["key"], &theirs["size"]), (&proofs["key"], &proofs["size"]));
+    assert_ne!(theirs["inclusion"]["hash"], inclusion["hash"]);
+    for beyond in ["tile/0/000", "tile/0/001.p/1", "tile/7/000", "tile/entries/xyz", "tile/0/../checkpoint"] {
+        let answer = admin.get(&format!("/api/v1/ledger/{beyond}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{beyond}");
+    }
 }
 
 #[tokio::test]

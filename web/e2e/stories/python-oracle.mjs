@@ -2,35 +2,15 @@
 // opens stored segments, and what it reads is what the API plays.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import path from "node:path";
-import { e2e, repository } from "../lib/paths.mjs";
+import { e2e } from "../lib/paths.mjs";
+import { python } from "../lib/python.mjs";
 import { onlyRecording, visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 import { filesBelow } from "../scanner.mjs";
 
 export const name = "python-oracle";
-const REQUIREMENTS = ["tink==1.16.1", "cryptography==50.0.2", "zstandard==0.25.0"];
-
-/** A Python with these packages: the one `cargo xtask test` names, or one made under target/. */
-function python() {
-  const works = (binary) => spawnSync(binary, ["-c", "import tink, cryptography, zstandard"]).status === 0;
-  const given = process.env.CLERESTORY_PYTHON;
-  if (given && works(given)) return given;
-  const home = path.join(repository, "target", "e2e-python");
-  const binary = path.join(home, "bin", "python");
-  if (existsSync(binary) && works(binary)) return binary;
-  const steps = [
-    ["python3", ["-m", "venv", home]],
-    [binary, ["-m", "pip", "install", "--quiet", ...REQUIREMENTS]],
-  ];
-  for (const [command, args] of steps) {
-    const run = spawnSync(command, args, { encoding: "utf8" });
-    if (run.status !== 0) throw new Error(`${command} ${args.join(" ")}: ${run.stderr}`);
-  }
-  if (!works(binary)) throw new Error(`${REQUIREMENTS.join(", ")} are installed and cannot be imported`);
-  return binary;
-}
 
 function isSqlite(file) {
   const handle = openSync(file, "r");

@@ -5,6 +5,7 @@ mod capture;
 mod health;
 mod imports;
 mod inside;
+mod ledger;
 mod plays;
 mod policy;
 mod recordings;
@@ -62,6 +63,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(inside::segment))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
+        .routes(routes!(ledger::checkpoint))
+        .routes(routes!(ledger::proof))
+        .routes(routes!(ledger::tile))
         .routes(routes!(sites::list, sites::add))
         .routes(routes!(sites::read, sites::change))
         .routes(routes!(sites::rotate_key))
@@ -99,6 +103,9 @@ impl WithHead for OpenApiRouter<Api> {
     fn into_openapi_with_head(self) -> utoipa::openapi::OpenApi {
         let mut nested = self.into_openapi();
         let head = Description::openapi();
+        // The router's mark for "the rest of the path" is no part of OpenAPI.
+        nested.paths.paths =
+            nested.paths.paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
         nested.info = head.info;
         nested.tags = head.tags;
         nested

@@ -46,6 +46,8 @@ export type Drift = None<
   | Missing<typeof t.AuditItem, Described["AuditItem"]>
   | Missing<typeof t.AuditList, Described["AuditList"]>
   | Missing<typeof t.AuditCheck, Described["Verified"]>
+  | Missing<typeof t.LedgerProofs, Described["LedgerProofs"]>
+  | Missing<typeof t.LedgerInclusion, Described["LedgerInclusion"]>
   | Missing<typeof t.Site, Described["Site"]>
   | Missing<typeof t.Receipt, Described["Receipt"]>
   | Missing<typeof t.SignedPolicy, Described["Signed"]>

@@ -30,6 +30,8 @@ export const getAuditEntry = async (number: number, signal?: AbortSignal) => {
   return list.items.find((entry) => entry.number === number) ?? null;
 };
 export const verifyAudit = () => call("GET", "/audit/verify", t.AuditCheck);
+export const ledgerProofs = (query: { since: number; entry: number }, signal?: AbortSignal) =>
+  call("GET", "/ledger/proof", t.LedgerProofs, { query, ...opt(signal) });
 
 export const listSites = (signal?: AbortSignal) => call("GET", "/sites", t.SiteList, opt(signal));
 export const createSite = (body: { name: string; origins: string[] }) =>

@@ -181,6 +181,23 @@ export const AuditCheck = v.object({
 });
 export type AuditCheck = v.InferOutput<typeof AuditCheck>;
 
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+
+export const LedgerInclusion = v.object({
+  leaf: count,
+  hash,
+  salt: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  path: v.array(hash),
+});
+export const LedgerProofs = v.object({
+  checkpoint: v.string(),
+  key: v.string(),
+  size: count,
+  consistency: nullable(v.array(hash)),
+  inclusion: nullable(LedgerInclusion),
+});
+export type LedgerProofs = v.InferOutput<typeof LedgerProofs>;
+
 export const Site = v.object({
   id: v.string(),
   name,

@@ -7,6 +7,7 @@ import { AuditEntry } from "../components/audit/AuditEntry";
 import { AuditSentence } from "../components/audit/AuditSentence";
 import { ChainCheck } from "../components/audit/ChainCheck";
 import { auditColumns } from "../components/audit/columns";
+import { LedgerCheck } from "../components/audit/LedgerCheck";
 import { DataTable } from "../components/DataTable";
 import { focusSentence } from "../components/FilterBar";
 import { Empty, explain, Loading, Trouble } from "../components/States";
@@ -37,6 +38,8 @@ export default function Audit() {
   const navigate = route.useNavigate();
   const list = useAudit(search);
   const items = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.items), [list.data]);
+  // The newest entries may still wait for their leaf; the opened one is what somebody asks about.
+  const looked = items.find((entry) => entry.number === search.entry) ?? list.data?.pages[0]?.items.at(-1);
   const change = (next: AuditSearch) => void navigate({ search: next, replace: true });
   const open = (key: string | null) => {
     const { entry: _closed, ...rest } = search;
@@ -54,6 +57,7 @@ export default function Audit() {
         />
       </header>
       <ChainCheck head={list.data?.pages[0]?.head ?? null} />
+      {looked && <LedgerCheck entry={looked} />}
       {list.isPending && <Loading />}
       {list.isError && !list.data && (
         <Trouble error={list.error} what="The audit log" retry={() => void list.refetch()} />

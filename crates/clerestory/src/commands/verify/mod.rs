@@ -1,0 +1,76 @@
+//! `verify`: the chain of every organisation's audit log, recomputed; `verify ledger`: the ledger over all of them.
+
+mod ledger;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use clerestory_audit::{AuditError, ChainReport};
+use clerestory_model::OrganisationId;
+use clerestory_store::organisations;
+
+use super::{Installation, say};
+use crate::App;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Verify {
+    #[command(flatten)]
+    installation: Option<Installation>,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Recomputes chains and ledger from the rows and compares them with a saved copy.
+    Ledger(ledger::VerifyLedger),
+}
+
+impl Verify {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            Some(What::Ledger(command)) => command.run().await,
+            None => {
+                let app = self.installation.context("name the installation with --data DIR")?.open().await?;
+                let broken = check_chains(&app).await?;
+                anyhow::ensure!(broken == 0, "{broken} chains are broken");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Recomputes the chain of every organisation, says what it found, and how many are broken.
+async fn check_chains(app: &App) -> anyhow::Result<usize> {
+    let mut broken = 0;
+    for (organisation, report) in chains(app).await? {
+        match report.first_break {
+            None => say(&format!("{organisation}: {} entries, intact", report.checked)),
+            Some(number) => {
+                broken += 1;
+                say(&format!(
+                    "{organisation}: BROKEN at entry {number}; {} before it are intact",
+                    report.checked
+                ));
+            }
+        }
+    }
+    Ok(broken)
+}
+
+async fn chains(app: &App) -> Result<Vec<(OrganisationId, ChainReport)>, AuditError> {
+    let audit = app.access.audit().clone();
+    app.database
+        .read(move |tx| {
+            Box::pin(async move {
+                let mut reports = Vec::new();
+                let mut all = vec![OrganisationId::nil()];
+                all.extend(organisations::all(tx).await?);
+                for organisation in all {
+                    reports.push((organisation, audit.check_chain(tx, organisation).await?));
+                }
+                Ok(reports)
+            })
+        })
+        .await
+}

@@ -1,0 +1,78 @@
+//! Keeping the ledger: entries get their leaves and a signed checkpoint within a second of being written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clerestory_api::Finding;
+use clerestory_audit::ledger::{Ledger, LedgerError, Step};
+use clerestory_model::Timestamp;
+use clerestory_seal::random;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::App;
+use crate::watch::Watch;
+
+/// New entries are looked for this often; with what integrating them takes that is well within a second.
+const EVERY: Duration = Duration::from_millis(500);
+/// A failure that goes on is logged again after this long.
+const REPEAT: Duration = Duration::from_secs(60);
+
+/// Integrates until `shutdown`, and once more then: what was written while the server drained has its leaf too.
+pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
+    let (ledger, node) = (app.access.audit().ledger(), random());
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told: Option<Timestamp> = None;
+    watch.say(well());
+    loop {
+        let ending = tokio::select! {
+            () = shutdown.cancelled() => true,
+            _ = tick.tick() => false,
+        };
+        match integrate_all(&app, &ledger, node).await {
+            Ok(()) if told.is_some() => {
+                tracing::info!("the ledger goes on");
+                told = None;
+                watch.say(well());
+            }
+            Ok(()) => {}
+            Err(error) => {
+                let now = app.clock.now();
+                if told.is_none_or(|at| now.since(at) >= REPEAT) {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the ledger does not go on");
+                    told = Some(now);
+                }
+                watch.say(standing_still(&error));
+            }
+        }
+        if ending {
+            return;
+        }
+    }
+}
+
+async fn integrate_all(app: &App, ledger: &Ledger, node: [u8; 16]) -> Result<(), LedgerError> {
+    while let Step::Added { .. } = ledger.integrate(&app.database, node, app.clock.now()).await? {}
+    Ok(())
+}
+
+fn well() -> Finding {
+    Finding {
+        id: "ledger",
+        level: "ok",
+        sentence: "Every entry of the audit log has its leaf in the ledger within a second.".to_owned(),
+        what_to_do: None,
+    }
+}
+
+fn standing_still(error: &LedgerError) -> Finding {
+    Finding {
+        id: "ledger",
+        level: "failed",
+        sentence: format!("Entries of the audit log wait for their leaves in the ledger: {error}."),
+        what_to_do: Some(
+            "Run `clerestory verify ledger`, and keep a copy of the database as it is.".to_owned(),
+        ),
+    }
+}
