@@ -59,12 +59,13 @@ fn rust_checks(place: &Place, steps: &Steps) -> Outcome {
     let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     steps.run("clippy", &mut place.cargo(&clippy))?;
     servers(place, steps)?;
-    if has_nextest(place) {
-        steps.run("Rust tests", &mut place.cargo(&["nextest", "run", "--locked", "--workspace"]))?;
+    let mut tests = if has_nextest(place) {
+        place.cargo(&["nextest", "run", "--locked", "--workspace"])
     } else {
-        let plain = ["test", "--locked", "--workspace", "--lib", "--bins", "--tests"];
-        steps.run("Rust tests", &mut place.cargo(&plain))?;
-    }
+        place.cargo(&["test", "--locked", "--workspace", "--lib", "--bins", "--tests"])
+    };
+    // Moto, the second opinion on S3, is one of its packages.
+    steps.run("Rust tests", tests.env("CLERESTORY_PYTHON", tools::python(place)))?;
     on_postgres(place, steps)?;
     steps.run("Rust documentation tests", &mut place.cargo(&["test", "--locked", "--workspace", "--doc"]))
 }
@@ -84,7 +85,8 @@ fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
     } else {
         place.cargo(&["test", "--locked", "-p", "clerestory-testkit"])
     };
-    steps.run("Rust tests on PostgreSQL", tests.env("CLERESTORY_TEST_POSTGRES", address))
+    tests.env("CLERESTORY_TEST_POSTGRES", address).env("CLERESTORY_PYTHON", tools::python(place));
+    steps.run("Rust tests on PostgreSQL", &mut tests)
 }
 
 /// A server of the tests' own, which ends when its input does.

@@ -10,7 +10,7 @@ use clerestory_keys::{KeyError, Keys, RootFile};
 use clerestory_model::Clock;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
-use clerestory_vault::{IngestLog, Objects, StoreError, Vault};
+use clerestory_vault::{IngestLog, PlaceError, ProfileError, Vault};
 
 use crate::places::{Places, PlacesError, Postgres};
 
@@ -18,6 +18,7 @@ use crate::places::{Places, PlacesError, Postgres};
 pub const SCHEMAS: &[Component] = &[
     clerestory_keys::SCHEMA,
     clerestory_store::SCHEMA,
+    clerestory_vault::SCHEMA,
     clerestory_audit::SCHEMA,
     clerestory_identity::SCHEMA,
     clerestory_intake::SCHEMA,
@@ -58,8 +59,13 @@ pub enum AppError {
     #[error("the database cannot be opened")]
     Sql(#[from] SqlError),
     /// Its objects.
-    #[error("the object store cannot be opened")]
-    Store(#[from] StoreError),
+    #[error("the object store cannot be used")]
+    Objects(#[from] ProfileError),
+    /// Its objects are elsewhere.
+    #[error(
+        "name the store that has them with --objects; if they were moved to this one, say --objects-moved once"
+    )]
+    Place(#[from] PlaceError),
     /// Its rules.
     #[error("the access matrix cannot be used")]
     Matrix(#[from] MatrixError),
@@ -106,8 +112,8 @@ impl App {
             }
         };
         let keys = Arc::new(Keys::open(root, epochs, database.clone(), Arc::clone(&clock)).await?);
-        let objects = Objects::local(places.objects())?;
-        let log = Arc::new(IngestLog::open(objects.root(), clock.now())?);
+        let objects = places.objects().open()?;
+        let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
         let access = Access::new(database.clone(), Audit::new(keys), Matrix::built_in()?);
         Ok(Self {
@@ -120,5 +126,15 @@ impl App {
             vault,
             clock,
         })
+    }
+
+    /// Sees that the object store does all that is needed of it, and that it is the one this installation has its
+    /// objects in. To be called before anything is stored or played.
+    ///
+    /// # Errors
+    /// [`AppError::Objects`], which names the permission that is missing; [`AppError::Place`].
+    pub async fn check_objects(&self) -> Result<(), AppError> {
+        self.places.objects().check(self.vault.objects()).await?;
+        Ok(self.vault.settle_place(self.places.objects_moved).await?)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clerestory_keys::{EpochPlace, FilePlace, KeyError, Protection, RootFile};
+use clerestory_vault::{BucketProfile, ObjectsProfile};
 
 /// The caller knows that this installation is not meant to last: it may lie on a file system that does not.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,10 @@ pub struct Places {
     pub second_epochs: Option<PathBuf>,
     /// The PostgreSQL database, where it is not a file in `data`.
     pub postgres: Option<Postgres>,
+    /// The bucket that objects lie in. Without one they lie in a directory beside the database.
+    pub bucket: Option<BucketProfile>,
+    /// Somebody says that the objects were moved to where they are looked for now.
+    pub objects_moved: bool,
 }
 
 /// A PostgreSQL database, and how it is known to be the right one.
@@ -85,7 +90,8 @@ impl Places {
     pub fn beside(data: &Path, second_epochs: Option<PathBuf>) -> Self {
         let mut keys = data.as_os_str().to_owned();
         keys.push(".keys");
-        Self { data: data.to_owned(), keys: keys.into(), second_epochs, postgres: None }
+        let data = data.to_owned();
+        Self { data, keys: keys.into(), second_epochs, postgres: None, bucket: None, objects_moved: false }
     }
 
     /// The database file.
@@ -94,10 +100,13 @@ impl Places {
         self.data.join("clerestory.db")
     }
 
-    /// The object store's directory.
+    /// The object store: a bucket, or the directory `objects` in the data.
     #[must_use]
-    pub fn objects(&self) -> PathBuf {
-        self.data.join("objects")
+    pub fn objects(&self) -> ObjectsProfile {
+        match &self.bucket {
+            Some(bucket) => ObjectsProfile::Bucket(bucket.clone()),
+            None => ObjectsProfile::Directory(self.data.join("objects")),
+        }
     }
 
     /// The root key file.

@@ -49,9 +49,17 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         let end = shutdown.clone();
         tokio::spawn(async move { private.serve(router, end).await });
     }
-    let remarks = serving.remarks;
     let watch = Arc::new(Watch::default());
     let watched = Arc::clone(&watch);
+    let mut remarks = serving.remarks;
+    if app.places.bucket.is_some() {
+        remarks.push(Finding {
+            id: "objects",
+            level: "ok",
+            sentence: format!("Sealed objects lie in {}.", app.vault.objects().shown()),
+            what_to_do: None,
+        });
+    }
     let one_place = app.vault.keys().place_count() == 1 || app.places.on_one_disk();
     let api = Parts {
         database: app.database.clone(),
@@ -131,6 +139,9 @@ async fn run_jobs(app: App, shutdown: CancellationToken) {
                 }
             }
             _ = roll_over.tick() => {
+                if let Err(error) = app.vault.forget_lost_objects().await {
+                    tracing::error!(%error, "objects whose sender is gone could not be forgotten");
+                }
                 if let Err(error) = app.vault.keys().roll_over().await {
                     tracing::error!(%error, "the epoch could not be rolled over");
                 }

@@ -1,20 +1,43 @@
 //! The real server, killed at random while sessions come in: every acknowledged segment opens.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
+use clerestory_testkit::bucket::{self, LocalS3};
 use clerestory_testkit::load::kill_run;
+use clerestory_testkit::process::Program;
 
-/// Twenty seeds here, two hundred in the soak. A seed that fails is named and replays the run.
+/// The acknowledged segments of a run for each of the seeds. A seed that fails is named and replays the run.
+async fn kill(program: &Program, seeds: RangeInclusive<u64>) -> u64 {
+    let mut acknowledged = 0;
+    for seed in seeds {
+        let data = tempfile::tempdir().unwrap();
+        let report = kill_run(program, &data.path().join("data"), seed).await.unwrap();
+        acknowledged += report.acknowledged;
+    }
+    acknowledged
+}
+
+/// Twenty seeds here, two hundred in the soak.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_kills_lose_nothing_acknowledged() {
     let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let binary = Path::new(env!("CARGO_BIN_EXE_clerestory"));
-    let mut acknowledged = 0;
-    for seed in 1..=20 {
-        let data = tempfile::tempdir().unwrap();
-        let report = kill_run(binary, &data.path().join("data"), seed).await.unwrap();
-        acknowledged += report.acknowledged;
-    }
+    let program = Program::new(Path::new(env!("CARGO_BIN_EXE_clerestory")));
+    let acknowledged = kill(&program, 1..=20).await;
     assert!(acknowledged > 100, "the run took in only {acknowledged} segments: it proves nothing");
+}
+
+/// The same with the ingest log on a bucket, where an acknowledgement waits for an object.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_lose_nothing_acknowledged_on_a_bucket() {
+    let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let program = Program::new(Path::new(env!("CARGO_BIN_EXE_clerestory")));
+    let mut acknowledged = 0;
+    for seed in 101..=105 {
+        let s3 = LocalS3::start();
+        let on_bucket = program.clone().with(bucket::environment(s3.address(), "killed"));
+        acknowledged += kill(&on_bucket, seed..=seed).await;
+    }
+    assert!(acknowledged > 25, "the run took in only {acknowledged} segments: it proves nothing");
 }

@@ -10,7 +10,7 @@ use clerestory_store::recordings::{self, Recording};
 use clerestory_store::segments::{ContentType, Segment};
 use clerestory_store::sites;
 use clerestory_store::tracks::Track;
-use clerestory_vault::SegmentPlace;
+use clerestory_vault::{SegmentPlace, Stored};
 
 use crate::receive::off_thread;
 use crate::refine::{Refined, pack};
@@ -105,12 +105,12 @@ impl Intake {
         track: &Track,
         sequence: u64,
         piece: Piece,
-    ) -> Result<(Segment, Refined), IntakeError> {
+    ) -> Result<(Stored, Segment, Refined), IntakeError> {
         let Piece { sent, refined } = piece;
         let sealer = self.vault.segment_sealer(SegmentPlace::of(track, sequence)).await?;
         let sealed = sealer.seal(&sent, &refined.packed);
         let (header, sha256, content_mac) = (sealed.header, sealed.sha256, sealed.content_mac);
-        let extent = self.vault.store_segment(sealed).await?;
+        let stored = self.vault.store_segment(sealed).await?;
         let start_us = refined.first_ms.saturating_mul(1000).saturating_sub(recording.started_at.micros());
         let segment = Segment {
             track: track.id,
@@ -120,14 +120,14 @@ impl Intake {
             keyframe: refined.keyframe,
             content_type: ContentType::Rrweb,
             policy_version: 0,
-            extent,
+            extent: stored.extent().clone(),
             header,
             sha256,
             content_mac,
             sent_bytes: sent.len() as u64,
             received_at: self.clock.now(),
         };
-        Ok((segment, refined))
+        Ok((stored, segment, refined))
     }
 
     /// All segments of an import at once: a list shows it whole or not at all.
@@ -138,16 +138,19 @@ impl Intake {
         entry: u64,
         recording: Recording,
         track: Track,
-        stored: Vec<(Segment, Refined)>,
+        stored: Vec<(Stored, Segment, Refined)>,
     ) -> Result<(), IntakeError> {
         let into = UploadRef { organisation: on.organisation, site: on.id, recording: recording.id };
         let (intake, op) = (self.clone(), op.clone());
+        // Until the commit nothing takes the bytes for orphans.
+        let _held: Vec<Stored> = stored.iter().map(|(bytes, ..)| bytes.clone()).collect();
         self.vault.hold_lease().await?;
         self.database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     let grant = intake.access.resume_in::<WriteImport>(tx, &op, into, entry).await??;
-                    for (segment, refined) in stored {
+                    for (bytes, segment, refined) in stored {
+                        bytes.confirm(tx).await?;
                         intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await?;
                     }
                     Ok::<_, IntakeError>(())

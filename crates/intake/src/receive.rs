@@ -241,7 +241,8 @@ impl Intake {
         let Ready { sequence, policy_version, sent, refined, sealed } = ready;
         let (header, sha256, content_mac, bytes_stored) =
             (sealed.header, sealed.sha256, sealed.content_mac, sealed.len());
-        let extent = self.vault.store_segment(sealed).await?;
+        // Held until the row is committed, or is known not to be: so long nothing takes the bytes for an orphan.
+        let stored = self.vault.store_segment(sealed).await?;
         let now = self.clock.now();
         // What a client says happened later than now happened now: nothing lengthens a recording into the future.
         let latest_us = now.micros().saturating_sub(recording.started_at.micros()).max(0);
@@ -255,22 +256,24 @@ impl Intake {
             keyframe: refined.keyframe,
             content_type: ContentType::Rrweb,
             policy_version,
-            extent,
+            extent: stored.extent().clone(),
             header,
             sha256,
             content_mac,
             sent_bytes: sent as u64,
             received_at: now,
         };
-        let (intake, track_id) = (self.clone(), track.id);
+        let (intake, track_id, named) = (self.clone(), track.id, stored.clone());
         let written = self
             .database
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
+                    named.confirm(tx).await?;
                     intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await
                 })
             })
             .await;
+        drop(stored);
         match written {
             Ok(()) => Ok(Acknowledged { sequence, policy_version: live, bytes_stored, repeated: false }),
             // The same number came twice at once; the other one won, and what is here lies in the log unnamed.

@@ -1,5 +1,6 @@
 //! An installation in a temporary directory, with two organisations and their people.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::bucket::{Faults, LocalS3};
 use crate::{Caller, Hands, postgres};
 
 pub(crate) const CONSOLE_HOST: &str = "localhost:8700";
 const PASSWORD: &str = "high windows, all lit";
+/// Where in its bucket an installation has its objects.
+const PREFIX: &str = "one";
 /// Where the clock of a new installation stands.
 const START: &str = "2026-11-22T09:00:00Z";
 
@@ -34,6 +38,7 @@ pub struct Installation {
     pub other: OrganisationId,
     router: Router,
     directory: Arc<TempDir>,
+    bucket: Option<Arc<LocalS3>>,
     draining: watch::Sender<bool>,
 }
 
@@ -51,12 +56,40 @@ impl Installation {
     /// # Panics
     /// When anything fails: no test can go on then.
     pub async fn over(database: Option<Postgres>) -> Self {
+        Self::made(database, None).await
+    }
+
+    /// Makes one whose objects lie in a bucket of its own, in this process.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn on_bucket() -> Self {
+        let bucket = Arc::new(LocalS3::start());
+        let address = bucket.address();
+        Self::made(postgres::schema_of_its_own().await, Some((bucket, address))).await
+    }
+
+    /// The same with a network in front of the bucket that fails on demand.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn behind_faults() -> (Self, Faults) {
+        let bucket = Arc::new(LocalS3::start());
+        let faults = Faults::before(bucket.address()).await;
+        let reached = Some((bucket, faults.address()));
+        (Self::made(postgres::schema_of_its_own().await, reached).await, faults)
+    }
+
+    /// With its objects in the bucket that is reached at the address, or in a directory.
+    async fn made(database: Option<Postgres>, bucket: Option<(Arc<LocalS3>, SocketAddr)>) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         let mut places = Places::beside(&directory.path().join("data"), None);
         places.postgres = database;
+        places.bucket = bucket.as_ref().map(|(_, address)| crate::bucket::profile(*address, PREFIX));
         let root = places.init("test", &Protection::Plain, Some(ThrowAway)).expect("a new installation");
         let clock = Arc::new(Hands::at(START.parse().expect("a time")));
         let app = App::create(places, root, clock.clone()).await.expect("a new installation opens");
+        app.check_objects().await.expect("the objects can be used");
         let phc = app.identity.passwords().hash(PASSWORD.parse().expect("a password")).await.expect("a hash");
         let mut organisations = Vec::new();
         for (name, people) in [
@@ -66,13 +99,15 @@ impl Installation {
             organisations.push(add_organisation(&app, name, people, phc.clone()).await);
         }
         let [organisation, other] = organisations.try_into().expect("two organisations");
-        Self::with(app, clock, directory, organisation, other)
+        let bucket = bucket.map(|(bucket, _)| bucket);
+        Self::with(app, clock, directory, bucket, organisation, other)
     }
 
     fn with(
         app: App,
         clock: Arc<Hands>,
         directory: Arc<TempDir>,
+        bucket: Option<Arc<LocalS3>>,
         organisation: OrganisationId,
         other: OrganisationId,
     ) -> Self {
@@ -95,7 +130,7 @@ impl Installation {
             draining: watched,
             findings: Arc::new(Vec::new),
         });
-        Self { app, clock, organisation, other, router, directory, draining }
+        Self { app, clock, organisation, other, router, directory, bucket, draining }
     }
 
     /// The same installation after a restart: nothing in memory is left.
@@ -103,12 +138,13 @@ impl Installation {
     /// # Panics
     /// When it does not open again.
     pub async fn restarted(self) -> Self {
-        let Self { app, clock, organisation, other, router, directory, draining } = self;
+        let Self { app, clock, organisation, other, router, directory, bucket, draining } = self;
         let places = app.places.clone();
         drop((app, router, draining));
         let root = places.open(&Protection::Plain).expect("the root key is still there");
         let app = App::build(places, root, clock.clone()).await.expect("an installation opens again");
-        Self::with(app, clock, directory, organisation, other)
+        app.check_objects().await.expect("the objects are where they were");
+        Self::with(app, clock, directory, bucket, organisation, other)
     }
 
     /// Another node of the same installation: it shares database, objects and keys, and nothing in memory. Only on
@@ -119,7 +155,9 @@ impl Installation {
     pub async fn another_node(&self) -> Self {
         let root = self.app.places.open(&Protection::Plain).expect("the root key is there");
         let app = App::build(self.app.places.clone(), root, self.clock.clone()).await.expect("a node opens");
-        Self::with(app, self.clock.clone(), Arc::clone(&self.directory), self.organisation, self.other)
+        app.check_objects().await.expect("the objects are where the first node has them");
+        let (clock, directory) = (self.clock.clone(), Arc::clone(&self.directory));
+        Self::with(app, clock, directory, self.bucket.clone(), self.organisation, self.other)
     }
 
     /// The directory everything of it lies in.
@@ -130,6 +168,15 @@ impl Installation {
 
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// The file that a stored object lies in, wherever objects lie.
+    #[must_use]
+    pub fn object_file(&self, object: &str) -> std::path::PathBuf {
+        match &self.bucket {
+            Some(bucket) => bucket.file(PREFIX, object),
+            None => self.app.places.data.join("objects").join(object),
+        }
     }
 
     /// Nobody known.

@@ -4,6 +4,7 @@
     reason = "a JSON value is null where it holds nothing: it does not panic"
 )]
 
+pub mod bucket;
 mod caller;
 mod clock;
 mod installation;

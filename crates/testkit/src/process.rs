@@ -1,10 +1,43 @@
 //! The real program as a process of its own, to be killed.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+
+/// The program to run, and what is in its environment beside ours.
+#[derive(Clone, Debug)]
+pub struct Program {
+    binary: PathBuf,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Program {
+    /// The program at `binary`.
+    #[must_use]
+    pub fn new(binary: &Path) -> Self {
+        Self { binary: binary.to_owned(), environment: Vec::new() }
+    }
+
+    /// The same with more in its environment, for example that of a bucket.
+    #[must_use]
+    pub fn with(mut self, environment: Vec<(&'static str, String)>) -> Self {
+        self.environment.extend(environment);
+        self
+    }
+
+    /// An empty demo in `data` on a free port, which says one line of JSON when it is ready.
+    pub(crate) fn demo(&self, data: &Path) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["demo", "--empty", "--json", "--port", "0", "--data"])
+            .arg(data)
+            .env("CLERESTORY_LOG", "error")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
 
 /// A running `clerestory demo`. Killed when dropped.
 pub struct Process {
@@ -14,16 +47,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the program at `binary` with its data in `data`, and waits until it is ready.
+    /// Starts the program with its data in `data`, and waits until it is ready.
     ///
     /// # Panics
     /// When it does not start.
     #[must_use]
-    pub fn start(binary: &Path, data: &Path) -> Self {
-        let mut child = Command::new(binary)
-            .args(["demo", "--empty", "--json", "--port", "0", "--data"])
-            .arg(data)
-            .env("CLERESTORY_LOG", "error")
+    pub fn start(program: &Program, data: &Path) -> Self {
+        let mut child = program
+            .demo(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

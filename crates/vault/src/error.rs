@@ -2,6 +2,8 @@
 
 use clerestory_keys::KeyError;
 use clerestory_seal::{StreamError, ValueError};
+use clerestory_sql::SqlError;
+use object_store::client::HttpError;
 
 /// Why sealed content is not given out.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +80,113 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk is full")]
     Full,
-    /// The object store refused.
+    /// Another object has this name.
+    #[error("another object has this name")]
+    Exists,
+    /// The object store cannot be reached, is too busy, or broke off: nothing was wrong with what was asked.
+    #[error("the object store does not answer as it should; try again")]
+    Unavailable(#[source] object_store::Error),
+    /// The object store does not know the credentials, or they may not do this.
+    #[error("the object store does not let these credentials do this")]
+    Denied(#[source] object_store::Error),
+    /// The object store said that it stored the object, and does not have it.
+    #[error("the object store said that it stored {object}, and does not have it; try again")]
+    NotKept {
+        /// The object's path.
+        object: String,
+    },
+    /// The object store refused for another reason.
     #[error("the object store refused")]
     Objects(#[source] object_store::Error),
+    /// More waits to be stored than can be held; try again.
+    #[error("more waits to be stored than can be held; try again")]
+    Busy,
+    /// The object was taken for an orphan while it was under way; send it again.
+    #[error("the object was given up before its rows were written; send it again")]
+    GivenUp,
+    /// The intent for an object could not be written.
+    #[error("the intent for an object could not be written")]
+    Intent(#[from] SqlError),
     /// The ingest log could not be written.
     #[error("the ingest log could not be written: {0}")]
     Log(String),
     /// The ingest log has stopped, as it does at shutdown.
     #[error("the ingest log is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// Whether the same call may well succeed a little later.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::NotKept { .. } | Self::Busy)
+    }
+
+    /// The same failure for each of those whose bytes were to be stored together in `object`; causes are told once.
+    pub(crate) fn for_another(&self, object: &str) -> Self {
+        match self {
+            Self::Full => Self::Full,
+            Self::Busy => Self::Busy,
+            Self::Closed => Self::Closed,
+            Self::NotKept { .. } => Self::NotKept { object: object.to_owned() },
+            other => {
+                let source = other.to_string().into();
+                let error = object_store::Error::Generic { store: "ingest log", source };
+                if other.passes() { Self::Unavailable(error) } else { Self::Objects(error) }
+            }
+        }
+    }
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        use object_store::Error;
+        match error {
+            Error::NotFound { .. } => Self::Missing,
+            Error::AlreadyExists { .. } | Error::Precondition { .. } => Self::Exists,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Self::Denied(error),
+            Error::JoinError { .. } => Self::Unavailable(error),
+            Error::Generic { .. } => generic(error),
+            other => Self::Objects(other),
+        }
+    }
+}
+
+/// What a failure without a kind of its own was: its causes tell.
+fn generic(error: object_store::Error) -> StoreError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if inner.is::<HttpError>() {
+            return StoreError::Unavailable(error);
+        }
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                std::io::ErrorKind::StorageFull => return StoreError::Full,
+                std::io::ErrorKind::UnexpectedEof => return StoreError::Truncated,
+                _ => {}
+            }
+        }
+        cause = inner.source();
+    }
+    // What is left has private types in object_store 0.14: only the text tells. `testkit/tests/objects.rs` pins it.
+    let text = error.to_string();
+    if let Some((_, rest)) = text.split_once("non-2xx status code: ") {
+        return match rest.get(..3).and_then(|digits| digits.parse::<u16>().ok()) {
+            // RFC 9110, 15.5.17: the object ends before the range begins.
+            Some(416) => StoreError::Truncated,
+            Some(507) => StoreError::Full,
+            Some(408 | 429 | 500..) => StoreError::Unavailable(error),
+            _ => StoreError::Objects(error),
+        };
+    }
+    if text.contains("Server returned error response") {
+        return StoreError::Unavailable(error);
+    }
+    if text.contains("but object was only")
+        || text.contains("Out of range of file")
+        || text.contains("range was invalid")
+    {
+        return StoreError::Truncated;
+    }
+    StoreError::Objects(error)
 }

@@ -6,24 +6,37 @@
 
 mod columns;
 mod error;
+mod intents;
 mod log;
 mod objects;
 mod packing;
+mod places;
+mod profile;
+mod rows;
 mod segments;
 mod standing;
+mod versions;
 
 use std::sync::Arc;
 
 use clerestory_keys::{KeyError, Keys, unwrapping};
 use clerestory_model::KeyId;
 use clerestory_seal::SecretKey;
-use clerestory_sql::{Database, Tx};
+use clerestory_sql::{Component, Database, Migration, Tx};
 
 pub use error::{OpenError, StoreError};
-pub use log::{IngestLog, LogStats};
-pub use objects::{ObjectPath, Objects};
+pub use log::{IngestLog, LogStats, Stored};
+pub use objects::{Listed, ObjectPath, Objects, Patience};
 pub use packing::{pack_events, unpack_events};
+pub use places::PlaceError;
+pub use profile::{BucketAddress, BucketKind, BucketProfile, Credentials, ObjectsProfile, ProfileError};
 pub use segments::{SealedSegment, SegmentPlace, SegmentSealer};
+
+/// The tables of this crate.
+pub const SCHEMA: Component = Component {
+    name: "vault",
+    migrations: &[Migration { name: "objects", sql: include_str!("0001-objects.sql") }],
+};
 
 /// Opens and seals; holds the object store.
 #[derive(Clone)]
@@ -45,6 +58,12 @@ impl Vault {
     #[must_use]
     pub fn keys(&self) -> &Arc<Keys> {
         &self.keys
+    }
+
+    /// The object store.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
     }
 
     /// What the ingest log has done so far.

@@ -1,28 +1,25 @@
-//! The ingest log: small sealed segments of many recordings, appended to one file and made durable together.
+//! The ingest log: small sealed segments of many recordings, gathered and made durable together.
 //!
-//! One thread owns the file. It takes everything that waits, writes it in one go, flushes once, and then tells each
-//! sender where its bytes lie. A file that failed in the middle is left alone and a new one begun: what lies in it
-//! beyond the last answer is in no row.
+//! On a directory one thread owns a file, writes what waits in one go and flushes once ([`file`]). On a bucket what
+//! waits becomes one object, a few times a second and several at a time ([`bucket`]). A position is the run, a number
+//! in it and an offset, written as an [`Extent`]. What is made durable together fails together, and nothing else does.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+mod bucket;
+mod file;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
-use clerestory_model::Timestamp;
+use clerestory_model::Clock;
 use clerestory_seal::random;
+use clerestory_sql::{Database, Tx};
 use clerestory_store::segments::Extent;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 
-use crate::{ObjectPath, StoreError};
+use crate::intents::{Intent, Intents, Release};
+use crate::{ObjectPath, Objects, StoreError};
 
-/// A file is closed when it has grown beyond this.
-const FILE_BYTES: u64 = 64 * 1024 * 1024;
-/// Bytes written in one go at most, so that the first in a long queue does not wait for the last.
+/// Bytes made durable in one go at most, so that the first in a long queue does not wait for the last.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Segments that may wait; senders beyond it wait to send.
 const QUEUE: usize = 1024;
@@ -30,7 +27,7 @@ const QUEUE: usize = 1024;
 /// What the log has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogStats {
-    /// Flushes to disk.
+    /// Flushes to disk, or objects put.
     pub flushes: u64,
     /// Segments in them.
     pub segments: u64,
@@ -38,9 +35,38 @@ pub struct LogStats {
     pub bytes: u64,
 }
 
+/// Bytes that are durable and that no row names yet. While this is held, nothing takes them for an orphan.
+#[derive(Clone, Debug)]
+#[must_use = "rows that name the bytes are still to be written"]
+pub struct Stored {
+    extent: Extent,
+    intent: Arc<Intent>,
+}
+
+impl Stored {
+    pub(crate) fn new(extent: Extent, intent: Arc<Intent>) -> Self {
+        Self { extent, intent }
+    }
+
+    /// Where the bytes lie.
+    #[must_use]
+    pub fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    /// Call it in the transaction that writes rows which name the bytes: they are still there when it commits. Hold
+    /// on to this value until then.
+    ///
+    /// # Errors
+    /// [`StoreError::GivenUp`] when the object was removed as an orphan: it has to be sent again.
+    pub async fn confirm(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        self.intent.confirm(tx).await
+    }
+}
+
 struct Append {
     bytes: Vec<u8>,
-    reply: oneshot::Sender<Result<Extent, StoreError>>,
+    reply: oneshot::Sender<Result<Stored, StoreError>>,
 }
 
 #[derive(Default)]
@@ -50,60 +76,71 @@ struct Counters {
     bytes: AtomicU64,
 }
 
+impl Counters {
+    fn flushed(&self, segments: usize, bytes: usize) {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        self.segments.fetch_add(segments as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
 /// The log of one run of this node.
 pub struct IngestLog {
-    queue: Mutex<Option<SyncSender<Append>>>,
+    generation: String,
+    intents: Intents,
     counters: Arc<Counters>,
-    thread: Option<JoinHandle<()>>,
+    writer: Writer,
+}
+
+enum Writer {
+    /// Begun at the first append, so that a command that records nothing leaves nothing behind.
+    File {
+        objects: Objects,
+        log: OnceCell<file::FileLog>,
+    },
+    Bucket(bucket::BucketLog),
 }
 
 impl IngestLog {
-    /// Begins a log below `root`, in a directory of its own for this run.
-    ///
-    /// # Errors
-    /// [`StoreError::Log`] when the directory cannot be made.
-    pub fn open(root: &Path, at: Timestamp) -> Result<Self, StoreError> {
+    /// Begins the log of this run on `objects`. Call it on the runtime that appends.
+    #[must_use]
+    pub fn open(objects: &Objects, database: Database, clock: Arc<dyn Clock>) -> Self {
         let suffix: [u8; 4] = random();
-        let generation = format!("{:012x}-{:08x}", at.unix_millis(), u32::from_be_bytes(suffix));
-        let failed = |error: std::io::Error| StoreError::Log(error.to_string());
-        let directory = root.join("log").join(&generation);
-        std::fs::create_dir_all(&directory).map_err(failed)?;
-        for made in [Some(directory.as_path()), directory.parent(), Some(root)].into_iter().flatten() {
-            File::open(made).and_then(|entry| entry.sync_all()).map_err(failed)?;
-        }
-        let (queue, waiting) = sync_channel(QUEUE);
-        let counters = Arc::new(Counters::default());
-        let mut writer = Writer {
-            root: root.to_owned(),
-            generation,
-            next: 0,
-            current: None,
-            counters: Arc::clone(&counters),
+        let generation = format!("{:012x}-{:08x}", clock.now().unix_millis(), u32::from_be_bytes(suffix));
+        let (intents, counters) = (Intents::new(database, clock), Arc::new(Counters::default()));
+        let writer = if objects.directory().is_some() {
+            Writer::File { objects: objects.clone(), log: OnceCell::new() }
+        } else {
+            let (intents, counters) = (intents.clone(), Arc::clone(&counters));
+            Writer::Bucket(bucket::BucketLog::open(objects.clone(), generation.clone(), intents, counters))
         };
-        let thread = std::thread::Builder::new()
-            .name("ingest-log".to_owned())
-            .spawn(move || writer.run(&waiting))
-            .map_err(failed)?;
-        Ok(Self { queue: Mutex::new(Some(queue)), counters, thread: Some(thread) })
+        Self { generation, intents, counters, writer }
     }
 
     /// Appends a sealed segment; durable when this returns.
     ///
     /// # Errors
-    /// [`StoreError::Full`], [`StoreError::Log`], [`StoreError::Closed`].
-    pub async fn append(&self, bytes: Vec<u8>) -> Result<Extent, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let queue = queue.ok_or(StoreError::Closed)?;
-        let append = Append { bytes, reply };
-        if let Err(std::sync::mpsc::TrySendError::Full(append)) = queue.try_send(append) {
-            // Only when the disk is slower than the network: wait off the runtime's threads.
-            tokio::task::spawn_blocking(move || queue.send(append))
-                .await
-                .map_err(|_| StoreError::Closed)?
-                .map_err(|_| StoreError::Closed)?;
+    /// [`StoreError::Full`], [`StoreError::Log`], [`StoreError::Closed`]; on a bucket those of [`Objects::put`], and
+    /// [`StoreError::Busy`] when too much waits already. Nothing may be acknowledged then.
+    pub async fn append(&self, bytes: Vec<u8>) -> Result<Stored, StoreError> {
+        match &self.writer {
+            Writer::File { objects, log } => {
+                log.get_or_try_init(|| self.begin_files(objects)).await?.append(bytes).await
+            }
+            Writer::Bucket(log) => log.append(bytes).await,
         }
-        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn begin_files(&self, objects: &Objects) -> Result<file::FileLog, StoreError> {
+        let root = objects.directory().ok_or(StoreError::Closed)?;
+        let run = ObjectPath::LogRun { generation: &self.generation }.path();
+        // One intent for all files of the run: each of them grows while its segments' rows are written.
+        let intent = Arc::new(self.intents.reserve(&run, Release::Standing).await?);
+        file::FileLog::open(root, self.generation.clone(), intent, Arc::clone(&self.counters))
+    }
+
+    pub(crate) fn intents(&self) -> &Intents {
+        &self.intents
     }
 
     /// What the log has done so far.
@@ -114,107 +151,5 @@ impl IngestLog {
             segments: self.counters.segments.load(Ordering::Relaxed),
             bytes: self.counters.bytes.load(Ordering::Relaxed),
         }
-    }
-}
-
-impl Drop for IngestLog {
-    fn drop(&mut self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has dropped every waiting reply, which its sender sees as `Closed`.
-            drop(thread.join());
-        }
-    }
-}
-
-struct Writer {
-    root: PathBuf,
-    generation: String,
-    next: u32,
-    current: Option<OpenFile>,
-    counters: Arc<Counters>,
-}
-
-struct OpenFile {
-    file: File,
-    object: String,
-    length: u64,
-}
-
-impl Writer {
-    fn run(&mut self, waiting: &Receiver<Append>) {
-        while let Ok(first) = waiting.recv() {
-            let mut batch = vec![first];
-            let mut bytes = batch.iter().map(|append| append.bytes.len()).sum::<usize>();
-            while bytes < BATCH_BYTES {
-                let Ok(append) = waiting.try_recv() else { break };
-                bytes += append.bytes.len();
-                batch.push(append);
-            }
-            self.commit(batch);
-        }
-    }
-
-    fn commit(&mut self, batch: Vec<Append>) {
-        match self.write(&batch) {
-            Ok(extents) => {
-                for (append, extent) in batch.into_iter().zip(extents) {
-                    // A sender that went away leaves bytes in the log that no row names.
-                    drop(append.reply.send(Ok(extent)));
-                }
-            }
-            Err(error) => {
-                self.current = None;
-                let full = error.kind() == std::io::ErrorKind::StorageFull;
-                tracing::error!(%error, "the ingest log could not be written");
-                for append in batch {
-                    let error = if full { StoreError::Full } else { StoreError::Log(error.to_string()) };
-                    drop(append.reply.send(Err(error)));
-                }
-            }
-        }
-    }
-
-    fn write(&mut self, batch: &[Append]) -> std::io::Result<Vec<Extent>> {
-        let mut open = match self.current.take() {
-            Some(open) if open.length < FILE_BYTES => open,
-            _ => self.begin_file()?,
-        };
-        let mut extents = Vec::with_capacity(batch.len());
-        let mut together = Vec::with_capacity(batch.iter().map(|append| append.bytes.len()).sum());
-        for append in batch {
-            let length = append.bytes.len() as u64;
-            extents.push(Extent {
-                object: open.object.clone(),
-                offset: open.length + together.len() as u64,
-                length,
-            });
-            together.extend_from_slice(&append.bytes);
-        }
-        let written = open.file.write_all(&together).and_then(|()| open.file.sync_data());
-        if let Err(error) = written {
-            // What was written of it is in no row: on a full disk it must not keep the room it took.
-            if let Err(cut) = open.file.set_len(open.length) {
-                tracing::error!(%cut, "the end of a failed ingest log file could not be cut off");
-            }
-            return Err(error);
-        }
-        open.length += together.len() as u64;
-        self.current = Some(open);
-        self.counters.flushes.fetch_add(1, Ordering::Relaxed);
-        self.counters.segments.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        self.counters.bytes.fetch_add(together.len() as u64, Ordering::Relaxed);
-        Ok(extents)
-    }
-
-    fn begin_file(&mut self) -> std::io::Result<OpenFile> {
-        let object = ObjectPath::Log { generation: &self.generation, number: self.next }.path();
-        self.next += 1;
-        let path = self.root.join(&object);
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
-        if let Some(directory) = path.parent() {
-            File::open(directory)?.sync_all()?;
-        }
-        Ok(OpenFile { file, object, length: 0 })
     }
 }

@@ -1,16 +1,25 @@
-//! The object store: a local directory with fsync on, addressed by [`ObjectPath`] and never by a made-up text.
+//! The object store: a local directory with fsync on, or a bucket. Addressed by [`ObjectPath`] and never by a made-up
+//! text.
+//!
+//! A bucket says that it stored something and may still not have it: the network lies, and so does what stands between.
+//! So every object that is put in a bucket is looked at before its put counts. A put whose answer was lost is sent
+//! again with the same bytes; that they are there already is then as good.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clerestory_model::{OrganisationId, RecordingId, TrackId};
 use clerestory_store::segments::Extent;
+use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::StoreError;
+use crate::versions::Versions;
 
 /// Every kind of object there is, and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +30,11 @@ pub enum ObjectPath<'a> {
         generation: &'a str,
         /// The file's number in it.
         number: u32,
+    },
+    /// Everything of one run of one node in the ingest log: ends with `/`.
+    LogRun {
+        /// The run.
+        generation: &'a str,
     },
     /// A large segment as an object of its own. The suffix is random, so that a retry never writes over.
     Segment {
@@ -35,6 +49,11 @@ pub enum ObjectPath<'a> {
         /// Sixteen hex digits.
         suffix: &'a str,
     },
+    /// What the check at start puts, reads and deletes.
+    Probe {
+        /// Sixteen hex digits.
+        suffix: &'a str,
+    },
 }
 
 impl ObjectPath<'_> {
@@ -43,17 +62,51 @@ impl ObjectPath<'_> {
     pub fn path(&self) -> String {
         match self {
             Self::Log { generation, number } => format!("log/{generation}/{number:08}.log"),
+            Self::LogRun { generation } => format!("log/{generation}/"),
             Self::Segment { organisation, recording, track, sequence, suffix } => {
                 format!("segments/{organisation}/{recording}/{track}/{sequence:010}-{suffix}")
             }
+            Self::Probe { suffix } => format!("probe/{suffix}"),
         }
     }
 }
 
-/// Where sealed bytes lie.
+/// How long a bucket is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// One request, from its first byte to the last of the answer.
+    pub request: Duration,
+    /// How often one object is sent before it is given up.
+    pub attempts: u32,
+    /// Pause before it is sent a second time; each further pause is twice as long.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    /// 8 MiB in 20 s is a line of 3.4 Mbit/s; four attempts with their pauses end within 82 s.
+    fn default() -> Self {
+        Self { request: Duration::from_secs(20), attempts: 4, pause: Duration::from_millis(200) }
+    }
+}
+
+/// An object that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its path below the root of the store.
+    pub object: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+pub(crate) enum Place {
+    Directory(PathBuf),
+    Bucket { shown: String, versions: Option<Versions>, patience: Patience },
+}
+
+/// Where sealed bytes lie. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
-    root: PathBuf,
+    place: Arc<Place>,
     store: Arc<dyn ObjectStore>,
 }
 
@@ -65,58 +118,129 @@ impl Objects {
     pub fn local(root: PathBuf) -> Result<Self, StoreError> {
         std::fs::create_dir_all(&root).map_err(|error| StoreError::Log(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&root).map_err(StoreError::Objects)?.with_fsync(true);
-        Ok(Self { root, store: Arc::new(store) })
+        Ok(Self { place: Arc::new(Place::Directory(root)), store: Arc::new(store) })
     }
 
-    /// The directory of the store, for people and for the ingest log.
+    pub(crate) fn in_place(place: Place, store: Arc<dyn ObjectStore>) -> Self {
+        Self { place: Arc::new(place), store }
+    }
+
+    /// The directory of the store, if it is one.
     #[must_use]
-    pub fn root(&self) -> &std::path::Path {
-        &self.root
+    pub fn directory(&self) -> Option<&std::path::Path> {
+        match &*self.place {
+            Place::Directory(root) => Some(root),
+            Place::Bucket { .. } => None,
+        }
     }
 
-    /// Stores an object that must not exist yet; durable when this returns.
+    /// Where the objects lie, for people: a directory, or an address like `s3://bucket/prefix`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &*self.place {
+            Place::Directory(root) => root.display().to_string(),
+            Place::Bucket { shown, .. } => shown.clone(),
+        }
+    }
+
+    /// Stores an object that must not exist yet, unless with the same bytes; durable when this returns.
     ///
     /// # Errors
-    /// [`StoreError::Full`], [`StoreError::Objects`].
-    pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        let payload = PutPayload::from_bytes(Bytes::from(bytes));
-        let options = PutMode::Create.into();
-        self.store.put_opts(&Path::from(path), payload, options).await.map(drop).map_err(classify)
+    /// [`StoreError::Exists`] when another object has the name; [`StoreError::Full`]; [`StoreError::Unavailable`] and
+    /// [`StoreError::NotKept`] when a bucket did not take it within its [`Patience`]: try again later;
+    /// [`StoreError::Denied`], [`StoreError::Objects`].
+    pub async fn put(&self, path: &str, bytes: impl Into<Bytes>) -> Result<(), StoreError> {
+        let bytes = bytes.into();
+        let Place::Bucket { patience, .. } = &*self.place else { return self.put_once(path, &bytes).await };
+        let mut pause = patience.pause;
+        for _ in 1..patience.attempts {
+            match self.put_once(path, &bytes).await {
+                Err(error) if error.passes() => {
+                    tracing::warn!(%error, object = path, "an object was not stored; it is sent again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                other => return other,
+            }
+        }
+        self.put_once(path, &bytes).await
+    }
+
+    async fn put_once(&self, path: &str, bytes: &Bytes) -> Result<(), StoreError> {
+        let at = Path::from(path);
+        let payload = PutPayload::from_bytes(bytes.clone());
+        match self.store.put_opts(&at, payload, PutMode::Create.into()).await.map_err(StoreError::from) {
+            Ok(_) if self.directory().is_some() => Ok(()),
+            Ok(_) => match self.store.head(&at).await.map_err(StoreError::from) {
+                Ok(found) if found.size == bytes.len() as u64 => Ok(()),
+                Ok(_) | Err(StoreError::Missing) => Err(StoreError::NotKept { object: path.to_owned() }),
+                Err(other) => Err(other),
+            },
+            // The answer to an earlier attempt was lost, maybe inside of the client: our own bytes are no stranger's.
+            Err(StoreError::Exists) => match self.whole(path).await? == *bytes {
+                true => Ok(()),
+                false => Err(StoreError::Exists),
+            },
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn whole(&self, path: &str) -> Result<Bytes, StoreError> {
+        Ok(self.store.get(&Path::from(path)).await?.bytes().await?)
     }
 
     /// Exactly the bytes of an extent.
     ///
     /// # Errors
-    /// [`StoreError::Missing`], [`StoreError::Truncated`], [`StoreError::Objects`].
+    /// As [`Self::read_range`].
     pub async fn read(&self, extent: &Extent) -> Result<Vec<u8>, StoreError> {
-        let range = extent.offset..extent.offset.saturating_add(extent.length);
-        let bytes = self.store.get_range(&Path::from(extent.object.as_str()), range).await;
-        let bytes = bytes.map_err(classify)?;
-        if bytes.len() as u64 != extent.length {
+        self.read_range(extent, 0..extent.length).await
+    }
+
+    /// Exactly the bytes `range` of an extent, counted from its beginning.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Truncated`] when the object ends before the range does,
+    /// [`StoreError::Unavailable`], [`StoreError::Denied`], [`StoreError::Objects`].
+    pub async fn read_range(&self, extent: &Extent, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let length = range.end - range.start;
+        let from = extent.offset.saturating_add(range.start);
+        let range = from..from.saturating_add(length);
+        let bytes = self.store.get_range(&Path::from(extent.object.as_str()), range).await?;
+        if bytes.len() as u64 != length {
             return Err(StoreError::Truncated);
         }
         Ok(bytes.to_vec())
     }
-}
 
-fn classify(error: object_store::Error) -> StoreError {
-    if matches!(error, object_store::Error::NotFound { .. }) {
-        return StoreError::Missing;
+    /// Every object whose path begins with the whole parts of `prefix`, in no order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let found = self.store.list(Some(&Path::from(prefix)));
+        let listed = found.map_ok(|found| Listed { object: found.location.to_string(), bytes: found.size });
+        Ok(listed.try_collect().await?)
     }
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                std::io::ErrorKind::StorageFull => return StoreError::Full,
-                std::io::ErrorKind::UnexpectedEof => return StoreError::Truncated,
-                _ => {}
-            }
+
+    /// Removes an object: on S3 with every version of it. One that is not there is removed already.
+    ///
+    /// Returns how many versions were removed, where the store tells.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what is left is unknown; call again.
+    pub async fn remove(&self, path: &str) -> Result<Option<u64>, StoreError> {
+        if let Place::Bucket { versions: Some(versions), .. } = &*self.place
+            && let Some(removed) = versions.remove_all(path).await?
+        {
+            return Ok(Some(removed));
         }
-        cause = inner.source();
+        match self.store.delete(&Path::from(path)).await.map_err(StoreError::from) {
+            Ok(()) | Err(StoreError::Missing) => Ok(None),
+            Err(other) => Err(other),
+        }
     }
-    // The local store says "range … out of bounds" in a variant of its own when a file is too short.
-    if error.to_string().contains("range") {
-        return StoreError::Truncated;
-    }
-    StoreError::Objects(error)
 }

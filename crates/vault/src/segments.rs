@@ -1,5 +1,6 @@
 //! Sealed segments: sealed once, stored verbatim, opened for a grant.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use clerestory_access::{Action, Grant, InspectRecording, Object};
@@ -11,7 +12,8 @@ use clerestory_seal::{
 use clerestory_store::segments::{Extent, Segment};
 use clerestory_store::tracks::Track;
 
-use crate::{ObjectPath, OpenError, StoreError, Vault};
+use crate::intents::Release;
+use crate::{ObjectPath, OpenError, StoreError, Stored, Vault};
 
 /// Segments above this size are objects of their own at once.
 const LOG_LIMIT: usize = 1024 * 1024;
@@ -122,11 +124,12 @@ impl Vault {
         })
     }
 
-    /// Makes a sealed segment durable and says where it lies.
+    /// Makes a sealed segment durable and says where it lies. The transaction that writes its row calls
+    /// [`Stored::confirm`].
     ///
     /// # Errors
     /// [`StoreError`]: nothing may be acknowledged.
-    pub async fn store_segment(&self, sealed: SealedSegment) -> Result<Extent, StoreError> {
+    pub async fn store_segment(&self, sealed: SealedSegment) -> Result<Stored, StoreError> {
         if sealed.bytes.len() <= LOG_LIMIT {
             return self.log.append(sealed.bytes).await;
         }
@@ -135,8 +138,9 @@ impl Vault {
         let SegmentPlace { organisation, recording, track, sequence, .. } = sealed.place;
         let path = ObjectPath::Segment { organisation, recording, track, sequence, suffix: &suffix }.path();
         let length = sealed.len();
+        let intent = self.log.intents().reserve(&path, Release::OnDrop).await?;
         self.objects.put(&path, sealed.bytes).await?;
-        Ok(Extent { object: path, offset: 0, length })
+        Ok(Stored::new(Extent { object: path, offset: 0, length }, Arc::new(intent)))
     }
 
     /// Opens a stored segment.
@@ -168,6 +172,36 @@ impl Vault {
             })
             .and_then(|()| ObjectOpener::open_whole(&key, &place.context(self.keys().deployment()), &bytes));
         opened.map_err(|source| OpenError::Segment { sequence, source })
+    }
+
+    /// Opens a part of a stored segment: bytes `range` of what was sealed. Only the 64 KiB pieces in which the range
+    /// lies are read; header and length are the row's.
+    ///
+    /// # Errors
+    /// As [`Self::open_segment`]; [`OpenError::Segment`] with [`StreamError::OutOfRange`] when the segment is shorter.
+    pub async fn open_segment_range<A: Action>(
+        &self,
+        grant: &Grant<A>,
+        track: &Track,
+        segment: &Segment,
+        range: Range<u64>,
+    ) -> Result<Vec<u8>, OpenError> {
+        let place = SegmentPlace::of(track, segment.sequence);
+        if segment.track != track.id || !grant.covers_segments(place.organisation, place.recording) {
+            return Err(OpenError::NotCovered);
+        }
+        let sequence = segment.sequence;
+        let key = self.secret(place.key).await?;
+        let damaged = |source| OpenError::Segment { sequence, source };
+        let header = Header::parse(&segment.header).map_err(damaged)?;
+        let context = place.context(self.keys().deployment());
+        let opener = ObjectOpener::new(&key, &context, header, segment.extent.length).map_err(damaged)?;
+        let (from, to) = opener.span(range.start, range.end).map_err(damaged)?;
+        let read = self.objects.read_range(&segment.extent, from..to).await;
+        let sealed = read.map_err(|source| OpenError::Unreadable { sequence, source })?;
+        let mut plain = Vec::with_capacity(sealed.len());
+        opener.open(range.start, range.end, sealed, &mut plain).map_err(damaged)?;
+        Ok(plain)
     }
 
     /// A stored segment as it lies on disk, still sealed, and what its seal is bound to.

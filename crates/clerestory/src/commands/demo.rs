@@ -18,7 +18,7 @@ use clerestory_store::organisations;
 use clerestory_store::people::Role;
 use rust_embed::RustEmbed;
 
-use super::{admin, import, say, start_logging, until_asked_to_end};
+use super::{Objects, admin, import, say, start_logging, until_asked_to_end};
 use crate::{App, Places, Serving, ThrowAway};
 
 /// Sessions recorded from the shop by `cargo xtask record-fixtures`.
@@ -56,6 +56,8 @@ pub struct Demo {
     /// Where to tell metrics, on loopback.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    objects: Objects,
 }
 
 struct Doors {
@@ -153,14 +155,16 @@ impl Demo {
     }
 
     async fn installation(&self) -> anyhow::Result<(App, std::fs::File)> {
-        let places = Places::beside(&self.data, None);
+        let places = self.objects.settle_in(Places::beside(&self.data, None));
         let root = if places.root_key().exists() {
             places.open_unfinished(&Protection::Plain, ThrowAway)?
         } else {
             places.init("demo", &Protection::Plain, Some(ThrowAway))?
         };
         let lock = places.lock()?;
-        Ok((App::create(places, root, Arc::new(SystemClock)).await?, lock))
+        let app = App::create(places, root, Arc::new(SystemClock)).await?;
+        app.check_objects().await?;
+        Ok((app, lock))
     }
 
     /// The site of the shop, made and filled with recorded sessions on the first start.

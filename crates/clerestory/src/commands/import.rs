@@ -29,6 +29,7 @@ pub struct Import {
 impl Import {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let app = self.installation.open().await?;
+        app.check_objects().await?;
         let site = SiteRef { organisation: self.organisation, id: self.site };
         for path in &self.files {
             let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;

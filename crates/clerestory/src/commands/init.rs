@@ -24,9 +24,18 @@ impl Init {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let places = self.installation.places();
         let protection = self.installation.protection()?;
+        if places.bucket.is_some() {
+            // Before anything is made: what cannot be used leaves nothing behind.
+            let profile = places.objects();
+            profile.check(&profile.open()?).await?;
+        }
         let root = places.init(&self.region, &protection, self.throw_away.then_some(ThrowAway))?;
         let app = App::create(places.clone(), root, Arc::new(SystemClock)).await?;
+        app.check_objects().await?;
         say(&format!("Data:  {}", places.data.display()));
+        if places.bucket.is_some() {
+            say(&format!("Objects: {}", app.vault.objects().shown()));
+        }
         say(&format!("Keys:  {} (keep a copy of root.key somewhere safe)", places.keys.display()));
         if app.vault.keys().place_count() == 1 {
             say(

@@ -16,6 +16,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use clerestory_keys::Protection;
 use clerestory_model::SystemClock;
+use clerestory_vault::{BucketAddress, BucketProfile};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -81,11 +82,45 @@ struct Installation {
     /// File with the root key's passphrase on its first line. Without it the root key is kept as it is.
     #[arg(long, env = "CLERESTORY_PASSPHRASE_FILE", value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    objects: Objects,
+}
+
+/// Where sealed objects lie, if not in the data directory. Credentials come from the environment.
+#[derive(Args)]
+struct Objects {
+    /// A bucket for sealed objects: s3://bucket/prefix, gs://bucket/prefix or az://container/prefix.
+    #[arg(id = "objects", long, env = "CLERESTORY_OBJECTS", value_name = "ADDRESS")]
+    address: Option<BucketAddress>,
+    /// Where the bucket is served, if not at its provider: https://objects.example
+    #[arg(id = "objects-endpoint", long, env = "CLERESTORY_OBJECTS_ENDPOINT", value_name = "URL")]
+    endpoint: Option<String>,
+    /// The region of an S3 bucket.
+    #[arg(id = "objects-region", long, env = "CLERESTORY_OBJECTS_REGION", value_name = "NAME")]
+    region: Option<String>,
+    /// The name of an S3 bucket is part of the host name, and not of the path.
+    #[arg(id = "objects-virtual-hosts", long, env = "CLERESTORY_OBJECTS_VIRTUAL_HOSTS")]
+    virtual_hosts: bool,
+    /// All objects were copied to where they are looked for now: say it once.
+    #[arg(id = "objects-moved", long)]
+    moved: bool,
+}
+
+impl Objects {
+    fn settle_in(&self, places: Places) -> Places {
+        let bucket = self.address.clone().map(|address| BucketProfile {
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            virtual_hosts: self.virtual_hosts,
+            ..BucketProfile::new(address)
+        });
+        Places { bucket, objects_moved: self.moved, ..places }
+    }
 }
 
 impl Installation {
     fn places(&self) -> Places {
-        let mut places = Places::beside(&self.data, self.second_epochs.clone());
+        let mut places = self.objects.settle_in(Places::beside(&self.data, self.second_epochs.clone()));
         if let Some(keys) = &self.keys {
             places.keys.clone_from(keys);
         }

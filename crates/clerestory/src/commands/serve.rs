@@ -58,6 +58,7 @@ impl Serve {
         );
         let app = self.installation.open().await?;
         let _serving = app.places.lock()?;
+        app.check_objects().await?;
         let mut listeners = Vec::new();
         for address in &self.listen {
             listeners.push(self.listener(*address).await?);

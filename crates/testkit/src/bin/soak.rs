@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clerestory_testkit::load::{KillReport, kill_run};
+use clerestory_testkit::process::Program;
 
 const USAGE: &str = "soak [--seeds N] [--start S]    N runs (200), the first with seed S (0)";
 
@@ -61,7 +62,7 @@ async fn run(asked: &Asked) -> Result<(), String> {
     for seed in asked.start..asked.start.saturating_add(asked.seeds) {
         let directory = tempfile::tempdir().map_err(|error| format!("a temporary directory: {error}"))?;
         let since = Instant::now();
-        let report = match kill_run(&binary, &directory.path().join("data"), seed).await {
+        let report = match kill_run(&Program::new(&binary), &directory.path().join("data"), seed).await {
             Ok(report) => report,
             Err(loss) => {
                 let kept = directory.keep();

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::remote::CLIENT_TIME_MS;
 use super::{Console, NotSent, Random, Recorder, client};
-use crate::process::Process;
+use crate::process::{Process, Program};
 use crate::visit::{gzip, snapshot};
 
 const PAGE: &str = "https://shop.example";
@@ -46,13 +46,13 @@ pub struct KillReport {
     pub compared: u64,
 }
 
-/// Runs the server at `binary` on the empty directory `data`, kills it as `seed` says, and checks what is left.
+/// Runs the server on the empty directory `data`, kills it as `seed` says, and checks what is left.
 ///
 /// # Errors
 /// The first acknowledged segment that is lost or changed, or whatever else is not as promised, with the seed.
-pub async fn kill_run(binary: &Path, data: &Path, seed: u64) -> Result<KillReport, String> {
+pub async fn kill_run(program: &Program, data: &Path, seed: u64) -> Result<KillReport, String> {
     let run = async {
-        let mut run = Run::begin(binary, data, seed).await?;
+        let mut run = Run::begin(program, data, seed).await?;
         for _ in 0..run.kills {
             run.round().await?;
         }
@@ -80,7 +80,7 @@ struct Visit {
 }
 
 struct Run {
-    binary: PathBuf,
+    program: Program,
     data: PathBuf,
     kills: u64,
     random: Random,
@@ -92,13 +92,13 @@ struct Run {
 }
 
 impl Run {
-    async fn begin(binary: &Path, data: &Path, seed: u64) -> Result<Self, String> {
+    async fn begin(program: &Program, data: &Path, seed: u64) -> Result<Self, String> {
         let mut random = Random::new(seed);
-        let (process, console) = start(binary, data).await?;
+        let (process, console) = start(program, data).await?;
         let site_key = console.add_site("Killed shop", PAGE).await?;
         let visits = (0..3 + random.below(4)).map(|number| Visit::new(number, random.fork())).collect();
         Ok(Self {
-            binary: binary.to_owned(),
+            program: program.clone(),
             data: data.to_owned(),
             kills: 1 + random.below(3),
             random,
@@ -130,10 +130,10 @@ impl Run {
             self.visits.push(task.await.map_err(|error| format!("a visit stopped: {error}"))??);
         }
         if self.random.once_in(3) {
-            kill_at_start(&self.binary, &self.data, Duration::from_millis(self.random.below(400))).await?;
+            kill_at_start(&self.program, &self.data, Duration::from_millis(self.random.below(400))).await?;
             self.report.kills_at_start += 1;
         }
-        let (process, console) = start(&self.binary, &self.data).await?;
+        let (process, console) = start(&self.program, &self.data).await?;
         (self.process, self.console) = (process, Arc::new(console));
         let origin = self.process.origin("console");
         self.report.opened = 0;
@@ -341,24 +341,18 @@ async fn read_segment(console: &Console, play: &str, track: &str, sequence: u64)
     console.text(Method::GET, &format!("/plays/{play}/tracks/{track}/segments/{sequence}"), None).await
 }
 
-async fn start(binary: &Path, data: &Path) -> Result<(Process, Console), String> {
-    let (binary, data) = (binary.to_owned(), data.to_owned());
-    let started = tokio::task::spawn_blocking(move || Process::start(&binary, &data)).await;
+async fn start(program: &Program, data: &Path) -> Result<(Process, Console), String> {
+    let (program, data) = (program.clone(), data.to_owned());
+    let started = tokio::task::spawn_blocking(move || Process::start(&program, &data)).await;
     let process = started.map_err(|error| format!("the server did not start: {error}"))?;
     let console = Console::sign_in(&process.origin("console"), &process.origin("sign_in")).await?;
     Ok((process, console))
 }
 
 /// Starts the server and kills it `after` that, ready or not: it may be in the middle of recovering.
-async fn kill_at_start(binary: &Path, data: &Path, after: Duration) -> Result<(), String> {
+async fn kill_at_start(program: &Program, data: &Path, after: Duration) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("killing the server while it starts: {error}");
-    let mut child = Command::new(binary)
-        .args(["demo", "--empty", "--json", "--port", "0", "--data"])
-        .arg(data)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
+    let mut child = program.demo(data).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(failed)?;
     tokio::time::sleep(after).await;
     child.kill().map_err(failed)?;
     child.wait().map_err(failed)?;

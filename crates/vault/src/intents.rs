@@ -1,0 +1,109 @@
+//! What says that an object is under way, so that nothing takes it for an orphan.
+//!
+//! A row is durable before the first byte of its object is sent. It goes when the rows that name the object are
+//! committed, or when the object is known not to be stored. Whoever commits rows that name the object looks at the
+//! intent in the same transaction ([`Stored::confirm`](crate::Stored::confirm)): whoever removes an orphan removes
+//! its intent first, so that the two cannot both go on.
+
+use std::sync::Arc;
+
+use clerestory_model::{Clock, Timestamp};
+use clerestory_sql::{Database, Lane, SqlError, Tx};
+use tokio::runtime::Handle;
+
+use crate::StoreError;
+use crate::rows;
+
+/// Writes intents.
+#[derive(Clone)]
+pub(crate) struct Intents {
+    database: Database,
+    clock: Arc<dyn Clock>,
+}
+
+impl Intents {
+    pub(crate) fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Makes the intent for `object` durable. A name that ends with `/` is of everything below it.
+    pub(crate) async fn reserve(&self, object: &str, release: Release) -> Result<Intent, StoreError> {
+        let (at, name) = (self.clock.now(), object.to_owned());
+        self.database
+            .write(Lane::Intake, move |tx| Box::pin(async move { rows::add_intent(tx, &name, at).await }))
+            .await?;
+        let (database, runtime) = (self.database.clone(), Handle::current());
+        Ok(Intent { object: object.to_owned(), database, runtime, release })
+    }
+}
+
+/// When an intent's row goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// When the last who has the intent drops it.
+    OnDrop,
+    /// Never while the process runs.
+    Standing,
+}
+
+/// An intent that is durable.
+pub(crate) struct Intent {
+    object: String,
+    database: Database,
+    /// Whoever drops it last may be no thread of the runtime.
+    runtime: Handle,
+    release: Release,
+}
+
+impl Intent {
+    /// Whether the intent still stands, in the transaction that commits the rows which name its object.
+    pub(crate) async fn confirm(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        match rows::intent_stands(tx, &self.object).await? {
+            true => Ok(()),
+            false => Err(StoreError::GivenUp),
+        }
+    }
+}
+
+impl std::fmt::Debug for Intent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Intent").field(&self.object).finish()
+    }
+}
+
+impl Drop for Intent {
+    /// Removes the row, behind whoever drops it. What a crash leaves is removed by [`forget_before`].
+    fn drop(&mut self) {
+        if self.release == Release::Standing {
+            return;
+        }
+        let (database, object) = (self.database.clone(), std::mem::take(&mut self.object));
+        self.runtime.spawn(async move {
+            let done = database
+                .write(Lane::Maintenance, move |tx| {
+                    Box::pin(async move { rows::remove_intent(tx, &object).await })
+                })
+                .await;
+            if let Err(error) = done {
+                let error: SqlError = error;
+                tracing::warn!(%error, "an intent was not removed; it is removed when it is a day old");
+            }
+        });
+    }
+}
+
+/// Removes the intents for single objects that were reserved before `before`: their writers are gone.
+///
+/// # Errors
+/// [`SqlError`].
+pub(crate) async fn forget_before(database: &Database, before: Timestamp) -> Result<u64, SqlError> {
+    database
+        .write(Lane::Maintenance, move |tx| {
+            Box::pin(async move { rows::remove_intents_before(tx, before).await })
+        })
+        .await
+}

@@ -1,0 +1,121 @@
+//! The ingest log on a bucket: what waits becomes one object, at most four times a second, several under way at once.
+//!
+//! Each object has a number of its own in the run, whether or not it comes to be stored, so that no two that are under
+//! way share a name and a number is never used for other bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clerestory_store::segments::Extent;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{Append, BATCH_BYTES, Counters, QUEUE, Stored};
+use crate::intents::{Intents, Release};
+use crate::{ObjectPath, Objects, StoreError};
+
+/// Time from one object's leaving to the next one's, unless the next is full.
+const EVERY: Duration = Duration::from_millis(250);
+/// After a quiet time the first segment waits this long for company.
+const COMPANY: Duration = Duration::from_millis(10);
+/// Objects under way at once. With 8 MiB each and what waits, that is what the log can hold in memory.
+const UNDER_WAY: usize = 4;
+/// How long a sender waits for room in the queue before it is told to try again.
+const ROOM: Duration = Duration::from_secs(5);
+
+/// The log in the objects of one run.
+pub(super) struct BucketLog {
+    queue: mpsc::Sender<Append>,
+}
+
+impl BucketLog {
+    pub(super) fn open(
+        objects: Objects,
+        generation: String,
+        intents: Intents,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let sender = Arc::new(Sender { objects, generation, intents, counters });
+        // Ends when the last log handle is dropped; what waits then is still sent.
+        tokio::spawn(gather(sender, waiting));
+        Self { queue }
+    }
+
+    pub(super) async fn append(&self, bytes: Vec<u8>) -> Result<Stored, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        match timeout(ROOM, self.queue.send(Append { bytes, reply })).await {
+            Ok(Ok(())) => answer.await.map_err(|_| StoreError::Closed)?,
+            Ok(Err(_)) => Err(StoreError::Closed),
+            Err(_) => Err(StoreError::Busy),
+        }
+    }
+}
+
+/// Takes what waits, as an object's worth at a time.
+async fn gather(sender: Arc<Sender>, mut waiting: mpsc::Receiver<Append>) {
+    let under_way = Arc::new(Semaphore::new(UNDER_WAY));
+    let (mut number, mut left) = (0, None::<Instant>);
+    while let Some(first) = waiting.recv().await {
+        let company = Instant::now() + COMPANY;
+        let leaves = left.map_or(company, |left| company.max(left + EVERY));
+        let mut bytes = first.bytes.len();
+        let mut batch = vec![first];
+        while bytes < BATCH_BYTES {
+            let Ok(Some(append)) = timeout_at(leaves, waiting.recv()).await else { break };
+            bytes += append.bytes.len();
+            batch.push(append);
+        }
+        // With all under way busy the queue fills up, and senders wait.
+        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
+        left = Some(Instant::now());
+        tokio::spawn(Arc::clone(&sender).send(number, batch, permit));
+        number += 1;
+    }
+}
+
+struct Sender {
+    objects: Objects,
+    generation: String,
+    intents: Intents,
+    counters: Arc<Counters>,
+}
+
+impl Sender {
+    async fn send(self: Arc<Self>, number: u32, batch: Vec<Append>, permit: OwnedSemaphorePermit) {
+        let object = ObjectPath::Log { generation: &self.generation, number }.path();
+        let (mut together, mut extents) = (Vec::new(), Vec::with_capacity(batch.len()));
+        let mut replies = Vec::with_capacity(batch.len());
+        for Append { bytes, reply } in batch {
+            let (offset, length) = (together.len() as u64, bytes.len() as u64);
+            extents.push(Extent { object: object.clone(), offset, length });
+            together.extend_from_slice(&bytes);
+            replies.push(reply);
+        }
+        let bytes = together.len();
+        let stored = self.store(&object, together.into()).await;
+        drop(permit);
+        match stored {
+            Ok(intent) => {
+                self.counters.flushed(replies.len(), bytes);
+                for (reply, extent) in replies.into_iter().zip(extents) {
+                    // A sender that went away leaves bytes in the object that no row names.
+                    drop(reply.send(Ok(Stored::new(extent, Arc::clone(&intent)))));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, object, segments = replies.len(), "a part of the ingest log was not stored");
+                for reply in replies {
+                    drop(reply.send(Err(error.for_another(&object))));
+                }
+            }
+        }
+    }
+
+    async fn store(&self, object: &str, bytes: Bytes) -> Result<Arc<crate::intents::Intent>, StoreError> {
+        let intent = self.intents.reserve(object, Release::OnDrop).await?;
+        self.objects.put(object, bytes).await?;
+        Ok(Arc::new(intent))
+    }
+}

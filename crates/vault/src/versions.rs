@@ -1,0 +1,131 @@
+//! S3's own calls about versions: on a bucket that keeps them, deleting an object hides it and erases nothing.
+//!
+//! `object_store` has no such calls. It signs them (AWS Signature Version 4) and brings the HTTP client; what is here
+//! is the two requests and the answer's XML. Source: Amazon S3 API Reference, ListObjectVersions and DeleteObject.
+
+use std::time::Duration;
+
+use object_store::aws::AmazonS3;
+use object_store::client::{HttpClient, HttpRequestBody};
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
+use serde::Deserialize;
+
+use crate::StoreError;
+
+/// How long a signed address works: one request.
+const SIGNED_FOR: Duration = Duration::from_secs(60);
+/// Pages of a list of versions; each has a thousand.
+const PAGES: usize = 10_000;
+
+/// Deletes versions in one bucket.
+pub(crate) struct Versions {
+    s3: AmazonS3,
+    prefix: Path,
+    client: HttpClient,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListVersionsResult {
+    #[serde(default)]
+    version: Vec<Version>,
+    #[serde(default)]
+    delete_marker: Vec<Version>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    key: String,
+    version_id: String,
+}
+
+impl Versions {
+    pub(crate) fn new(s3: AmazonS3, prefix: Path, client: HttpClient) -> Self {
+        Self { s3, prefix, client }
+    }
+
+    /// Removes every version and every delete marker of the object; how many there were. `None` where the store has
+    /// no versions at all.
+    pub(crate) async fn remove_all(&self, path: &str) -> Result<Option<u64>, StoreError> {
+        let key: Path = self.prefix.parts().chain(Path::from(path).parts()).collect();
+        let mut removed = 0;
+        // Keys are listed in order, so the versions of exactly this one come first; what one list names is deleted
+        // before the next is asked for, so that none has to be continued.
+        for _ in 0..PAGES {
+            let Some(page) = self.list(&key).await? else { return Ok(None) };
+            let found: Vec<Version> = page
+                .version
+                .into_iter()
+                .chain(page.delete_marker)
+                .filter(|version| version.key == key.as_ref())
+                .collect();
+            if found.is_empty() {
+                return Ok(Some(removed));
+            }
+            for version in found {
+                self.remove(&key, &version.version_id).await?;
+                removed += 1;
+            }
+        }
+        Err(failed("listing versions", "the list does not end".to_owned()))
+    }
+
+    async fn list(&self, key: &Path) -> Result<Option<ListVersionsResult>, StoreError> {
+        let query = [("versions", ""), ("prefix", key.as_ref())];
+        let (status, body) = self.call(http::Method::GET, &Path::default(), &query).await?;
+        match status {
+            200 => {}
+            501 => return Ok(None),
+            status => return Err(refused("listing versions", status, &body)),
+        }
+        let text = String::from_utf8_lossy(&body);
+        let page: ListVersionsResult =
+            quick_xml::de::from_str(&text).map_err(|error| failed("listing versions", error.to_string()))?;
+        Ok(Some(page))
+    }
+
+    async fn remove(&self, key: &Path, version: &str) -> Result<(), StoreError> {
+        let (status, body) = self.call(http::Method::DELETE, key, &[("versionId", version)]).await?;
+        match status {
+            200 | 204 | 404 => Ok(()),
+            status => Err(refused("deleting a version", status, &body)),
+        }
+    }
+
+    async fn call(
+        &self,
+        method: http::Method,
+        path: &Path,
+        query: &[(&str, &str)],
+    ) -> Result<(u16, Vec<u8>), StoreError> {
+        let options = SignedUrlOptions::default().with_query(query.iter().copied());
+        let url = self.s3.signed_url_opts(method.clone(), path, SIGNED_FOR, &options).await?;
+        let request =
+            http::Request::builder().method(method).uri(url.as_str()).body(HttpRequestBody::empty());
+        let request = request.map_err(|error| failed("asking for versions", error.to_string()))?;
+        let unreachable =
+            |source| StoreError::Unavailable(object_store::Error::Generic { store: "S3", source });
+        let answer = self.client.execute(request).await.map_err(|error| unreachable(Box::new(error)))?;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().bytes().await.map_err(|error| unreachable(Box::new(error)))?;
+        Ok((status, body.to_vec()))
+    }
+}
+
+fn failed(doing: &str, why: String) -> StoreError {
+    let source = format!("{doing}: {why}").into();
+    StoreError::Objects(object_store::Error::Generic { store: "S3", source })
+}
+
+fn refused(doing: &str, status: u16, body: &[u8]) -> StoreError {
+    let body: String = String::from_utf8_lossy(body).chars().take(300).collect();
+    let source = format!("{doing}: status {status}: {body}").into();
+    let error = object_store::Error::Generic { store: "S3", source };
+    match status {
+        401 | 403 => StoreError::Denied(error),
+        408 | 429 | 500.. => StoreError::Unavailable(error),
+        _ => StoreError::Objects(error),
+    }
+}
