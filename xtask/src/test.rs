@@ -81,9 +81,9 @@ fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
     })?;
     let address = server.as_ref().map(|server| server.address.as_str()).unwrap_or_default();
     let mut tests = if has_nextest(place) {
-        place.cargo(&["nextest", "run", "--locked", "-p", "clerestory-testkit"])
+        place.cargo(&["nextest", "run", "--locked", "-p", "clerestory-testkit", "-p", "clerestory-keys"])
     } else {
-        place.cargo(&["test", "--locked", "-p", "clerestory-testkit"])
+        place.cargo(&["test", "--locked", "-p", "clerestory-testkit", "-p", "clerestory-keys"])
     };
     tests.env("CLERESTORY_TEST_POSTGRES", address).env("CLERESTORY_PYTHON", tools::python(place));
     steps.run("Rust tests on PostgreSQL", &mut tests)

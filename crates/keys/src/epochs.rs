@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clerestory_model::{Deployment, KeyId, OrganisationId, Timestamp, number_as_id};
 use clerestory_seal::{Label, SealedValue, SecretKey, ValueContext, open_value, seal_value};
-use clerestory_sql::{SqlError, Tx, Value};
+use clerestory_sql::{Lock, SqlError, Tx, Value};
 use zeroize::Zeroizing;
 
 use crate::{EpochNumber, EpochPlace, KeyError, Keys};
@@ -194,9 +194,8 @@ pub(crate) fn failed(place: &dyn EpochPlace, source: std::io::Error) -> KeyError
 
 /// The epoch that pages are sealed under now, kept from ending until the transaction does.
 pub(crate) async fn newest_in_use(tx: &mut Tx) -> Result<EpochNumber, KeyError> {
-    use crate::locking::{Lock, query_opt};
     let sql = "SELECT epoch FROM key_epochs WHERE state = $1 ORDER BY epoch DESC LIMIT 1";
-    let row = query_opt(tx, Lock::Share, sql, &[EpochState::InUse.into()]).await?;
+    let row = tx.query_opt_locked(Lock::Share, sql, &[EpochState::InUse.into()]).await?;
     row.map_or(Err(KeyError::UnknownEpoch(0)), |row| Ok(row.get(0)?))
 }
 

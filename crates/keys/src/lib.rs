@@ -14,7 +14,6 @@
 mod epochs;
 mod error;
 mod findings;
-mod locking;
 mod pages;
 mod places;
 mod registry;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use clerestory_model::{KeyId, OrganisationId, number_as_id};
 use clerestory_seal::{SealedValue, SecretKey, ValueContext, open_value, random, seal_value};
-use clerestory_sql::{Lane, Tx, Value};
+use clerestory_sql::{Lane, Lock, Tx, Value};
 use zeroize::Zeroizing;
 
-use crate::locking::{Lock, query_opt};
 use crate::{EpochNumber, Finding, KeyError, Keys, epochs};
 
 /// Shard keys in one page at most.
@@ -88,9 +87,13 @@ impl Keys {
         shard: [u8; 16],
         key: &SecretKey,
     ) -> Result<[u8; 16], KeyError> {
-        let locked =
-            query_opt(tx, Lock::Exclusive, "SELECT shards FROM key_pages WHERE page_id = $1", &[page.into()])
-                .await?;
+        let locked = tx
+            .query_opt_locked(
+                Lock::Exclusive,
+                "SELECT shards FROM key_pages WHERE page_id = $1",
+                &[page.into()],
+            )
+            .await?;
         let full = locked.map_or(Ok(true), |row| row.get::<i64>(0).map(|held| held >= PAGE_SHARDS as i64))?;
         let page = if full { self.new_page(tx).await? } else { page };
         let copy = SecretKey::from_bytes(*key.dangerous_bytes());
@@ -106,7 +109,7 @@ impl Keys {
         mut changes: PageChanges,
     ) -> Result<(), KeyError> {
         let sql = "SELECT version, epoch, sealed FROM key_pages WHERE page_id = $1";
-        let row = query_opt(tx, Lock::Exclusive, sql, &[page.into()]).await?.ok_or(KeyError::Shape)?;
+        let row = tx.query_opt_locked(Lock::Exclusive, sql, &[page.into()]).await?.ok_or(KeyError::Shape)?;
         let version: i64 = row.get(0)?;
         let old = self.open_page(page, version, row.get(1)?, row.get(2)?)?;
         // Room for all at once: growing would leave a copy of the keys behind in memory.

@@ -2,10 +2,9 @@
 
 use clerestory_model::{KeyId, OrganisationId, RetentionClass, SubjectId, Timestamp, UnknownWord};
 use clerestory_seal::{SecretKey, ValueContext, random, seal_value};
-use clerestory_sql::{SqlError, Tx, Value};
+use clerestory_sql::{Lock, SqlError, Tx, Value};
 use zeroize::Zeroizing;
 
-use crate::locking::{self, Lock};
 use crate::{EpochNumber, KeyError, Keys, NewKey, tombstones, unwrapping};
 
 /// Committed rows at which a shard counts as full. It holds 1,024 at most: the difference is what transactions that
@@ -134,7 +133,7 @@ impl Keys {
             None => Zeroizing::new(secret.dangerous_bytes().to_vec()),
             Some(parent) => {
                 let sql = "SELECT organisation FROM key_rows WHERE key_id = $1";
-                let found = locking::query_opt(tx, Lock::Share, sql, &[parent.into()]).await?;
+                let found = tx.query_opt_locked(Lock::Share, sql, &[parent.into()]).await?;
                 let owner: OrganisationId = found.ok_or(KeyError::Unknown(parent))?.get(0)?;
                 if owner != new.organisation {
                     return Err(KeyError::NoParent { key: id, parent });
@@ -254,14 +253,14 @@ impl Keys {
     async fn shard_with_room(&self, tx: &mut Tx, new: &NewKey) -> Result<Shard, KeyError> {
         let group: [Value; 3] = [new.organisation.into(), new.class.into(), new.at.utc_day().into()];
         loop {
-            let newest = locking::query_opt(
-                tx,
-                Lock::Share,
-                "SELECT shard_id, version, number FROM key_shards
+            let newest = tx
+                .query_opt_locked(
+                    Lock::Share,
+                    "SELECT shard_id, version, number FROM key_shards
                  WHERE organisation = $1 AND class = $2 AND day = $3 ORDER BY number DESC LIMIT 1",
-                &group,
-            )
-            .await?;
+                    &group,
+                )
+                .await?;
             let mut number = 0;
             if let Some(row) = newest {
                 let shard = Shard { id: row.get(0)?, version: row.get(1)? };

@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clerestory_model::{KeyId, OrganisationId};
 use clerestory_seal::{SecretKey, seal_value};
-use clerestory_sql::{Row, Tx, Value};
+use clerestory_sql::{Lock, Row, Tx, Value};
 use zeroize::Zeroizing;
 
-use crate::locking::{Lock, query, query_opt};
 use crate::pages::PageChanges;
 use crate::ring::LeasesOut;
 use crate::{KeyError, Keys, unwrapping};
@@ -72,7 +71,7 @@ impl Keys {
         self.rewrite(tx, BTreeMap::from([(key, Change::Rewrap(parent, inner))]), BTreeSet::new()).await?;
         // Under the locks of the change: the parent may have been destroyed while this waited for them.
         let sql = "SELECT 1 FROM key_rows WHERE key_id = $1";
-        query_opt(tx, Lock::Share, sql, &[parent.into()]).await?.ok_or(KeyError::Unknown(parent))?;
+        tx.query_opt_locked(Lock::Share, sql, &[parent.into()]).await?.ok_or(KeyError::Unknown(parent))?;
         Ok(())
     }
 
@@ -115,10 +114,12 @@ impl Keys {
     pub async fn pin(&self, tx: &mut Tx, key: KeyId) -> Result<(), KeyError> {
         // What wraps it is kept from going until this commits; who destroys it looks below it afterwards.
         let sql = "SELECT parent FROM key_rows WHERE key_id = $1";
-        let row = query_opt(tx, Lock::Exclusive, sql, &[key.into()]).await?.ok_or(KeyError::Unknown(key))?;
+        let row =
+            tx.query_opt_locked(Lock::Exclusive, sql, &[key.into()]).await?.ok_or(KeyError::Unknown(key))?;
         let mut above: Option<KeyId> = row.get(0)?;
         while let Some(id) = above {
-            let row = query_opt(tx, Lock::Share, sql, &[id.into()]).await?.ok_or(KeyError::Unknown(id))?;
+            let row =
+                tx.query_opt_locked(Lock::Share, sql, &[id.into()]).await?.ok_or(KeyError::Unknown(id))?;
             above = row.get(0)?;
         }
         let sql = "UPDATE key_rows SET pins = pins + 1 WHERE key_id = $1";
@@ -131,7 +132,8 @@ impl Keys {
     /// [`KeyError::NotPinned`] when there is none left, [`KeyError::Unknown`].
     pub async fn unpin(&self, tx: &mut Tx, key: KeyId) -> Result<(), KeyError> {
         let sql = "SELECT pins FROM key_rows WHERE key_id = $1";
-        let row = query_opt(tx, Lock::Exclusive, sql, &[key.into()]).await?.ok_or(KeyError::Unknown(key))?;
+        let row =
+            tx.query_opt_locked(Lock::Exclusive, sql, &[key.into()]).await?.ok_or(KeyError::Unknown(key))?;
         if row.get::<i64>(0)? == 0 {
             return Err(KeyError::NotPinned(key));
         }
@@ -166,7 +168,7 @@ impl Keys {
         for shard in shards {
             let sql = "SELECT version, page_id FROM key_shards WHERE shard_id = $1";
             // A shard that is gone took its rows with it.
-            if let Some(row) = query_opt(tx, Lock::Exclusive, sql, &[shard.into()]).await? {
+            if let Some(row) = tx.query_opt_locked(Lock::Exclusive, sql, &[shard.into()]).await? {
                 locked.push((shard, row.get::<i64>(0)?, row.get::<[u8; 16]>(1)?));
             }
         }
@@ -174,7 +176,7 @@ impl Keys {
         for (shard, version, page) in locked {
             let sql =
                 "SELECT key_id, organisation, shard_version, pins, sealed FROM key_rows WHERE shard_id = $1";
-            let rows = query(tx, Lock::Exclusive, sql, &[shard.into()]).await?;
+            let rows = tx.query_locked(Lock::Exclusive, sql, &[shard.into()]).await?;
             let (removed, kept) = self.apart(tx, rows, &changes).await?;
             done.keys += removed.len() as u64;
             for key in &removed {

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use clerestory_model::Timestamp;
 use clerestory_seal::SecretKey;
-use clerestory_sql::{Lane, Tx};
+use clerestory_sql::{Lane, Lock, Tx};
 
 use crate::epochs::{self, EpochRow, EpochState};
-use crate::locking::{Lock, query_opt};
 use crate::{EpochNumber, Finding, KeyError, Keys};
 
 /// An epoch's secret is kept this long after it was made, so that copies of the database can be restored.
@@ -219,7 +218,7 @@ impl Keys {
         let write = self.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move {
                 let sql = "SELECT state FROM key_epochs WHERE epoch = $1";
-                query_opt(tx, Lock::Exclusive, sql, &[epoch.into()]).await?;
+                tx.query_opt_locked(Lock::Exclusive, sql, &[epoch.into()]).await?;
                 let sql = "SELECT 1 FROM key_pages WHERE epoch = $1 LIMIT 1";
                 if tx.query_opt(sql, &[epoch.into()]).await?.is_some() {
                     return Ok(false);

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use clerestory_model::Timestamp;
-use clerestory_sql::Lane;
+use clerestory_sql::{Lane, Lock};
 
 use crate::{Finding, KeyError, Keys};
 
@@ -40,7 +40,7 @@ impl Keys {
         let write = self.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move {
                 let sql = "SELECT seen_at, jumped_from, jumped_to FROM key_rollover WHERE one = 1";
-                let row = crate::locking::query_opt(tx, crate::locking::Lock::Exclusive, sql, &[]).await?;
+                let row = tx.query_opt_locked(Lock::Exclusive, sql, &[]).await?;
                 let row = row.ok_or(KeyError::Shape)?;
                 let seen: Timestamp = row.get(0)?;
                 if let (Some(from), Some(to)) = (row.get(1)?, row.get(2)?) {

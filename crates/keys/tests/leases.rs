@@ -81,7 +81,7 @@ async fn a_node_that_cannot_renew_drops_its_keys_and_says_so() {
 }
 
 /// A read that began before a destruction must not leave what it found in memory for the next lease.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_an_older_snapshot_read_is_not_kept() {
     let (rig, clock) = (Rig::new(), Hands::at(START));
     let (one, two) = (rig.open(&clock).await, rig.open(&clock).await);

@@ -69,7 +69,7 @@ async fn rows_exchanged_in_the_table_do_not_open() {
     let (one, other) = (node.make(None).await, node.make(None).await);
     node.execute(
         "UPDATE key_rows SET sealed = (SELECT o.sealed FROM key_rows o WHERE o.key_id <> key_rows.key_id)
-         WHERE key_id = (SELECT min(key_id) FROM key_rows)",
+         WHERE key_id = (SELECT key_id FROM key_rows ORDER BY key_id LIMIT 1)",
         Vec::new(),
     )
     .await;

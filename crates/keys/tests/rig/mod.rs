@@ -18,7 +18,7 @@ use clerestory_keys::{
     RootFile, SCHEMA, unwrapping,
 };
 use clerestory_model::{Clock, KeyId, OrganisationId, RetentionClass, SubjectId, Timestamp};
-use clerestory_sql::{Body, Database, Lane, Tx, Value};
+use clerestory_sql::{Body, Database, Lane, Schema, Tx, Value};
 
 pub(crate) const HOUR: i64 = 3_600_000_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
@@ -122,16 +122,31 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<Hands>,
 }
 
-/// An installation on disk.
+/// Names a PostgreSQL that runs already, as `cargo xtask test` starts one; without it the tests run on SQLite.
+const VARIABLE: &str = "CLERESTORY_TEST_POSTGRES";
+
+/// An installation on disk, or with its rows on a PostgreSQL, in a schema of its own.
 pub(crate) struct Rig {
     pub(crate) directory: tempfile::TempDir,
+    postgres: tokio::sync::OnceCell<Option<String>>,
+}
+
+async fn schema_of_its_own() -> Option<String> {
+    let server = std::env::var(VARIABLE).ok().filter(|server| !server.is_empty())?;
+    let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
+    let running = tokio::spawn(connection);
+    let name = format!("test_{}", hex::encode(clerestory_seal::random::<8>()));
+    client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
+    drop(client);
+    running.await.unwrap().unwrap();
+    Some(format!("{server}?options=-csearch_path%3D{name}"))
 }
 
 impl Rig {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         RootFile::create(&directory.path().join("root.key"), "eu-1", &Protection::Plain).unwrap();
-        Self { directory }
+        Self { directory, postgres: tokio::sync::OnceCell::new() }
     }
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
@@ -146,7 +161,10 @@ impl Rig {
         self.open_with(clock, [Fuse::whole(), Fuse::whole()]).await.unwrap()
     }
     pub(crate) async fn open_with(&self, clock: &Arc<Hands>, fuses: [Fuse; 2]) -> Result<Node, KeyError> {
-        let database = Database::open_sqlite(&self.path().join("db"), &[SCHEMA])?;
+        let database = match self.postgres.get_or_init(schema_of_its_own).await {
+            None => Database::open_sqlite(&self.path().join("db"), &[SCHEMA])?,
+            Some(address) => Database::open_postgres(address, None, Schema::MayBeMade, &[SCHEMA]).await?,
+        };
         let places: Vec<Box<dyn EpochPlace>> = self
             .places()
             .into_iter()
@@ -195,6 +213,28 @@ impl Node {
     }
     pub(crate) async fn execute(&self, sql: &'static str, values: Vec<Value>) {
         self.write(move |_, tx| Box::pin(async move { Ok(tx.execute(sql, &values).await?) })).await.unwrap();
+    }
+    /// Lets every such statement fail from now on, as if the process had ended there; `None` mends it.
+    pub(crate) async fn cut(&self, cut: Option<(&str, &str, &str)>) {
+        let postgres = std::env::var(VARIABLE).is_ok_and(|server| !server.is_empty());
+        let statements = match (cut, postgres) {
+            (Some((table, verb, when)), false) => vec![format!(
+                "CREATE TRIGGER cut BEFORE {verb} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'cut'); END"
+            )],
+            (Some((table, verb, when)), true) => vec![
+                "CREATE OR REPLACE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN RAISE EXCEPTION USING message = ''cut''; END'"
+                    .to_owned(),
+                format!(
+                    "CREATE TRIGGER cut BEFORE {verb} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION cut()"
+                ),
+            ],
+            (None, false) => vec!["DROP TRIGGER cut".to_owned()],
+            (None, true) => vec!["DROP FUNCTION cut CASCADE".to_owned()],
+        };
+        for statement in statements {
+            self.execute(Box::leak(statement.into_boxed_str()), Vec::new()).await;
+        }
     }
     pub(crate) async fn make_as(&self, purpose: Purpose, parent: Option<KeyId>) -> Result<KeyId, KeyError> {
         let at = self.clock.now();
