@@ -40,12 +40,34 @@ impl Access {
         on: A::On,
         personal: Option<Personal>,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        let decided = self.authorize_once::<A>(op, on, personal.clone()).await;
+        match decided {
+            // A full disk must not keep a decision from being recorded: the log has a reserve.
+            Err(error) if self.makes_room(&error) => self.authorize_once::<A>(op, on, personal).await,
+            decided => decided,
+        }
+    }
+
+    async fn authorize_once<A: Action>(
+        &self,
+        op: &OpContext,
+        on: A::On,
+        personal: Option<Personal>,
+    ) -> Result<Result<Grant<A>, Refused>, AccessError> {
         let (access, op) = (self.clone(), op.clone());
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move { access.decide::<A>(tx, &op, on, personal).await })
             })
             .await
+    }
+
+    fn makes_room(&self, error: &AccessError) -> bool {
+        match error {
+            AccessError::Audit(error) => self.audit.makes_room(error),
+            AccessError::Sql(SqlError::Full(_)) => self.audit.reserve().give_up(),
+            AccessError::Sql(_) => false,
+        }
     }
 
     /// As [`Self::authorize`], in the caller's transaction: what the caller then changes there is committed together

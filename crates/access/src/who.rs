@@ -1,6 +1,7 @@
 //! Who is asking, and in which request.
 
 use clerestory_audit::ActorKind;
+use clerestory_audit::authority::ChangedBy;
 use clerestory_model::{OrganisationId, PersonId, SessionId, SiteId, SubjectId, Timestamp};
 use clerestory_store::people::Role;
 
@@ -82,4 +83,17 @@ pub struct OpContext {
     pub request_id: String,
     /// When the request began.
     pub at: Timestamp,
+}
+
+impl OpContext {
+    /// Who changes rows of this organisation's authority, as the log names them.
+    #[must_use]
+    pub fn changing(&self, organisation: OrganisationId) -> ChangedBy {
+        ChangedBy {
+            organisation,
+            at: self.at,
+            actor: self.actor.logged(),
+            request_id: self.request_id.clone(),
+        }
+    }
 }

@@ -129,6 +129,18 @@ impl ApiError {
         .with_errors(vec![FieldError { path, message }])
     }
 
+    /// Nothing more is taken until there is room.
+    pub(crate) fn disk_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "disk-full",
+            "The server's disk is full",
+            "Decisions are still recorded; nothing captured is taken.",
+            "Make room on the disk of the data directory. Recorders keep what they have and send it then.",
+        )
+        .after(Duration::from_secs(30))
+    }
+
     pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Self {
         // The one place where a failure of ours is logged: the answer only says that there was one.
         tracing::error!(error = %Chain(error), "a request failed");
@@ -418,6 +430,7 @@ impl From<IntakeError> for ApiError {
                 "Reload the page and make your change again.",
             ),
             IntakeError::Refused(refused) => refused.into(),
+            IntakeError::Store(StoreError::Full) => Self::disk_full(),
             other => Self::unavailable(&other),
         }
     }

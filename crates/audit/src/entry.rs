@@ -4,6 +4,8 @@ use clerestory_model::{OrganisationId, Timestamp, number_as_id};
 use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Change;
+
 /// OCSF 1.8 class and activity of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Class {
@@ -96,6 +98,9 @@ pub struct Personal {
     /// What exactly was done, for people.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
+    /// How rows of authority stand after it, for the replay.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub changes: Vec<Change>,
 }
 
 impl Content for Personal {

@@ -5,10 +5,13 @@
 //! own key; who, what, when and the outcome are ids and states and stay clear.
 
 mod append;
+pub mod authority;
 mod chain;
+mod denials;
 mod entry;
 pub mod ledger;
 mod read;
+mod reserve;
 
 use std::sync::Arc;
 
@@ -19,6 +22,7 @@ pub use append::{NewEntry, Recorded};
 pub use chain::{ChainReport, Head};
 pub use entry::{ActorKind, Class, Entry, ObjectRef, Outcome, Personal};
 pub use read::EntryFilter;
+pub use reserve::Reserve;
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -26,6 +30,7 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "entries and heads", sql: include_str!("0001-audit.sql") },
         Migration { name: "the ledger", sql: include_str!("0002-ledger.sql") },
+        Migration { name: "entries by action", sql: include_str!("0003-changes.sql") },
     ],
 };
 
@@ -33,6 +38,8 @@ pub const SCHEMA: Component = Component {
 #[derive(Clone)]
 pub struct Audit {
     keys: Arc<Keys>,
+    denials: denials::Denials,
+    reserve: Arc<Reserve>,
 }
 
 /// A failure of the audit log. Nothing may be released when an entry cannot be written.
@@ -49,11 +56,37 @@ pub enum AuditError {
     Encoding(#[from] serde_json::Error),
 }
 
+impl AuditError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Sql(SqlError::Full(_)) | Self::Key(KeyError::Sql(SqlError::Full(_))))
+    }
+}
+
 impl Audit {
     /// The log over these keys.
     #[must_use]
     pub fn new(keys: Arc<Keys>) -> Self {
-        Self { keys }
+        Self { keys, denials: denials::Denials::default(), reserve: Arc::default() }
+    }
+
+    /// The same log with a reserve of disk.
+    #[must_use]
+    pub fn with_reserve(self, reserve: Reserve) -> Self {
+        Self { reserve: Arc::new(reserve), ..self }
+    }
+
+    /// The log's reserve of disk.
+    #[must_use]
+    pub fn reserve(&self) -> &Reserve {
+        &self.reserve
+    }
+
+    /// Makes room for an entry that failed for a full disk. `true` where trying again is worth it.
+    #[must_use]
+    pub fn makes_room(&self, error: &AuditError) -> bool {
+        error.is_full() && self.reserve.give_up()
     }
 
     /// The ledger over this log.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clerestory_access::{Access, Matrix, MatrixError};
-use clerestory_audit::Audit;
+use clerestory_audit::{Audit, Reserve};
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
 use clerestory_keys::{KeyError, Keys, RootFile};
@@ -115,7 +115,13 @@ impl App {
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
-        let access = Access::new(database.clone(), Audit::new(keys), Matrix::built_in()?);
+        // Elsewhere than on this disk, a file here makes no room for the log.
+        let reserve = match &places.postgres {
+            None => Reserve::at(places.data.join("audit.reserve")),
+            Some(_) => Reserve::default(),
+        };
+        let audit = Audit::new(keys).with_reserve(reserve);
+        let access = Access::new(database.clone(), audit, Matrix::built_in()?);
         Ok(Self {
             identity: Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
             intake: Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),

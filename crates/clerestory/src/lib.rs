@@ -1,6 +1,7 @@
 //! Everything wired into one program: [`App::build`] makes all parts from a data directory and a clock.
 
 mod app;
+mod authority;
 pub mod commands;
 mod ledger;
 mod places;

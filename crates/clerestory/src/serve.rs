@@ -11,12 +11,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::watch::Watch;
-use crate::{App, ledger};
+use crate::{App, authority, ledger};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
 /// A new day's epoch is looked for this often.
 const ROLL_OVER_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// The log's reserve of disk is looked at this often, and counted denials of nobody known whose minute is over are put
+/// on record.
+const DENIALS_EVERY: Duration = Duration::from_secs(10);
 
 /// What is served where.
 pub struct Serving {
@@ -74,8 +78,9 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         draining,
         findings: Arc::new(move || findings(one_place, &remarks, &watched)),
     };
-    let integrating = tokio::spawn(ledger::keep(app.clone(), watch, shutdown.clone()));
-    let jobs = tokio::spawn(run_jobs(app, shutdown.clone()));
+    let integrating = tokio::spawn(ledger::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
+    let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
+    let jobs = tokio::spawn(run_jobs(app, watch, shutdown.clone()));
     let end = shutdown.clone();
     let drained = tokio::spawn(async move {
         end.cancelled().await;
@@ -88,6 +93,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     }
     jobs.await?;
     integrating.await?;
+    replaying.await?;
     drained.await?;
     Ok(())
 }
@@ -123,12 +129,18 @@ fn findings(one_place: bool, remarks: &[Finding], watch: &Watch) -> Vec<Finding>
 }
 
 /// Closing silent recordings and beginning a new day's epoch; each says what went wrong and goes on.
-async fn run_jobs(app: App, shutdown: CancellationToken) {
+async fn run_jobs(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
     let mut close = tokio::time::interval(CLOSE_EVERY);
     let mut roll_over = tokio::time::interval(ROLL_OVER_EVERY);
+    let mut denials = tokio::time::interval(DENIALS_EVERY);
+    let mut said_full = false;
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled() => return write_denials(&app, true).await,
+            _ = denials.tick() => {
+                hold_reserve(&app, &watch, &mut said_full).await;
+                write_denials(&app, false).await;
+            }
             _ = close.tick() => {
                 app.intake.tidy();
                 app.identity.tidy();
@@ -147,6 +159,46 @@ async fn run_jobs(app: App, shutdown: CancellationToken) {
                 }
             }
         }
+    }
+}
+
+/// Makes the log's reserve of disk, at start and again when there is room after it was given up.
+async fn hold_reserve(app: &App, watch: &Watch, said_full: &mut bool) {
+    let audit = app.access.audit().clone();
+    let held = tokio::task::spawn_blocking(move || audit.reserve().hold()).await;
+    match held {
+        Ok(Ok(false)) | Err(_) => {}
+        Ok(Ok(true)) => {
+            if std::mem::take(said_full) {
+                tracing::info!("there is room on the disk again; what is captured is taken again");
+            }
+            watch.say(Finding {
+                id: "disk-reserve",
+                level: "ok",
+                sentence: "The audit log has a reserve on the disk, so that a decision can be recorded when it is full."
+                    .to_owned(),
+                what_to_do: None,
+            });
+        }
+        Ok(Err(error)) => {
+            if !std::mem::replace(said_full, true) {
+                tracing::error!(%error, "the disk is full: the audit log has no reserve, and nothing captured is taken");
+            }
+            watch.say(Finding {
+                id: "disk-reserve",
+                level: "failed",
+                sentence: "The disk is full. Decisions are still recorded, in the reserve of the audit log; nothing \
+                           captured is taken, and recorders keep it."
+                    .to_owned(),
+                what_to_do: Some("Make room on the disk of the data directory; the server goes on by itself.".to_owned()),
+            });
+        }
+    }
+}
+
+async fn write_denials(app: &App, ending: bool) {
+    if let Err(error) = app.access.audit().write_denials(&app.database, app.clock.now(), ending).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "counted denials could not be recorded");
     }
 }
 

@@ -3,6 +3,7 @@
 //! A session is an opaque 256-bit token whose SHA-256 is kept; ending it is deleting its row, so no answer after
 //! that is given to it. Addresses are found by a blind index and kept only sealed.
 
+mod authority;
 mod passwords;
 mod people;
 mod sessions;
@@ -18,6 +19,7 @@ use clerestory_model::Clock;
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
+pub use authority::AUTHORITY;
 pub use passwords::{Password, PasswordError, Passwords};
 pub use people::{NewOrganisation, NewPerson};
 pub use sessions::SessionInfo;

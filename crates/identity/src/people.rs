@@ -10,7 +10,7 @@ use clerestory_store::people::{self, Person, Profile, Role};
 use clerestory_store::{About, Content, Kind, Place};
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, IdentityError};
+use crate::{Identity, IdentityError, authority};
 
 /// A PHC string, as it is kept: sealed under the person's own key.
 #[derive(Serialize, Deserialize)]
@@ -70,7 +70,10 @@ impl Identity {
         let place = organisations::new_project_place(id, project);
         let name = self.vault.seal(tx, key, place, &name).await?;
         organisations::insert_project(tx, id, project, &name, at).await?;
-        self.record_creation(tx, id, "organisation.create", ("organisation", *id.as_bytes()), at).await?;
+        let object = ("organisation", *id.as_bytes());
+        self.record_creation(tx, id, "organisation.create", object, at).await?;
+        let by = authority::by_program(id, at);
+        self.note_change(tx, by, object, &[authority::organisation(id)]).await?;
         Ok(id)
     }
 
@@ -108,7 +111,11 @@ impl Identity {
         let mac = self.address_mac(tx, new.email, at).await?;
         tx.execute("INSERT INTO address_index (mac, person_id) VALUES ($1, $2)", &[mac.into(), id.into()])
             .await?;
-        self.record_creation(tx, organisation, "person.create", ("person", *id.as_bytes()), at).await?;
+        let object = ("person", *id.as_bytes());
+        self.record_creation(tx, organisation, "person.create", object, at).await?;
+        let by = authority::by_program(organisation, at);
+        let touched = [authority::person(id), authority::credential(id)];
+        self.note_change(tx, by, object, &touched).await?;
         Ok(id)
     }
 
@@ -155,9 +162,13 @@ impl Identity {
             &[person.id.into(), kept.value().as_bytes().into(), version.into()],
         )
         .await?;
+        let mut touched = authority::sessions_of(tx, person.id).await?;
+        touched.push(authority::credential(person.id));
         tx.execute("DELETE FROM sessions WHERE person_id = $1", &[person.id.into()]).await?;
-        let (kind, id) = ("person", *person.id.as_bytes());
-        self.record_creation(tx, person.organisation, "credential.set", (kind, id), at).await
+        let object = ("person", *person.id.as_bytes());
+        self.record_creation(tx, person.organisation, "credential.set", object, at).await?;
+        let by = authority::by_program(person.organisation, at);
+        self.note_change(tx, by, object, &touched).await
     }
 
     /// What an address is looked up by: a MAC of its lower-case form, under the deployment's index key.

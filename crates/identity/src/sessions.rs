@@ -9,7 +9,7 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::{About, Content, Kind, Place, Sealed, people};
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, IdentityError, Token};
+use crate::{Identity, IdentityError, Token, authority};
 
 /// A session nobody used for this long is over.
 const IDLE_LIMIT: Duration = Duration::from_secs(12 * 3600);
@@ -152,10 +152,16 @@ impl Identity {
     /// [`IdentityError`]; nothing ended then.
     pub async fn sign_out(&self, op: &OpContext, everywhere: bool) -> Result<u64, IdentityError> {
         let Actor::Person { id, organisation, session, .. } = op.actor else { return Ok(0) };
-        let (audit, op) = (self.access.audit().clone(), op.clone());
+        let (identity, audit) = (self.clone(), self.access.audit().clone());
+        let (by, op) = (op.changing(organisation), op.clone());
+        self.vault.hold_lease().await?;
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
+                    let touched = match everywhere {
+                        true => authority::sessions_of(tx, id).await?,
+                        false => vec![authority::session(session)],
+                    };
                     let ended = if everywhere {
                         tx.execute("DELETE FROM sessions WHERE person_id = $1", &[id.into()]).await?
                     } else {
@@ -176,6 +182,8 @@ impl Identity {
                         personal: None,
                     };
                     audit.append(tx, entry).await?;
+                    let object = ("person", *id.as_bytes());
+                    identity.note_change(tx, by, object, &touched).await?;
                     Ok(ended)
                 })
             })

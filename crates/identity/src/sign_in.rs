@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clerestory_access::{Actor, CheckCredential, Grant, OpContext, PersonRef};
+use clerestory_audit::authority::ChangedBy;
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_seal::random;
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::people::{KeptPassword, password_place};
 use crate::sessions::{self, ABSOLUTE_LIMIT, SessionRow};
-use crate::{Identity, IdentityError, Token};
+use crate::{Identity, IdentityError, Token, authority};
 
 /// Sign-in links work this long.
 const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -155,6 +156,11 @@ impl Identity {
             &[token.hash().into(), person.into(), at.plus(LINK_LIFE).into()],
         )
         .await?;
+        let wrong = || SqlError::Inconsistent { table: "people", column: "person_id".to_owned() };
+        let organisation = people::find(tx, person).await?.ok_or_else(wrong)?.organisation;
+        let by = authority::by_program(organisation, at);
+        let object = ("person", *person.as_bytes());
+        self.note_change(tx, by, object, &[authority::link(token.hash())]).await?;
         Ok(token)
     }
 
@@ -295,6 +301,12 @@ impl Identity {
                         hash,
                     )
                     .await?;
+                    let mut touched = vec![authority::session(session)];
+                    touched.extend(link.map(authority::link));
+                    let object = ("person", *person.id.as_bytes());
+                    let actor = (ActorKind::Person, *person.id.as_bytes());
+                    let by = ChangedBy { actor, ..op.changing(person.organisation) };
+                    identity.note_change(tx, by, object, &touched).await?;
                     Ok::<_, IdentityError>(true)
                 })
             })
@@ -313,6 +325,10 @@ impl Identity {
     ) -> Result<(), IdentityError> {
         let entry = sign_in_entry(op, person, Outcome::Refused, method);
         let audit = self.access.audit().clone();
+        if person.is_none() {
+            // Of addresses nobody has, and of links nobody made, anybody can try as many as they like.
+            return Ok(audit.deny(&self.database, Lane::Interactive, entry).await?);
+        }
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move { audit.append(tx, entry).await.map(drop).map_err(IdentityError::from) })

@@ -4,6 +4,7 @@
 //! segment is parsed into types, made harmless, held to the policy once more, sealed, made durable, and only then
 //! acknowledged.
 
+mod authority;
 mod close;
 mod error;
 mod import;
@@ -28,6 +29,7 @@ use clerestory_sql::{Component, Database, Migration};
 use clerestory_vault::Vault;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+pub use authority::AUTHORITY;
 pub use error::IntakeError;
 pub use import::Imported;
 pub use origin::{Origin, OriginError};
@@ -58,8 +60,6 @@ const ROOM_WAIT: Duration = Duration::from_secs(10);
 const NETWORK_STARTS: (u32, u32) = (20, 200);
 /// Starts per site: a burst of two hundred, then fifty a second.
 const STARTS: (u32, u32) = (50, 200);
-/// Refused starts per site that are put on record: a burst of twenty, then one a second.
-const REFUSALS: (u32, u32) = (1, 20);
 /// Segments per track: a burst of two hundred, then fifty a second.
 const SEGMENTS: (u32, u32) = (50, 200);
 
@@ -81,7 +81,6 @@ pub struct Intake {
 struct Shared {
     networks: DefaultKeyedRateLimiter<IpAddr>,
     starts: DefaultKeyedRateLimiter<SiteId>,
-    refusals: DefaultKeyedRateLimiter<SiteId>,
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
     policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
     /// Origins that some site lists, and when that was read.
@@ -101,7 +100,6 @@ impl Intake {
         let shared = Shared {
             networks: RateLimiter::keyed(quota(NETWORK_STARTS)),
             starts: RateLimiter::keyed(quota(STARTS)),
-            refusals: RateLimiter::keyed(quota(REFUSALS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
             policies: Mutex::default(),
             heard: Mutex::default(),
@@ -124,6 +122,14 @@ impl Intake {
         }
     }
 
+    /// What the audit log gave up when the disk was full is for entries: nothing captured may use it.
+    pub(crate) fn check_room_on_disk(&self) -> Result<(), IntakeError> {
+        if self.access.audit().reserve().is_gone() {
+            return Err(clerestory_vault::StoreError::Full.into());
+        }
+        Ok(())
+    }
+
     /// Room for a body of so many bytes, before it is read; it is given back when the permit is dropped.
     ///
     /// # Errors
@@ -142,7 +148,6 @@ impl Intake {
         self.shared.networks.retain_recent();
         self.shared.networks.shrink_to_fit();
         self.shared.starts.retain_recent();
-        self.shared.refusals.retain_recent();
         self.shared.segments.retain_recent();
         self.shared.segments.shrink_to_fit();
     }

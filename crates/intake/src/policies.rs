@@ -14,7 +14,7 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::sites::{self, Site};
 
 use crate::origin::Origin;
-use crate::{Intake, IntakeError};
+use crate::{Intake, IntakeError, authority};
 
 /// A signed document is followed this long.
 const VALID: Duration = Duration::from_secs(24 * 3600);
@@ -256,7 +256,7 @@ impl Intake {
                     let current = newest(tx, on.id).await?;
                     let changes = current.as_ref().map(|current| diff(&current.rules, &rules));
                     let detail = changes.as_ref().map(describe);
-                    let personal = clerestory_audit::Personal { reason: None, detail };
+                    let personal = clerestory_audit::Personal { detail, ..Default::default() };
                     // A refusal stands in the log, so the body must not fail for it.
                     let grant = match intake.access.decide::<EditPolicy>(tx, &op, on, Some(personal)).await? {
                         Ok(grant) => grant,
@@ -285,6 +285,8 @@ impl Intake {
                         direction: direction.to_owned(),
                     };
                     insert(tx, on.id, &policy).await?;
+                    let touched = [authority::policy(on.id, policy.version)];
+                    intake.note_change(tx, &op, &site, &touched).await?;
                     Ok(Ok(intake.sign(tx, &grant, &site, policy, op.at).await?))
                 })
             })

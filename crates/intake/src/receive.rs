@@ -111,6 +111,7 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`]: unless this returns `Ok`, the sender keeps the segment or drops it as the kind says.
     pub async fn receive(&self, upload: Upload) -> Result<Acknowledged, IntakeError> {
+        self.check_room_on_disk()?;
         if upload.sequence > LAST_SEQUENCE {
             let path = "sequence".to_owned();
             return Err(Malformed { path, reason: "a track has at most ten million segments" }.into());

@@ -5,6 +5,8 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clerestory_access::{Action, AddSite, Grant, ListSites, ManageSite, OpContext, OrganisationRef, SiteRef};
+use clerestory_audit::ObjectRef;
+use clerestory_audit::authority::Touched;
 use clerestory_model::{PersonId, ProjectId, SiteId, Timestamp};
 use clerestory_seal::random;
 use clerestory_settings::capture::Rules;
@@ -15,7 +17,7 @@ use clerestory_store::sites::{self, Site, SiteDetails, SiteSigningKey, details_p
 
 use crate::origin::Origin;
 use crate::policies::{self, PolicyVersion};
-use crate::{Intake, IntakeError};
+use crate::{Intake, IntakeError, authority};
 
 /// An origin that was known is so for this long without asking again; who may send is decided apart from it.
 const HEARD: Duration = Duration::from_secs(5);
@@ -149,6 +151,9 @@ impl Intake {
                         direction: "first".to_owned(),
                     };
                     policies::insert(tx, id, &policy).await?;
+                    let mut touched = vec![authority::site(id), authority::policy(id, 1)];
+                    touched.extend(new.origins.iter().map(|origin| authority::origin(id, origin.as_str())));
+                    intake.note_change(tx, &op, &site, &touched).await?;
                     Ok(Ok(intake.view(tx, &grant, &site).await?))
                 })
             })
@@ -171,7 +176,8 @@ impl Intake {
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let personal = clerestory_audit::Personal { reason: None, detail: Some(tell(&change)) };
+                    let personal =
+                        clerestory_audit::Personal { detail: Some(tell(&change)), ..Default::default() };
                     let decided = intake.access.decide::<ManageSite>(tx, &op, on, Some(personal)).await?;
                     let grant = match decided {
                         Ok(grant) => grant,
@@ -194,9 +200,16 @@ impl Intake {
                         Err(SqlError::Inconsistent { .. }) => return Err(IntakeError::SiteChanged),
                         other => other?,
                     }
+                    let mut touched = vec![authority::site(site.id)];
                     if let Some(origins) = change.origins {
+                        let mut named = sites::origins(tx, site.id).await?;
                         sites::set_origins(tx, site.id, &texts(&origins)).await?;
+                        named.extend(texts(&origins));
+                        named.sort_unstable();
+                        named.dedup();
+                        touched.extend(named.iter().map(|origin| authority::origin(site.id, origin)));
                     }
+                    intake.note_change(tx, &op, &site, &touched).await?;
                     Ok(Ok(intake.view(tx, &grant, &site).await?))
                 })
             })
@@ -234,6 +247,21 @@ impl Intake {
             .read(move |tx| Box::pin(async move { segments::receipts(tx, site, after, 100).await }))
             .await
             .map_err(|error: SqlError| error.into())
+    }
+
+    /// Records how these rows stand now, in the transaction that changed them.
+    pub(crate) async fn note_change(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        site: &Site,
+        touched: &[Touched],
+    ) -> Result<(), IntakeError> {
+        let object = ObjectRef { kind: "site".to_owned(), id: *site.id.as_bytes() };
+        let by = op.changing(site.organisation);
+        let noted = self.access.audit().note_change(tx, by, object, touched).await;
+        noted.map_err(clerestory_access::AccessError::from)?;
+        Ok(())
     }
 
     async fn view<A: Action>(

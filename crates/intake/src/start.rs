@@ -89,6 +89,7 @@ impl Intake {
         let site = self.find_site(&start.site_key).await?;
         // The origin first: pages elsewhere must not use up what the site's own pages may ask for.
         self.check_origin(&site, &start).await?;
+        self.check_room_on_disk()?;
         if self.shared.starts.check_key(&site.id).is_err() {
             return Err(IntakeError::TooMany);
         }
@@ -132,10 +133,6 @@ impl Intake {
         if origins.iter().any(|origin| origin == start.origin.as_str()) {
             return Ok(());
         }
-        // Anybody can be refused as often as they like; the log is not theirs to fill.
-        if self.shared.refusals.check_key(&site.id).is_err() {
-            return Err(IntakeError::OriginNotAllowed);
-        }
         let entry = NewEntry {
             organisation: site.organisation,
             at: self.clock.now(),
@@ -149,14 +146,8 @@ impl Intake {
             request_id: start.request_id.clone(),
             personal: None,
         };
-        let audit = self.access.audit().clone();
-        self.database
-            .write(Lane::Intake, move |tx| {
-                Box::pin(async move {
-                    audit.append(tx, entry).await.map_err(clerestory_access::AccessError::from)
-                })
-            })
-            .await?;
+        let denied = self.access.audit().deny(&self.database, Lane::Intake, entry).await;
+        denied.map_err(clerestory_access::AccessError::from)?;
         Err(IntakeError::OriginNotAllowed)
     }
 

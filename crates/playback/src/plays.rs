@@ -74,7 +74,7 @@ impl Playback {
                     let reason =
                         reason.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
                     let reason = reason.filter(|text| !text.is_empty());
-                    let personal = reason.map(|text| Personal { reason: Some(text), detail: None });
+                    let personal = reason.map(|text| Personal { reason: Some(text), ..Default::default() });
                     let grant = match playback.access.decide::<Play>(tx, &op, on, personal).await? {
                         Ok(grant) => grant,
                         Err(refused) => return Ok::<_, PlaybackError>(Err(PlaybackError::Refused(refused))),
@@ -269,6 +269,6 @@ fn play_entry(op: &OpContext, play: &PlayRow, action: &'static str, detail: Opti
         actor,
         object: ObjectRef { kind: "recording".to_owned(), id: *play.recording.as_bytes() },
         request_id: op.request_id.clone(),
-        personal: detail.map(|detail| Personal { reason: None, detail: Some(detail) }),
+        personal: detail.map(|detail| Personal { detail: Some(detail), ..Default::default() }),
     }
 }

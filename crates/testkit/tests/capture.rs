@@ -132,6 +132,45 @@ async fn a_start_from_an_unlisted_origin_is_refused_and_on_record() {
 }
 
 #[tokio::test]
+async fn many_denials_of_nobody_known_are_one_entry_and_a_count_for_each_minute() {
+    let scene = scene().await;
+    let recorder = scene.installation.recorder("https://evil.example");
+    let asked = json!({ "site_key": scene.site_key(), "writer": "0190a5e2-0000-7000-8000-000000000009",
+        "resume": null, "client_time_ms": scene.now_ms });
+    let (app, clock) = (&scene.installation.app, &scene.installation);
+    let told =
+        async |ending| app.access.audit().write_denials(&app.database, clock.now(), ending).await.unwrap();
+    let refusals = async || {
+        let audit = scene.admin.get("/api/v1/audit?action=capture.start&outcome=refused").await.ok();
+        let items = audit["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["rule"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for _ in 0..5 {
+        let answer = recorder.post("/api/v1/capture/start", asked.clone()).await;
+        assert_eq!(answer.problem(), "origin-not-allowed");
+    }
+    let rule = "origin not listed for the site";
+    assert_eq!(refusals().await, [rule]);
+    assert_eq!(told(false).await, 0, "the minute is not over");
+    clock.wait(std::time::Duration::from_secs(61));
+    assert_eq!(told(false).await, 1);
+    let found = refusals().await;
+    assert_eq!(found.len(), 2);
+    assert!(found[0].starts_with(&format!("{rule}; 4 more since 20")), "{found:?}");
+    // The next is the first of its minute again; one alone has no count.
+    recorder.post("/api/v1/capture/start", asked).await;
+    assert_eq!(refusals().await.len(), 3);
+    assert_eq!(told(true).await, 0);
+    // Addresses that nobody has are counted in the log of the installation.
+    let nobody = scene.installation.anonymous();
+    for who in ["a", "b", "c"] {
+        let asked = json!({ "email": format!("{who}@nowhere.example"), "password": "not the one at all" });
+        assert_eq!(nobody.post("/api/v1/session", asked).await.problem(), "sign-in-refused");
+    }
+    assert_eq!(told(true).await, 1, "what is counted is told when the process ends");
+}
+
+#[tokio::test]
 async fn malformed_segments_are_refused_by_name_and_change_nothing() {
     let scene = scene().await;
     let good = snapshot(scene.now_ms, 1, "x");

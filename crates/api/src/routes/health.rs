@@ -30,11 +30,14 @@ pub(crate) struct FindingList {
     items: Vec<FindingItem>,
 }
 
-/// Whether the server answers and its database too.
+/// Whether the server answers, its database too, and there is room on the disk.
 #[utoipa::path(get, path = "/health", tag = "health", responses(
     (status = 200, body = Alive), (status = 503, body = Problem)))]
 pub(crate) async fn alive(State(api): State<Api>) -> Result<Json<Alive>, ApiError> {
     api.vault.hold_lease().await?;
+    if api.access.audit().reserve().is_gone() {
+        return Err(ApiError::disk_full());
+    }
     Ok(Json(Alive { status: "ok".to_owned() }))
 }
 

@@ -88,7 +88,8 @@ impl Log {
                             actor: [7; 16],
                             object: ObjectRef { kind: "recording".to_owned(), id: [8; 16] },
                             request_id: String::new(),
-                            personal: (n % 3 == 0).then_some(Personal { reason: Some(reason), detail: None }),
+                            personal: (n % 3 == 0)
+                                .then_some(Personal { reason: Some(reason), ..Default::default() }),
                         };
                         audit.append(tx, new).await?;
                     }

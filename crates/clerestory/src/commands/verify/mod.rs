@@ -1,4 +1,5 @@
-//! `verify`: the chain of every organisation's audit log, recomputed; `verify ledger`: the ledger over all of them.
+//! `verify`: the chain of every organisation's audit log, recomputed, and the rows of authority held to it; `verify
+//! ledger`: the ledger over all of them.
 
 mod ledger;
 
@@ -33,7 +34,19 @@ impl Verify {
             None => {
                 let app = self.installation.context("name the installation with --data DIR")?.open().await?;
                 let broken = check_chains(&app).await?;
+                let differences = app.replay_authority().await?;
+                for difference in &differences {
+                    say(&format!("WRONG: {difference}"));
+                }
                 anyhow::ensure!(broken == 0, "{broken} chains are broken");
+                anyhow::ensure!(
+                    differences.is_empty(),
+                    "{} rows are not as the audit log says",
+                    differences.len()
+                );
+                say(
+                    "Roles, sessions, passwords, sites and capture policies are what the log says they became.",
+                );
                 Ok(())
             }
         }

@@ -91,7 +91,7 @@ function Held({ check }: { check: Extract<Check, { kind: "held" }> }) {
   const size = formatCount(check.size);
   return (
     <p className="ink2">
-      <Icon name="check" /> This browser checked that{" "}
+      This browser checked that{" "}
       {since
         ? `the ledger of ${size} leaves goes on from the one of ${formatCount(since.size)} it saw on ${formatMoment(since.seen_at)}`
         : `the ledger has a checkpoint of ${size} leaves, which it keeps to compare later ones with`}

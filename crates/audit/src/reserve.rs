@@ -1,0 +1,123 @@
+//! A reserve of disk for the log: a file that is given up when the disk is full, so that decisions, refusals before all,
+//! can still be recorded. Whoever only adds captured data stops as soon as it is gone.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use clerestory_seal::random;
+
+/// Bytes of the reserve: some ten thousand entries.
+const BYTES: usize = 8 * 1024 * 1024;
+/// Written at a time, and random: a file system that compresses must not make nothing of it.
+const BLOCK: usize = 4096;
+
+const UNUSED: u8 = 0;
+const HELD: u8 = 1;
+const GONE: u8 = 2;
+
+/// The reserve of one server.
+#[derive(Debug, Default)]
+pub struct Reserve {
+    path: Option<PathBuf>,
+    state: AtomicU8,
+}
+
+impl Reserve {
+    /// The reserve in this file, which is not made yet: [`Self::hold`] does.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path: Some(path), state: AtomicU8::new(UNUSED) }
+    }
+
+    /// Whether the disk was full and the reserve is gone: nothing but decisions may be written until it is back.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == GONE
+    }
+
+    /// Makes the file, unless it is held. It is made again only where as much is free beside it, so that what was given
+    /// up for entries is not taken from them at once. Says whether it is held now.
+    ///
+    /// # Errors
+    /// Why it cannot be: usually the full disk.
+    pub fn hold(&self) -> std::io::Result<bool> {
+        let Some(path) = &self.path else { return Ok(false) };
+        if self.state.load(Ordering::SeqCst) == HELD {
+            return Ok(true);
+        }
+        let probe = path.with_extension("probe");
+        let made = make(path).and_then(|()| make(&probe));
+        remove(&probe);
+        if let Err(error) = made {
+            remove(path);
+            self.state.store(GONE, Ordering::SeqCst);
+            return Err(error);
+        }
+        self.state.store(HELD, Ordering::SeqCst);
+        Ok(true)
+    }
+
+    /// Gives the file up, for a decision that could not be recorded. `true` where that made room: what failed for a full disk is worth another try.
+    pub fn give_up(&self) -> bool {
+        let Some(path) = &self.path else { return false };
+        if self.state.compare_exchange(HELD, GONE, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            // Gone already: somebody gave it up a moment ago, and there may be room from it; or there never was one.
+            return self.is_gone();
+        }
+        remove(path);
+        true
+    }
+}
+
+fn make(path: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|found| found.len() == BYTES as u64) {
+        return Ok(());
+    }
+    let mut file = std::fs::File::create(path)?;
+    for _ in 0..BYTES / BLOCK {
+        file.write_all(&random::<BLOCK>())?;
+    }
+    file.sync_all()
+}
+
+/// A file that cannot be removed is still there at the next look; nothing else depends on it.
+fn remove(path: &Path) {
+    drop(std::fs::remove_file(path));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_given_up_once_and_taken_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.reserve");
+        let reserve = Reserve::at(path.clone());
+        assert!(!reserve.give_up(), "there is nothing to give up yet");
+        assert!(!reserve.is_gone());
+        assert!(reserve.hold().unwrap());
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), BYTES as u64);
+        assert!(reserve.give_up());
+        assert!(reserve.is_gone() && !path.exists());
+        assert!(reserve.hold().unwrap());
+        assert!(!reserve.is_gone() && path.exists());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "the probe is gone");
+    }
+
+    #[test]
+    fn a_reserve_that_cannot_be_made_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let reserve = Reserve::at(directory.path().join("no such directory").join("audit.reserve"));
+        assert!(reserve.hold().is_err());
+        assert!(reserve.is_gone());
+    }
+
+    #[test]
+    fn without_a_place_there_is_none() {
+        let reserve = Reserve::default();
+        assert!(!reserve.hold().unwrap());
+        assert!(!reserve.give_up() && !reserve.is_gone());
+    }
+}

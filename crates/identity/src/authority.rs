@@ -1,0 +1,95 @@
+//! The rows here that say who may do what: `verify` compares them with what the audit log says became of them.
+
+use clerestory_audit::authority::{ChangedBy, Table, Told, Touched};
+use clerestory_audit::{ActorKind, ObjectRef};
+use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
+use clerestory_sql::{SqlError, Tx};
+
+use crate::{Identity, IdentityError};
+
+static ORGANISATIONS: Table = Table {
+    name: "organisations",
+    key: &["organisation_id"],
+    columns: &[("region", Told::Plain)],
+    ends: None,
+};
+static PEOPLE: Table = Table {
+    name: "people",
+    key: &["person_id"],
+    columns: &[("organisation_id", Told::Plain), ("subject_id", Told::Plain), ("role", Told::Plain)],
+    ends: None,
+};
+static CREDENTIALS: Table = Table {
+    name: "credentials",
+    key: &["person_id"],
+    columns: &[("version", Told::Plain), ("password", Told::Digest)],
+    ends: None,
+};
+static LINKS: Table = Table {
+    name: "sign_in_links",
+    key: &["token_hash"],
+    columns: &[("person_id", Told::Plain), ("expires_at", Told::Plain)],
+    ends: Some("expires_at"),
+};
+static SESSIONS: Table = Table {
+    name: "sessions",
+    key: &["session_id"],
+    columns: &[
+        ("token_hash", Told::Plain),
+        ("person_id", Told::Plain),
+        ("organisation_id", Told::Plain),
+        ("signed_in", Told::Plain),
+        ("expires_at", Told::Plain),
+    ],
+    ends: Some("expires_at"),
+};
+
+/// Every table of people and sessions whose rows are authority.
+pub static AUTHORITY: [&Table; 5] = [&ORGANISATIONS, &PEOPLE, &CREDENTIALS, &LINKS, &SESSIONS];
+
+pub(crate) fn organisation(id: OrganisationId) -> Touched {
+    Touched::row(&ORGANISATIONS, [id.into()])
+}
+
+pub(crate) fn person(id: PersonId) -> Touched {
+    Touched::row(&PEOPLE, [id.into()])
+}
+
+pub(crate) fn credential(id: PersonId) -> Touched {
+    Touched::row(&CREDENTIALS, [id.into()])
+}
+
+pub(crate) fn link(token_hash: [u8; 32]) -> Touched {
+    Touched::row(&LINKS, [token_hash.into()])
+}
+
+pub(crate) fn session(id: SessionId) -> Touched {
+    Touched::row(&SESSIONS, [id.into()])
+}
+
+/// Every session of a person: to be asked before they are ended.
+pub(crate) async fn sessions_of(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
+    let sql = "SELECT session_id FROM sessions WHERE person_id = $1";
+    let rows = tx.query(sql, &[person.into()]).await?;
+    rows.iter().map(|row| Ok(session(row.get(0)?))).collect()
+}
+
+/// The program itself, at the command line.
+pub(crate) fn by_program(organisation: OrganisationId, at: Timestamp) -> ChangedBy {
+    ChangedBy { organisation, at, actor: (ActorKind::System, [0; 16]), request_id: String::new() }
+}
+
+impl Identity {
+    /// Records how these rows stand now, in the transaction that changed them.
+    pub(crate) async fn note_change(
+        &self,
+        tx: &mut Tx,
+        by: ChangedBy,
+        (kind, id): (&str, [u8; 16]),
+        touched: &[Touched],
+    ) -> Result<(), IdentityError> {
+        let object = ObjectRef { kind: kind.to_owned(), id };
+        self.access.audit().note_change(tx, by, object, touched).await?;
+        Ok(())
+    }
+}
