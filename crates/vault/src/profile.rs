@@ -69,7 +69,12 @@ impl FromStr for BucketAddress {
         if !(3..=63).contains(&name.len()) || !name.chars().all(letters) {
             return Err(wrong("a bucket's name has 3 to 63 letters, digits, dots, hyphens and underscores"));
         }
-        let prefix = Path::parse(prefix).map_err(|_| wrong("the part after the bucket is no path"))?;
+        let no_path = || wrong("the part after the bucket is no path");
+        // `Path` drops a slash at the beginning.
+        let prefix = match prefix.starts_with('/') {
+            false => Path::parse(prefix).map_err(|_| no_path())?,
+            true => return Err(no_path()),
+        };
         Ok(Self { kind, name: name.to_owned(), prefix })
     }
 }
