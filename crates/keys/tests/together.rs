@@ -34,7 +34,7 @@ async fn busy(node: Arc<Node>, number: usize) -> (Vec<KeyId>, Vec<KeyId>, Vec<Ke
         until_done!(node.pin(c).await).unwrap();
         until_done!(node.destroy(&[b]).await).unwrap();
         assert!(matches!(until_done!(node.destroy(&[a, c]).await), Err(KeyError::Pinned(_))));
-        if (number + round) % 2 == 0 {
+        if (number + round).is_multiple_of(2) {
             let shard = node.shard(a).await;
             let rotate = || node.write(move |keys, tx| Box::pin(async move { keys.rotate(tx, shard).await }));
             until_done!(rotate().await).unwrap();
