@@ -154,7 +154,10 @@ impl Places {
         if !self.root_key().exists() {
             return Err(PlacesError::Missing(self.data.clone()));
         }
-        if self.postgres.is_none() && !self.database().exists() {
+        if self.postgres.is_some() {
+            // A further node brings nothing along but the keys: its own directory may be new.
+            make_private(&self.data)?;
+        } else if !self.database().exists() {
             return Err(PlacesError::NoDatabase(self.database(), self.keys.clone()));
         }
         Ok(RootFile::open(&self.root_key(), protection)?)

@@ -216,6 +216,13 @@ impl Recorder {
         told["bytes_stored"].as_u64().ok_or_else(|| NotSent::Refused(format!("{told} says no size")))
     }
 
+    /// The same visit at another node.
+    #[must_use]
+    pub fn at(mut self, origin: &str) -> Self {
+        self.console = origin.into();
+        self
+    }
+
     /// The same visit over another client, which means over another connection.
     #[must_use]
     pub fn over(mut self, http: reqwest::Client) -> Self {
