@@ -111,12 +111,15 @@ impl Keys {
     }
 
     pub(crate) fn wrap_epoch(&self, epoch: EpochNumber, secret: &SecretKey) -> SealedValue {
-        let context = epoch_context(&self.deployment, epoch);
-        seal_value(&self.root, KeyId::nil(), &context, secret.dangerous_bytes())
+        wrap_with(&self.root, &self.deployment, epoch, secret)
     }
 
     pub(crate) fn unwrap_epoch(&self, epoch: EpochNumber, wrapped: Vec<u8>) -> Result<SecretKey, KeyError> {
-        unwrap_with(&self.root, &self.deployment, epoch, wrapped)
+        match &self.next_root {
+            None => unwrap_with(&self.root, &self.deployment, epoch, wrapped),
+            Some(next) => unwrap_with(&self.root, &self.deployment, epoch, wrapped.clone())
+                .or_else(|_| unwrap_with(next, &self.deployment, epoch, wrapped)),
+        }
     }
 
     /// An epoch that is not in memory is looked for in the places once more: another node may have made it.
@@ -176,6 +179,16 @@ impl Keys {
     }
 }
 
+pub(crate) fn wrap_with(
+    root: &SecretKey,
+    deployment: &Deployment,
+    epoch: EpochNumber,
+    secret: &SecretKey,
+) -> SealedValue {
+    let context = epoch_context(deployment, epoch);
+    seal_value(root, KeyId::nil(), &context, secret.dangerous_bytes())
+}
+
 pub(crate) fn unwrap_with(
     root: &SecretKey,
     deployment: &Deployment,
@@ -216,7 +229,7 @@ pub(crate) async fn insert(
 }
 
 /// Row = the epoch number in its last eight bytes; no organisation.
-pub(crate) fn epoch_context(deployment: &Deployment, epoch: EpochNumber) -> ValueContext<'_> {
+fn epoch_context(deployment: &Deployment, epoch: EpochNumber) -> ValueContext<'_> {
     ValueContext {
         deployment,
         organisation: OrganisationId::nil(),

@@ -21,6 +21,8 @@ mod rewrite;
 mod ring;
 mod rollover;
 mod root;
+mod root_change;
+mod shares;
 mod time_guard;
 mod tombstones;
 pub mod unwrapping;
@@ -40,6 +42,8 @@ pub use rewrite::Destroyed;
 pub use ring::{LEASE, LeasesEnd, LeasesOut};
 pub use rollover::{EPOCH_LIFE, RolledOver};
 pub use root::{Protection, RootFile};
+pub use root_change::change_root;
+pub use shares::{RootShare, ShareError};
 pub use tombstones::{FileTombstones, Owner, Tombstone, TombstonePlace};
 
 /// The tables of this crate.
@@ -69,6 +73,8 @@ pub struct Keys {
     database: Database,
     clock: Arc<dyn Clock>,
     root: SecretKey,
+    /// The root that takes over, while its rotation is not finished.
+    next_root: Option<SecretKey>,
     places: Vec<Box<dyn EpochPlace>>,
     ring: Mutex<ring::Ring>,
     findings: Mutex<Vec<Finding>>,
@@ -92,6 +98,7 @@ impl Keys {
         let keys = Self {
             deployment: root.deployment,
             root: root.key,
+            next_root: root.next,
             database,
             clock,
             places,

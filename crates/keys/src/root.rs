@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use clerestory_model::{Deployment, KeyId, OrganisationId};
@@ -25,6 +25,8 @@ pub enum Protection {
 pub struct RootFile {
     pub(crate) deployment: Deployment,
     pub(crate) key: SecretKey,
+    /// The root that takes over: a rotation was cut off and is to be run again.
+    pub(crate) next: Option<SecretKey>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,30 +55,73 @@ impl RootFile {
     /// # Errors
     /// [`KeyError::RootFile`] when the file exists or cannot be made durable.
     pub fn create(path: &Path, region: &str, protection: &Protection) -> Result<Self, KeyError> {
-        let problem = |what: String| root_file(path, what);
         let deployment = Deployment { environment: random(), region: region.to_owned() };
-        let key = SecretKey::generate();
+        Self::write(path, deployment, SecretKey::generate(), protection)
+    }
+
+    /// Writes a root key that is known already, for example from its shares, to `path`, which must not exist yet.
+    pub(crate) fn write(
+        path: &Path,
+        deployment: Deployment,
+        key: SecretKey,
+        protection: &Protection,
+    ) -> Result<Self, KeyError> {
+        let problem = |what: String| root_file(path, what);
         let stored = Stored {
             format: FORMAT.to_owned(),
             environment: hex::encode(deployment.environment),
-            region: region.to_owned(),
+            region: deployment.region.clone(),
             key: protect(&deployment, &key, protection).map_err(problem)?,
         };
-        let text = Zeroizing::new(
-            serde_json::to_string_pretty(&stored).map_err(|error| root_file(path, error.to_string()))?,
-        );
+        let text = serde_json::to_string_pretty(&stored).map(Zeroizing::new);
+        let text = text.map_err(|error| root_file(path, error.to_string()))?;
         let io = |error: std::io::Error| root_file(path, error.to_string());
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        // Under another name first: a file that is cut off must not look like the root key.
+        let draft = beside(path, "draft");
+        let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+        let mut file = opened.map_err(io)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        let linked = std::fs::hard_link(&draft, path);
+        std::fs::remove_file(&draft).map_err(io)?;
+        linked.map_err(io)?;
         sync_directory(path).map_err(io)?;
-        Ok(Self { deployment, key })
+        Ok(Self { deployment, key, next: None })
     }
 
-    /// Reads the file at `path`.
+    /// Reads the file at `path`, and the one beside it that a rotation left when it was cut off.
     ///
     /// # Errors
     /// [`KeyError::RootFile`] when it is missing, malformed or needs another passphrase.
     pub fn open(path: &Path, protection: &Protection) -> Result<Self, KeyError> {
+        let mut root = Self::read(path, protection)?;
+        let next = next_path(path);
+        if next.exists() {
+            root.next = Some(Self::read(&next, protection)?.key);
+        }
+        Ok(root)
+    }
+
+    /// Seals the root key under another passphrase, or none. The key stays the same.
+    ///
+    /// # Errors
+    /// [`KeyError::RootFile`] when `old` does not open it or the file cannot be replaced: then it is as it was.
+    pub fn protect_anew(path: &Path, old: &Protection, new: &Protection) -> Result<(), KeyError> {
+        let root = Self::open(path, old)?;
+        if root.next.is_some() {
+            return Err(root_file(path, "its rotation was cut off: finish that first".to_owned()));
+        }
+        let draft = beside(path, "anew");
+        let io = |error: std::io::Error| root_file(path, error.to_string());
+        match std::fs::remove_file(&draft) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        Self::write(&draft, root.deployment, root.key, new)?;
+        std::fs::rename(&draft, path).map_err(io)?;
+        sync_directory(path).map_err(io)
+    }
+
+    fn read(path: &Path, protection: &Protection) -> Result<Self, KeyError> {
         let problem = |what: &str| root_file(path, what.to_owned());
         let text = std::fs::read_to_string(path).map(Zeroizing::new);
         let text = text.map_err(|error| {
@@ -92,7 +137,7 @@ impl RootFile {
             .map_err(|_| problem("its environment is not 32 hex digits"))?;
         let deployment = Deployment { environment, region: stored.region };
         let key = unprotect(&deployment, &stored.key, protection).map_err(problem)?;
-        Ok(Self { deployment, key })
+        Ok(Self { deployment, key, next: None })
     }
 }
 
@@ -161,8 +206,20 @@ fn root_context(deployment: &Deployment) -> ValueContext<'_> {
     }
 }
 
-fn root_file(path: &Path, problem: String) -> KeyError {
+pub(crate) fn root_file(path: &Path, problem: String) -> KeyError {
     KeyError::RootFile { path: path.display().to_string(), problem }
+}
+
+fn beside(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
+}
+
+/// Where the root key lies that takes over.
+pub(crate) fn next_path(path: &Path) -> PathBuf {
+    beside(path, "next")
 }
 
 /// Makes the directory entry of `path` durable.

@@ -26,6 +26,8 @@ pub enum Label {
     Spool,
     /// What tells one epoch secret from another without telling either.
     EpochMark,
+    /// What tells one root key from another without telling either.
+    RootMark,
     /// The seed of the key that signs checkpoints of the audit log.
     Checkpoint,
 }
@@ -44,6 +46,7 @@ impl Label {
             Self::PolicySigning => b"clerestory policy signing 1",
             Self::Spool => b"clerestory spool 1",
             Self::EpochMark => b"clerestory epoch mark 1",
+            Self::RootMark => b"clerestory root mark 1",
             Self::Checkpoint => b"clerestory checkpoint 1",
         }
     }
