@@ -7,6 +7,7 @@ use clerestory_api::Finding;
 use clerestory_audit::ledger::{Ledger, LedgerError, Step};
 use clerestory_model::Timestamp;
 use clerestory_seal::random;
+use clerestory_sql::SqlError;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,8 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
                 watch.say(well());
             }
             Ok(()) => {}
+            // Another transaction was in the way; nothing was changed, and the next turn is in half a second.
+            Err(LedgerError::Sql(SqlError::Conflict(_))) => {}
             Err(error) => {
                 let now = app.clock.now();
                 if told.is_none_or(|at| now.since(at) >= REPEAT) {

@@ -67,9 +67,10 @@ pub(crate) fn session(id: SessionId) -> Touched {
     Touched::row(&SESSIONS, [id.into()])
 }
 
-/// Every session of a person: to be asked before they are ended.
-pub(crate) async fn sessions_of(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
-    let sql = "SELECT session_id FROM sessions WHERE person_id = $1";
+/// Ends every session of a person; the rows that are gone.
+pub(crate) async fn end_sessions(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
+    // What is told is what was deleted: a session that begins meanwhile is in neither, or in both.
+    let sql = "DELETE FROM sessions WHERE person_id = $1 RETURNING session_id";
     let rows = tx.query(sql, &[person.into()]).await?;
     rows.iter().map(|row| Ok(session(row.get(0)?))).collect()
 }

@@ -162,9 +162,8 @@ impl Identity {
             &[person.id.into(), kept.value().as_bytes().into(), version.into()],
         )
         .await?;
-        let mut touched = authority::sessions_of(tx, person.id).await?;
+        let mut touched = authority::end_sessions(tx, person.id).await?;
         touched.push(authority::credential(person.id));
-        tx.execute("DELETE FROM sessions WHERE person_id = $1", &[person.id.into()]).await?;
         let object = ("person", *person.id.as_bytes());
         self.record_creation(tx, person.organisation, "credential.set", object, at).await?;
         let by = authority::by_program(person.organisation, at);

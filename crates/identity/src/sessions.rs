@@ -158,14 +158,11 @@ impl Identity {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let touched = match everywhere {
-                        true => authority::sessions_of(tx, id).await?,
-                        false => vec![authority::session(session)],
-                    };
-                    let ended = if everywhere {
-                        tx.execute("DELETE FROM sessions WHERE person_id = $1", &[id.into()]).await?
+                    let touched = if everywhere {
+                        authority::end_sessions(tx, id).await?
                     } else {
-                        tx.execute("DELETE FROM sessions WHERE session_id = $1", &[session.into()]).await?
+                        tx.execute("DELETE FROM sessions WHERE session_id = $1", &[session.into()]).await?;
+                        vec![authority::session(session)]
                     };
                     let (actor_kind, actor) = op.actor.logged();
                     let entry = NewEntry {
@@ -184,7 +181,7 @@ impl Identity {
                     audit.append(tx, entry).await?;
                     let object = ("person", *id.as_bytes());
                     identity.note_change(tx, by, object, &touched).await?;
-                    Ok(ended)
+                    Ok(touched.len() as u64)
                 })
             })
             .await

@@ -235,6 +235,45 @@ const liveNow = () => {
 };
 
 const audit = [];
+
+/** The ledger over the invented entries: RFC 6962, section 2.1, as it is written there. */
+function ledgerProof(query) {
+  const sha = (...parts) => createHash("sha256").update(Buffer.concat(parts)).digest();
+  const below = (n) => 2 ** Math.ceil(Math.log2(n) - 1);
+  const salt = Buffer.alloc(16, 90);
+  const label = Buffer.from("clerestory audit leaf 1");
+  const leaf = (entry) => sha(Buffer.of(0), sha(label, salt, Buffer.from(entry.hash, "hex")));
+  const leaves = audit.toReversed().map(leaf);
+  const split = (all) => [all.slice(0, below(all.length)), all.slice(below(all.length))];
+  const root = (all) => (all.length === 1 ? all[0] : sha(Buffer.of(1), ...split(all).map(root)));
+  const path = (m, all) => {
+    if (all.length === 1) return [];
+    const [left, right] = split(all);
+    return m < left.length ? [...path(m, left), root(right)] : [...path(m - left.length, right), root(left)];
+  };
+  const proof = (m, all, known) => {
+    if (m === all.length) return known ? [] : [root(all)];
+    const [left, right] = split(all);
+    return m <= left.length
+      ? [...proof(m, left, known), root(right)]
+      : [...proof(m - left.length, right, false), root(left)];
+  };
+  const hex = (hashes) => hashes.map((hash) => hash.toString("hex"));
+  const size = leaves.length;
+  const since = Number(query.get("since") ?? 0);
+  const at = Number(query.get("entry")) - 1;
+  const name = "clerestory/00000000000000000000000000000000";
+  return {
+    checkpoint: `${name}\n${size}\n${root(leaves).toString("base64")}\n\n— ${name} AAAA\n`,
+    key: `${name}+00000000+AQ==`,
+    size,
+    consistency: since > size ? null : since === 0 ? [] : hex(proof(since, leaves, true)),
+    inclusion: leaves[at]
+      ? { leaf: at, hash: audit.at(-1 - at).hash, salt: salt.toString("hex"), path: hex(path(at, leaves)) }
+      : null,
+  };
+}
+
 function record(actor, action, outcome, object, more = {}) {
   const previous = audit[0]?.hash ?? "0".repeat(64);
   const number = (audit[0]?.number ?? 0) + 1;
@@ -531,6 +570,7 @@ async function api(method, path, query, body, person, headers) {
     const next_cursor = items.length < list.length ? String(items.at(-1).number) : null;
     return ok({ items, next_cursor, head: { number: audit[0].number, hash: audit[0].hash } });
   }
+  if (route === "GET /ledger/proof") return ok(ledgerProof(query));
   if (route === "GET /audit/verify") {
     const broken = forced.audit === "broken";
     return ok({
