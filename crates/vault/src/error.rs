@@ -130,7 +130,7 @@ impl StoreError {
             Self::Closed => Self::Closed,
             Self::NotKept { .. } => Self::NotKept { object: object.to_owned() },
             other => {
-                let source = other.to_string().into();
+                let source = chain(other).into();
                 let error = object_store::Error::Generic { store: "ingest log", source };
                 if other.passes() { Self::Unavailable(error) } else { Self::Objects(error) }
             }
@@ -150,6 +150,18 @@ impl From<object_store::Error> for StoreError {
             other => Self::Objects(other),
         }
     }
+}
+
+/// An error with all its causes, for a log or for those who share it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
 }
 
 /// What a failure without a kind of its own was: its causes tell.

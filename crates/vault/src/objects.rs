@@ -19,6 +19,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::StoreError;
+use crate::error::chain;
 use crate::versions::Versions;
 
 /// Every kind of object there is, and where it lies.
@@ -156,7 +157,11 @@ impl Objects {
         for _ in 1..patience.attempts {
             match self.put_once(path, &bytes).await {
                 Err(error) if error.passes() => {
-                    tracing::warn!(%error, object = path, "an object was not stored; it is sent again");
+                    tracing::warn!(
+                        error = chain(&error),
+                        object = path,
+                        "an object was not stored; it is sent again"
+                    );
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }

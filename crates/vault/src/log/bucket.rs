@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Append, BATCH_BYTES, Counters, QUEUE, Stored};
+use crate::error::chain;
 use crate::intents::{Intents, Release};
 use crate::{ObjectPath, Objects, StoreError};
 
@@ -19,14 +20,23 @@ use crate::{ObjectPath, Objects, StoreError};
 const EVERY: Duration = Duration::from_millis(250);
 /// After a quiet time the first segment waits this long for company.
 const COMPANY: Duration = Duration::from_millis(10);
-/// Objects under way at once. With 8 MiB each and what waits, that is what the log can hold in memory.
+/// Objects under way at once.
 const UNDER_WAY: usize = 4;
-/// How long a sender waits for room in the queue before it is told to try again.
+/// Bytes that wait or are under way: what the log may hold in memory.
+const ROOM_BYTES: usize = 64 * 1024 * 1024;
+/// How long a sender waits for room before it is told to try again.
 const ROOM: Duration = Duration::from_secs(5);
 
 /// The log in the objects of one run.
 pub(super) struct BucketLog {
-    queue: mpsc::Sender<Append>,
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+/// A segment that waits or is under way, and the room it takes.
+struct Waiting {
+    append: Append,
+    room: OwnedSemaphorePermit,
 }
 
 impl BucketLog {
@@ -40,32 +50,36 @@ impl BucketLog {
         let sender = Arc::new(Sender { objects, generation, intents, counters });
         // Ends when the last log handle is dropped; what waits then is still sent.
         tokio::spawn(gather(sender, waiting));
-        Self { queue }
+        Self { queue, room: Arc::new(Semaphore::new(ROOM_BYTES)) }
     }
 
     pub(super) async fn append(&self, bytes: Vec<u8>) -> Result<Stored, StoreError> {
         let (reply, answer) = oneshot::channel();
-        match timeout(ROOM, self.queue.send(Append { bytes, reply })).await {
-            Ok(Ok(())) => answer.await.map_err(|_| StoreError::Closed)?,
-            Ok(Err(_)) => Err(StoreError::Closed),
-            Err(_) => Err(StoreError::Busy),
-        }
+        let size = u32::try_from(bytes.len().min(ROOM_BYTES)).unwrap_or(u32::MAX);
+        let enter = async {
+            let room =
+                Arc::clone(&self.room).acquire_many_owned(size).await.map_err(|_| StoreError::Closed)?;
+            let waiting = Waiting { append: Append { bytes, reply }, room };
+            self.queue.send(waiting).await.map_err(|_| StoreError::Closed)
+        };
+        timeout(ROOM, enter).await.unwrap_or(Err(StoreError::Busy))?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
 /// Takes what waits, as an object's worth at a time.
-async fn gather(sender: Arc<Sender>, mut waiting: mpsc::Receiver<Append>) {
+async fn gather(sender: Arc<Sender>, mut waiting: mpsc::Receiver<Waiting>) {
     let under_way = Arc::new(Semaphore::new(UNDER_WAY));
     let (mut number, mut left) = (0, None::<Instant>);
     while let Some(first) = waiting.recv().await {
         let company = Instant::now() + COMPANY;
         let leaves = left.map_or(company, |left| company.max(left + EVERY));
-        let mut bytes = first.bytes.len();
+        let mut bytes = first.append.bytes.len();
         let mut batch = vec![first];
         while bytes < BATCH_BYTES {
-            let Ok(Some(append)) = timeout_at(leaves, waiting.recv()).await else { break };
-            bytes += append.bytes.len();
-            batch.push(append);
+            let Ok(Some(next)) = timeout_at(leaves, waiting.recv()).await else { break };
+            bytes += next.append.bytes.len();
+            batch.push(next);
         }
         // With all under way busy the queue fills up, and senders wait.
         let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
@@ -83,19 +97,20 @@ struct Sender {
 }
 
 impl Sender {
-    async fn send(self: Arc<Self>, number: u32, batch: Vec<Append>, permit: OwnedSemaphorePermit) {
+    async fn send(self: Arc<Self>, number: u32, batch: Vec<Waiting>, permit: OwnedSemaphorePermit) {
         let object = ObjectPath::Log { generation: &self.generation, number }.path();
         let (mut together, mut extents) = (Vec::new(), Vec::with_capacity(batch.len()));
-        let mut replies = Vec::with_capacity(batch.len());
-        for Append { bytes, reply } in batch {
+        let (mut replies, mut rooms) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        for Waiting { append: Append { bytes, reply }, room } in batch {
             let (offset, length) = (together.len() as u64, bytes.len() as u64);
             extents.push(Extent { object: object.clone(), offset, length });
             together.extend_from_slice(&bytes);
             replies.push(reply);
+            rooms.push(room);
         }
         let bytes = together.len();
         let stored = self.store(&object, together.into()).await;
-        drop(permit);
+        drop((permit, rooms));
         match stored {
             Ok(intent) => {
                 self.counters.flushed(replies.len(), bytes);
@@ -105,7 +120,8 @@ impl Sender {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, object, segments = replies.len(), "a part of the ingest log was not stored");
+                let (why, segments) = (chain(&error), replies.len());
+                tracing::error!(error = why, object, segments, "a part of the ingest log was not stored");
                 for reply in replies {
                     drop(reply.send(Err(error.for_another(&object))));
                 }

@@ -57,8 +57,15 @@ struct Cell {
 }
 
 /// Every size over every number of connections, then each size at half of its best throughput.
-pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
-    let server = Server::demo(&bench.binary, &bench.directory.path().join("intake"), true)?;
+///
+/// * `environment`: what is in the server's environment beside ours.
+pub(crate) async fn measure(
+    bench: &Bench,
+    name: &str,
+    environment: Vec<(&'static str, String)>,
+) -> Result<Value, String> {
+    let data = bench.directory.path().join(name);
+    let server = Server::demo_with(&bench.binary, &data, true, environment)?;
     let console = server.sign_in().await?;
     let sessions = segments::sessions()?;
     let (mut rows, mut told) = (Vec::new(), Vec::new());

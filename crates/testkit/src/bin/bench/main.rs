@@ -17,12 +17,13 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clerestory_testkit::bucket::{self, LocalS3};
 use serde_json::{Map, Value};
 
 use crate::machine::load_average;
 
-const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,answers] [--seconds N] [--json FILE]";
-const PARTS: [&str; 6] = ["seal", "disk", "ready", "stored", "intake", "answers"];
+const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,answers] [--seconds N] [--json FILE]";
+const PARTS: [&str; 7] = ["seal", "disk", "ready", "stored", "intake", "bucket", "answers"];
 
 /// What a run was asked for, and what it found so far.
 pub(crate) struct Bench {
@@ -100,8 +101,14 @@ impl Bench {
             self.note("stored", found);
         }
         if self.begin("intake", "Intake: sessions of the demo shop, cut into segments, packed beforehand") {
-            let found = intake::measure(self).await?;
+            let found = intake::measure(self, "intake", Vec::new()).await?;
             self.note("intake", found);
+        }
+        if self.begin("bucket", "Intake with the objects in a bucket: the store is in the load generator") {
+            let s3 = LocalS3::start();
+            let environment = bucket::environment(s3.address(), "bench");
+            let found = intake::measure(self, "bucket", environment).await?;
+            self.note("bucket", found);
         }
         if self.begin("answers", "Answers: 50 recordings, 50 entries, one after the other") {
             let found = answers::measure(self).await?;

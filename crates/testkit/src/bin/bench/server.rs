@@ -41,11 +41,22 @@ pub(crate) struct Counts {
 impl Server {
     /// `clerestory demo`, without or with the recorded sessions.
     pub(crate) fn demo(binary: &Path, data: &Path, empty: bool) -> Result<Self, String> {
+        Self::demo_with(binary, data, empty, Vec::new())
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn demo_with(
+        binary: &Path,
+        data: &Path,
+        empty: bool,
+        environment: Vec<(&'static str, String)>,
+    ) -> Result<Self, String> {
         let metrics = free_port()?;
         let mut command = Command::new(binary);
         command
             .args(["demo", "--json", "--port", "0", "--metrics", &metrics.to_string(), "--data"])
-            .arg(data);
+            .arg(data)
+            .envs(environment);
         if empty {
             command.arg("--empty");
         }
