@@ -65,6 +65,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         });
     }
     let one_place = app.vault.keys().place_count() == 1 || app.places.on_one_disk();
+    let keys = Arc::clone(app.vault.keys());
     let api = Parts {
         database: app.database.clone(),
         access: app.access.clone(),
@@ -76,7 +77,11 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         hosts: Arc::new(serving.hosts),
         data_directory: app.places.data.display().to_string().into(),
         draining,
-        findings: Arc::new(move || findings(one_place, &remarks, &watched)),
+        findings: Arc::new(move || {
+            let mut all = findings(one_place, &remarks, &watched);
+            all.extend(keys.findings().iter().map(of_keys));
+            all
+        }),
     };
     let integrating = tokio::spawn(ledger::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
@@ -126,6 +131,19 @@ fn findings(one_place: bool, remarks: &[Finding], watch: &Watch) -> Vec<Finding>
     all.extend_from_slice(remarks);
     all.extend(watch.findings());
     all
+}
+
+/// What the key registry found, as the health page says it.
+fn of_keys(finding: &clerestory_keys::Finding) -> Finding {
+    use clerestory_keys::Finding as Keys;
+    let (id, level) = match finding {
+        Keys::ClockJumped { .. } => ("clock", "failed"),
+        Keys::PlaceFailed { .. } => ("epoch-place", "failed"),
+        Keys::BackupNeeds { .. } => ("epoch-backup", "attention"),
+        Keys::PageNeeds { .. } => ("epoch-page", "attention"),
+        Keys::PageDoesNotOpen { .. } => ("key-page", "failed"),
+    };
+    Finding { id, level, sentence: finding.sentence(), what_to_do: Some(finding.what_to_do().to_owned()) }
 }
 
 /// Closing silent recordings and beginning a new day's epoch; each says what went wrong and goes on.

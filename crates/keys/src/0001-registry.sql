@@ -53,11 +53,12 @@ CREATE TABLE key_epochs (
 CREATE TABLE key_rollover (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     seen_at INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL,
     jumped_from INTEGER,
     jumped_to INTEGER,
     backup_floor INTEGER
 ) STRICT;
-INSERT INTO key_rollover (one, seen_at) VALUES (1, 0);
+INSERT INTO key_rollover (one, seen_at, confirmed) VALUES (1, 0, 0);
 
 CREATE TABLE revocations (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),

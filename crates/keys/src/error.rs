@@ -36,7 +36,7 @@ pub enum KeyError {
     #[error("epoch {0} is in none of the places that keep epoch secrets")]
     UnknownEpoch(i64),
     /// Rolling over and sweeping wait for somebody.
-    #[error("rolling over and sweeping wait: {0}")]
+    #[error("rolling over and sweeping wait. {0}")]
     Stopped(Finding),
     /// The root key opens no epoch secret: it belongs to another installation, or the passphrase is wrong.
     #[error("the root key does not open this installation's epoch secrets")]

@@ -44,34 +44,50 @@ pub enum Finding {
     },
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Finding {
+    /// What is so.
+    #[must_use]
+    pub fn sentence(&self) -> String {
         match self {
-            Self::ClockJumped { from, to } => write!(
-                f,
-                "the clock said {to} where {from} was expected. Set the clock right, then confirm the time: \
-                 until then no epoch begins and nothing is destroyed"
+            Self::ClockJumped { from, to } => format!(
+                "The clock said {to} where {from} was expected: no epoch begins and nothing is destroyed until \
+                 somebody confirms the time."
             ),
-            Self::PlaceFailed { place, problem } => write!(
-                f,
-                "the epoch place {place} fails ({problem}). Bring it back: \
-                 until then no epoch begins and none is destroyed"
+            Self::PlaceFailed { place, problem } => {
+                format!("The epoch place {place} fails ({problem}): no epoch begins and none is destroyed.")
+            }
+            Self::BackupNeeds { epoch } => format!(
+                "Epoch {epoch} is due to be destroyed, but the newest good backup still needs it: what was erased \
+                 stays readable in older copies until then."
             ),
-            Self::BackupNeeds { epoch } => write!(
-                f,
-                "epoch {epoch} is due to be destroyed, but the newest good backup still needs it. Make a backup: \
-                 until then what was erased stays readable in older copies"
+            Self::PageNeeds { epoch } => format!(
+                "Epoch {epoch} is due to be destroyed, but a key page is still sealed under it, so that it is kept."
             ),
-            Self::PageNeeds { epoch } => write!(
-                f,
-                "epoch {epoch} is due to be destroyed, but a key page is still sealed under it: \
-                 it is kept until the page was sealed anew"
-            ),
-            Self::PageDoesNotOpen { page, epoch, problem } => write!(
-                f,
-                "key page {page} of epoch {epoch} does not open ({problem}): \
-                 what its keys seal cannot be read until it is restored"
+            Self::PageDoesNotOpen { page, epoch, problem } => format!(
+                "Key page {page} of epoch {epoch} does not open ({problem}): what its keys seal cannot be read."
             ),
         }
+    }
+
+    /// What an administrator does next.
+    #[must_use]
+    pub fn what_to_do(&self) -> &'static str {
+        match self {
+            Self::ClockJumped { .. } => {
+                "Set the clock of every node right, then run `clerestory admin confirm-time`."
+            }
+            Self::PlaceFailed { .. } => "Bring the place back; the server goes on by itself.",
+            Self::BackupNeeds { .. } => "Make a backup and check that it is good.",
+            Self::PageNeeds { .. } => {
+                "Nothing, if it is gone within the hour; else look for a page that does not open."
+            }
+            Self::PageDoesNotOpen { .. } => "Restore the database, or the epoch in its places, from a copy.",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence())
     }
 }

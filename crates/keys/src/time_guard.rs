@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use clerestory_model::Timestamp;
-use clerestory_sql::{Lane, Lock};
+use clerestory_sql::{Lane, Lock, Tx};
 
 use crate::{Finding, KeyError, Keys};
 
@@ -16,13 +16,18 @@ const TOLERANCE: Duration = Duration::from_secs(3600);
 pub(crate) struct Anchor {
     now: Timestamp,
     passed: Duration,
+    /// How often somebody had confirmed the time by then: once more makes a new beginning.
+    confirmed: i64,
+}
+
+impl Anchor {
+    /// What the time should be by what passed.
+    fn expects(&self, passed: Duration) -> Timestamp {
+        self.now.plus(passed.saturating_sub(self.passed))
+    }
 }
 
 impl Keys {
-    fn anchor_now(&self) -> Anchor {
-        Anchor { now: self.clock.now(), passed: self.clock.monotonic() }
-    }
-
     /// Whether the time can be believed, so that sweeps may run. A clock that jumped by more than an hour, against
     /// what passed while this process ran or back from what any node has seen, stops them on all nodes until
     /// [`Self::confirm_time`]. A server that was off for a month has not jumped.
@@ -30,62 +35,66 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Stopped`].
     pub async fn sweeps_may_run(&self) -> Result<(), KeyError> {
-        let here = self.anchor_now();
-        let (now, mut expected) = (here.now, here.now);
-        let anchor = *self.anchor.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(here);
-        let by_what_passed = anchor.now.plus(here.passed.saturating_sub(anchor.passed));
-        if apart(now, by_what_passed) > TOLERANCE {
-            expected = by_what_passed;
-        }
+        let (now, passed) = (self.clock.now(), self.clock.monotonic());
+        let before = *self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
         let write = self.database.write(Lane::Maintenance, move |tx| {
-            Box::pin(async move {
-                let sql = "SELECT seen_at, jumped_from, jumped_to FROM key_rollover WHERE one = 1";
-                let row = tx.query_opt_locked(Lock::Exclusive, sql, &[]).await?;
-                let row = row.ok_or(KeyError::Shape)?;
-                let seen: Timestamp = row.get(0)?;
-                if let (Some(from), Some(to)) = (row.get(1)?, row.get(2)?) {
-                    return Ok(Some((from, to)));
-                }
-                if expected == now && seen.since(now) > TOLERANCE {
-                    expected = seen;
-                }
-                if expected == now {
-                    let sql = "UPDATE key_rollover SET seen_at = $1 WHERE one = 1 AND seen_at < $1";
-                    tx.execute(sql, &[now.into()]).await?;
-                    return Ok(None);
-                }
-                let sql = "UPDATE key_rollover SET jumped_from = $1, jumped_to = $2 WHERE one = 1";
-                tx.execute_one("key_rollover", sql, &[expected.into(), now.into()]).await?;
-                Ok::<_, KeyError>(Some((expected, now)))
-            })
+            Box::pin(async move { look(tx, before, (now, passed)).await })
         });
-        match write.await? {
+        let (anchor, jumped) = write.await?;
+        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = Some(anchor);
+        match jumped {
             None => Ok(()),
             Some((from, to)) => Err(KeyError::Stopped(Finding::ClockJumped { from, to })),
         }
     }
 
-    /// An administrator says that the time is right now: rolling over and sweeping go on. Who may say so, and the
-    /// record of it, are the caller's.
+    /// An administrator says, in the caller's transaction, that the time is right now: rolling over and sweeping go on
+    /// on every node. Who may say so, and the record of it, are the caller's.
     ///
     /// # Errors
     /// [`KeyError::Sql`].
-    pub async fn confirm_time(&self) -> Result<(), KeyError> {
-        let here = self.anchor_now();
-        let now = here.now;
-        let write = self.database.write(Lane::Interactive, move |tx| {
-            Box::pin(async move {
-                let sql = "UPDATE key_rollover SET seen_at = $1, jumped_from = NULL, jumped_to = NULL WHERE one = 1";
-                tx.execute_one("key_rollover", sql, &[now.into()]).await?;
-                // Made by a clock that ran ahead: their age is not known, so it is counted from here.
-                tx.execute("UPDATE key_epochs SET made_at = $1 WHERE made_at > $1", &[now.into()]).await?;
-                Ok::<_, KeyError>(())
-            })
-        });
-        write.await?;
-        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = Some(here);
+    pub async fn confirm_time(&self, tx: &mut Tx) -> Result<(), KeyError> {
+        let now = self.clock.now();
+        tx.execute_one(
+            "key_rollover",
+            "UPDATE key_rollover SET seen_at = $1, confirmed = confirmed + 1, jumped_from = NULL, jumped_to = NULL
+             WHERE one = 1",
+            &[now.into()],
+        )
+        .await?;
+        // Made by a clock that ran ahead: their age is not known, so it is counted from here.
+        tx.execute("UPDATE key_epochs SET made_at = $1 WHERE made_at > $1", &[now.into()]).await?;
         Ok(())
     }
+}
+
+/// Compares the time with what was seen and with what passed; remembers a jump until somebody confirms the time.
+async fn look(
+    tx: &mut Tx,
+    before: Option<Anchor>,
+    (now, passed): (Timestamp, Duration),
+) -> Result<(Anchor, Option<(Timestamp, Timestamp)>), KeyError> {
+    let sql = "SELECT seen_at, confirmed, jumped_from, jumped_to FROM key_rollover WHERE one = 1";
+    let row = tx.query_opt_locked(Lock::Exclusive, sql, &[]).await?.ok_or(KeyError::Shape)?;
+    let (seen, confirmed): (Timestamp, i64) = (row.get(0)?, row.get(1)?);
+    let anchor =
+        before.filter(|anchor| anchor.confirmed == confirmed).unwrap_or(Anchor { now, passed, confirmed });
+    if let (Some(from), Some(to)) = (row.get(2)?, row.get(3)?) {
+        return Ok((anchor, Some((from, to))));
+    }
+    let by_what_passed = anchor.expects(passed);
+    let expected = if apart(now, by_what_passed) > TOLERANCE {
+        by_what_passed
+    } else if seen.since(now) > TOLERANCE {
+        seen
+    } else {
+        let sql = "UPDATE key_rollover SET seen_at = $1 WHERE one = 1 AND seen_at < $1";
+        tx.execute(sql, &[now.into()]).await?;
+        return Ok((anchor, None));
+    };
+    let sql = "UPDATE key_rollover SET jumped_from = $1, jumped_to = $2 WHERE one = 1";
+    tx.execute_one("key_rollover", sql, &[expected.into(), now.into()]).await?;
+    Ok((anchor, Some((expected, now))))
 }
 
 fn apart(one: Timestamp, other: Timestamp) -> Duration {

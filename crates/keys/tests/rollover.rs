@@ -11,6 +11,10 @@ fn whole() -> [Fuse; 2] {
     [Fuse::whole(), Fuse::whole()]
 }
 
+async fn confirm_time(node: &Node) {
+    node.write(|keys, tx| Box::pin(async move { keys.confirm_time(tx).await })).await.unwrap();
+}
+
 async fn epochs_of_pages(node: &Node) -> Vec<i64> {
     let rows = node.rows("SELECT DISTINCT epoch FROM key_pages ORDER BY epoch").await;
     rows.iter().map(|row| row.get(0).unwrap()).collect()
@@ -270,7 +274,7 @@ async fn a_clock_that_jumps_stops_everything_until_somebody_confirms_the_time() 
         clock.set(-jump);
         let node = rig.open(&clock).await;
         assert_eq!(node.keys.findings(), [jumped]);
-        node.keys.confirm_time().await.unwrap();
+        confirm_time(&node).await;
         assert_eq!(node.keys.roll_over().await.unwrap().epoch, first + 1);
         assert_eq!(node.keys.findings(), []);
     }
@@ -292,7 +296,7 @@ async fn a_clock_that_starts_behind_what_was_seen_stops_too_and_days_go_on_after
     clock.set(-365 * DAY);
     let node = rig.open(&clock).await;
     assert!(matches!(node.keys.findings()[..], [Finding::ClockJumped { .. }]));
-    node.keys.confirm_time().await.unwrap();
+    confirm_time(&node).await;
     for day in 1..=9 {
         clock.pass(DAY);
         // The number goes on from the highest there was; a secret is new each day and ends after seven all the same.
@@ -300,6 +304,20 @@ async fn a_clock_that_starts_behind_what_was_seen_stops_too_and_days_go_on_after
     }
     assert_eq!(rig.held()[0].len(), 7);
     assert_eq!(node.secret(key).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn one_who_confirms_the_time_on_one_node_does_so_for_all() {
+    let (rig, clock) = (Rig::new(), Hands::at(START));
+    let (one, two) = (rig.open(&clock).await, rig.open(&clock).await);
+    clock.set(3 * HOUR);
+    assert!(two.keys.roll_over().await.is_err());
+    assert!(one.keys.roll_over().await.is_err());
+    confirm_time(&rig.open(&clock).await).await;
+    one.keys.roll_over().await.unwrap();
+    two.keys.roll_over().await.unwrap();
+    clock.set(3 * HOUR);
+    assert!(one.keys.roll_over().await.is_err(), "the next jump is one again");
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! `admin`: the first organisation and its administrator, further people, sign-in links.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
 use clerestory_model::OrganisationId;
 use clerestory_sql::Lane;
@@ -65,6 +68,11 @@ enum Act {
         #[arg(long)]
         email: String,
     },
+    /// Says that this machine's clock is right now, after a jump that stopped epochs and sweeps.
+    ConfirmTime {
+        #[command(flatten)]
+        installation: Installation,
+    },
 }
 
 impl Admin {
@@ -83,6 +91,7 @@ impl Admin {
                 tell_link(&app, email).await
             }
             Act::SignInLink { installation, email } => tell_link(&installation.open().await?, email).await,
+            Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
             Act::SetPassword { installation, email } => {
                 let app = installation.open().await?;
                 let mut line = zeroize::Zeroizing::new(String::new());
@@ -91,6 +100,37 @@ impl Admin {
             }
         }
     }
+}
+
+/// On record as an act of the deployment's own.
+async fn confirm_time(app: &App) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let (keys, audit, at) = (Arc::clone(app.vault.keys()), app.access.audit().clone(), app.clock.now());
+    let confirmed: Result<_, anyhow::Error> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let entry = NewEntry {
+                    organisation: OrganisationId::nil(),
+                    at,
+                    action: "time.confirm",
+                    class: Class::APPLICATION_START,
+                    outcome: Outcome::Allowed,
+                    rule: "command".to_owned(),
+                    actor_kind: ActorKind::System,
+                    actor: [0; 16],
+                    object: ObjectRef { kind: "organisation".to_owned(), id: [0; 16] },
+                    request_id: String::new(),
+                    personal: None,
+                };
+                audit.append(tx, entry).await?;
+                Ok(keys.confirm_time(tx).await?)
+            })
+        })
+        .await;
+    confirmed?;
+    say(&format!("The time is {at}. Epochs and sweeps go on within a quarter of an hour."));
+    Ok(())
 }
 
 pub(super) async fn add_organisation(app: &App, name: String) -> anyhow::Result<OrganisationId> {
