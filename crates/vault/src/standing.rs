@@ -5,7 +5,7 @@ use std::time::Duration;
 use clerestory_keys::{KeyError, NewKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, RetentionClass, Timestamp};
 use clerestory_seal::{Label, MacKey, SpoolKey};
-use clerestory_sql::Tx;
+use clerestory_sql::{Lock, Tx};
 
 use crate::{OpenError, Vault};
 
@@ -22,7 +22,7 @@ impl Vault {
     ) -> Result<KeyId, KeyError> {
         match self.keys.newest_made(tx, OrganisationId::nil(), purpose).await? {
             Some((key, _)) => Ok(key),
-            None => self.make_standing_key(tx, purpose, at).await,
+            None => self.make_standing_key(tx, purpose, at, None).await,
         }
     }
 
@@ -43,15 +43,25 @@ impl Vault {
         {
             return Ok(key);
         }
-        self.make_standing_key(tx, purpose, at).await
+        self.make_standing_key(tx, purpose, at, newest.map(|(key, _)| key)).await
     }
 
+    /// Makes the key after `last`, unless another node just did: what they sign and look up has to be one key's.
     async fn make_standing_key(
         &self,
         tx: &mut Tx,
         purpose: Purpose,
         at: Timestamp,
+        last: Option<KeyId>,
     ) -> Result<KeyId, KeyError> {
+        let turn = "SELECT counter FROM revocations WHERE one = 1";
+        tx.query_opt_locked(Lock::Exclusive, turn, &[]).await?;
+        let newest = self.keys.newest_made(tx, OrganisationId::nil(), purpose).await?;
+        if let Some((key, _)) = newest
+            && Some(key) != last
+        {
+            return Ok(key);
+        }
         let new = NewKey {
             organisation: OrganisationId::nil(),
             class: RetentionClass::Standing,
