@@ -113,7 +113,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the server answers and its database too. */
+        /** Whether the server answers, its database too, and there is room on the disk. */
         get: operations["alive"];
         put?: never;
         post?: never;
