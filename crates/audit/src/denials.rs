@@ -136,8 +136,10 @@ impl Audit {
         ending: bool,
     ) -> Result<u64, AuditError> {
         let taken = self.denials.take(at, ending);
-        let entries: Vec<NewEntry> =
+        let mut entries: Vec<NewEntry> =
             taken.iter().filter(|(_, window)| window.more > 0).map(|(_, window)| told(window)).collect();
+        // Each holds the head of its organisation's log until the commit: everybody takes several in one order.
+        entries.sort_by_key(|entry| entry.organisation);
         if entries.is_empty() {
             return Ok(0);
         }

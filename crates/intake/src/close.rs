@@ -2,7 +2,7 @@
 
 use clerestory_access::{Actor, CloseSilent, OpContext, OrganisationRef, Upload, UploadRef};
 use clerestory_model::{GapReason, OrganisationId, RecordingId, Source};
-use clerestory_sql::Lane;
+use clerestory_sql::{Lane, SqlError};
 use clerestory_store::recordings;
 use clerestory_store::tracks::{self, Gap};
 
@@ -58,24 +58,29 @@ impl Intake {
     /// [`IntakeError::Sql`], [`IntakeError::Access`].
     pub async fn close_silent(&self) -> Result<Vec<(OrganisationId, RecordingId)>, IntakeError> {
         let now = self.clock.now();
-        let access = self.access.clone();
-        self.database
-            .write(Lane::Maintenance, move |tx| {
-                Box::pin(async move {
-                    let closed = recordings::close_silent(tx, Source::Web, now.minus(SILENCE)).await?;
-                    let mut organisations: Vec<OrganisationId> = closed.iter().map(|one| one.0).collect();
-                    organisations.sort_unstable();
-                    organisations.dedup();
-                    for organisation in organisations {
-                        let actor = Actor::System { organisation };
-                        let op = OpContext { actor, request_id: String::new(), at: now };
-                        let _grant = access
-                            .decide::<CloseSilent>(tx, &op, OrganisationRef(organisation), None)
-                            .await??;
-                    }
-                    Ok::<_, IntakeError>(closed)
-                })
+        let since = now.minus(SILENCE);
+        let silent: Result<Vec<OrganisationId>, SqlError> = self
+            .database
+            .read(move |tx| {
+                Box::pin(async move { recordings::silent_organisations(tx, Source::Web, since).await })
             })
-            .await
+            .await;
+        let mut closed = Vec::new();
+        for organisation in silent? {
+            let access = self.access.clone();
+            // The decision first: whoever decides holds the head of the log, and then touches recordings.
+            let ids = self.database.write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    let actor = Actor::System { organisation };
+                    let op = OpContext { actor, request_id: String::new(), at: now };
+                    let _grant =
+                        access.decide::<CloseSilent>(tx, &op, OrganisationRef(organisation), None).await??;
+                    let ids = recordings::close_silent(tx, organisation, Source::Web, since).await?;
+                    Ok::<_, IntakeError>(ids)
+                })
+            });
+            closed.extend(ids.await?.into_iter().map(|id| (organisation, id)));
+        }
+        Ok(closed)
     }
 }

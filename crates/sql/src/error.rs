@@ -27,6 +27,9 @@ pub enum SqlError {
     /// again helps.
     #[error("another transaction was in the way")]
     Conflict(#[source] Cause),
+    /// All connections to the database server were in use for too long. Trying again helps.
+    #[error("the database is busy")]
+    Busy,
     /// There is no connection to the database server. Trying again may help.
     #[error("the database server cannot be reached")]
     Unreachable(#[source] Cause),
@@ -118,6 +121,7 @@ impl From<tokio_postgres::Error> for SqlError {
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::T_R_SERIALIZATION_FAILURE,
             SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::QUERY_CANCELED,
         ]
         .contains(state)
         {

@@ -5,6 +5,7 @@
 //! [`Lock`](crate::Lock)). A body runs in a task of its own: as on SQLite, what was asked for is done or undone even
 //! if whoever asked went away.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ const MAINTENANCE: usize = 2;
 const READERS: usize = 8;
 /// How long a body waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that is silent for this long is asked whether it still is one.
+const SILENCE: Duration = Duration::from_secs(30);
 /// The oldest server that is supported, as `server_version_num` tells it.
 const OLDEST_SERVER: i64 = 150_000;
 /// Only one node changes the schema at a time; any number does, as long as it is always the same.
@@ -37,7 +40,7 @@ const MIGRATOR_LOCK: i64 = 0x636c_6572_6573_746f;
 
 /// What each connection is told when it is made: a commit is durable when it is answered, and nobody waits for ever.
 const SESSION: &str = "SET synchronous_commit TO on; SET lock_timeout TO '15s';
-    SET idle_in_transaction_session_timeout TO '60s'; SET client_min_messages TO warning";
+    SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '60s'; SET client_min_messages TO warning";
 
 pub(crate) struct Postgres {
     pool: Pool,
@@ -62,9 +65,11 @@ impl Postgres {
             SqlError::Address(format!("{error}; it looks like postgresql://user@host:5432/database"))
         })?;
         config.application_name("clerestory").connect_timeout(PATIENCE);
+        // A server that is gone without a word is noticed, and what waits for it is told.
+        config.tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match roots {
-            None if config.get_hosts().iter().all(is_here) => {
+            None if is_here(&config) => {
                 config.ssl_mode(SslMode::Disable);
                 Manager::from_config(config, NoTls, recycling)
             }
@@ -129,7 +134,7 @@ impl Postgres {
 
     async fn migrate(&self, schema: Schema, components: &[Component]) -> Result<(), SqlError> {
         let mut tx = Tx::postgres(PostgresTx { client: self.pool.get().await? });
-        client(&mut tx)?.batch_execute("BEGIN").await?;
+        client(&mut tx)?.batch_execute("BEGIN; SET LOCAL statement_timeout TO 0").await?;
         client(&mut tx)?.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATOR_LOCK]).await?;
         let known = "SELECT to_regclass('schema_migrations') IS NOT NULL";
         let exists: bool = client(&mut tx)?.query_one(known, &[]).await?.get(0);
@@ -183,7 +188,8 @@ impl Postgres {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let permit = permits.acquire_owned().await.map_err(|_| SqlError::Closed)?;
+        let permit = tokio::time::timeout(PATIENCE, permits.acquire_owned()).await;
+        let permit = permit.map_err(|_| SqlError::Busy)?.map_err(|_| SqlError::Closed)?;
         let client = self.pool.get().await.map_err(SqlError::from)?;
         let counters = Arc::clone(&self.counters);
         let task = tokio::spawn(async move {
@@ -244,14 +250,18 @@ fn client(tx: &mut Tx) -> Result<&mut Object, SqlError> {
     }
 }
 
-/// A database on this machine needs no TLS.
-fn is_here(host: &Host) -> bool {
-    match host {
+/// A database on this machine needs no TLS. Where addresses are given, they are what is connected to.
+fn is_here(config: &Config) -> bool {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    if !addresses.is_empty() {
+        return addresses.iter().all(IpAddr::is_loopback);
+    }
+    hosts.iter().all(|host| match host {
         Host::Unix(_) => true,
         Host::Tcp(name) => {
-            name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
         }
-    }
+    })
 }
 
 fn tls(roots: &Path) -> Result<rustls::ClientConfig, SqlError> {

@@ -35,7 +35,9 @@ impl Lock {
     const fn clause(self) -> &'static str {
         match self {
             Self::Share => " FOR SHARE",
-            Self::Exclusive => " FOR UPDATE",
+            // Not FOR UPDATE: a row that another one refers to is locked by whoever inserts that one, and two who did
+            // would wait for each other. Keys never change, so this excludes everybody who locks or changes.
+            Self::Exclusive => " FOR NO KEY UPDATE",
         }
     }
 }

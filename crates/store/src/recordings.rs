@@ -202,36 +202,54 @@ pub async fn summarise(
     .await
 }
 
-/// Closes every recording of `source` whose last segment came before `silent_since`; says which.
+/// The organisations that have recordings of `source` whose last segment came before `silent_since`.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn silent_organisations(
+    tx: &mut Tx,
+    source: Source,
+    silent_since: Timestamp,
+) -> Result<Vec<OrganisationId>, SqlError> {
+    let sql = "SELECT DISTINCT organisation_id FROM recordings
+               WHERE state = $1 AND source = $2 AND last_segment_at < $3";
+    let values = [RecordingState::Capturing.into(), source.into(), silent_since.into()];
+    tx.query(sql, &values).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Closes every recording of an organisation and `source` whose last segment came before `silent_since`; says which.
 ///
 /// # Errors
 /// [`SqlError::Engine`].
 pub async fn close_silent(
     tx: &mut Tx,
+    organisation: OrganisationId,
     source: Source,
     silent_since: Timestamp,
-) -> Result<Vec<(OrganisationId, RecordingId)>, SqlError> {
+) -> Result<Vec<RecordingId>, SqlError> {
     let rows = tx
         .query(
-            "UPDATE recordings SET state = $1 WHERE state = $2 AND source = $3 AND last_segment_at < $4
-             RETURNING organisation_id, recording_id",
+            "UPDATE recordings SET state = $1
+             WHERE organisation_id = $5 AND state = $2 AND source = $3 AND last_segment_at < $4
+             RETURNING recording_id",
             &[
                 RecordingState::Active.into(),
                 RecordingState::Capturing.into(),
                 source.into(),
                 silent_since.into(),
+                organisation.into(),
             ],
         )
         .await?;
     let mut closed = Vec::with_capacity(rows.len());
     for row in rows {
-        let (organisation, id): (OrganisationId, RecordingId) = (row.get(0)?, row.get(1)?);
+        let id: RecordingId = row.get(0)?;
         tx.execute(
             "UPDATE tracks SET state = $1 WHERE recording_id = $2",
             &[RecordingState::Active.into(), id.into()],
         )
         .await?;
-        closed.push((organisation, id));
+        closed.push(id);
     }
     Ok(closed)
 }

@@ -270,6 +270,7 @@ async fn a_database_elsewhere_is_reached_by_tls_only_and_nonsense_is_told() {
     for (address, told) in [
         ("postgresql://clerestory@db.example:5432/clerestory", "TLS"),
         ("postgresql://clerestory@192.0.2.1/clerestory", "TLS"),
+        ("postgresql://clerestory@localhost/clerestory?hostaddr=192.0.2.1", "TLS"),
         ("mysql://clerestory@localhost/clerestory", "postgresql://user@host"),
     ] {
         let refused =
