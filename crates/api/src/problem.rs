@@ -357,8 +357,8 @@ impl From<IntakeError> for ApiError {
             IntakeError::TooSlow => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "too-slow",
-                "The segment came too slowly",
-                "A segment may take half a minute, and a second for every 64 KiB.",
+                "The segment did not arrive whole",
+                "It broke off, or came too slowly: it may take half a minute, and a second for every 64 KiB.",
                 "Keep it and send it again over a better connection.",
             )
             .after(Duration::from_secs(1)),

@@ -24,8 +24,8 @@ pub enum IntakeError {
     /// Too many at once.
     #[error("too many requests")]
     TooMany,
-    /// The segment's bytes came too slowly to be waited for.
-    #[error("the segment came too slowly")]
+    /// The segment's bytes broke off, or came too slowly to be waited for.
+    #[error("the segment did not arrive whole")]
     TooSlow,
     /// The recording is closed for good.
     #[error("the recording is closed")]

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use clerestory_testkit::visit::{Visit, gzip, movement, snapshot};
 use clerestory_testkit::{Answer, Caller, Installation};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 const ORIGIN: &str = "https://shop.example";
@@ -196,6 +198,23 @@ async fn malformed_segments_are_refused_by_name_and_change_nothing() {
         assert!(!answer.json["what_to_do"].as_str().unwrap().is_empty(), "{name}");
     }
     assert_eq!(scene.stored_segments().await, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_or_breaks_off_is_let_go_and_kept_by_its_sender() {
+    let scene = scene().await;
+    let first = || futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"[{\"type\":"))]);
+    let put = async |body: Body| scene.visit.sender().send("PUT", "/api/v1/capture/segments/0", body).await;
+    let broken = first().chain(futures_util::stream::iter([Err(std::io::Error::other("cut"))]));
+    let broken = put(Body::from_stream(broken)).await;
+    assert_eq!((broken.status, broken.problem()), (StatusCode::REQUEST_TIMEOUT, "too-slow"));
+    // Time stands still until everybody waits, and then goes to what is waited for.
+    tokio::time::pause();
+    let stopped = put(Body::from_stream(first().chain(futures_util::stream::pending()))).await;
+    tokio::time::resume();
+    assert_eq!((stopped.status, stopped.problem()), (StatusCode::REQUEST_TIMEOUT, "too-slow"));
+    assert_eq!(scene.stored_segments().await, 0);
+    assert_eq!(scene.first_segment().await.ok()["acknowledged"], 0, "the same number is taken afterwards");
 }
 
 #[tokio::test]

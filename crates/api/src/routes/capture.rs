@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::policy::Signed;
 use crate::Api;
-use crate::caller::{Anyone, Asked, At, Body, Network, too_large};
+use crate::caller::{Anyone, Asked, At, Body, Network};
 use crate::problem::{ApiError, Problem};
 
 /// What the recorder is told to keep to.
@@ -180,10 +180,12 @@ pub(crate) async fn segment(
     }
     let _room = api.intake.room_for(length).await?;
     let arriving = tokio::time::timeout(time_for(length), axum::body::to_bytes(body, length));
-    let body: Bytes = arriving
-        .await
-        .map_err(|_| IntakeError::TooSlow)?
-        .map_err(|_| too_large("A segment has at most 16 MiB, and arrives whole."))?;
+    let body: Bytes = match arriving.await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) if is_too_long(&error) => return Err(IntakeError::TooLarge { limit: length }.into()),
+        // The accept loop cuts what stops coming, and connections break: neither says anything about the size.
+        Ok(Err(_)) | Err(_) => return Err(IntakeError::TooSlow.into()),
+    };
     let upload =
         Upload { token, origin, sequence, encoding, policy_version, body, request_id: op.request_id };
     let done = api.intake.receive(upload).await?;
@@ -193,6 +195,18 @@ pub(crate) async fn segment(
         bytes_stored: done.bytes_stored,
         repeated: done.repeated,
     }))
+}
+
+/// Whether a body could not be read because there is more of it than was said.
+fn is_too_long(error: &axum::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if one.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        cause = one.source();
+    }
+    false
 }
 
 /// How long a body of so many bytes may take: half a minute, and a second for every 64 KiB.
