@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clerestory_testkit::bucket::{self, LocalS3};
 use clerestory_testkit::load::{Console, NotSent, Recorder, client};
-use clerestory_testkit::postgres::{Server, VARIABLE, new_schema};
+use clerestory_testkit::postgres::{AnyServer, new_schema};
 use clerestory_testkit::visit::{gzip, movement, snapshot};
 
 const PAGE: &str = "https://shop.example";
@@ -22,18 +22,13 @@ struct Cluster {
     environment: Vec<(&'static str, String)>,
     nodes: Vec<(String, Child)>,
     _bucket: LocalS3,
-    _server: Option<Server>,
+    _server: AnyServer,
 }
 
 impl Cluster {
     async fn start(number: usize) -> Self {
-        let theirs = std::env::var(VARIABLE).ok().filter(|address| !address.is_empty());
-        let server = match &theirs {
-            Some(_) => None,
-            None => Some(Server::start().await.unwrap()),
-        };
-        let address = theirs.as_deref().or(server.as_ref().map(Server::address)).unwrap();
-        let database = new_schema(address).await.address;
+        let server = AnyServer::get().await;
+        let database = new_schema(server.address()).await.address;
         let bucket = LocalS3::start();
         let directory = tempfile::tempdir().unwrap();
         let mut environment = bucket::environment(bucket.address(), "cluster");

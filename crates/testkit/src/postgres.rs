@@ -157,13 +157,42 @@ impl Programs {
     }
 }
 
+/// A server for one test: the one that [`VARIABLE`] names, else one of its own, which ends with it.
+pub struct AnyServer {
+    address: String,
+    _ours: Option<Server>,
+}
+
+impl AnyServer {
+    /// The server that is there, or a new one.
+    ///
+    /// # Panics
+    /// When there is none and none can be started.
+    pub async fn get() -> Self {
+        if let Some(address) = named() {
+            return Self { address, _ours: None };
+        }
+        let ours = Server::start().await.unwrap_or_else(|error| panic!("{error}"));
+        Self { address: ours.address().to_owned(), _ours: Some(ours) }
+    }
+
+    /// `postgresql://user@host:port/database`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+fn named() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|address| !address.is_empty())
+}
+
 /// A new, empty schema of the server that [`VARIABLE`] names; none when it names none.
 ///
 /// # Panics
 /// When the server named cannot be used: the tests must not fall back to the other engine in silence.
 pub async fn schema_of_its_own() -> Option<Postgres> {
-    let server = std::env::var(VARIABLE).ok().filter(|server| !server.is_empty())?;
-    Some(new_schema(&server).await)
+    Some(new_schema(&named()?).await)
 }
 
 /// A new, empty schema of the server at `address`.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clerestory_sql::{Component, Database, Lane, Lock, Migration, Schema, SqlError, Tx};
-use clerestory_testkit::postgres::{Server, VARIABLE, new_schema};
+use clerestory_testkit::postgres::{AnyServer, Server, new_schema};
 use tempfile::TempDir;
 
 const ITEMS: Component = Component {
@@ -15,39 +15,17 @@ const ITEMS: Component = Component {
     }],
 };
 
-/// A server for the whole test, which is somebody else's when the variable names one.
-enum Postgres {
-    Ours(Server),
-    Theirs(String),
-}
-
-impl Postgres {
-    async fn get() -> Self {
-        match std::env::var(VARIABLE).ok().filter(|address| !address.is_empty()) {
-            Some(address) => Self::Theirs(address),
-            None => Self::Ours(Server::start().await.unwrap()),
-        }
-    }
-
-    fn address(&self) -> &str {
-        match self {
-            Self::Ours(server) => server.address(),
-            Self::Theirs(address) => address,
-        }
-    }
-}
-
 struct Engines {
     databases: [(&'static str, Database); 2],
     address: String,
-    postgres: Postgres,
+    postgres: AnyServer,
     _directory: TempDir,
 }
 
 async fn engines() -> Engines {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = Database::open_sqlite(&directory.path().join("db"), &[ITEMS]).unwrap();
-    let postgres = Postgres::get().await;
+    let postgres = AnyServer::get().await;
     let address = new_schema(postgres.address()).await.address;
     let networked = Database::open_postgres(&address, None, Schema::MayBeMade, &[ITEMS]).await.unwrap();
     let databases = [("SQLite", sqlite), ("PostgreSQL", networked)];
@@ -237,7 +215,7 @@ async fn who_locks_what_is_read_loses_no_update() {
 
 #[tokio::test]
 async fn two_nodes_that_start_at_once_make_one_schema() {
-    let postgres = Postgres::get().await;
+    let postgres = AnyServer::get().await;
     let address = new_schema(postgres.address()).await.address;
     let open = || Database::open_postgres(&address, None, Schema::MayBeMade, &[ITEMS]);
     let (one, two, three) = tokio::join!(open(), open(), open());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use clerestory_testkit::postgres::{Server, VARIABLE, new_schema};
+use clerestory_testkit::postgres::{AnyServer, new_schema};
 use clerestory_testkit::visit::{Visit, movement, snapshot};
 use clerestory_testkit::{Caller, Installation};
 use serde_json::{Value, json};
@@ -14,19 +14,13 @@ const ORIGIN: &str = "https://shop.example";
 struct Nodes {
     nodes: Vec<Installation>,
     site: Value,
-    /// Ends with the test, where it is ours.
-    _server: Option<Server>,
+    _server: AnyServer,
 }
 
 impl Nodes {
     async fn start(number: usize) -> Self {
-        let theirs = std::env::var(VARIABLE).ok().filter(|address| !address.is_empty());
-        let server = match &theirs {
-            Some(_) => None,
-            None => Some(Server::start().await.unwrap()),
-        };
-        let address = theirs.as_deref().or(server.as_ref().map(Server::address)).unwrap();
-        let first = Installation::over(Some(new_schema(address).await)).await;
+        let server = AnyServer::get().await;
+        let first = Installation::over(Some(new_schema(server.address()).await)).await;
         let site = first.site(&first.person("admin").await).await;
         let mut nodes = vec![first];
         while nodes.len() < number {
