@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::place::Place;
 use crate::steps::Steps;
-use crate::{Failure, Outcome, tools, web};
+use crate::{Failure, Outcome, place, tools, web};
 
 const DEMO_USAGE: &str = "cargo xtask demo [--port N] [--listen ADDR --content-host NAME] [-- MORE]";
 
@@ -127,16 +127,24 @@ pub(crate) fn bench(place: &Place, args: &[String]) -> Outcome {
     steps.check("Chromium", tools::chromium)?;
     web::packages(place, &steps)?;
     web::build(place, &steps)?;
-    steps
-        .run("server, release", &mut place.cargo(&["build", "--locked", "--release", "-p", "clerestory"]))?;
+    let build = ["build", "--locked", "--release", "-p", "clerestory"];
+    let server = place.binary("release", "clerestory");
+    // Moved away at once, so that nobody starts it by accident from where the real one is expected.
+    let unsealed = place.own().join("identity/clerestory-release");
+    let identity = ["--features", "clerestory-seal/identity"];
+    steps.run("server that seals nothing, release", place.cargo(&build).args(identity))?;
+    place::write(&unsealed, b"")?;
+    std::fs::rename(&server, &unsealed)
+        .map_err(|error| Failure(format!("{} cannot be moved: {error}.", server.display())))?;
+    steps.run("server, release", &mut place.cargo(&build))?;
     steps.run(
         "bench program, release",
         &mut place.cargo(&["build", "--locked", "--release", "-p", "clerestory-testkit", "--bin", "bench"]),
     )?;
     steps.say("measuring; leave the machine alone");
     steps.finish();
-    let server = place.binary("release", "clerestory");
     let mut bench = Command::new(place.binary("release", "bench"));
+    bench.env("CLERESTORY_UNSEALED_BIN", &unsealed);
     attended(bench.args(args).current_dir(&place.root).env("CLERESTORY_BIN", &server))?;
     attended(place.node("web/e2e/bench.mjs").env("CLERESTORY_BIN", &server))
 }

@@ -21,10 +21,31 @@ const PAGE: &str = "https://shop.example";
 const CONNECTIONS: [usize; 3] = [1, 16, 128];
 /// Connections of the paced load: more than enough that none waits for its turn.
 const PACED_CONNECTIONS: usize = 32;
+/// Connections where it is compared what each part costs.
+const COST_CONNECTIONS: usize = 16;
 /// Not counted: connections open, caches fill.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Name, bytes of events at least, rounds over the sessions, visits.
 const SIZES: [(&str, usize, usize, usize); 2] = [("20 KB", 20_000, 1, 256), ("1 MB", 1_000_000, 12, 128)];
+
+const HEAD: [&str; 16] = [
+    "segments",
+    "connections",
+    "MB/s",
+    "requests/s",
+    "p50 ms",
+    "p99 ms",
+    "max ms",
+    "commits/s",
+    "flushes/s",
+    "cores: server",
+    "writer",
+    "log",
+    "generator",
+    "others",
+    "429",
+    "load",
+];
 
 /// A visit that sends.
 struct Tab {
@@ -57,26 +78,18 @@ struct Cell {
 }
 
 /// Every size over every number of connections, then each size at half of its best throughput.
-///
-/// * `environment`: what is in the server's environment beside ours.
-pub(crate) async fn measure(
-    bench: &Bench,
-    name: &str,
-    environment: Vec<(&'static str, String)>,
-) -> Result<Value, String> {
-    let data = bench.directory.path().join(name);
-    let server = Server::demo_with(&bench.binary, &data, true, environment)?;
+pub(crate) async fn measure(bench: &Bench, server: &Server) -> Result<Value, String> {
     let console = server.sign_in().await?;
     let sessions = segments::sessions()?;
     let (mut rows, mut told) = (Vec::new(), Vec::new());
     let mut paced = Vec::new();
     for (name, bytes, rounds, visits) in SIZES {
         let pieces: Arc<[Piece]> = segments::by_size(&sessions, bytes, rounds)?.into();
-        let mut tabs = start(&server, &console, visits).await?;
+        let mut tabs = start(server, &console, visits).await?;
         let mut best = 0.0_f64;
         for connections in CONNECTIONS {
             let lanes = deal(tabs, connections)?;
-            let (lanes, cell) = full(&server, lanes, &pieces, Duration::from_secs(bench.seconds)).await?;
+            let (lanes, cell) = full(server, lanes, &pieces, Duration::from_secs(bench.seconds)).await?;
             tabs = park(lanes)?;
             best = best.max(cell.tally.acknowledgements_ms.len() as f64 / cell.elapsed.as_secs_f64());
             rows.push(row(name, &connections.to_string(), &cell));
@@ -86,35 +99,36 @@ pub(crate) async fn measure(
     }
     for (name, rate, pieces, tabs) in paced {
         let lanes = deal(tabs, PACED_CONNECTIONS)?;
-        let cell = at_rate(&server, lanes, &pieces, rate, Duration::from_secs(bench.seconds * 2)).await?;
+        let cell = at_rate(server, lanes, &pieces, rate, Duration::from_secs(bench.seconds * 2)).await?;
         rows.push(row(name, &format!("half: {rate:.0}/s"), &cell));
         told.push(tell(name, PACED_CONNECTIONS, Some(rate), &cell));
     }
-    let head = [
-        "segments",
-        "connections",
-        "MB/s",
-        "requests/s",
-        "p50 ms",
-        "p99 ms",
-        "max ms",
-        "commits/s",
-        "flushes/s",
-        "cores: server",
-        "writer",
-        "log",
-        "generator",
-        "others",
-        "429",
-        "load",
-    ];
-    table::print(&head, &rows);
+    table::print(&HEAD, &rows);
     let most = status_kib(server.id(), "VmHWM");
     table::print(
         &["", ""],
         &[vec!["resident at most".to_owned(), format!("{:.1} MiB", most as f64 / 1024.0)]],
     );
     Ok(json!({ "cells": told, "rss_most_kib": most }))
+}
+
+/// Each size at one number of connections on servers that leave something out, beside one that leaves out nothing.
+pub(crate) async fn costs(servers: &[(&str, Server)], seconds: u64) -> Result<Value, String> {
+    let sessions = segments::sessions()?;
+    let (mut rows, mut told) = (Vec::new(), Vec::new());
+    for (size, bytes, rounds, visits) in SIZES {
+        let pieces: Arc<[Piece]> = segments::by_size(&sessions, bytes, rounds)?.into();
+        for (name, server) in servers {
+            let tabs = start(server, &server.sign_in().await?, visits).await?;
+            let lanes = deal(tabs, COST_CONNECTIONS)?;
+            let (_, cell) = full(server, lanes, &pieces, Duration::from_secs(seconds)).await?;
+            let name = format!("{size}, {name}");
+            rows.push(row(&name, &COST_CONNECTIONS.to_string(), &cell));
+            told.push(tell(&name, COST_CONNECTIONS, None, &cell));
+        }
+    }
+    table::print(&HEAD, &rows);
+    Ok(Value::Array(told))
 }
 
 /// Starts visits, no faster than one network may.

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal prints")]
 
 mod answers;
+mod core;
 mod disk;
 mod intake;
 mod machine;
@@ -14,16 +15,23 @@ mod server;
 mod stored;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clerestory_testkit::bucket::{self, LocalS3};
+use clerestory_testkit::postgres::{AnyServer, new_schema};
 use serde_json::{Map, Value};
 
 use crate::machine::load_average;
+use crate::server::Server;
 
-const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,answers] [--seconds N] [--json FILE]";
-const PARTS: [&str; 7] = ["seal", "disk", "ready", "stored", "intake", "bucket", "answers"];
+const USAGE: &str =
+    "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,answers] [--seconds N] [--json FILE]";
+const PARTS: [&str; 9] = ["seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "answers"];
+/// A server whose sealing does nothing, for `costs`.
+const UNSEALED: &str = "CLERESTORY_UNSEALED_BIN";
+/// Where Debian has the library that makes every flush of a file do nothing, for `costs`.
+const NO_FLUSH: &str = "/usr/lib/x86_64-linux-gnu/libeatmydata.so";
 
 /// What a run was asked for, and what it found so far.
 pub(crate) struct Bench {
@@ -101,14 +109,27 @@ impl Bench {
             self.note("stored", found);
         }
         if self.begin("intake", "Intake: sessions of the demo shop, cut into segments, packed beforehand") {
-            let found = intake::measure(self, "intake", Vec::new()).await?;
+            let server = Server::demo(&self.binary, &self.directory.path().join("intake"), true)?;
+            let found = intake::measure(self, &server).await?;
             self.note("intake", found);
         }
-        if self.begin("bucket", "Intake with the objects in a bucket: the store is in the load generator") {
-            let s3 = LocalS3::start();
-            let environment = bucket::environment(s3.address(), "bench");
-            let found = intake::measure(self, "bucket", environment).await?;
+        if self.begin("bucket", "Intake over PostgreSQL and a bucket: the store is in the load generator") {
+            let (s3, postgres) = (LocalS3::start(), AnyServer::get().await);
+            let mut environment = bucket::environment(s3.address(), "bench");
+            environment.push(("CLERESTORY_DATABASE", new_schema(postgres.address()).await.address));
+            let data = self.directory.path().join("bucket");
+            let server = Server::installed(&self.binary, &data, &environment)?;
+            let found = intake::measure(self, &server).await?;
             self.note("bucket", found);
+        }
+        if self.begin("costs", "What sealing and flushing cost: SQLite and a directory, 16 connections") {
+            let servers = self.cost_servers()?;
+            let found = intake::costs(&servers, self.seconds).await?;
+            self.note("costs", found);
+        }
+        if self.begin("core", "Below intake: the audit log and the key registry, in one process") {
+            let found = core::measure(self).await?;
+            self.note("core", found);
         }
         if self.begin("answers", "Answers: 50 recordings, 50 entries, one after the other") {
             let found = answers::measure(self).await?;
@@ -119,6 +140,23 @@ impl Bench {
             std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// A server as it is, one that seals nothing, and one whose flushes do nothing.
+    fn cost_servers(&self) -> Result<[(&'static str, Server); 3], String> {
+        let unsealed = std::env::var_os(UNSEALED).map(PathBuf::from).filter(|binary| binary.exists());
+        let unsealed = unsealed.ok_or_else(|| format!("name a server that seals nothing in {UNSEALED}"))?;
+        if !Path::new(NO_FLUSH).exists() {
+            return Err(format!("there is no {NO_FLUSH}. On Debian: apt-get install libeatmydata1"));
+        }
+        let place = |name: &str| self.directory.path().join(name);
+        let nothing_sealed = [("CLERESTORY_DANGEROUS_IDENTITY_SEALING", "1".to_owned())];
+        let nothing_flushed = [("LD_PRELOAD", NO_FLUSH.to_owned())];
+        Ok([
+            ("as it is", Server::installed(&self.binary, &place("as-it-is"), &[])?),
+            ("nothing sealed", Server::installed(&unsealed, &place("unsealed"), &nothing_sealed)?),
+            ("nothing flushed", Server::installed(&self.binary, &place("unflushed"), &nothing_flushed)?),
+        ])
     }
 }
 

@@ -41,22 +41,11 @@ pub(crate) struct Counts {
 impl Server {
     /// `clerestory demo`, without or with the recorded sessions.
     pub(crate) fn demo(binary: &Path, data: &Path, empty: bool) -> Result<Self, String> {
-        Self::demo_with(binary, data, empty, Vec::new())
-    }
-
-    /// The same with more in its environment.
-    pub(crate) fn demo_with(
-        binary: &Path,
-        data: &Path,
-        empty: bool,
-        environment: Vec<(&'static str, String)>,
-    ) -> Result<Self, String> {
         let metrics = free_port()?;
         let mut command = Command::new(binary);
         command
             .args(["demo", "--json", "--port", "0", "--metrics", &metrics.to_string(), "--data"])
-            .arg(data)
-            .envs(environment);
+            .arg(data);
         if empty {
             command.arg("--empty");
         }
@@ -67,6 +56,46 @@ impl Server {
         read.map_err(|error| format!("the server said nothing: {error}"))?;
         let told =
             serde_json::from_str(&line).map_err(|error| format!("the server said {line:?}: {error}"))?;
+        Ok(Self { child, told, metrics })
+    }
+
+    /// `clerestory serve` over an installation that was made for it, with an administrator.
+    ///
+    /// * `environment`: says where database and objects are, if not in `data`.
+    pub(crate) fn installed(
+        binary: &Path,
+        data: &Path,
+        environment: &[(&'static str, String)],
+    ) -> Result<Self, String> {
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(binary);
+            command.args(arguments).env("CLERESTORY_DATA", data).envs(environment.iter().cloned());
+            let output = command.output().map_err(|error| format!("{arguments:?}: {error}"))?;
+            let said = if output.status.success() { output.stdout } else { output.stderr };
+            let said = String::from_utf8_lossy(&said).into_owned();
+            if output.status.success() { Ok(said) } else { Err(format!("{arguments:?}: {said}")) }
+        };
+        run(&["init", "--throw-away"])?;
+        let email = "admin@example.org";
+        let set_up = ["admin", "set-up", "--organisation", "Load", "--name", "Admin", "--email", email];
+        let said = run(&set_up)?;
+        let link = said.lines().find(|line| line.contains("#token=")).unwrap_or_default().trim();
+        let (address, metrics) = (free_port()?, free_port()?);
+        let origin = format!("http://localhost:{}", address.port());
+        let told = json!({ "console": origin, "sign_in": link });
+        let mut command = Command::new(binary);
+        command
+            .args(["serve", "--listen", &address.to_string(), "--metrics", &metrics.to_string()])
+            .args(["--console-origin", &origin])
+            .args(["--content-origin", &format!("http://127.0.0.1:{}", address.port())])
+            .env("CLERESTORY_DATA", data)
+            .envs(environment.iter().cloned())
+            .stdout(Stdio::null());
+        let mut child = quiet(&mut command)?;
+        if let Err(why) = wait_until_ready(&mut child, address) {
+            end(&mut child);
+            return Err(why);
+        }
         Ok(Self { child, told, metrics })
     }
 

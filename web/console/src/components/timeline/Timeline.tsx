@@ -111,7 +111,11 @@ function Row({ durationUs, atUs, lit, panes, panesLabel, pins, onSeek }: Timelin
     <div className="tl-canvas">
       <div className="pins">
         {lit && (
-          <span className="head" style={{ left: percent(atUs, durationUs) }} aria-hidden="true">
+          <span
+            className="head"
+            style={{ left: `clamp(1.5rem, ${percent(atUs, durationUs)}, calc(100% - 1.5rem))` }}
+            aria-hidden="true"
+          >
             <b className="num">{formatClock(atUs)}</b>
           </span>
         )}
