@@ -27,10 +27,13 @@ use crate::{Body, Component, Lane, Schema, SqlError, Tx, WriterStats, migrate};
 /// Connections for each lane and for readers: together what one node takes of the server's `max_connections`.
 const INTERACTIVE: usize = 6;
 const INTAKE: usize = 8;
+const ARRIVALS: usize = 4;
 const MAINTENANCE: usize = 2;
 const READERS: usize = 8;
 /// How long a body waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How a body that may wait for nobody's lock for long begins.
+const BEGIN_IN_PASSING: &str = "BEGIN; SET LOCAL lock_timeout TO '3s'";
 /// A connection that is silent for this long is asked whether it still is one.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The oldest server that is supported, as `server_version_num` tells it.
@@ -44,7 +47,7 @@ const SESSION: &str = "SET synchronous_commit TO on; SET lock_timeout TO '15s';
 
 pub(crate) struct Postgres {
     pool: Pool,
-    lanes: [Arc<Semaphore>; 3],
+    lanes: [Arc<Semaphore>; Lane::COUNT],
     readers: Arc<Semaphore>,
     counters: Arc<Counters>,
 }
@@ -87,7 +90,7 @@ impl Postgres {
             }
         };
         let pool = Pool::builder(manager)
-            .max_size(INTERACTIVE + INTAKE + MAINTENANCE + READERS)
+            .max_size(INTERACTIVE + INTAKE + ARRIVALS + MAINTENANCE + READERS)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))
@@ -100,7 +103,7 @@ impl Postgres {
         let lane = |permits| Arc::new(Semaphore::new(permits));
         let database = Self {
             pool,
-            lanes: [lane(INTERACTIVE), lane(INTAKE), lane(MAINTENANCE)],
+            lanes: [lane(INTERACTIVE), lane(INTAKE), lane(ARRIVALS), lane(MAINTENANCE)],
             readers: lane(READERS),
             counters: Arc::default(),
         };
@@ -157,13 +160,14 @@ impl Postgres {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let [interactive, intake, maintenance] = &self.lanes;
-        let lane = match lane {
-            Lane::Interactive => interactive,
-            Lane::Intake => intake,
-            Lane::Maintenance => maintenance,
+        let [interactive, intake, arrivals, maintenance] = &self.lanes;
+        let (lane, begin) = match lane {
+            Lane::Interactive => (interactive, "BEGIN"),
+            Lane::Intake => (intake, "BEGIN"),
+            Lane::Arrivals => (arrivals, BEGIN_IN_PASSING),
+            Lane::Maintenance => (maintenance, "BEGIN"),
         };
-        self.run(Arc::clone(lane), "BEGIN", "COMMIT", body).await
+        self.run(Arc::clone(lane), begin, "COMMIT", body).await
     }
 
     pub(crate) async fn read<T, E, F>(&self, body: F) -> Result<T, E>
@@ -238,7 +242,7 @@ where
         drop(Object::take(client));
     }
     let value = result?;
-    ended.map_err(SqlError::from)?;
+    ended.map_err(if end == "COMMIT" { SqlError::of_commit } else { SqlError::from })?;
     Ok(value)
 }
 
