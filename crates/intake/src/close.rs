@@ -2,7 +2,7 @@
 
 use clerestory_access::{Actor, CloseSilent, OpContext, OrganisationRef, Upload, UploadRef};
 use clerestory_model::{GapReason, OrganisationId, RecordingId, Source};
-use clerestory_sql::{Lane, SqlError};
+use clerestory_sql::{Lane, Lock, SqlError};
 use clerestory_store::recordings;
 use clerestory_store::tracks::{self, Gap};
 
@@ -39,7 +39,8 @@ impl Intake {
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
                     let _grant = access.resume_in::<Upload>(tx, &op, on, claims.entry).await??;
-                    let Some(recording) = recordings::find(tx, on.recording).await? else {
+                    let Some(recording) = recordings::find_locked(tx, on.recording, Lock::Exclusive).await?
+                    else {
                         return Err(IntakeError::Closed);
                     };
                     let at_us = now.micros().saturating_sub(recording.started_at.micros());
