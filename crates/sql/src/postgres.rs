@@ -41,9 +41,10 @@ const OLDEST_SERVER: i64 = 150_000;
 /// Only one node changes the schema at a time; any number does, as long as it is always the same.
 const MIGRATOR_LOCK: i64 = 0x636c_6572_6573_746f;
 
-/// What each connection is told when it is made: a commit is durable when it is answered, and nobody waits for ever.
+/// What each connection is told when it is made: a commit is durable when it is answered, and nobody waits for ever. A
+/// node that stands still in the middle of a transaction has what it locked taken away after 20 s.
 const SESSION: &str = "SET synchronous_commit TO on; SET lock_timeout TO '15s';
-    SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '60s'; SET client_min_messages TO warning";
+    SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '20s'; SET client_min_messages TO warning";
 
 pub(crate) struct Postgres {
     pool: Pool,
@@ -225,7 +226,10 @@ where
     E: From<SqlError> + Send + 'static,
 {
     let mut tx = Tx::postgres(PostgresTx { client: connection });
-    client(&mut tx)?.batch_execute(begin).await.map_err(SqlError::from)?;
+    if let Err(error) = client(&mut tx)?.batch_execute(begin).await {
+        discard(tx);
+        return Err(SqlError::from(error).into());
+    }
     tx.enter();
     let caught = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
     let result = match caught {
@@ -235,15 +239,19 @@ where
     };
     let last = if result.is_ok() { end } else { "ROLLBACK" };
     let ended = client(&mut tx)?.batch_execute(last).await;
-    if ended.is_err()
-        && let Engine::Postgres(PostgresTx { client }) = tx.into_engine()
-    {
-        // A connection that may still be in a transaction must not become anybody else's.
-        drop(Object::take(client));
+    if ended.is_err() {
+        discard(tx);
     }
     let value = result?;
     ended.map_err(if end == "COMMIT" { SqlError::of_commit } else { SqlError::from })?;
     Ok(value)
+}
+
+/// A connection that may still be in a transaction must not become anybody else's.
+fn discard(tx: Tx) {
+    if let Engine::Postgres(PostgresTx { client }) = tx.into_engine() {
+        drop(Object::take(client));
+    }
 }
 
 /// The connection of a transaction that this file made.
