@@ -270,7 +270,12 @@ impl Intake {
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
                     named.confirm(tx).await?;
-                    intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await
+                    intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await?;
+                    // Last, because everybody who sends for this site may want its row.
+                    if let Some(site) = recording.site {
+                        sites::heard(tx, site, now).await?;
+                    }
+                    Ok(())
                 })
             })
             .await;
@@ -302,8 +307,8 @@ impl Intake {
             .await
     }
 
-    /// Writes the rows of one segment whose bytes are durable: the segment, what it adds to its recording and site,
-    /// its gaps, and the summary.
+    /// Writes the rows of one segment whose bytes are durable: the segment, what it adds to its recording, its gaps, and
+    /// the summary.
     pub(crate) async fn commit_segment<A: Action>(
         &self,
         tx: &mut Tx,
@@ -331,9 +336,6 @@ impl Intake {
             let from_us = offset_us(recording, track, gap.from_ms);
             let to_us = offset_us(recording, track, gap.to_ms);
             tracks::note_gap(tx, track.id, Gap { from_us, to_us, reason: gap.reason }).await?;
-        }
-        if let Some(site) = recording.site {
-            sites::heard(tx, site, segment.received_at).await?;
         }
         if refined.adds_to_summary() {
             self.summarise(tx, grant, recording, refined).await?;

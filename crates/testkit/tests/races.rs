@@ -330,6 +330,25 @@ async fn a_recording_keeps_the_newest_policy_of_its_segments() {
     assert_eq!(count(&one.app, "SELECT policy_version FROM recordings").await, 2);
 }
 
+/// Every node closes silent recordings; one of them finds them, and the log says so once.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_recordings_are_closed_once_by_two_nodes_at_once() {
+    let nodes = Two::start().await;
+    nodes.visit(&nodes.one).await;
+    nodes.one.wait(Duration::from_secs(31 * 60));
+    for node in [&nodes.one, &nodes.two] {
+        node.app.vault.hold_lease().await.unwrap();
+    }
+    let holder = nodes.hold_turn(nodes.one.organisation).await;
+    let close = |app: App| tokio::spawn(async move { app.intake.close_silent().await.unwrap().len() });
+    let closing = [close(nodes.one.app.clone()), close(nodes.two.app.clone())];
+    holder.waited_for_by(2).await;
+    holder.release().await;
+    let closed: usize = futures_util::future::join_all(closing).await.into_iter().map(Result::unwrap).sum();
+    let told = "SELECT count(*) FROM audit_entries WHERE action = 'maintain.close'";
+    assert_eq!((closed, count(&nodes.one.app, told).await), (1, 1));
+}
+
 /// A play is ended on one node while the other tells what was watched in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_watched_in_a_play_after_its_end() {
