@@ -1,4 +1,4 @@
-//! The arrows between our crates: each uses only crates further up, as DESIGN section 3 orders
+//! The arrows between our crates: each uses only crates further up, as the table in ARCHITECTURE.md orders
 //! them, and only three crates may use the half of `keys` that opens keys.
 //!
 //! Cargo already refuses circles; it does not refuse a shortcut such as `store` calling `vault`.
@@ -62,7 +62,7 @@ pub(crate) fn check(root: &Path) -> Outcome<String> {
         return Ok(format!("{} crates, {arrows} arrows", crates.len()));
     }
     Err(Failure(format!(
-        "{}\nWhere a crate belongs is decided in DESIGN section 3 and listed in xtask/src/arrows.rs.",
+        "{}\nWhere a crate belongs is decided in ARCHITECTURE.md (The crates) and listed in xtask/src/arrows.rs.",
         wrongs.join("\n")
     )))
 }

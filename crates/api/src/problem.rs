@@ -8,6 +8,7 @@ use clerestory_access::{AccessError, Refused};
 use clerestory_identity::{IdentityError, SignInError};
 use clerestory_intake::IntakeError;
 use clerestory_playback::PlaybackError;
+use clerestory_sql::SqlError;
 use clerestory_vault::{OpenError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -144,6 +145,17 @@ impl ApiError {
     pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Self {
         // The one place where a failure of ours is logged: the answer only says that there was one.
         tracing::error!(error = %Chain(error), "a request failed");
+        if SqlError::behind(error).is_some_and(SqlError::is_unknown) {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome-unknown",
+                "It is not known whether it was done",
+                "The database was lost while it was being written. It was done as a whole, or not at all.",
+                "Look whether it was done before you do it again. A recorder sends its segment again: one that was \
+                 stored is recognised.",
+            )
+            .after(Duration::from_secs(2));
+        }
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -216,8 +228,8 @@ impl From<IdentityError> for ApiError {
     }
 }
 
-impl From<clerestory_sql::SqlError> for ApiError {
-    fn from(error: clerestory_sql::SqlError) -> Self {
+impl From<SqlError> for ApiError {
+    fn from(error: SqlError) -> Self {
         Self::unavailable(&error)
     }
 }

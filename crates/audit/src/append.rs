@@ -60,6 +60,18 @@ impl Recorded {
 }
 
 impl Audit {
+    /// Waits until nobody else acts in this organisation, and keeps everybody else waiting until the transaction ends.
+    ///
+    /// The first lock of all. [`Self::append`] takes it too, so a body that begins with an entry has it; one that reads
+    /// or changes rows before it knows what its entry will tell calls this first.
+    ///
+    /// # Errors
+    /// [`AuditError::Sql`].
+    pub async fn take_turn(&self, tx: &mut Tx, organisation: OrganisationId) -> Result<(), AuditError> {
+        head(tx, organisation).await?;
+        Ok(())
+    }
+
     /// Appends an entry in the caller's transaction.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
     let (ledger, node) = (app.access.audit().ledger(), random());
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told: Option<Timestamp> = None;
+    let (mut told, mut held_up): (Option<Timestamp>, Option<Timestamp>) = (None, None);
     watch.say(well());
     loop {
         let ending = tokio::select! {
@@ -32,14 +32,15 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
             _ = tick.tick() => false,
         };
         match integrate_all(&app, &ledger, node).await {
-            Ok(()) if told.is_some() => {
-                tracing::info!("the ledger goes on");
-                told = None;
-                watch.say(well());
+            Ok(()) => {
+                held_up = None;
+                if told.take().is_some() {
+                    tracing::info!("the ledger goes on");
+                    watch.say(well());
+                }
             }
-            Ok(()) => {}
             // Another transaction was in the way; nothing was changed, and the next turn is in half a second.
-            Err(LedgerError::Sql(SqlError::Conflict(_))) => {}
+            Err(error) if passes(&error) && !held_up_for_long(&mut held_up, app.clock.now()) => {}
             Err(error) => {
                 let now = app.clock.now();
                 if told.is_none_or(|at| now.since(at) >= REPEAT) {
@@ -53,6 +54,16 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
             return;
         }
     }
+}
+
+/// Whether the database told of somebody in the way, at whatever depth: the key that signs has rows too.
+fn passes(error: &LedgerError) -> bool {
+    SqlError::behind(error).is_some_and(SqlError::passes)
+}
+
+/// Whether it has gone on for a minute, and so does not pass by itself.
+fn held_up_for_long(since: &mut Option<Timestamp>, now: Timestamp) -> bool {
+    now.since(*since.get_or_insert(now)) >= REPEAT
 }
 
 async fn integrate_all(app: &App, ledger: &Ledger, node: [u8; 16]) -> Result<(), LedgerError> {

@@ -29,7 +29,10 @@ pub use tokens::{Token, TokenError};
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "identity",
-    migrations: &[Migration { name: "credentials, links, sessions", sql: include_str!("0001-identity.sql") }],
+    migrations: &[
+        Migration { name: "credentials, links, sessions", sql: include_str!("0001-identity.sql") },
+        Migration { name: "one person per address", sql: include_str!("0002-one-person-per-address.sql") },
+    ],
 };
 
 /// Who people are, and which browsers they are signed in on.
@@ -43,9 +46,12 @@ pub struct Identity {
     throttle: Arc<sign_in::Throttle>,
 }
 
-/// A failure that is not the caller's: answer 503.
+/// A failure. All but [`Self::AddressTaken`] are not the caller's: answer 503.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
+    /// Somebody has the address that a new person was to have.
+    #[error("somebody has this address already")]
+    AddressTaken,
     /// The database did not answer.
     #[error("people or sessions cannot be read or written")]
     Sql(#[from] SqlError),

@@ -4,7 +4,7 @@ use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_keys::{NewKey, NewSubjectKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, PersonId, ProjectId, RetentionClass, SubjectId, Timestamp};
 use clerestory_seal::random;
-use clerestory_sql::{SqlError, Tx};
+use clerestory_sql::{Lock, SqlError, Tx};
 use clerestory_store::organisations::{self, OrganisationName, ProjectName};
 use clerestory_store::people::{self, Person, Profile, Role};
 use clerestory_store::{About, Content, Kind, Place};
@@ -60,6 +60,7 @@ impl Identity {
         at: Timestamp,
     ) -> Result<OrganisationId, IdentityError> {
         let id = OrganisationId::new(at, random());
+        self.access.audit().take_turn(tx, id).await?;
         let key = self.make_key(tx, id, Purpose::Organisation, None, at).await?;
         let name = OrganisationName(new.name.to_owned());
         let name = self.vault.seal(tx, key, organisations::new_name_place(id), &name).await?;
@@ -80,7 +81,7 @@ impl Identity {
     /// Adds a person with a key of their own, in the caller's transaction.
     ///
     /// # Errors
-    /// [`IdentityError`].
+    /// [`IdentityError::AddressTaken`] when somebody has the address, or is being given it by another transaction.
     pub async fn add_person(
         &self,
         tx: &mut Tx,
@@ -88,12 +89,14 @@ impl Identity {
         at: Timestamp,
     ) -> Result<PersonId, IdentityError> {
         let organisation = new.organisation;
+        let id = PersonId::new(at, random());
+        self.access.audit().take_turn(tx, organisation).await?;
+        self.take_address(tx, new.email, id, at).await?;
         let parent = organisations::find(tx, organisation).await?.map(|found| found.key);
         let subject = SubjectId::new(at, random());
         let new_key = NewSubjectKey { organisation, subject, class: RetentionClass::Standing, parent, at };
         let key = self.vault.keys().make_subject(tx, new_key).await?;
         organisations::insert_subject(tx, organisation, subject, key, at).await?;
-        let id = PersonId::new(at, random());
         let profile = Profile { name: new.name.to_owned(), email: new.email.to_owned() };
         let place = people::profile_place(organisation, id, 1);
         let profile = self.vault.seal(tx, key, place, &profile).await?;
@@ -108,15 +111,28 @@ impl Identity {
             )
             .await?;
         }
-        let mac = self.address_mac(tx, new.email, at).await?;
-        tx.execute("INSERT INTO address_index (mac, person_id) VALUES ($1, $2)", &[mac.into(), id.into()])
-            .await?;
         let object = ("person", *id.as_bytes());
         self.record_creation(tx, organisation, "person.create", object, at).await?;
         let by = authority::by_program(organisation, at);
         let touched = [authority::person(id), authority::credential(id)];
         self.note_change(tx, by, object, &touched).await?;
         Ok(id)
+    }
+
+    /// Waits for whoever is just being given the same address.
+    async fn take_address(
+        &self,
+        tx: &mut Tx,
+        email: &str,
+        person: PersonId,
+        at: Timestamp,
+    ) -> Result<(), IdentityError> {
+        let mac = self.address_mac(tx, email, at).await?;
+        let sql = "INSERT INTO address_index (mac, person_id) VALUES ($1, $2) ON CONFLICT (mac) DO NOTHING";
+        match tx.execute(sql, &[mac.into(), person.into()]).await? {
+            0 => Err(IdentityError::AddressTaken),
+            _ => Ok(()),
+        }
     }
 
     /// Who has this address, if anybody.
@@ -130,8 +146,7 @@ impl Identity {
         at: Timestamp,
     ) -> Result<Option<Person>, IdentityError> {
         let mac = self.address_mac(tx, email, at).await?;
-        let row =
-            tx.query_opt("SELECT person_id FROM address_index WHERE mac = $1 LIMIT 1", &[mac.into()]).await?;
+        let row = tx.query_opt("SELECT person_id FROM address_index WHERE mac = $1", &[mac.into()]).await?;
         match row {
             Some(row) => Ok(people::find(tx, row.get(0)?).await?),
             None => Ok(None),
@@ -150,9 +165,11 @@ impl Identity {
         at: Timestamp,
     ) -> Result<(), IdentityError> {
         let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
+        // Nobody signs in to this organisation until it is done, so no session begins behind its back.
+        self.access.audit().take_turn(tx, person.organisation).await?;
         let key = organisations::subject_key(tx, person.subject).await?.ok_or_else(wrong)?;
-        let row =
-            tx.query_opt("SELECT version FROM credentials WHERE person_id = $1", &[person.id.into()]).await?;
+        let sql = "SELECT version FROM credentials WHERE person_id = $1";
+        let row = tx.query_opt_locked(Lock::Exclusive, sql, &[person.id.into()]).await?;
         let version = row.map_or(Ok(0), |row| row.get::<u64>(0))? + 1;
         let place = password_place(person.organisation, person.id, version);
         let kept = self.vault.seal(tx, key, place, &KeptPassword(phc)).await?;

@@ -158,6 +158,7 @@ impl Identity {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
+                    audit.take_turn(tx, organisation).await?;
                     let touched = if everywhere {
                         authority::end_sessions(tx, id).await?
                     } else {

@@ -9,7 +9,7 @@ use clerestory_audit::authority::ChangedBy;
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_seal::random;
-use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::people::{self, Person, Profile, Role};
 use clerestory_store::{Sealed, organisations};
 use governor::clock::Clock as _;
@@ -63,6 +63,40 @@ impl Throttle {
         self.addresses.check_key(&address).map_err(|not_yet| SignInError::TooMany {
             retry_after: not_yet.wait_time_from(self.addresses.clock().now()),
         })
+    }
+}
+
+/// What somebody showed, to be looked at again in the transaction that begins their session.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// The password of this version: it may have been replaced since it was compared.
+    Password { version: u64 },
+    /// The link with this hash: it may have been used since it was found.
+    Link { hash: [u8; 32] },
+}
+
+impl Shown {
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Password { .. } => "password",
+            Self::Link { .. } => "link",
+        }
+    }
+
+    /// Whether it still holds for `person`. A link is used up by this.
+    async fn holds(self, tx: &mut Tx, person: PersonId, at: Timestamp) -> Result<bool, SqlError> {
+        match self {
+            Self::Password { version } => {
+                let sql = "SELECT version FROM credentials WHERE person_id = $1";
+                let row = tx.query_opt_locked(Lock::Share, sql, &[person.into()]).await?;
+                Ok(row.map_or(Ok(0), |row| row.get::<u64>(0))? == version)
+            }
+            Self::Link { hash } => {
+                let sql =
+                    "DELETE FROM sign_in_links WHERE token_hash = $1 AND person_id = $2 AND expires_at > $3";
+                Ok(tx.execute(sql, &[hash.into(), person.into(), at.into()]).await? == 1)
+            }
+        }
     }
 }
 
@@ -130,9 +164,12 @@ impl Identity {
             Some(person) => self.kept_password(op, person).await?,
             None => None,
         };
-        let right = self.passwords.verify(password, kept).await.map_err(IdentityError::from)?;
-        match (person, right) {
-            (Some(person), true) => self.begin_session(op, &person, "password", device, None).await,
+        let (phc, version) = kept.unzip();
+        let right = self.passwords.verify(password, phc).await.map_err(IdentityError::from)?;
+        match (person, version) {
+            (Some(person), Some(version)) if right => {
+                self.begin_session(op, &person, Shown::Password { version }, device).await
+            }
             (person, _) => {
                 self.record_refusal(op, person.as_ref(), "password").await?;
                 Err(SignInError::Refused)
@@ -151,13 +188,14 @@ impl Identity {
         at: Timestamp,
     ) -> Result<Token, IdentityError> {
         let token = Token::generate();
+        let wrong = || SqlError::Inconsistent { table: "people", column: "person_id".to_owned() };
+        let organisation = people::find(tx, person).await?.ok_or_else(wrong)?.organisation;
+        self.access.audit().take_turn(tx, organisation).await?;
         tx.execute(
             "INSERT INTO sign_in_links (token_hash, person_id, expires_at) VALUES ($1, $2, $3)",
             &[token.hash().into(), person.into(), at.plus(LINK_LIFE).into()],
         )
         .await?;
-        let wrong = || SqlError::Inconsistent { table: "people", column: "person_id".to_owned() };
-        let organisation = people::find(tx, person).await?.ok_or_else(wrong)?.organisation;
         let by = authority::by_program(organisation, at);
         let object = ("person", *person.as_bytes());
         self.note_change(tx, by, object, &[authority::link(token.hash())]).await?;
@@ -193,7 +231,7 @@ impl Identity {
             self.record_refusal(op, None, "link").await?;
             return Err(SignInError::Refused);
         };
-        self.begin_session(op, &person, "link", device, Some(hash)).await
+        self.begin_session(op, &person, Shown::Link { hash }, device).await
     }
 
     async fn find_by_address(
@@ -214,7 +252,12 @@ impl Identity {
             .await
     }
 
-    async fn kept_password(&self, op: &OpContext, person: &Person) -> Result<Option<String>, IdentityError> {
+    /// The PHC string of somebody's password, and its version.
+    async fn kept_password(
+        &self,
+        op: &OpContext,
+        person: &Person,
+    ) -> Result<Option<(String, u64)>, IdentityError> {
         let grant = self.check_grant(op, person).await?;
         let (vault, organisation, id) = (self.vault.clone(), person.organisation, person.id);
         vault.hold_lease().await?;
@@ -223,9 +266,10 @@ impl Identity {
                 Box::pin(async move {
                     let sql = "SELECT password, version FROM credentials WHERE person_id = $1";
                     let Some(row) = tx.query_opt(sql, &[id.into()]).await? else { return Ok(None) };
-                    let place = password_place(organisation, id, row.get(1)?);
+                    let version = row.get(1)?;
+                    let place = password_place(organisation, id, version);
                     let sealed = Sealed::<KeptPassword>::found(row.get(0)?, place)?;
-                    Ok(Some(vault.open(tx, &grant, &sealed).await?.0))
+                    Ok(Some((vault.open(tx, &grant, &sealed).await?.0, version)))
                 })
             })
             .await
@@ -256,9 +300,8 @@ impl Identity {
         &self,
         op: &OpContext,
         person: &Person,
-        method: &'static str,
+        shown: Shown,
         device: &str,
-        link: Option<[u8; 32]>,
     ) -> Result<SignedIn, SignInError> {
         self.vault.hold_lease().await.map_err(IdentityError::from)?;
         let (identity, op, person) = (self.clone(), op.clone(), person.clone());
@@ -270,44 +313,15 @@ impl Identity {
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let at = op.at;
-                    if let Some(link) = link {
-                        // Used up by the session it begins, and by nothing else.
-                        let sql = "DELETE FROM sign_in_links WHERE token_hash = $1";
-                        if tx.execute(sql, &[link.into()]).await? == 0 {
-                            return Ok(false);
-                        }
+                    // Whoever replaces the password has a turn too: after this one, which it then ends, or before it.
+                    identity.access.audit().take_turn(tx, organisation).await?;
+                    if shown.holds(tx, id, op.at).await? {
+                        identity.insert_session(tx, &op, &person, shown, (device, hash)).await?;
+                        return Ok(true);
                     }
-                    let entry = sign_in_entry(&op, Some(&person), Outcome::Allowed, method);
-                    let recorded = identity.access.audit().append(tx, entry).await?;
-                    let session = SessionId::new(at, random());
-                    let key = organisations::subject_key(tx, person.subject).await?.ok_or(
-                        SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() },
-                    )?;
-                    let place = sessions::device_place(person.organisation, person.id, session);
-                    let device = identity.vault.seal(tx, key, place, &sessions::Device(device)).await?;
-                    sessions::insert(
-                        tx,
-                        &SessionRow {
-                            id: session,
-                            person: person.id,
-                            organisation: person.organisation,
-                            signed_in: recorded.number(),
-                            created_at: at,
-                            last_used_at: at,
-                            expires_at: at.plus(ABSOLUTE_LIMIT),
-                            device,
-                        },
-                        hash,
-                    )
-                    .await?;
-                    let mut touched = vec![authority::session(session)];
-                    touched.extend(link.map(authority::link));
-                    let object = ("person", *person.id.as_bytes());
-                    let actor = (ActorKind::Person, *person.id.as_bytes());
-                    let by = ChangedBy { actor, ..op.changing(person.organisation) };
-                    identity.note_change(tx, by, object, &touched).await?;
-                    Ok::<_, IdentityError>(true)
+                    let refusal = sign_in_entry(&op, Some(&person), Outcome::Refused, shown.method());
+                    identity.access.audit().append(tx, refusal).await?;
+                    Ok::<_, IdentityError>(false)
                 })
             })
             .await?;
@@ -315,6 +329,42 @@ impl Identity {
             return Err(SignInError::Refused);
         }
         Ok(SignedIn { token, person: id, organisation })
+    }
+
+    async fn insert_session(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        person: &Person,
+        shown: Shown,
+        (device, token_hash): (String, [u8; 32]),
+    ) -> Result<(), IdentityError> {
+        let at = op.at;
+        let entry = sign_in_entry(op, Some(person), Outcome::Allowed, shown.method());
+        let recorded = self.access.audit().append(tx, entry).await?;
+        let session = SessionId::new(at, random());
+        let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
+        let key = organisations::subject_key(tx, person.subject).await?.ok_or_else(wrong)?;
+        let place = sessions::device_place(person.organisation, person.id, session);
+        let row = SessionRow {
+            id: session,
+            person: person.id,
+            organisation: person.organisation,
+            signed_in: recorded.number(),
+            created_at: at,
+            last_used_at: at,
+            expires_at: at.plus(ABSOLUTE_LIMIT),
+            device: self.vault.seal(tx, key, place, &sessions::Device(device)).await?,
+        };
+        sessions::insert(tx, &row, token_hash).await?;
+        let mut touched = vec![authority::session(session)];
+        if let Shown::Link { hash } = shown {
+            touched.push(authority::link(hash));
+        }
+        let object = ("person", *person.id.as_bytes());
+        let actor = (ActorKind::Person, *person.id.as_bytes());
+        let by = ChangedBy { actor, ..op.changing(person.organisation) };
+        self.note_change(tx, by, object, &touched).await
     }
 
     async fn record_refusal(

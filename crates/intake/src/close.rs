@@ -1,8 +1,8 @@
 //! Closing recordings: by their recorder, or by silence.
 
-use clerestory_access::{Actor, CloseSilent, OpContext, OrganisationRef, Upload, UploadRef};
+use clerestory_access::{AccessError, Actor, CloseSilent, OpContext, OrganisationRef, Upload, UploadRef};
 use clerestory_model::{GapReason, OrganisationId, RecordingId, Source};
-use clerestory_sql::{Lane, SqlError};
+use clerestory_sql::{Lane, Lock, SqlError};
 use clerestory_store::recordings;
 use clerestory_store::tracks::{self, Gap};
 
@@ -39,7 +39,8 @@ impl Intake {
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
                     let _grant = access.resume_in::<Upload>(tx, &op, on, claims.entry).await??;
-                    let Some(recording) = recordings::find(tx, on.recording).await? else {
+                    let Some(recording) = recordings::find_locked(tx, on.recording, Lock::Exclusive).await?
+                    else {
                         return Err(IntakeError::Closed);
                     };
                     let at_us = now.micros().saturating_sub(recording.started_at.micros());
@@ -68,9 +69,14 @@ impl Intake {
         let mut closed = Vec::new();
         for organisation in silent? {
             let access = self.access.clone();
-            // The decision first: whoever decides holds the head of the log, and then touches recordings.
             let ids = self.database.write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
+                    // Another node may have closed them since this one looked; then there is nothing to decide.
+                    access.audit().take_turn(tx, organisation).await.map_err(AccessError::from)?;
+                    let silent = recordings::silent_organisations(tx, Source::Web, since).await?;
+                    if !silent.contains(&organisation) {
+                        return Ok(Vec::new());
+                    }
                     let actor = Actor::System { organisation };
                     let op = OpContext { actor, request_id: String::new(), at: now };
                     let _grant =

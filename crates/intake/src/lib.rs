@@ -65,8 +65,12 @@ const SEGMENTS: (u32, u32) = (50, 200);
 
 /// Segments unpacked and refined at once: each may need a hundred megabytes for a moment.
 const REFINING: usize = 4;
-/// Bodies on their way in may fill this much memory together.
-const ROOM_KIB: usize = 128 * 1024;
+/// Bodies on their way in may fill this much memory together, those of up to [`SMALL_BODY`] bytes and larger ones: who
+/// announces large ones and takes all the time there is must not keep out what recorders send all day.
+const SMALL_ROOM_KIB: usize = 32 * 1024;
+const LARGE_ROOM_KIB: usize = 96 * 1024;
+/// A recorder that sends every few seconds stays far below.
+const SMALL_BODY: usize = 512 * 1024;
 
 /// The receiving part of the program.
 #[derive(Clone)]
@@ -89,8 +93,10 @@ struct Shared {
     trees: refine::Trees,
     /// Segments that are unpacked and refined at once.
     refining: tokio::sync::Semaphore,
-    /// Bytes of bodies on their way in, in KiB.
-    room: Arc<tokio::sync::Semaphore>,
+    /// Bytes of small bodies on their way in, in KiB.
+    small_room: Arc<tokio::sync::Semaphore>,
+    /// The same of large ones.
+    large_room: Arc<tokio::sync::Semaphore>,
 }
 
 impl Intake {
@@ -106,7 +112,8 @@ impl Intake {
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
             refining: tokio::sync::Semaphore::new(REFINING),
-            room: Arc::new(tokio::sync::Semaphore::new(ROOM_KIB)),
+            small_room: Arc::new(tokio::sync::Semaphore::new(SMALL_ROOM_KIB)),
+            large_room: Arc::new(tokio::sync::Semaphore::new(LARGE_ROOM_KIB)),
         };
         Self { database, access, vault, clock, shared: Arc::new(shared) }
     }
@@ -135,8 +142,12 @@ impl Intake {
     /// # Errors
     /// [`IntakeError::TooMany`] when there is none for now: the sender tries again.
     pub async fn room_for(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit, IntakeError> {
-        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, ROOM_KIB)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.shared.room).acquire_many_owned(kib);
+        let (room, all) = match bytes {
+            ..=SMALL_BODY => (&self.shared.small_room, SMALL_ROOM_KIB),
+            _ => (&self.shared.large_room, LARGE_ROOM_KIB),
+        };
+        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, all)).unwrap_or(u32::MAX);
+        let room = Arc::clone(room).acquire_many_owned(kib);
         match tokio::time::timeout(ROOM_WAIT, room).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(IntakeError::TooMany),

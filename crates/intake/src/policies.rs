@@ -69,6 +69,16 @@ pub(crate) struct Issued {
 }
 
 impl Intake {
+    /// The rules and origins of a site as they stand now. Signing them anew is for recorders that fetch them: what
+    /// was captured under them does not wait for that.
+    pub(crate) async fn standing(&self, site: SiteId, request_id: &str) -> Result<Arc<Issued>, IntakeError> {
+        let now = self.clock.now();
+        match self.cached_policy(site) {
+            Some(issued) if self.still_stands(site, &issued, now).await? => Ok(issued),
+            _ => self.issued(site, request_id).await,
+        }
+    }
+
     /// The policy a site's recorders follow now, signed at most an hour ago.
     pub(crate) async fn issued(&self, site: SiteId, request_id: &str) -> Result<Arc<Issued>, IntakeError> {
         let now = self.clock.now();
@@ -83,7 +93,7 @@ impl Intake {
         let (intake, request_id) = (self.clone(), request_id.to_owned());
         let issued = self
             .database
-            .write(Lane::Intake, move |tx| {
+            .write(Lane::Arrivals, move |tx| {
                 Box::pin(async move { intake.issue(tx, site, request_id, now).await })
             })
             .await?;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use bytes::Bytes;
 use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
-use clerestory_model::{KeyId, RecordingState, Timestamp};
+use clerestory_model::{KeyId, RecordingState, Timestamp, TrackId};
 use clerestory_seal::SpoolKey;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
@@ -117,7 +117,7 @@ impl Intake {
             return Err(Malformed { path, reason: "a track has at most ten million segments" }.into());
         }
         let claims = self.check_bearer(&upload.token, &upload.origin, upload.encoding).await?;
-        let issued = self.issued(claims.site, &upload.request_id).await?;
+        let issued = self.standing(claims.site, &upload.request_id).await?;
         if issued.organisation != claims.organisation {
             return Err(IntakeError::UnknownSite);
         }
@@ -270,7 +270,12 @@ impl Intake {
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
                     named.confirm(tx).await?;
-                    intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await
+                    intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await?;
+                    // Last, because everybody who sends for this site may want its row.
+                    if let Some(site) = recording.site {
+                        sites::heard(tx, site, now).await?;
+                    }
+                    Ok(())
                 })
             })
             .await;
@@ -279,20 +284,31 @@ impl Intake {
             Ok(()) => Ok(Acknowledged { sequence, policy_version: live, bytes_stored, repeated: false }),
             // The same number came twice at once; the other one won, and what is here lies in the log unnamed.
             Err(IntakeError::Sql(SqlError::Exists(_))) => {
-                let existing = self
-                    .database
-                    .read(move |tx| Box::pin(async move { segments::find(tx, track_id, sequence).await }))
-                    .await
-                    .map_err(|error: SqlError| IntakeError::from(error))?;
+                let existing = self.find_segment(track_id, sequence).await?;
                 let existing = existing.ok_or(IntakeError::Inner("finding the segment that won"))?;
                 repeated(&existing, &content_mac, live)
+            }
+            // Whether it was committed is in the database; where nobody can look, the sender sends it again.
+            Err(IntakeError::Sql(error @ SqlError::Unknown(_))) => {
+                match self.find_segment(track_id, sequence).await {
+                    Ok(Some(existing)) => repeated(&existing, &content_mac, live),
+                    Ok(None) | Err(_) => Err(error.into()),
+                }
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Writes the rows of one segment whose bytes are durable: the segment, what it adds to its recording and site,
-    /// its gaps, and the summary.
+    async fn find_segment(&self, track: TrackId, sequence: u64) -> Result<Option<Segment>, IntakeError> {
+        self.database
+            .read(move |tx| {
+                Box::pin(async move { segments::find(tx, track, sequence).await.map_err(IntakeError::from) })
+            })
+            .await
+    }
+
+    /// Writes the rows of one segment whose bytes are durable: the segment, what it adds to its recording, its gaps, and
+    /// the summary.
     pub(crate) async fn commit_segment<A: Action>(
         &self,
         tx: &mut Tx,
@@ -320,9 +336,6 @@ impl Intake {
             let from_us = offset_us(recording, track, gap.from_ms);
             let to_us = offset_us(recording, track, gap.to_ms);
             tracks::note_gap(tx, track.id, Gap { from_us, to_us, reason: gap.reason }).await?;
-        }
-        if let Some(site) = recording.site {
-            sites::heard(tx, site, segment.received_at).await?;
         }
         if refined.adds_to_summary() {
             self.summarise(tx, grant, recording, refined).await?;

@@ -12,7 +12,7 @@ use clerestory_model::{
     TrackId, TrackKind, WriterId,
 };
 use clerestory_seal::random;
-use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::recordings::{self, Recording};
 use clerestory_store::sites::{self, Site};
 use clerestory_store::tracks::{self, Track};
@@ -146,7 +146,7 @@ impl Intake {
             request_id: start.request_id.clone(),
             personal: None,
         };
-        let denied = self.access.audit().deny(&self.database, Lane::Intake, entry).await;
+        let denied = self.access.audit().deny(&self.database, Lane::Arrivals, entry).await;
         denied.map_err(clerestory_access::AccessError::from)?;
         Err(IntakeError::OriginNotAllowed)
     }
@@ -161,7 +161,7 @@ impl Intake {
         self.vault.hold_lease().await?;
         let (intake, site, start, now) = (self.clone(), site.clone(), start.clone(), self.clock.now());
         self.database
-            .write(Lane::Intake, move |tx| {
+            .write(Lane::Arrivals, move |tx| {
                 Box::pin(async move {
                     let op = OpContext {
                         actor: Actor::Site { id: site.id, organisation: site.organisation },
@@ -173,6 +173,8 @@ impl Intake {
                         Ok(grant) => grant,
                         Err(refused) => return Ok::<_, IntakeError>(Err(IntakeError::Refused(refused))),
                     };
+                    // Before the visit, whose keys lock what a spool key may wait for.
+                    let spool_key = intake.current_spool_key(tx, now).await?;
                     let going_on = match resume {
                         Some(id) => still_open(tx, id, site.id, now).await?,
                         None => None,
@@ -189,7 +191,7 @@ impl Intake {
                         track: track.id,
                         next_sequence: segments::next_sequence(tx, track.id).await?,
                         continued,
-                        spool_key: intake.current_spool_key(tx, now).await?,
+                        spool_key,
                     }))
                 })
             })
@@ -297,14 +299,14 @@ impl Intake {
     }
 }
 
-/// The visit, if it is of this site and not silent for half an hour.
+/// The visit, if it is of this site and not silent for half an hour. It is not closed until the transaction ends.
 async fn still_open(
     tx: &mut Tx,
     id: RecordingId,
     site: SiteId,
     now: Timestamp,
 ) -> Result<Option<Recording>, SqlError> {
-    let found = recordings::find(tx, id).await?;
+    let found = recordings::find_locked(tx, id, Lock::Share).await?;
     Ok(found.filter(|found| {
         found.site == Some(site)
             && found.state == RecordingState::Capturing

@@ -62,14 +62,17 @@ pub(crate) async fn rows(tx: &mut Tx) -> Result<BTreeMap<EpochNumber, EpochRow>,
 
 impl Keys {
     pub(crate) async fn epoch_rows(&self) -> Result<BTreeMap<EpochNumber, EpochRow>, KeyError> {
-        self.database.read(|tx| Box::pin(rows(tx))).await
+        let rows = self.database.read(|tx| Box::pin(rows(tx))).await?;
+        self.ring().know_marks(rows.iter().map(|(epoch, row)| (*epoch, row.mark)).collect());
+        Ok(rows)
     }
 
     /// Unwraps those of `wanted` that are not in memory, out of any place; one sound copy of each is enough, and a
     /// damaged one is said aloud.
     ///
     /// # Errors
-    /// [`KeyError::Place`] when no place can be read, [`KeyError::WrongRoot`] when some epoch opens from none.
+    /// [`KeyError::Place`] when no place can be read, [`KeyError::WrongRoot`] when some epoch opens from none,
+    /// [`KeyError::OtherSecret`] when every copy of one is not what the database names.
     pub(crate) fn load_epochs(&self, wanted: &BTreeSet<EpochNumber>) -> Result<(), KeyError> {
         let (mut readable, mut failure) = (false, None);
         let mut damaged = Vec::new();
@@ -106,7 +109,11 @@ impl Keys {
         }
         let wrapped = place.read(epoch).map_err(|source| failed(place, source))?;
         let secret = self.unwrap_epoch(epoch, wrapped)?;
-        self.ring().keep_epoch(epoch, Arc::new(secret));
+        let mut ring = self.ring();
+        if ring.knows_other(epoch, &secret) {
+            return Err(KeyError::OtherSecret(epoch));
+        }
+        ring.keep_epoch(epoch, Arc::new(secret));
         Ok(())
     }
 

@@ -35,6 +35,10 @@ pub enum KeyError {
     /// A key page is sealed under an epoch that no place holds, or that this node has not read yet: try again.
     #[error("epoch {0} is in none of the places that keep epoch secrets")]
     UnknownEpoch(i64),
+    /// A copy of an epoch opens, and is not the secret this database's pages are sealed under: another installation's
+    /// database has made it, or another node, in a place that not every node sees.
+    #[error("what a place keeps as epoch {0} is another secret than this database names")]
+    OtherSecret(i64),
     /// Rolling over and sweeping wait for somebody.
     #[error("rolling over and sweeping wait. {0}")]
     Stopped(Finding),

@@ -8,7 +8,7 @@ use clerestory_model::KeyId;
 use clerestory_seal::SecretKey;
 use clerestory_sql::SqlError;
 
-use crate::epochs::EpochState;
+use crate::epochs::{EpochState, mark};
 use crate::{EpochNumber, KeyError, Keys};
 
 /// How long opened keys may be used without asking the revocation counter again.
@@ -19,6 +19,8 @@ const CAPACITY: usize = 16_384;
 #[derive(Default)]
 pub(crate) struct Ring {
     epochs: BTreeMap<EpochNumber, Arc<SecretKey>>,
+    /// What the database says of each epoch's secret.
+    marks: BTreeMap<EpochNumber, [u8; 32]>,
     shards: HashMap<([u8; 16], i64), Arc<SecretKey>>,
     keys: HashMap<KeyId, Arc<SecretKey>>,
     lease: Option<Lease>,
@@ -41,6 +43,17 @@ impl Ring {
 
     pub(crate) fn drop_epoch(&mut self, epoch: EpochNumber) {
         self.epochs.remove(&epoch);
+    }
+
+    /// Learns the marks of epochs; a secret that has another is not the one pages are sealed under.
+    pub(crate) fn know_marks(&mut self, marks: BTreeMap<EpochNumber, [u8; 32]>) {
+        self.epochs.retain(|epoch, secret| marks.get(epoch).is_none_or(|known| *known == mark(secret)));
+        self.marks = marks;
+    }
+
+    /// Whether the database names another secret for this epoch.
+    pub(crate) fn knows_other(&self, epoch: EpochNumber, secret: &SecretKey) -> bool {
+        self.marks.get(&epoch).is_some_and(|known| *known != mark(secret))
     }
 
     fn shard(&self, shard: [u8; 16], version: i64, now: Duration) -> Option<Arc<SecretKey>> {
@@ -130,24 +143,27 @@ impl Keys {
         if self.ring().leased(now) {
             return Ok(());
         }
-        let read: Result<(i64, BTreeSet<EpochNumber>), SqlError> = self
+        let read: Result<(i64, BTreeMap<EpochNumber, [u8; 32]>), SqlError> = self
             .database
             .read(|tx| {
                 Box::pin(async move {
                     let row = tx.query_opt("SELECT counter FROM revocations WHERE one = 1", &[]).await?;
                     let counter = row.map_or(Err(SqlError::Closed), |row| row.get(0))?;
-                    let sql = "SELECT epoch FROM key_epochs WHERE state = $1";
+                    let sql = "SELECT epoch, mark FROM key_epochs WHERE state = $1";
                     let live = tx.query(sql, &[EpochState::InUse.into()]).await?;
-                    Ok((counter, live.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?))
+                    let live = live.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
+                    Ok((counter, live.collect::<Result<_, SqlError>>()?))
                 })
             })
             .await;
         match read {
-            Ok((counter, live)) => {
+            Ok((counter, marks)) => {
+                let live: BTreeSet<EpochNumber> = marks.keys().copied().collect();
                 let missing = {
                     let mut ring = self.ring();
                     ring.renew(counter, now);
                     ring.epochs.retain(|epoch, _| live.contains(epoch));
+                    ring.know_marks(marks);
                     live.iter().any(|epoch| !ring.epochs.contains_key(epoch))
                 };
                 if missing && let Err(error) = self.load_epochs(&live) {

@@ -73,11 +73,35 @@ impl Keys {
             .collect();
         self.load_epochs(&live)?;
         self.complete_places(&ended)?;
+        self.take_back(&ended).await?;
         let rows = self.adopt(&live, rows).await?;
         let epoch = self.begin_today(&rows).await?;
         let pages = self.reseal_pages(epoch, findings).await?;
         let ended = self.end_old(epoch, findings).await?;
         Ok(RolledOver { epoch, pages, ended })
+    }
+
+    /// Removes what [`Self::complete_places`] may have brought back: copies of epochs that another node ended while this
+    /// one still took them for live. Not at the end of the round, which may come late, or never.
+    async fn take_back(&self, known: &BTreeSet<EpochNumber>) -> Result<(), KeyError> {
+        let rows = self.epoch_rows().await?;
+        let ended = |row: &EpochRow| row.state != EpochState::InUse;
+        let since: BTreeSet<_> = rows
+            .iter()
+            .filter(|(epoch, row)| ended(row) && !known.contains(epoch))
+            .map(|(epoch, _)| *epoch)
+            .collect();
+        if since.is_empty() {
+            return Ok(());
+        }
+        for place in &self.places {
+            let held = place.list().map_err(|source| epochs::failed(place.as_ref(), source))?;
+            for epoch in held.into_iter().filter(|epoch| since.contains(epoch)) {
+                place.remove(epoch).map_err(|source| epochs::failed(place.as_ref(), source))?;
+            }
+        }
+        since.iter().for_each(|epoch| self.ring().drop_epoch(*epoch));
+        Ok(())
     }
 
     /// Names in the database what every place holds and it does not know: made by a round that was cut off, or newer

@@ -205,6 +205,7 @@ impl Playback {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
+                    playback.access.audit().take_turn(tx, op.actor.organisation()).await?;
                     let (play, _grant) = playback.resume(tx, &op, play).await?;
                     let recording = recordings::find(tx, play.recording).await?;
                     let recording = recording.ok_or(PlaybackError::NotFound)?;
@@ -213,7 +214,9 @@ impl Playback {
                         return Err(PlaybackError::BadRange);
                     }
                     let range = (range.0, range.1.min(length.max(0)));
-                    rows::watched(tx, play.id, range, op.at.plus(IDLE)).await?;
+                    if !rows::watched(tx, play.id, range, op.at.plus(IDLE)).await? {
+                        return Err(PlaybackError::PlayEnded);
+                    }
                     let detail = format!("{} s to {} s", range.0 / 1_000_000, range.1 / 1_000_000);
                     let entry = play_entry(&op, &play, "play.range", Some(detail));
                     playback.access.audit().append(tx, entry).await?;
@@ -237,6 +240,7 @@ impl Playback {
                     };
                     let found = rows::find(tx, play).await?.filter(|play| play.session == session);
                     let found = found.ok_or(PlaybackError::NotFound)?;
+                    playback.access.audit().take_turn(tx, found.organisation).await?;
                     if rows::end(tx, play, op.at).await? {
                         let entry = play_entry(&op, &found, "play.ended", None);
                         playback.access.audit().append(tx, entry).await?;

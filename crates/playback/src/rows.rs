@@ -81,20 +81,23 @@ pub(crate) async fn end(tx: &mut Tx, id: PlayId, at: Timestamp) -> Result<bool, 
     Ok(tx.execute(sql, &[at.into(), id.into()]).await? == 1)
 }
 
+/// Notes a range of a play that runs, and lets it run until `expires_at`; `false` when it was ended.
 pub(crate) async fn watched(
     tx: &mut Tx,
     id: PlayId,
     range: (i64, i64),
     expires_at: Timestamp,
-) -> Result<(), SqlError> {
+) -> Result<bool, SqlError> {
+    let sql = "UPDATE plays SET expires_at = $1 WHERE play_id = $2 AND ended_at IS NULL";
+    if tx.execute(sql, &[expires_at.into(), id.into()]).await? == 0 {
+        return Ok(false);
+    }
     tx.execute(
         "INSERT INTO play_ranges (play_id, from_us, to_us) VALUES ($1, $2, $3)",
         &[id.into(), range.0.into(), range.1.into()],
     )
     .await?;
-    let sql = "UPDATE plays SET expires_at = $1 WHERE play_id = $2";
-    tx.execute(sql, &[expires_at.into(), id.into()]).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Every watching of a recording, newest first, at most 200.

@@ -12,16 +12,12 @@ pub enum Label {
     Object,
     /// Sealing values (AES-256-GCM-SIV).
     Value,
-    /// Sealing another key's row, page or wrapping.
-    Wrap,
     /// The keyed MAC of a segment's plaintext.
     ContentMac,
     /// Ingest tokens.
     IngestToken,
     /// Exact look-up of an address without keeping it.
     BlindIndex,
-    /// The seed of a site's policy signing key.
-    PolicySigning,
     /// The seed of the spool's HPKE key.
     Spool,
     /// What tells one epoch secret from another without telling either.
@@ -39,11 +35,9 @@ impl Label {
         match self {
             Self::Object => b"clerestory object 1",
             Self::Value => b"clerestory value 1",
-            Self::Wrap => b"clerestory wrap 1",
             Self::ContentMac => b"clerestory content mac 1",
             Self::IngestToken => b"clerestory ingest token 1",
             Self::BlindIndex => b"clerestory blind index 1",
-            Self::PolicySigning => b"clerestory policy signing 1",
             Self::Spool => b"clerestory spool 1",
             Self::EpochMark => b"clerestory epoch mark 1",
             Self::RootMark => b"clerestory root mark 1",

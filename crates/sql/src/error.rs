@@ -1,5 +1,7 @@
 //! What can go wrong between a body and its database.
 
+use std::error::Error;
+
 /// What the engine itself said.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
@@ -27,6 +29,10 @@ pub enum SqlError {
     /// again helps.
     #[error("another transaction was in the way")]
     Conflict(#[source] Cause),
+    /// The connection was lost while the transaction was being committed: what it did may be kept, or undone. Whoever
+    /// does not know looks before doing it again.
+    #[error("the database was lost while it committed: it may have been done")]
+    Unknown(#[source] Cause),
     /// All connections to the database server were in use for too long. Trying again helps.
     #[error("the database is busy")]
     Busy,
@@ -88,6 +94,45 @@ pub enum SqlError {
         /// The version found.
         found: String,
     },
+}
+
+impl SqlError {
+    /// The failure of this layer behind another layer's error, if there is one.
+    #[must_use]
+    pub fn behind<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
+        let mut at = Some(error);
+        while let Some(one) = at {
+            if let Some(found) = one.downcast_ref() {
+                return Some(found);
+            }
+            at = one.source();
+        }
+        None
+    }
+
+    /// A failure to commit. Only an answer of the server says that nothing is kept.
+    pub(crate) fn of_commit(error: tokio_postgres::Error) -> Self {
+        match Self::from(error) {
+            Self::Unreachable(cause) => Self::Unknown(cause),
+            // Without a word of the server: the connection broke, or what came over it made no sense.
+            Self::Engine(Cause::Postgres(error)) if error.as_db_error().is_none() => {
+                Self::Unknown(Cause::Postgres(error))
+            }
+            other => other,
+        }
+    }
+
+    /// Whether it is not known if the transaction was committed.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+
+    /// Whether somebody else was in the way and nothing was changed: the same call may well succeed a moment later.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Conflict(_) | Self::Busy)
+    }
 }
 
 impl From<rusqlite::Error> for SqlError {

@@ -31,10 +31,17 @@ pub type Body<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>
 pub enum Lane {
     /// Somebody waits for an answer.
     Interactive = 0,
-    /// Captured data on its way in.
+    /// Captured data on its way in: it waits for nobody's turn in an organisation's log.
     Intake = 1,
+    /// Visits that begin. They wait for their organisation's turn, and for seconds only: whoever keeps it for long must
+    /// not use up what captured data of everybody needs.
+    Arrivals = 2,
     /// Sweeps and repairs.
-    Maintenance = 2,
+    Maintenance = 3,
+}
+
+impl Lane {
+    pub(crate) const COUNT: usize = 4;
 }
 
 /// Whether a database without any of our tables is one to be filled or the wrong one.
@@ -99,7 +106,8 @@ impl Database {
     /// its writes are the last before the commit, only that it sees all that came before.
     ///
     /// # Errors
-    /// Those of `body`, and [`SqlError`] when the transaction cannot begin or commit.
+    /// Those of `body`, and [`SqlError`] when the transaction cannot begin or commit. [`SqlError::Unknown`] says that it
+    /// may have been committed.
     pub async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,

@@ -27,10 +27,13 @@ use crate::{Body, Component, Lane, Schema, SqlError, Tx, WriterStats, migrate};
 /// Connections for each lane and for readers: together what one node takes of the server's `max_connections`.
 const INTERACTIVE: usize = 6;
 const INTAKE: usize = 8;
+const ARRIVALS: usize = 4;
 const MAINTENANCE: usize = 2;
 const READERS: usize = 8;
 /// How long a body waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How a body that may wait for nobody's lock for long begins.
+const BEGIN_IN_PASSING: &str = "BEGIN; SET LOCAL lock_timeout TO '3s'";
 /// A connection that is silent for this long is asked whether it still is one.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The oldest server that is supported, as `server_version_num` tells it.
@@ -38,13 +41,14 @@ const OLDEST_SERVER: i64 = 150_000;
 /// Only one node changes the schema at a time; any number does, as long as it is always the same.
 const MIGRATOR_LOCK: i64 = 0x636c_6572_6573_746f;
 
-/// What each connection is told when it is made: a commit is durable when it is answered, and nobody waits for ever.
+/// What each connection is told when it is made: a commit is durable when it is answered, and nobody waits for ever. A
+/// node that stands still in the middle of a transaction has what it locked taken away after 20 s.
 const SESSION: &str = "SET synchronous_commit TO on; SET lock_timeout TO '15s';
-    SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '60s'; SET client_min_messages TO warning";
+    SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '20s'; SET client_min_messages TO warning";
 
 pub(crate) struct Postgres {
     pool: Pool,
-    lanes: [Arc<Semaphore>; 3],
+    lanes: [Arc<Semaphore>; Lane::COUNT],
     readers: Arc<Semaphore>,
     counters: Arc<Counters>,
 }
@@ -87,7 +91,7 @@ impl Postgres {
             }
         };
         let pool = Pool::builder(manager)
-            .max_size(INTERACTIVE + INTAKE + MAINTENANCE + READERS)
+            .max_size(INTERACTIVE + INTAKE + ARRIVALS + MAINTENANCE + READERS)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))
@@ -100,7 +104,7 @@ impl Postgres {
         let lane = |permits| Arc::new(Semaphore::new(permits));
         let database = Self {
             pool,
-            lanes: [lane(INTERACTIVE), lane(INTAKE), lane(MAINTENANCE)],
+            lanes: [lane(INTERACTIVE), lane(INTAKE), lane(ARRIVALS), lane(MAINTENANCE)],
             readers: lane(READERS),
             counters: Arc::default(),
         };
@@ -157,13 +161,14 @@ impl Postgres {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let [interactive, intake, maintenance] = &self.lanes;
-        let lane = match lane {
-            Lane::Interactive => interactive,
-            Lane::Intake => intake,
-            Lane::Maintenance => maintenance,
+        let [interactive, intake, arrivals, maintenance] = &self.lanes;
+        let (lane, begin) = match lane {
+            Lane::Interactive => (interactive, "BEGIN"),
+            Lane::Intake => (intake, "BEGIN"),
+            Lane::Arrivals => (arrivals, BEGIN_IN_PASSING),
+            Lane::Maintenance => (maintenance, "BEGIN"),
         };
-        self.run(Arc::clone(lane), "BEGIN", "COMMIT", body).await
+        self.run(Arc::clone(lane), begin, "COMMIT", body).await
     }
 
     pub(crate) async fn read<T, E, F>(&self, body: F) -> Result<T, E>
@@ -221,7 +226,10 @@ where
     E: From<SqlError> + Send + 'static,
 {
     let mut tx = Tx::postgres(PostgresTx { client: connection });
-    client(&mut tx)?.batch_execute(begin).await.map_err(SqlError::from)?;
+    if let Err(error) = client(&mut tx)?.batch_execute(begin).await {
+        discard(tx);
+        return Err(SqlError::from(error).into());
+    }
     tx.enter();
     let caught = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
     let result = match caught {
@@ -231,15 +239,19 @@ where
     };
     let last = if result.is_ok() { end } else { "ROLLBACK" };
     let ended = client(&mut tx)?.batch_execute(last).await;
-    if ended.is_err()
-        && let Engine::Postgres(PostgresTx { client }) = tx.into_engine()
-    {
-        // A connection that may still be in a transaction must not become anybody else's.
-        drop(Object::take(client));
+    if ended.is_err() {
+        discard(tx);
     }
     let value = result?;
-    ended.map_err(SqlError::from)?;
+    ended.map_err(if end == "COMMIT" { SqlError::of_commit } else { SqlError::from })?;
     Ok(value)
+}
+
+/// A connection that may still be in a transaction must not become anybody else's.
+fn discard(tx: Tx) {
+    if let Engine::Postgres(PostgresTx { client }) = tx.into_engine() {
+        drop(Object::take(client));
+    }
 }
 
 /// The connection of a transaction that this file made.

@@ -209,7 +209,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    lanes: [VecDeque<Box<dyn Work>>; 3],
+    lanes: [VecDeque<Box<dyn Work>>; Lane::COUNT],
     closed: bool,
     stats: WriterStats,
 }
@@ -288,7 +288,20 @@ fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Work>]) -> Result<(), SqlError> {
         }
     }
     let tx = inner(tx)?;
-    tx.control("COMMIT").inspect_err(|_| drop(tx.control("ROLLBACK")))
+    tx.control("COMMIT").map_err(|error| {
+        drop(tx.control("ROLLBACK"));
+        unknown_where_writing_failed(error)
+    })
+}
+
+/// A disk that failed while a commit was written to it may have all of it, and a crash right now would bring it back.
+fn unknown_where_writing_failed(error: SqlError) -> SqlError {
+    let failed =
+        |cause: &rusqlite::Error| cause.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
+    match error {
+        SqlError::Engine(Cause::Sqlite(cause)) if failed(&cause) => SqlError::Unknown(Cause::Sqlite(cause)),
+        other => other,
+    }
 }
 
 /// Runs one body of a batch inside a savepoint of its own.
@@ -320,6 +333,7 @@ fn again(error: &SqlError) -> SqlError {
     };
     match error {
         SqlError::Full(inner) => SqlError::Full(copy(inner)),
+        SqlError::Unknown(inner) => SqlError::Unknown(copy(inner)),
         SqlError::Engine(inner) | SqlError::Exists(inner) => SqlError::Engine(copy(inner)),
         _ => SqlError::Closed,
     }

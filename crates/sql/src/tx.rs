@@ -22,7 +22,8 @@ pub(crate) enum Engine {
 ///
 /// SQLite has one writer, which has locked everything anyway. On PostgreSQL write bodies run beside each other, and
 /// whatever reads in order to write must lock. The order is the same everywhere, or two bodies wait for each other:
-/// an organisation's audit head, recording, shard, page.
+/// an organisation's audit head, the turn of who makes a standing key, recording, shard, row, page, epoch, revocation
+/// counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
     /// Others may read and share; nobody changes.

@@ -3,7 +3,7 @@
 use clerestory_model::{
     OrganisationId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId, Timestamp,
 };
-use clerestory_sql::{Row, SqlError, Tx, Value};
+use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{About, Content, Kind, Place, Sealed};
@@ -142,6 +142,15 @@ pub async fn find(tx: &mut Tx, id: RecordingId) -> Result<Option<Recording>, Sql
     tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(recording).transpose()
 }
 
+/// As [`find`], and the row stays as it is until the transaction ends.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_locked(tx: &mut Tx, id: RecordingId, lock: Lock) -> Result<Option<Recording>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM recordings WHERE recording_id = $1");
+    tx.query_opt_locked(lock, &sql, &[id.into()]).await?.as_ref().map(recording).transpose()
+}
+
 /// What a new segment changes in its recording.
 #[derive(Clone, Debug)]
 pub struct Growth {
@@ -155,7 +164,7 @@ pub struct Growth {
     pub kept_until: Timestamp,
     /// Sealed bytes of the segment.
     pub size_bytes: u64,
-    /// The policy it was captured under.
+    /// The policy it was captured under; a recording names the newest of its segments'.
     pub policy_version: u64,
 }
 
@@ -167,7 +176,8 @@ pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
     tx.execute_one(
         "recordings",
         "UPDATE recordings SET segments = segments + 1, size_bytes = size_bytes + $1,
-             ended_at = CASE WHEN ended_at < $2 THEN $2 ELSE ended_at END, policy_version = $4,
+             ended_at = CASE WHEN ended_at < $2 THEN $2 ELSE ended_at END,
+             policy_version = CASE WHEN policy_version < $4 THEN $4 ELSE policy_version END,
              last_segment_at = CASE WHEN state = $7 THEN $3 ELSE last_segment_at END,
              kept_until = CASE WHEN kept_until < $5 THEN $5 ELSE kept_until END
          WHERE recording_id = $6",

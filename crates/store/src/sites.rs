@@ -1,5 +1,7 @@
 //! Sites: where web sessions come from.
 
+use std::time::Duration;
+
 use clerestory_model::{OrganisationId, ProjectId, SiteId, Timestamp};
 use clerestory_sql::{Row, SqlError, Tx};
 use serde::{Deserialize, Serialize};
@@ -157,14 +159,19 @@ pub async fn of_organisation(tx: &mut Tx, organisation: OrganisationId) -> Resul
     tx.query(&sql, &[organisation.into()]).await?.iter().map(site).collect()
 }
 
-/// Notes that a segment arrived.
+/// Of a site that sends all the time it is noted this often that it does.
+const HEARD_EVERY: Duration = Duration::from_secs(10);
+
+/// Notes that a segment arrived, unless that was noted a moment ago: segments of one site must not line up behind its
+/// row.
 ///
 /// # Errors
 /// [`SqlError::Engine`].
 pub async fn heard(tx: &mut Tx, id: SiteId, at: Timestamp) -> Result<(), SqlError> {
     tx.execute(
-        "UPDATE sites SET last_event_at = $1, first_event_at = COALESCE(first_event_at, $1) WHERE site_id = $2",
-        &[at.into(), id.into()],
+        "UPDATE sites SET last_event_at = $1, first_event_at = COALESCE(first_event_at, $1)
+         WHERE site_id = $2 AND (last_event_at IS NULL OR last_event_at < $3 OR last_event_at > $1)",
+        &[at.into(), id.into(), at.minus(HEARD_EVERY).into()],
     )
     .await?;
     Ok(())

@@ -7,6 +7,7 @@
 pub mod bucket;
 mod caller;
 mod clock;
+pub mod holder;
 mod installation;
 pub mod load;
 pub mod postgres;

@@ -285,6 +285,30 @@ async fn a_list_that_continues_rides_on_its_entry_for_a_quarter_of_an_hour() {
     assert_eq!(late.status, StatusCode::NOT_FOUND);
 }
 
+/// A page of one list is not gone on with as a page of another; a period that moves on is the same list.
+#[tokio::test]
+async fn a_cursor_belongs_to_the_list_that_gave_it() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    scene.act("recording.import", &admin).await.ok();
+    let list = async |query: &str| admin.get(&format!("/api/v1/recordings?limit=1&{query}")).await;
+    let first = list("from=2026-01-01T00:00:00Z&watched=no").await.ok();
+    assert_eq!(first["next_cursor"], Value::Null, "one was watched");
+    let first = list("from=2026-01-01T00:00:00Z").await.ok();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = list(&format!("from=2026-01-02T00:00:00Z&cursor={cursor}")).await.ok();
+    assert_ne!(second["items"][0]["id"], first["items"][0]["id"]);
+    let site = &scene.site;
+    for other in
+        ["", "from=2026-01-01T00:00:00Z&watched=no", &format!("from=2026-01-01T00:00:00Z&site={site}")]
+    {
+        let refused = list(&format!("{other}&cursor={cursor}")).await;
+        assert_eq!((refused.status, refused.problem()), (StatusCode::BAD_REQUEST, "cursor-of-another-list"));
+    }
+    let nonsense = list("cursor=5.x").await;
+    assert_eq!((nonsense.status, nonsense.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "malformed"));
+}
+
 #[tokio::test]
 async fn every_answer_has_its_entry_and_the_chain_holds_until_somebody_edits_it() {
     let scene = scene().await;

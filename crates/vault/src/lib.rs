@@ -35,7 +35,10 @@ pub use segments::{SealedSegment, SegmentPlace, SegmentSealer};
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "vault",
-    migrations: &[Migration { name: "objects", sql: include_str!("0001-objects.sql") }],
+    migrations: &[
+        Migration { name: "objects", sql: include_str!("0001-objects.sql") },
+        Migration { name: "standing keys, store identity", sql: include_str!("0002-stores.sql") },
+    ],
 };
 
 /// Opens and seals; holds the object store.

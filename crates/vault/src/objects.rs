@@ -50,6 +50,8 @@ pub enum ObjectPath<'a> {
         /// Sixteen hex digits.
         suffix: &'a str,
     },
+    /// What names the store, so that it is told from every other.
+    Mark,
     /// What the check at start puts, reads and deletes.
     Probe {
         /// Sixteen hex digits.
@@ -67,6 +69,7 @@ impl ObjectPath<'_> {
             Self::Segment { organisation, recording, track, sequence, suffix } => {
                 format!("segments/{organisation}/{recording}/{track}/{sequence:010}-{suffix}")
             }
+            Self::Mark => "clerestory-store.json".to_owned(),
             Self::Probe { suffix } => format!("probe/{suffix}"),
         }
     }
@@ -190,7 +193,7 @@ impl Objects {
         }
     }
 
-    async fn whole(&self, path: &str) -> Result<Bytes, StoreError> {
+    pub(crate) async fn whole(&self, path: &str) -> Result<Bytes, StoreError> {
         Ok(self.store.get(&Path::from(path)).await?.bytes().await?)
     }
 

@@ -1,7 +1,8 @@
-//! The vault's own rows: objects under way, and where objects lie.
+//! The vault's own rows: objects under way, where objects lie, and who makes a standing key.
 
+use clerestory_keys::Purpose;
 use clerestory_model::Timestamp;
-use clerestory_sql::{Lock, SqlError, Tx};
+use clerestory_sql::{Lock, Row, SqlError, Tx};
 
 pub(crate) async fn add_intent(tx: &mut Tx, object: &str, at: Timestamp) -> Result<(), SqlError> {
     tx.execute(
@@ -34,18 +35,45 @@ pub(crate) async fn intents(tx: &mut Tx) -> Result<Vec<(String, Timestamp)>, Sql
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-pub(crate) async fn place(tx: &mut Tx) -> Result<Option<String>, SqlError> {
-    tx.query_opt("SELECT place FROM object_places WHERE one = 1", &[])
-        .await?
-        .map(|row| row.get(0))
-        .transpose()
+/// Where the objects lie, and which store that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) place: String,
+    /// What the object says that names the store; none where an older version settled.
+    pub(crate) store: Option<[u8; 16]>,
 }
 
-pub(crate) async fn set_place(tx: &mut Tx, place: &str) -> Result<(), SqlError> {
-    tx.execute(
-        "INSERT INTO object_places (one, place) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET place = $1",
-        &[place.into()],
-    )
-    .await?;
+const PLACE: &str = "SELECT place, store FROM object_places WHERE one = 1";
+
+fn settled(row: &Row) -> Result<Settled, SqlError> {
+    Ok(Settled { place: row.get(0)?, store: row.get(1)? })
+}
+
+pub(crate) async fn place(tx: &mut Tx) -> Result<Option<Settled>, SqlError> {
+    tx.query_opt(PLACE, &[]).await?.as_ref().map(settled).transpose()
+}
+
+/// Settles on `place` unless something is settled already; what is, and stays so until the transaction ends.
+pub(crate) async fn settle_place(tx: &mut Tx, place: &str, store: [u8; 16]) -> Result<Settled, SqlError> {
+    let first =
+        "INSERT INTO object_places (one, place, store) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING";
+    tx.execute(first, &[place.into(), store.into()]).await?;
+    let row = tx.query_opt_locked(Lock::Exclusive, PLACE, &[]).await?;
+    settled(&row.ok_or(SqlError::RolledBack)?)
+}
+
+pub(crate) async fn move_place(tx: &mut Tx, place: &str, store: [u8; 16]) -> Result<(), SqlError> {
+    let sql = "UPDATE object_places SET place = $1, store = $2 WHERE one = 1";
+    tx.execute_one("object_places", sql, &[place.into(), store.into()]).await
+}
+
+/// Waits until nobody else makes a standing key for this purpose, and keeps everybody else waiting until the
+/// transaction ends.
+pub(crate) async fn take_standing_turn(tx: &mut Tx, purpose: Purpose) -> Result<(), SqlError> {
+    let purpose = purpose as i64;
+    let first = "INSERT INTO standing_turns (purpose) VALUES ($1) ON CONFLICT (purpose) DO NOTHING";
+    tx.execute(first, &[purpose.into()]).await?;
+    let turn = "SELECT purpose FROM standing_turns WHERE purpose = $1";
+    tx.query_opt_locked(Lock::Exclusive, turn, &[purpose.into()]).await?;
     Ok(())
 }

@@ -1,13 +1,16 @@
 //! The deployment's standing keys, handed out as the one thing each is for: a MAC or a spool key, never raw.
+//!
+//! A body that may make one asks for it before it touches a recording or a key: its turn comes after an
+//! organisation's in the order of locks, and before everything else.
 
 use std::time::Duration;
 
 use clerestory_keys::{KeyError, NewKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, RetentionClass, Timestamp};
 use clerestory_seal::{Label, MacKey, SpoolKey};
-use clerestory_sql::{Lock, Tx};
+use clerestory_sql::Tx;
 
-use crate::{OpenError, Vault};
+use crate::{OpenError, Vault, rows};
 
 impl Vault {
     /// The deployment's newest key of this purpose, made now if there is none.
@@ -54,8 +57,7 @@ impl Vault {
         at: Timestamp,
         last: Option<KeyId>,
     ) -> Result<KeyId, KeyError> {
-        let turn = "SELECT counter FROM revocations WHERE one = 1";
-        tx.query_opt_locked(Lock::Exclusive, turn, &[]).await?;
+        rows::take_standing_turn(tx, purpose).await?;
         let newest = self.keys.newest_made(tx, OrganisationId::nil(), purpose).await?;
         if let Some((key, _)) = newest
             && Some(key) != last

@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList, Scope};
 use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
+use clerestory_seal::sha256;
 use clerestory_store::recordings as rows;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -126,7 +128,7 @@ pub(crate) async fn list(
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
     let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
-    let after = asked.cursor.as_deref().map(read_cursor).transpose()?;
+    let after = asked.cursor.as_deref().map(|cursor| read_cursor(cursor, &question(&asked))).transpose()?;
     let on = caller.organisation();
     match asked.continues {
         None => {
@@ -148,7 +150,7 @@ async fn answer<A: Action>(
     limit: u32,
     grant: Grant<A>,
 ) -> Result<Json<RecordingList>, ApiError> {
-    let entry = grant.entry();
+    let (entry, question) = (grant.entry(), question(&asked));
     let filter = rows::Filter {
         site: asked.site,
         state: asked.state,
@@ -169,7 +171,7 @@ async fn answer<A: Action>(
                 let mut found = rows::list(tx, &scope, &filter).await?;
                 let more = found.len() > limit as usize;
                 found.truncate(limit as usize);
-                let next_cursor = found.last().filter(|_| more).map(write_cursor);
+                let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &question));
                 let mut names = Names::new(&inner, &grant);
                 let mut items = Vec::with_capacity(found.len());
                 for recording in &found {
@@ -182,16 +184,39 @@ async fn answer<A: Action>(
         .await
 }
 
-fn write_cursor(last: &rows::Recording) -> String {
-    format!("{}.{}", last.started_at.micros(), last.id)
+/// What tells the question of one list from another's, for its cursors. Where the list begins is left out: "the last
+/// hour" begins later with every page.
+fn question(asked: &ListQuery) -> String {
+    let ListQuery { site, state, from, to, min_duration_ms, watched, continues: _, cursor: _, limit: _ } =
+        asked;
+    let watched = watched.map(|watched| matches!(watched, Watched::Yes));
+    let text = format!("{site:?} {state:?} {} {to:?} {min_duration_ms:?} {watched:?}", from.is_some());
+    let mut digest = hex::encode(sha256(text.as_bytes()));
+    digest.truncate(16);
+    digest
 }
 
-fn read_cursor(text: &str) -> Result<(Timestamp, RecordingId), ApiError> {
-    let parsed = text.split_once('.').and_then(|(at, id)| {
-        Some((Timestamp::from_micros(at.parse().ok()?), id.parse::<RecordingId>().ok()?))
-    });
-    let wrong = || ApiError::malformed("cursor".to_owned(), "not a cursor of this list".to_owned());
-    parsed.ok_or_else(wrong)
+fn write_cursor(last: &rows::Recording, question: &str) -> String {
+    format!("{}.{}.{question}", last.started_at.micros(), last.id)
+}
+
+fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), ApiError> {
+    let parsed = || {
+        let (at, rest) = text.split_once('.')?;
+        let (id, of) = rest.split_once('.')?;
+        Some((Timestamp::from_micros(at.parse().ok()?), id.parse::<RecordingId>().ok()?, of))
+    };
+    match parsed() {
+        Some((at, id, of)) if of == question => Ok((at, id)),
+        Some(_) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "cursor-of-another-list",
+            "The cursor belongs to another list",
+            "The filters are not those of the answer that gave this cursor.",
+            "Ask for the first page with the new filters, and go on with its cursor.",
+        )),
+        None => Err(ApiError::malformed("cursor".to_owned(), "not a cursor of this list".to_owned())),
+    }
 }
 
 /// One recording: facts, tracks, gaps, who watched. Nothing of its content.

@@ -161,18 +161,20 @@ impl Rig {
         self.open_with(clock, [Fuse::whole(), Fuse::whole()]).await.unwrap()
     }
     pub(crate) async fn open_with(&self, clock: &Arc<Hands>, fuses: [Fuse; 2]) -> Result<Node, KeyError> {
+        let places = self.places().into_iter().zip(fuses).map(|(path, fuse)| -> Box<dyn EpochPlace> {
+            Box::new(Fused { place: FilePlace::create(path).unwrap(), fuse })
+        });
+        self.open_in(clock, places.collect()).await
+    }
+    pub(crate) async fn open_in(
+        &self,
+        clock: &Arc<Hands>,
+        places: Vec<Box<dyn EpochPlace>>,
+    ) -> Result<Node, KeyError> {
         let database = match self.postgres.get_or_init(schema_of_its_own).await {
             None => Database::open_sqlite(&self.path().join("db"), &[SCHEMA])?,
             Some(address) => Database::open_postgres(address, None, Schema::MayBeMade, &[SCHEMA]).await?,
         };
-        let places: Vec<Box<dyn EpochPlace>> = self
-            .places()
-            .into_iter()
-            .zip(fuses)
-            .map(|(path, fuse)| -> Box<dyn EpochPlace> {
-                Box::new(Fused { place: FilePlace::create(path).unwrap(), fuse })
-            })
-            .collect();
         let keys = Keys::open(self.root(), places, database.clone(), clock.clone()).await?;
         Ok(Node { keys: Arc::new(keys), database, clock: Arc::clone(clock) })
     }

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX address_index_mac ON address_index (mac);
