@@ -23,6 +23,9 @@ const CONNECTIONS: [usize; 3] = [1, 16, 128];
 const PACED_CONNECTIONS: usize = 32;
 /// Connections where it is compared what each part costs.
 const COST_CONNECTIONS: usize = 16;
+/// Visits a minute, and segments a second, where it is watched whether memory grows.
+const STEADY_VISITS: usize = 16;
+const STEADY_RATE: f64 = 100.0;
 /// Not counted: connections open, caches fill.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Name, bytes of events at least, rounds over the sessions, visits.
@@ -128,6 +131,36 @@ pub(crate) async fn costs(servers: &[(&str, Server)], seconds: u64) -> Result<Va
         }
     }
     table::print(&HEAD, &rows);
+    Ok(Value::Array(told))
+}
+
+/// What the server holds in memory while it takes 100 segments a second and new visits every minute, told every minute.
+pub(crate) async fn steady(server: &Server, minutes: u64) -> Result<Value, String> {
+    let [(size, bytes, rounds, _), _] = SIZES;
+    let pieces: Arc<[Piece]> = segments::by_size(&segments::sessions()?, bytes, rounds)?.into();
+    let (console, began, mut told) = (server.sign_in().await?, Instant::now(), Vec::new());
+    let (mut segments, mut rows) = (0, Vec::new());
+    for minute in 1..=minutes {
+        let lanes = deal(start(server, &console, STEADY_VISITS).await?, STEADY_VISITS)?;
+        let left = Duration::from_secs(60 * minute).saturating_sub(began.elapsed() + WARM_UP);
+        let cell = at_rate(server, lanes, &pieces, STEADY_RATE, left).await?;
+        segments += cell.tally.acknowledgements_ms.len();
+        let (resident, times) = (status_kib(server.id(), "VmRSS"), sorted(cell.tally.acknowledgements_ms));
+        let mib = resident as f64 / 1024.0;
+        told.push(json!({ "minute": minute, "segments": segments, "rss_kib": resident,
+            "p99_ms": quantile(&times, 0.99) }));
+        if minute == 1 || minute % 5 == 0 {
+            let p99 = format!("{:.1}", quantile(&times, 0.99));
+            rows.push(vec![
+                minute.to_string(),
+                size.to_owned(),
+                segments.to_string(),
+                format!("{mib:.1}"),
+                p99,
+            ]);
+        }
+    }
+    table::print(&["minute", "segments of", "so far", "resident MiB", "p99 ms"], &rows);
     Ok(Value::Array(told))
 }
 

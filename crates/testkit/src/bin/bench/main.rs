@@ -25,9 +25,11 @@ use serde_json::{Map, Value};
 use crate::machine::load_average;
 use crate::server::Server;
 
-const USAGE: &str =
-    "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,answers] [--seconds N] [--json FILE]";
+const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,answers,steady] [--seconds N] [--json FILE]";
 const PARTS: [&str; 9] = ["seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "answers"];
+/// Takes an hour, and so only when it is asked for.
+const STEADY: &str = "steady";
+const STEADY_MINUTES: u64 = 60;
 /// A server whose sealing does nothing, for `costs`.
 const UNSEALED: &str = "CLERESTORY_UNSEALED_BIN";
 /// Where Debian has the library that makes every flush of a file do nothing, for `costs`.
@@ -60,7 +62,7 @@ impl Bench {
                 _ => return Err(format!("{arg} is not known: {USAGE}")),
             }
         }
-        if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str()) && *part != STEADY) {
             return Err(format!("there is no part {unknown}: {USAGE}"));
         }
         let binary = std::env::var_os("CLERESTORY_BIN").unwrap_or("target/release/clerestory".into());
@@ -134,6 +136,11 @@ impl Bench {
         if self.begin("answers", "Answers: 50 recordings, 50 entries, one after the other") {
             let found = answers::measure(self).await?;
             self.note("answers", found);
+        }
+        if self.begin(STEADY, "An hour: memory while segments come in") {
+            let server = Server::installed(&self.binary, &self.directory.path().join(STEADY), &[])?;
+            let found = intake::steady(&server, STEADY_MINUTES).await?;
+            self.note(STEADY, found);
         }
         if let Some(path) = &self.json {
             let text = Value::Object(self.found.clone()).to_string();
