@@ -33,7 +33,7 @@ const READERS: usize = 8;
 /// How long a body waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How a body that may wait for nobody's lock for long begins.
-const BEGIN_IN_PASSING: &str = "BEGIN; SET LOCAL lock_timeout TO '3s'";
+const BEGIN_IN_PASSING: &str = "BEGIN; SET LOCAL lock_timeout TO '8s'";
 /// A connection that is silent for this long is asked whether it still is one.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The oldest server that is supported, as `server_version_num` tells it.
