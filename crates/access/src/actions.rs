@@ -33,8 +33,8 @@ macro_rules! actions {
 actions! {
     /// Seeing recordings in a list: titles, sites, who watched.
     ListRecordings(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person];
-    /// Seeing the same list again, a little later.
-    RefreshList(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person],
+    /// Seeing the same list again, a little later. Whether it is the same, the entry says.
+    RefreshList(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry],
         continues "recording.list" for 900;
     /// Seeing one recording's facts: tracks, gaps, who watched.
     ReadRecording(RecordingRef) = "recording.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry];

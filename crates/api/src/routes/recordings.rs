@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList, Scope};
+use clerestory_audit::Personal;
 use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
 use clerestory_seal::sha256;
 use clerestory_store::recordings as rows;
@@ -128,17 +129,51 @@ pub(crate) async fn list(
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
     let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
-    let after = asked.cursor.as_deref().map(|cursor| read_cursor(cursor, &question(&asked))).transpose()?;
+    let question = question(&asked);
+    let after = asked.cursor.as_deref().map(|cursor| read_cursor(cursor, &question)).transpose()?;
     let on = caller.organisation();
     match asked.continues {
         None => {
-            let grant = api.access.authorize::<ListRecordings>(&caller.op, on, None).await??;
+            let personal = Personal { detail: Some(question), ..Personal::default() };
+            let grant = api.access.authorize::<ListRecordings>(&caller.op, on, Some(personal)).await??;
             answer(api, caller, asked, after, limit, grant).await
         }
         Some(entry) => {
             let grant = api.access.resume::<RefreshList>(&caller.op, on, entry).await??;
+            let grant = same_question(&api, &caller, grant, question).await?;
             answer(api, caller, asked, after, limit, grant).await
         }
+    }
+}
+
+/// Sees that the entry a list rides on tells of this question.
+async fn same_question(
+    api: &Api,
+    caller: &Caller,
+    grant: Grant<RefreshList>,
+    question: String,
+) -> Result<Grant<RefreshList>, ApiError> {
+    api.vault.hold_lease().await?;
+    let (inner, organisation) = (api.clone(), caller.organisation);
+    let read = api.database.read(move |tx| {
+        Box::pin(async move {
+            let entry = inner.access.audit().find(tx, organisation, grant.entry()).await?;
+            let asked = match entry.and_then(|entry| entry.personal) {
+                Some(sealed) => inner.vault.open(tx, &grant, &sealed).await?.detail,
+                None => None,
+            };
+            Ok::<_, ApiError>((grant, asked == Some(question)))
+        })
+    });
+    match read.await? {
+        (grant, true) => Ok(grant),
+        (_, false) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "entry-of-another-list",
+            "The entry tells of another list",
+            "The filters are not those of the answer that gave this entry.",
+            "Ask without `continues`: the new list is put on record.",
+        )),
     }
 }
 
@@ -150,7 +185,7 @@ async fn answer<A: Action>(
     limit: u32,
     grant: Grant<A>,
 ) -> Result<Json<RecordingList>, ApiError> {
-    let (entry, question) = (grant.entry(), question(&asked));
+    let (entry, digest) = (grant.entry(), digest(&question(&asked)));
     let filter = rows::Filter {
         site: asked.site,
         state: asked.state,
@@ -171,7 +206,7 @@ async fn answer<A: Action>(
                 let mut found = rows::list(tx, &scope, &filter).await?;
                 let more = found.len() > limit as usize;
                 found.truncate(limit as usize);
-                let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &question));
+                let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &digest));
                 let mut names = Names::new(&inner, &grant);
                 let mut items = Vec::with_capacity(found.len());
                 for recording in &found {
@@ -184,20 +219,38 @@ async fn answer<A: Action>(
         .await
 }
 
-/// What tells the question of one list from another's, for its cursors. Where the list begins is left out: "the last
-/// hour" begins later with every page.
+/// What a list is asked for, in words: its entry says so, and its cursors and what rides on the entry are of it alone.
+/// Since when is left out, but for that there is such a time: "the last hour" begins later with every page.
 fn question(asked: &ListQuery) -> String {
     let ListQuery { site, state, from, to, min_duration_ms, watched, continues: _, cursor: _, limit: _ } =
         asked;
-    let watched = watched.map(|watched| matches!(watched, Watched::Yes));
-    let text = format!("{site:?} {state:?} {} {to:?} {min_duration_ms:?} {watched:?}", from.is_some());
-    let mut digest = hex::encode(sha256(text.as_bytes()));
+    let parts = [
+        site.map(|site| format!("of {site}")),
+        state.map(|state| format!("in the state {state}")),
+        from.map(|_| "begun after a given time".to_owned()),
+        to.map(|to| format!("begun before {to}")),
+        min_duration_ms.map(|least| format!("of at least {least} ms")),
+        watched.map(|watched| match watched {
+            Watched::Yes => "that somebody watched".to_owned(),
+            Watched::No => "that nobody watched".to_owned(),
+        }),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "every recording".to_owned(),
+        false => format!("recordings {}", parts.join(", ")),
+    }
+}
+
+/// The question in a cursor.
+fn digest(question: &str) -> String {
+    let mut digest = hex::encode(sha256(question.as_bytes()));
     digest.truncate(16);
     digest
 }
 
-fn write_cursor(last: &rows::Recording, question: &str) -> String {
-    format!("{}.{}.{question}", last.started_at.micros(), last.id)
+fn write_cursor(last: &rows::Recording, digest: &str) -> String {
+    format!("{}.{}.{digest}", last.started_at.micros(), last.id)
 }
 
 fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), ApiError> {
@@ -207,7 +260,7 @@ fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), A
         Some((Timestamp::from_micros(at.parse().ok()?), id.parse::<RecordingId>().ok()?, of))
     };
     match parsed() {
-        Some((at, id, of)) if of == question => Ok((at, id)),
+        Some((at, id, of)) if of == digest(question) => Ok((at, id)),
         Some(_) => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "cursor-of-another-list",
