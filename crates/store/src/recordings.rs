@@ -184,6 +184,16 @@ pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
     .await
 }
 
+/// Counts that a recording has so many bytes and segments more, or fewer, than before: they were packed anew, or
+/// erased. Locks the recording; `false` when it is gone.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn resize(tx: &mut Tx, id: RecordingId, bytes: i64, segments: i64) -> Result<bool, SqlError> {
+    let sql = "UPDATE recordings SET size_bytes = size_bytes + $1, segments = segments + $2 WHERE recording_id = $3";
+    Ok(tx.execute(sql, &[bytes.into(), segments.into(), id.into()]).await? > 0)
+}
+
 /// Replaces the summary of the version before `version`.
 ///
 /// # Errors

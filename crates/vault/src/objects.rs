@@ -50,6 +50,8 @@ pub enum ObjectPath<'a> {
         /// Sixteen hex digits.
         suffix: &'a str,
     },
+    /// A part of a track ([`PartName`](crate::PartName)).
+    Part(crate::PartName),
     /// What the check at start puts, reads and deletes.
     Probe {
         /// Sixteen hex digits.
@@ -67,6 +69,7 @@ impl ObjectPath<'_> {
             Self::Segment { organisation, recording, track, sequence, suffix } => {
                 format!("segments/{organisation}/{recording}/{track}/{sequence:010}-{suffix}")
             }
+            Self::Part(name) => name.to_string(),
             Self::Probe { suffix } => format!("probe/{suffix}"),
         }
     }
