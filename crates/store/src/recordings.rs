@@ -3,7 +3,7 @@
 use clerestory_model::{
     OrganisationId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId, Timestamp,
 };
-use clerestory_sql::{Row, SqlError, Tx, Value};
+use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{About, Content, Kind, Place, Sealed};
@@ -184,14 +184,23 @@ pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
     .await
 }
 
-/// Counts that a recording has so many bytes and segments more, or fewer, than before: they were packed anew, or
-/// erased. Locks the recording; `false` when it is gone.
+/// Locks a recording until the transaction ends, before its tracks; `false` when it is gone.
 ///
 /// # Errors
 /// [`SqlError::Engine`].
-pub async fn resize(tx: &mut Tx, id: RecordingId, bytes: i64, segments: i64) -> Result<bool, SqlError> {
+pub async fn lock(tx: &mut Tx, id: RecordingId) -> Result<bool, SqlError> {
+    let sql = "SELECT state FROM recordings WHERE recording_id = $1";
+    Ok(tx.query_opt_locked(Lock::Exclusive, sql, &[id.into()]).await?.is_some())
+}
+
+/// Counts that a recording has so many bytes and segments more, or fewer, than before: they were packed anew, or
+/// erased.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the recording is gone.
+pub async fn resize(tx: &mut Tx, id: RecordingId, bytes: i64, segments: i64) -> Result<(), SqlError> {
     let sql = "UPDATE recordings SET size_bytes = size_bytes + $1, segments = segments + $2 WHERE recording_id = $3";
-    Ok(tx.execute(sql, &[bytes.into(), segments.into(), id.into()]).await? > 0)
+    tx.execute_one("recordings", sql, &[bytes.into(), segments.into(), id.into()]).await
 }
 
 /// Replaces the summary of the version before `version`.

@@ -164,19 +164,14 @@ impl Rewritten {
 
     /// Switches the track to its new parts and its new key, and hands its old objects over to be removed
     /// ([`Vault::remove_spent`]), in the caller's transaction. `false` when somebody wrote to the track meanwhile: nothing
-    /// is changed then, the caller ends its transaction without keeping anything, and may begin anew. The old key
-    /// is the caller's to destroy.
+    /// is changed then, and the caller may begin anew. The old key is the caller's to destroy.
     ///
     /// Locks the recording and the track. Hold on to this value until the transaction is committed.
     ///
     /// # Errors
     /// [`SqlError`].
     pub async fn switch(&self, tx: &mut Tx, at: Timestamp) -> Result<bool, SqlError> {
-        let kept = || self.parts.iter().flat_map(|(part, _)| &part.segments);
-        let now: u64 = kept().map(|segment| segment.extent.length).sum();
-        let fewer = kept().count() as i64 - self.had.len() as i64;
-        let by = now.cast_signed().wrapping_sub(self.bytes_before.cast_signed());
-        if !recordings::resize(tx, self.recording, by, fewer).await? {
+        if !recordings::lock(tx, self.recording).await? {
             return Ok(false);
         }
         let Some((_, fence)) = tracks::lock(tx, self.track).await? else { return Ok(false) };
@@ -196,6 +191,11 @@ impl Rewritten {
             parts::insert(tx, part).await?;
             spent::forget(tx, std::slice::from_ref(&part.object)).await?;
         }
+        let kept = || self.parts.iter().flat_map(|(part, _)| &part.segments);
+        let now: u64 = kept().map(|segment| segment.extent.length).sum();
+        let by = now.cast_signed().wrapping_sub(self.bytes_before.cast_signed());
+        let fewer = kept().count() as i64 - self.had.len() as i64;
+        recordings::resize(tx, self.recording, by, fewer).await?;
         Ok(true)
     }
 }

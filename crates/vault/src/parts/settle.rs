@@ -385,10 +385,8 @@ impl Written {
     }
 
     async fn switch(&self, tx: &mut Tx, at: Timestamp) -> Result<(), Switch> {
-        let now: u64 = self.part.segments.iter().map(|segment| segment.extent.length).sum();
-        let by = now.cast_signed().wrapping_sub(self.bytes_before().cast_signed());
         // The recording before the track, as everybody locks them.
-        if !recordings::resize(tx, self.recording, by, 0).await? || !claims::holds(tx, &self.claim).await? {
+        if !recordings::lock(tx, self.recording).await? || !claims::holds(tx, &self.claim).await? {
             return Err(Switch::Lost);
         }
         if !self.intent.stands(tx).await? {
@@ -399,6 +397,9 @@ impl Written {
             return Err(Switch::Lost);
         }
         parts::insert(tx, &self.part).await?;
+        let now: u64 = self.part.segments.iter().map(|segment| segment.extent.length).sum();
+        let by = now.cast_signed().wrapping_sub(self.bytes_before().cast_signed());
+        recordings::resize(tx, self.recording, by, 0).await?;
         for segment in &self.before {
             if self.part.segments.iter().all(|to| to.extent.object != segment.extent.object) {
                 spent::note(tx, &segment.extent.object, at).await?;
