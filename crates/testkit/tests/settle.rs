@@ -618,3 +618,57 @@ async fn a_track_that_waits_to_be_erased_is_left_alone() {
     assert_eq!(scene.settle().await.parts, 0);
     assert_eq!(scene.unsettled().await.len(), 2);
 }
+
+/// `web/e2e/open_segment.py` knows the product by `docs/formats.md` alone. It finds settled segments by their manifests.
+#[tokio::test]
+async fn a_reader_in_another_language_opens_settled_segments_from_their_parts() {
+    // It reads SQLite's file; what lies in parts is the same on both engines.
+    let scene = scene(Installation::over(None).await).await;
+    scene.send(4).await;
+    scene.settle().await;
+    scene.visit.send(6, &movement(scene.now_ms + 14_000)).await.ok();
+    scene.visit.send(5, &movement(scene.now_ms + 12_000)).await.ok();
+    scene.settle().await;
+    assert_eq!(scene.parts().await.len(), 2);
+    scene.visit.send(7, &movement(scene.now_ms + 16_000)).await.ok();
+    let played = scene.watch().await;
+    let places = &scene.installation.app.places;
+    let python = std::env::var("CLERESTORY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    for (number, events) in played.iter().enumerate() {
+        let mut reader = std::process::Command::new(&python);
+        reader
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/e2e/open_segment.py"))
+            .args(["--root".as_ref(), places.root_key().as_os_str()])
+            .args(["--epochs".as_ref(), places.keys.join("epochs").as_os_str()])
+            .args(["--database".as_ref(), places.database().as_os_str()])
+            .args(["--data".as_ref(), places.data.as_os_str()])
+            .args([scene.visit.track.clone(), number.to_string()]);
+        let read = reader.output().unwrap();
+        assert!(read.status.success(), "{number}: {}", String::from_utf8_lossy(&read.stderr));
+        let read: Value = serde_json::from_slice(&read.stdout).unwrap();
+        assert_eq!(&read, events, "{number}");
+    }
+    assert_eq!(played.len(), 8);
+}
+
+/// What is asked for may settle between the look at its row and the reading of its bytes.
+#[tokio::test]
+async fn what_settles_while_it_is_watched_is_watched_on() {
+    let (installation, faults) = Installation::behind_faults().await;
+    let scene = scene(installation).await;
+    scene.send(2).await;
+    let before = scene.watch().await;
+    let play = scene.begin().await;
+    let path = format!("/api/v1/plays/{play}/tracks/{}/segments/1", scene.visit.track);
+    // The row names the log; the log's object is gone when it is read.
+    faults.next(1, Method::GET, "/log/", Fault::Answer(404));
+    assert_eq!(scene.admin.get(&path).await.ok(), before[1]);
+    let asked = faults.ranges().len();
+    scene.settle().await;
+    for _ in 0..3 {
+        assert_eq!(scene.admin.get(&path).await.ok(), before[1]);
+    }
+    // Reading the two log objects to settle them aside: the base once, then a range for each answer.
+    let parts = faults.seen(&Method::GET, "/parts/");
+    assert_eq!(parts, 1 + 3, "{:?}", &faults.ranges()[asked..]);
+}
