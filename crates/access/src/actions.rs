@@ -78,4 +78,6 @@ actions! {
     SignPolicy(SiteRef) = "policy.sign", ENTITY_READ, opens [SigningKey];
     /// Closing recordings that fell silent.
     CloseSilent(OrganisationRef) = "maintain.close", API_UPDATE, opens [];
+    /// Moving segments out of the ingest log into parts of their tracks, packed anew.
+    Settle(OrganisationRef) = "maintain.settle", API_UPDATE, opens [Segment, Manifest];
 }

@@ -41,6 +41,10 @@ pub trait Object: Copy + Send + Sync + 'static {
     fn recording(&self) -> Option<RecordingId> {
         None
     }
+    /// Whether segments and manifests of this recording are within it.
+    fn includes_recording(&self, recording: RecordingId) -> bool {
+        self.recording() == Some(recording)
+    }
     /// The site whose rows say who owns it, where it is one.
     fn site(&self) -> Option<SiteId> {
         None
@@ -116,6 +120,9 @@ impl Object for OrganisationRef {
         object("organisation", self.0.as_bytes())
     }
     fn includes(&self, _about: &About) -> bool {
+        true
+    }
+    fn includes_recording(&self, _recording: RecordingId) -> bool {
         true
     }
 }
@@ -278,6 +285,13 @@ impl<A: Action> Grant<A> {
     pub fn covers_segments(&self, organisation: OrganisationId, recording: RecordingId) -> bool {
         organisation == self.on.organisation()
             && A::OPENS.contains(&Kind::Segment)
-            && self.on.recording() == Some(recording)
+            && self.on.includes_recording(recording)
+    }
+
+    /// Whether it opens manifests of this recording's parts.
+    pub fn covers_manifests(&self, organisation: OrganisationId, recording: RecordingId) -> bool {
+        organisation == self.on.organisation()
+            && A::OPENS.contains(&Kind::Manifest)
+            && self.on.includes_recording(recording)
     }
 }

@@ -6,8 +6,10 @@ pub mod commands;
 mod ledger;
 mod places;
 mod serve;
+mod settle;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};
 pub use places::{Places, PlacesError, Postgres, ThrowAway};
 pub use serve::{Serving, serve};
+pub use settle::{NoTime, SettleAfter};

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::watch::Watch;
-use crate::{App, authority, ledger};
+use crate::{App, SettleAfter, authority, ledger, settle};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +32,8 @@ pub struct Serving {
     pub metrics: Option<SocketAddr>,
     /// Sentences for the health page that only the caller knows.
     pub remarks: Vec<Finding>,
+    /// How long segments of a recording that goes on lie in the ingest log.
+    pub settle_after: SettleAfter,
 }
 
 /// Serves until `shutdown`, then drains.
@@ -85,6 +87,8 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     };
     let integrating = tokio::spawn(ledger::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
+    let settling = settle::keep(app.clone(), serving.settle_after, Arc::clone(&watch), shutdown.clone());
+    let settling = tokio::spawn(settling);
     let jobs = tokio::spawn(run_jobs(app, watch, shutdown.clone()));
     let end = shutdown.clone();
     let drained = tokio::spawn(async move {
@@ -99,6 +103,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     jobs.await?;
     integrating.await?;
     replaying.await?;
+    settling.await?;
     drained.await?;
     Ok(())
 }

@@ -318,7 +318,6 @@ impl Intake {
         segment: Segment,
         refined: &Refined,
     ) -> Result<(), IntakeError> {
-        segments::insert(tx, &segment).await?;
         let end_us = segment.start_us.saturating_add(segment.duration_us);
         let ended_at = Timestamp::from_micros(recording.started_at.micros().saturating_add(end_us));
         let kept_until = ended_at.min(segment.received_at).plus(KEPT);
@@ -331,6 +330,12 @@ impl Intake {
             policy_version: segment.policy_version,
         };
         recordings::grow(tx, &growth).await?;
+        // While it was sealed, what was left of the track may have been written anew under another key.
+        let still = tracks::find(tx, track.id).await?.ok_or(IntakeError::Closed)?;
+        if still.key != track.key {
+            return Err(clerestory_vault::StoreError::GivenUp.into());
+        }
+        segments::insert(tx, &segment).await?;
         tracks::keep_until(tx, track.id, kept_until).await?;
         for gap in &refined.gaps {
             let from_us = offset_us(recording, track, gap.from_ms);

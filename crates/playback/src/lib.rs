@@ -3,6 +3,7 @@
 //! A play belongs to one session of one person and one recording. Every segment served in it goes through the
 //! decision again by today's rules, so ending a session or taking a right away ends the play at once.
 
+mod bases;
 mod describe;
 mod panes;
 mod plays;
@@ -35,6 +36,7 @@ pub struct Playback {
     access: Access,
     vault: Vault,
     clock: Arc<dyn Clock>,
+    bases: Arc<bases::Bases>,
 }
 
 /// Why something is not served.
@@ -82,6 +84,6 @@ impl Playback {
     /// Playback over these parts.
     #[must_use]
     pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
-        Self { database, access, vault, clock }
+        Self { database, access, vault, clock, bases: Arc::default() }
     }
 }

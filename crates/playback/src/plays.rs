@@ -1,5 +1,6 @@
 //! Beginning, going on with and ending a play.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clerestory_access::{Actor, ContinuePlay, Grant, OpContext, Play, RecordingRef};
@@ -10,7 +11,7 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{ContentType, Segment};
 use clerestory_store::tracks::Track;
 use clerestory_store::{recordings, segments, tracks};
-use clerestory_vault::unpack_events;
+use clerestory_vault::{Base, OpenError, StoreError, unpack_events};
 
 use crate::describe::{Described, SegmentFact, facts};
 use crate::rows::{self, PlayRow};
@@ -50,6 +51,14 @@ impl SegmentContent {
     pub fn zstd(self) -> Result<Vec<u8>, PlaybackError> {
         zstd::bulk::compress(&self.0, 1).map_err(|_| PlaybackError::Packing)
     }
+}
+
+/// A segment a play may have, and what it is packed on.
+struct Found {
+    grant: Grant<ContinuePlay>,
+    track: Track,
+    segment: Segment,
+    base: Option<Segment>,
 }
 
 impl Playback {
@@ -130,8 +139,24 @@ impl Playback {
         track: TrackId,
         sequence: u64,
     ) -> Result<SegmentContent, PlaybackError> {
+        match self.segment_once(op, play, track, sequence).await {
+            // It was settled between the look at its row and the reading: by now its row says where it lies.
+            Err(PlaybackError::Open(OpenError::Unreadable { source: StoreError::Missing, .. })) => {
+                self.segment_once(op, play, track, sequence).await
+            }
+            other => other,
+        }
+    }
+
+    async fn segment_once(
+        &self,
+        op: &OpContext,
+        play: PlayId,
+        track: TrackId,
+        sequence: u64,
+    ) -> Result<SegmentContent, PlaybackError> {
         let (playback, op) = (self.clone(), op.clone());
-        let (grant, track, segment): (Grant<ContinuePlay>, Track, Segment) = self
+        let Found { grant, track, segment, base } = self
             .database
             .read(move |tx| {
                 Box::pin(async move {
@@ -140,15 +165,43 @@ impl Playback {
                     let track = track.filter(|track| track.recording == play.recording);
                     let track = track.ok_or(PlaybackError::NotFound)?;
                     let segment = segments::find(tx, track.id, sequence).await?;
-                    Ok::<_, PlaybackError>((grant, track, segment.ok_or(PlaybackError::NotFound)?))
+                    let segment = segment.ok_or(PlaybackError::NotFound)?;
+                    let base = match segment.content_type {
+                        ContentType::Rrweb => None,
+                        ContentType::RrwebOnBase(base) => segments::find(tx, track.id, base).await?,
+                    };
+                    Ok::<_, PlaybackError>(Found { grant, track, segment, base })
                 })
             })
             .await?;
         let packed = self.vault.open_segment(&grant, &track, &segment).await?;
-        let events = match segment.content_type {
-            ContentType::Rrweb => unpack_events(&packed, EVENT_BYTES),
+        let events = match (segment.content_type, base) {
+            (ContentType::Rrweb, _) => unpack_events(&packed, EVENT_BYTES),
+            (ContentType::RrwebOnBase(_), None) => return Err(PlaybackError::Damaged { sequence }),
+            (ContentType::RrwebOnBase(_), Some(base)) => {
+                self.base(&grant, play, &track, &base).await?.unpack(&packed, EVENT_BYTES)
+            }
         };
         events.map(SegmentContent).map_err(|_| PlaybackError::Damaged { sequence })
+    }
+
+    /// What other segments of a part are packed on: opened once for a play, by its grant.
+    async fn base(
+        &self,
+        grant: &Grant<ContinuePlay>,
+        play: PlayId,
+        track: &Track,
+        segment: &Segment,
+    ) -> Result<Arc<Base>, PlaybackError> {
+        if let Some(base) = self.bases.held(play, segment) {
+            return Ok(base);
+        }
+        let packed = self.vault.open_segment(grant, track, segment).await?;
+        let damaged = PlaybackError::Damaged { sequence: segment.sequence };
+        let events = unpack_events(&packed, EVENT_BYTES).map_err(|_| damaged)?;
+        let base = Arc::new(Base::new(&events));
+        self.bases.hold(play, segment, Arc::clone(&base));
+        Ok(base)
     }
 
     /// Segments that arrived since: for each track those numbered from what `after` names, and whether the recording
@@ -231,6 +284,7 @@ impl Playback {
     /// # Errors
     /// [`PlaybackError::NotFound`] for another session's.
     pub async fn end(&self, op: &OpContext, play: PlayId) -> Result<(), PlaybackError> {
+        self.bases.forget(play);
         let (playback, op) = (self.clone(), op.clone());
         self.database
             .write(Lane::Interactive, move |tx| {

@@ -11,6 +11,9 @@ pub enum Cause {
     /// PostgreSQL, or the connection to it.
     #[error(transparent)]
     Postgres(tokio_postgres::Error),
+    /// The body itself, which looked before it wrote.
+    #[error("the body found it there")]
+    Body,
     /// No connection to PostgreSQL could be had.
     #[error(transparent)]
     Pool(deadpool_postgres::PoolError),

@@ -325,7 +325,7 @@ fn again(error: &SqlError) -> SqlError {
     let copy = |cause: &Cause| {
         let code = match cause {
             Cause::Sqlite(inner) => inner.sqlite_error().copied(),
-            Cause::Postgres(_) | Cause::Pool(_) => None,
+            Cause::Postgres(_) | Cause::Pool(_) | Cause::Body => None,
         };
         Cause::Sqlite(code.map_or(rusqlite::Error::InvalidQuery, |code| {
             rusqlite::Error::SqliteFailure(code, Some(cause.to_string()))

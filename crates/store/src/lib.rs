@@ -1,9 +1,10 @@
-//! Organisation tree, people, sites, recordings, tracks, segments: rows and nothing but rows.
+//! Organisation tree, people, sites, recordings, tracks, segments, parts: rows and nothing but rows.
 //!
 //! What is personal or content comes back as [`Sealed`]: it says where it stood and opens only in `vault`, for a
 //! grant. Ids, times, sizes and states are clear; SQL filters on those alone.
 
 pub mod organisations;
+pub mod parts;
 pub mod people;
 pub mod recordings;
 mod sealed;
@@ -18,5 +19,8 @@ pub use sealed::{About, Content, Kind, Place, Sealed};
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "store",
-    migrations: &[Migration { name: "tree, people, recordings", sql: include_str!("0001-store.sql") }],
+    migrations: &[
+        Migration { name: "tree, people, recordings", sql: include_str!("0001-store.sql") },
+        Migration { name: "parts of tracks", sql: include_str!("0002-parts.sql") },
+    ],
 };

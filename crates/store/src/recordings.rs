@@ -194,6 +194,25 @@ pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
     .await
 }
 
+/// Locks a recording until the transaction ends, before its tracks; `false` when it is gone.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn lock(tx: &mut Tx, id: RecordingId) -> Result<bool, SqlError> {
+    let sql = "SELECT state FROM recordings WHERE recording_id = $1";
+    Ok(tx.query_opt_locked(Lock::Exclusive, sql, &[id.into()]).await?.is_some())
+}
+
+/// Counts that a recording has so many bytes and segments more, or fewer, than before: they were packed anew, or
+/// erased.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the recording is gone.
+pub async fn resize(tx: &mut Tx, id: RecordingId, bytes: i64, segments: i64) -> Result<(), SqlError> {
+    let sql = "UPDATE recordings SET size_bytes = size_bytes + $1, segments = segments + $2 WHERE recording_id = $3";
+    tx.execute_one("recordings", sql, &[bytes.into(), segments.into(), id.into()]).await
+}
+
 /// Replaces the summary of the version before `version`.
 ///
 /// # Errors

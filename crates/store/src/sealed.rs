@@ -28,6 +28,8 @@ pub enum Kind {
     Recording,
     /// Segments of recordings: what was captured.
     Segment,
+    /// Manifests of parts: which segments are where.
+    Manifest,
     /// Sites' names.
     Site,
     /// The keys sites' policies are signed with.

@@ -1,13 +1,39 @@
-//! Segments: the unit of upload, sealing, acknowledgement and range access. A row says where one lies.
+//! Segments: the unit of upload, sealing, acknowledgement and range access. A row of its own says where one lies, or
+//! when it is settled the row of its part ([`crate::parts`]); what is here finds both.
 
 use clerestory_model::{Timestamp, TrackId};
-use clerestory_sql::{Row, SqlError, Tx};
+use clerestory_sql::{Cause, Row, SqlError, Tx};
+
+use crate::parts;
 
 /// What a segment's plaintext is. Numbers are stored and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentType {
     /// A JSON array of rrweb events: one zstd frame made with vocabulary 1. (1 was a frame without one.)
-    Rrweb = 2,
+    Rrweb,
+    /// The same, made with vocabulary 1 followed by the events of another segment of the same part, whose number this
+    /// is and which is [`Self::Rrweb`]. Only settled segments are.
+    RrwebOnBase(u64),
+}
+
+impl ContentType {
+    /// The number that is stored.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Rrweb => 2,
+            Self::RrwebOnBase(_) => 3,
+        }
+    }
+
+    /// The one with this stored number, in a part with this base.
+    pub(crate) fn from_number(number: u64, base: Option<u64>) -> Option<Self> {
+        match number {
+            2 => Some(Self::Rrweb),
+            3 => base.map(Self::RrwebOnBase),
+            _ => None,
+        }
+    }
 }
 
 /// Where bytes lie in the object store.
@@ -56,10 +82,8 @@ const COLUMNS: &str = "track_id, sequence, start_us, duration_us, keyframe, cont
                        byte_offset, byte_length, header, sha256, content_mac, sent_bytes, received_at";
 
 fn segment(row: &Row) -> Result<Segment, SqlError> {
-    let content_type = match row.get::<i64>(5)? {
-        2 => ContentType::Rrweb,
-        _ => return Err(SqlError::Inconsistent { table: "segments", column: "content_type".to_owned() }),
-    };
+    let wrong = || SqlError::Inconsistent { table: "segments", column: "content_type".to_owned() };
+    let content_type = ContentType::from_number(row.get(5)?, None).ok_or_else(wrong)?;
     Ok(Segment {
         track: row.get(0)?,
         sequence: row.get(1)?,
@@ -77,11 +101,15 @@ fn segment(row: &Row) -> Result<Segment, SqlError> {
     })
 }
 
-/// Adds a segment whose bytes are durable.
+/// Adds a segment whose bytes are durable. With its recording locked, as [`crate::recordings::grow`] locks it: so
+/// nobody settles a segment of this number between the look and the insert.
 ///
 /// # Errors
 /// [`SqlError::Exists`] when the number is taken.
 pub async fn insert(tx: &mut Tx, new: &Segment) -> Result<(), SqlError> {
+    if parts::segment(tx, new.track, new.sequence).await?.is_some() {
+        return Err(SqlError::Exists(Cause::Body));
+    }
     tx.execute(
         "INSERT INTO segments (track_id, sequence, start_us, duration_us, keyframe, content_type, policy_version,
              object, byte_offset, byte_length, header, sha256, content_mac, sent_bytes, received_at)
@@ -92,7 +120,7 @@ pub async fn insert(tx: &mut Tx, new: &Segment) -> Result<(), SqlError> {
             new.start_us.into(),
             new.duration_us.into(),
             new.keyframe.into(),
-            (new.content_type as i64).into(),
+            new.content_type.number().into(),
             new.policy_version.into(),
             new.extent.object.as_str().into(),
             new.extent.offset.into(),
@@ -108,24 +136,56 @@ pub async fn insert(tx: &mut Tx, new: &Segment) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// One segment.
+/// One segment, settled or not.
 ///
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn find(tx: &mut Tx, track: TrackId, sequence: u64) -> Result<Option<Segment>, SqlError> {
     let sql = format!("SELECT {COLUMNS} FROM segments WHERE track_id = $1 AND sequence = $2");
-    tx.query_opt(&sql, &[track.into(), sequence.into()]).await?.as_ref().map(segment).transpose()
+    // The row before the part: what is settled between the two reads is found all the same.
+    match tx.query_opt(&sql, &[track.into(), sequence.into()]).await? {
+        Some(row) => segment(&row).map(Some),
+        None => parts::segment(tx, track, sequence).await,
+    }
 }
 
-/// The segments of a track numbered `from` and above, in order, at most `limit`.
+/// The segments of a track numbered `from` and above, settled or not, in order, at most `limit`.
 ///
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn of_track(tx: &mut Tx, track: TrackId, from: u64, limit: u32) -> Result<Vec<Segment>, SqlError> {
+    let rows = unsettled(tx, track, from, limit).await?;
+    let mut found = parts::segments_from(tx, track, from).await?;
+    found.extend(rows);
+    // Stable: of one that was settled between the two reads the settled one stays.
+    found.sort_by_key(|segment| segment.sequence);
+    found.dedup_by_key(|segment| segment.sequence);
+    found.truncate(limit as usize);
+    Ok(found)
+}
+
+/// The segments of a track that have rows of their own, numbered `from` and above, in order, at most `limit`.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn unsettled(tx: &mut Tx, track: TrackId, from: u64, limit: u32) -> Result<Vec<Segment>, SqlError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM segments WHERE track_id = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3"
     );
     tx.query(&sql, &[track.into(), from.into(), limit.into()]).await?.iter().map(segment).collect()
+}
+
+/// Takes the rows of these segments away; how many there were.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn remove(tx: &mut Tx, track: TrackId, sequences: &[u64]) -> Result<u64, SqlError> {
+    let mut removed = 0;
+    for sequence in sequences {
+        let sql = "DELETE FROM segments WHERE track_id = $1 AND sequence = $2";
+        removed += tx.execute(sql, &[track.into(), (*sequence).into()]).await?;
+    }
+    Ok(removed)
 }
 
 /// The number after the last a track has.
@@ -133,9 +193,57 @@ pub async fn of_track(tx: &mut Tx, track: TrackId, from: u64, limit: u32) -> Res
 /// # Errors
 /// [`SqlError::Engine`].
 pub async fn next_sequence(tx: &mut Tx, track: TrackId) -> Result<u64, SqlError> {
-    let row = tx.query_opt("SELECT max(sequence) FROM segments WHERE track_id = $1", &[track.into()]).await?;
-    let last: Option<u64> = row.map_or(Ok(None), |row| row.get(0))?;
-    Ok(last.map_or(0, |last| last + 1))
+    let mut next = 0;
+    for sql in [
+        "SELECT max(sequence) FROM segments WHERE track_id = $1",
+        "SELECT max(last_sequence) FROM parts WHERE track_id = $1",
+    ] {
+        let row = tx.query_opt(sql, &[track.into()]).await?;
+        let last: Option<u64> = row.map_or(Ok(None), |row| row.get(0))?;
+        next = last.map_or(next, |last| next.max(last + 1));
+    }
+    Ok(next)
+}
+
+/// What waits in a track to be settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The track.
+    pub track: TrackId,
+    /// Whose it is.
+    pub organisation: clerestory_model::OrganisationId,
+    /// Sealed bytes of its segments.
+    pub bytes: u64,
+    /// When the first of them arrived.
+    pub oldest: Timestamp,
+    /// When the last of them arrived.
+    pub newest: Timestamp,
+    /// Whether its recording is over.
+    pub over: bool,
+}
+
+/// The tracks that have segments which are not settled, after the one given, at most `limit`.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn tails(tx: &mut Tx, after: TrackId, limit: u32) -> Result<Vec<Tail>, SqlError> {
+    let sql = "SELECT s.track_id, t.organisation_id, CAST(sum(s.byte_length) AS BIGINT), min(s.received_at),
+                   max(s.received_at), max(CASE WHEN r.state = $2 THEN 0 ELSE 1 END)
+               FROM segments s JOIN tracks t ON t.track_id = s.track_id
+               JOIN recordings r ON r.recording_id = t.recording_id
+               WHERE s.track_id > $1 GROUP BY s.track_id, t.organisation_id ORDER BY s.track_id LIMIT $3";
+    let values = [after.into(), clerestory_model::RecordingState::Capturing.into(), limit.into()];
+    let tail = |row: &Row| {
+        Ok(Tail {
+            track: row.get(0)?,
+            organisation: row.get(1)?,
+            bytes: row.get(2)?,
+            oldest: row.get(3)?,
+            newest: row.get(4)?,
+            over: row.get(5)?,
+        })
+    };
+    tx.query(sql, &values).await?.iter().map(tail).collect()
 }
 
 /// A segment of a site, as the set-up page tells of it.
@@ -164,5 +272,13 @@ pub async fn receipts(
          WHERE r.site_id = $1 AND s.received_at > $2 ORDER BY s.received_at LIMIT $3"
     );
     let rows = tx.query(&sql, &[site.into(), after.into(), limit.into()]).await?;
-    rows.iter().map(|row| Ok(Receipt { recording: row.get(15)?, segment: segment(row)? })).collect()
+    let receipt = |row: &Row| Ok(Receipt { recording: row.get(15)?, segment: segment(row)? });
+    let rows: Vec<Receipt> = rows.iter().map(receipt).collect::<Result<_, SqlError>>()?;
+    let mut found = parts::received(tx, site, after, limit).await?;
+    found.extend(rows);
+    found.sort_by_key(|receipt| (receipt.segment.track, receipt.segment.sequence));
+    found.dedup_by_key(|receipt| (receipt.segment.track, receipt.segment.sequence));
+    found.sort_by_key(|receipt| receipt.segment.received_at);
+    found.truncate(limit as usize);
+    Ok(found)
 }

@@ -4,7 +4,7 @@ use clerestory_model::{
     GapReason, KeyId, OrganisationId, RecordingId, RecordingState, RetentionClass, Timestamp, TrackId,
     TrackKind, WriterId,
 };
-use clerestory_sql::{Row, SqlError, Tx};
+use clerestory_sql::{Lock, Row, SqlError, Tx};
 
 /// A track's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +92,35 @@ pub async fn insert(tx: &mut Tx, new: &Track) -> Result<(), SqlError> {
 pub async fn find(tx: &mut Tx, id: TrackId) -> Result<Option<Track>, SqlError> {
     let sql = format!("SELECT {COLUMNS} FROM tracks WHERE track_id = $1");
     tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(track).transpose()
+}
+
+/// The track with this id and its fence, locked until the transaction ends. Its recording is locked before.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn lock(tx: &mut Tx, id: TrackId) -> Result<Option<(Track, u32)>, SqlError> {
+    let sql = format!("SELECT {COLUMNS}, fence FROM tracks WHERE track_id = $1");
+    let found = tx.query_opt_locked(Lock::Exclusive, &sql, &[id.into()]).await?;
+    found.map(|row| Ok((track(&row)?, row.get(10)?))).transpose()
+}
+
+/// Raises a track's fence: whoever claimed the track before loses. The track stays locked until the transaction ends.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the track is gone.
+pub async fn next_fence(tx: &mut Tx, id: TrackId) -> Result<u32, SqlError> {
+    let sql = "UPDATE tracks SET fence = fence + 1 WHERE track_id = $1 RETURNING fence";
+    let gone = SqlError::Inconsistent { table: "tracks", column: "track_id".to_owned() };
+    tx.query_opt(sql, &[id.into()]).await?.ok_or(gone)?.get(0)
+}
+
+/// Gives a track another key: everything of it is sealed under that one from now on.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the track is gone.
+pub async fn set_key(tx: &mut Tx, id: TrackId, key: KeyId) -> Result<(), SqlError> {
+    let sql = "UPDATE tracks SET key_id = $1 WHERE track_id = $2";
+    tx.execute_one("tracks", sql, &[key.into(), id.into()]).await
 }
 
 /// The track of this kind that `writer` has in `recording`.

@@ -160,6 +160,37 @@ impl Installation {
         Self::with(app, clock, directory, self.bucket.clone(), self.organisation, self.other)
     }
 
+    /// The same, where everything is settled after each segment that comes in.
+    #[must_use]
+    pub fn settling(mut self) -> Self {
+        let app = self.app.clone();
+        self.router = self.router.layer(axum::middleware::from_fn(
+            move |request: axum::extract::Request, next: axum::middleware::Next| {
+                let app = app.clone();
+                async move {
+                    let segment = request.uri().path().starts_with("/api/v1/capture/segments/");
+                    let answer = next.run(request).await;
+                    if segment && answer.status().is_success() {
+                        app.settle_now().await.expect("what came in settles");
+                    }
+                    answer
+                }
+            },
+        ));
+        self
+    }
+
+    /// The names of all objects there are, in order.
+    pub async fn objects(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for prefix in ["log", "segments", "parts"] {
+            let listed = self.app.vault.objects().list(prefix).await.expect("objects can be listed");
+            names.extend(listed.into_iter().map(|found| found.object));
+        }
+        names.sort();
+        names
+    }
+
     /// The directory everything of it lies in.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {

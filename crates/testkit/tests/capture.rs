@@ -21,10 +21,12 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    // `capture_on_bucket.rs` has this file as a module: the same stories, with objects in a bucket.
-    let installation = match module_path!().contains("::") {
-        true => Installation::on_bucket().await,
-        false => Installation::new().await,
+    // Others have this file as a module: the same stories, with objects in a bucket, or settled at once.
+    let installation = match module_path!() {
+        "capture_on_bucket::capture" => Installation::on_bucket().await,
+        "capture_settled::capture" => Installation::new().await.settling(),
+        "capture_settled_on_bucket::capture" => Installation::on_bucket().await.settling(),
+        _ => Installation::new().await,
     };
     let admin = installation.person("admin").await;
     let site = installation.site(&admin).await;

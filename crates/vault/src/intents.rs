@@ -36,8 +36,18 @@ impl Intents {
         self.database
             .write(Lane::Intake, move |tx| Box::pin(async move { rows::add_intent(tx, &name, at).await }))
             .await?;
+        Ok(self.noted(object, release))
+    }
+
+    /// Writes the intent for `object` in the caller's transaction; [`Self::noted`] when it is committed.
+    pub(crate) async fn note(&self, tx: &mut Tx, object: &str) -> Result<(), SqlError> {
+        rows::add_intent(tx, object, self.clock.now()).await
+    }
+
+    /// The intent for `object` that was committed.
+    pub(crate) fn noted(&self, object: &str, release: Release) -> Intent {
         let (database, runtime) = (self.database.clone(), Handle::current());
-        Ok(Intent { object: object.to_owned(), database, runtime, release })
+        Intent { object: object.to_owned(), database, runtime, release }
     }
 }
 
@@ -62,10 +72,26 @@ pub(crate) struct Intent {
 impl Intent {
     /// Whether the intent still stands, in the transaction that commits the rows which name its object.
     pub(crate) async fn confirm(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        match rows::intent_stands(tx, &self.object).await? {
+        match self.stands(tx).await? {
             true => Ok(()),
             false => Err(StoreError::GivenUp),
         }
+    }
+
+    /// As [`Self::confirm`], for who knows what to do when it does not.
+    pub(crate) async fn stands(&self, tx: &mut Tx) -> Result<bool, SqlError> {
+        rows::intent_stands(tx, &self.object).await
+    }
+
+    /// Removes the row now, and not behind whoever drops it.
+    pub(crate) async fn release(mut self) -> Result<(), SqlError> {
+        self.release = Release::Standing;
+        let object = std::mem::take(&mut self.object);
+        self.database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move { rows::remove_intent(tx, &object).await })
+            })
+            .await
     }
 }
 

@@ -10,6 +10,7 @@ mod intents;
 mod log;
 mod objects;
 mod packing;
+mod parts;
 mod places;
 mod profile;
 mod rows;
@@ -27,7 +28,11 @@ use clerestory_sql::{Component, Database, Migration, Tx};
 pub use error::{OpenError, StoreError};
 pub use log::{IngestLog, LogStats, Stored};
 pub use objects::{Listed, ObjectPath, Objects, Patience};
-pub use packing::{pack_events, unpack_events};
+pub use packing::{Base, pack_events, unpack_events};
+pub use parts::{
+    Claimed, Due, Manifest, ManifestError, PartName, Provenance, Rewritten, SettleError, Settled, WriteError,
+    Written,
+};
 pub use places::PlaceError;
 pub use profile::{BucketAddress, BucketKind, BucketProfile, Credentials, ObjectsProfile, ProfileError};
 pub use segments::{SealedSegment, SegmentPlace, SegmentSealer};

@@ -7,6 +7,7 @@
 mod bucket;
 mod file;
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,11 +42,17 @@ pub struct LogStats {
 pub struct Stored {
     extent: Extent,
     intent: Arc<Intent>,
+    /// The file of the log they lie in, which is locked while somebody has it.
+    _file: Option<Arc<File>>,
 }
 
 impl Stored {
     pub(crate) fn new(extent: Extent, intent: Arc<Intent>) -> Self {
-        Self { extent, intent }
+        Self { extent, intent, _file: None }
+    }
+
+    fn in_file(extent: Extent, intent: Arc<Intent>, file: Arc<File>) -> Self {
+        Self { extent, intent, _file: Some(file) }
     }
 
     /// Where the bytes lie.
@@ -134,9 +141,21 @@ impl IngestLog {
     async fn begin_files(&self, objects: &Objects) -> Result<file::FileLog, StoreError> {
         let root = objects.directory().ok_or(StoreError::Closed)?;
         let run = ObjectPath::LogRun { generation: &self.generation }.path();
+        // Locked before the intent is there: who sees the intent and finds the directory free knows that the run is over.
+        let directory = file::begin_run(root, &run)?;
         // One intent for all files of the run: each of them grows while its segments' rows are written.
         let intent = Arc::new(self.intents.reserve(&run, Release::Standing).await?);
-        file::FileLog::open(root, self.generation.clone(), intent, Arc::clone(&self.counters))
+        file::FileLog::open(root, directory, self.generation.clone(), intent, Arc::clone(&self.counters))
+    }
+
+    /// Ends the file that is written, so that it can be removed as soon as its segments have settled. The next append
+    /// begins another. On a bucket every object has ended.
+    pub(crate) async fn close_files(&self) {
+        if let Writer::File { log, .. } = &self.writer
+            && let Some(log) = log.get()
+        {
+            log.close_file().await;
+        }
     }
 
     pub(crate) fn intents(&self) -> &Intents {

@@ -52,6 +52,8 @@ pub enum ObjectPath<'a> {
     },
     /// What names the store, so that it is told from every other.
     Mark,
+    /// A part of a track ([`PartName`](crate::PartName)).
+    Part(crate::PartName),
     /// What the check at start puts, reads and deletes.
     Probe {
         /// Sixteen hex digits.
@@ -70,6 +72,7 @@ impl ObjectPath<'_> {
                 format!("segments/{organisation}/{recording}/{track}/{sequence:010}-{suffix}")
             }
             Self::Mark => "clerestory-store.json".to_owned(),
+            Self::Part(name) => name.to_string(),
             Self::Probe { suffix } => format!("probe/{suffix}"),
         }
     }

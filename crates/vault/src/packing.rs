@@ -4,11 +4,15 @@
 //! A segment alone is small, and most of it is what every page says: names of elements, attributes and styles. zstd
 //! finds those in the vocabulary, which is a text (`vocabulary-1.txt`) and no part of anybody's page. Once segments
 //! were stored with it, it never changes; better words are a vocabulary of their own, and a content type of its own.
+//!
+//! Settled segments share more: what a page says of itself in its first keyframe, the rest of the visit says again. They
+//! are packed on a [`Base`], which is the vocabulary with that keyframe's events behind it.
 
 use std::cell::RefCell;
 use std::io;
 use std::sync::LazyLock;
 
+use zeroize::Zeroizing;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
@@ -53,17 +57,86 @@ pub fn pack_events(json: &[u8]) -> io::Result<Vec<u8>> {
 /// # Errors
 /// When it is no such frame, was cut, or is larger.
 pub fn unpack_events(packed: &[u8], limit: usize) -> io::Result<Vec<u8>> {
+    unpack(Decompressor::with_prepared_dictionary(&KNOWN)?, packed, limit)
+}
+
+fn unpack(mut unpacker: Decompressor<'_>, packed: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     let told = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
     let told = told.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= limit);
     let size = told.ok_or_else(|| io::Error::other("no frame of a size it may have"))?;
-    Decompressor::with_prepared_dictionary(&KNOWN)?.decompress(packed, size)
+    unpacker.decompress(packed, size)
+}
+
+/// How hard segments that settle are packed. Readers need not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Packed once, in the background, and kept for months.
+    Thorough,
+    /// More came than the job keeps up with: ten times as fast, and some 6 % larger.
+    Hurried,
+}
+
+impl Effort {
+    const fn level(self) -> i32 {
+        match self {
+            Self::Thorough => 15,
+            Self::Hurried => 9,
+        }
+    }
+}
+
+/// What the segments of a part are packed on: the vocabulary, and the events of one of them.
+pub struct Base(Zeroizing<Vec<u8>>);
+
+impl Base {
+    /// The base that these events are.
+    #[must_use]
+    pub fn new(json: &[u8]) -> Self {
+        let mut words = Vec::with_capacity(VOCABULARY.len() + json.len());
+        words.extend_from_slice(VOCABULARY);
+        words.extend_from_slice(json);
+        Self(Zeroizing::new(words))
+    }
+
+    /// How much memory it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Unpacks what was packed on it, into at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it is no such frame, was cut, or is larger.
+    pub fn unpack(&self, packed: &[u8], limit: usize) -> io::Result<Vec<u8>> {
+        unpack(Decompressor::with_dictionary(&self.0)?, packed, limit)
+    }
+}
+
+/// Packs what is settled. Not for what somebody waits for.
+pub(crate) struct SettledPacker(Compressor<'static>);
+
+impl SettledPacker {
+    /// With the vocabulary alone: for the base itself.
+    pub(crate) fn of_bases(effort: Effort) -> io::Result<Self> {
+        Compressor::with_dictionary(effort.level(), VOCABULARY).map(Self)
+    }
+
+    /// For segments on this base.
+    pub(crate) fn on(base: &Base, effort: Effort) -> io::Result<Self> {
+        Compressor::with_dictionary(effort.level(), &base.0).map(Self)
+    }
+
+    pub(crate) fn pack(&mut self, json: &[u8]) -> io::Result<Vec<u8>> {
+        self.0.compress(json)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use clerestory_seal::sha256;
 
-    use super::{VOCABULARY, pack_events, unpack_events};
+    use super::{Base, Effort, SettledPacker, VOCABULARY, pack_events, unpack_events};
 
     /// A changed vocabulary would make every stored segment unreadable.
     #[test]
@@ -87,6 +160,30 @@ mod tests {
         }
         assert!(unpack_events(b"[]", 100).is_err());
         assert!(unpack_events(&[], 100).is_err());
+    }
+
+    /// What a keyframe says is said again in the rest of the visit.
+    #[test]
+    fn on_a_base_only_what_is_new_counts() {
+        let page: String =
+            (0..400).map(|n| format!("{{\"id\":{n},\"text\":\"{}\"}},", n * n * 7919)).collect();
+        let base = Base::new(page.as_bytes());
+        let again = format!("[{}]", &page[3_000..9_000]);
+        for effort in [Effort::Thorough, Effort::Hurried] {
+            let packed =
+                SettledPacker::on(&base, effort).and_then(|mut packer| packer.pack(again.as_bytes()));
+            let packed = packed.expect("packs");
+            assert!(packed.len() < 60, "{} bytes", packed.len());
+            assert_eq!(base.unpack(&packed, again.len()).expect("unpacks"), again.as_bytes());
+            assert!(base.unpack(&packed, again.len() - 1).is_err(), "a limit is a limit");
+            let other = Base::new(&page.as_bytes()[1..]).unpack(&packed, again.len());
+            assert!(
+                other.map_or(true, |other| other != again.as_bytes()),
+                "another base gives something else"
+            );
+            let alone = SettledPacker::of_bases(effort).and_then(|mut packer| packer.pack(page.as_bytes()));
+            assert_eq!(unpack_events(&alone.expect("packs"), page.len()).expect("unpacks"), page.as_bytes());
+        }
     }
 
     /// The words must be found: without them this event comes to about 100 bytes.

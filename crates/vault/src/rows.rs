@@ -19,6 +19,12 @@ pub(crate) async fn intent_stands(tx: &mut Tx, object: &str) -> Result<bool, Sql
     Ok(tx.query_opt_locked(Lock::Share, sql, &[object.into()]).await?.is_some())
 }
 
+/// When the intent was made; locked, so that nobody commits rows that rely on it meanwhile.
+pub(crate) async fn intent(tx: &mut Tx, object: &str) -> Result<Option<Timestamp>, SqlError> {
+    let sql = "SELECT reserved_at FROM object_intents WHERE object = $1";
+    tx.query_opt_locked(Lock::Exclusive, sql, &[object.into()]).await?.map(|row| row.get(0)).transpose()
+}
+
 pub(crate) async fn remove_intent(tx: &mut Tx, object: &str) -> Result<(), SqlError> {
     tx.execute("DELETE FROM object_intents WHERE object = $1", &[object.into()]).await?;
     Ok(())

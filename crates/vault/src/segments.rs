@@ -46,7 +46,7 @@ impl SegmentPlace {
         }
     }
 
-    fn context<'d>(&self, deployment: &'d Deployment) -> ObjectContext<'d> {
+    pub(crate) fn context<'d>(&self, deployment: &'d Deployment) -> ObjectContext<'d> {
         ObjectContext {
             kind: ObjectKind::Segment,
             deployment,

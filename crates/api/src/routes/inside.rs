@@ -6,7 +6,10 @@ use clerestory_access::InspectRecording;
 use clerestory_audit::EntryFilter;
 use clerestory_model::{RecordingId, TrackId};
 use clerestory_seal::{HEADER_BYTES, Header, sha256};
-use clerestory_store::{organisations, recordings, segments, tracks};
+use clerestory_store::segments::{self, Segment};
+use clerestory_store::tracks::{self, Track};
+use clerestory_store::{organisations, recordings};
+use clerestory_vault::{OpenError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,7 +62,7 @@ struct InsideSegment {
     offset: u64,
     length: u64,
     ciphertext_sha256: String,
-    /// `log` or `object`.
+    /// `log` until it settles, then `part`; `object` if it is large and has one of its own.
     stored_as: String,
 }
 
@@ -110,8 +113,7 @@ pub(crate) async fn read(
                         offset: segment.extent.offset,
                         length: segment.extent.length,
                         ciphertext_sha256: hex::encode(segment.sha256),
-                        stored_as: if segment.extent.object.starts_with("log/") { "log" } else { "object" }
-                            .to_owned(),
+                        stored_as: stored_as(&segment.extent.object).to_owned(),
                     });
                     described.push(InsideTrack {
                         id: track.id.to_string(),
@@ -150,18 +152,21 @@ pub(crate) async fn read(
         .await
 }
 
-/// A segment's first bytes as they lie on disk.
-#[utoipa::path(get, path = "/recordings/{recording}/inside/{track}/{sequence}", tag = "recordings",
-    params(("recording" = String, Path), ("track" = String, Path), ("sequence" = u64, Path)), responses(
-    (status = 200, body = InsideBytes), (status = 403, body = Problem), (status = 404, body = Problem)))]
-pub(crate) async fn segment(
-    State(api): State<Api>,
-    caller: Caller,
-    At((id, track, sequence)): At<(RecordingId, TrackId, u64)>,
-) -> Result<Json<InsideBytes>, ApiError> {
-    let grant = api.access.authorize::<InspectRecording>(&caller.op, caller.recording(id), None).await??;
-    let (track, segment) = api
-        .database
+fn stored_as(object: &str) -> &'static str {
+    match object.split('/').next() {
+        Some("log") => "log",
+        Some("parts") => "part",
+        _ => "object",
+    }
+}
+
+async fn row(
+    api: &Api,
+    id: RecordingId,
+    track: TrackId,
+    sequence: u64,
+) -> Result<(Track, Segment), ApiError> {
+    api.database
         .read(move |tx| {
             Box::pin(async move {
                 recordings::find(tx, id).await?.ok_or_else(ApiError::not_found)?;
@@ -172,8 +177,27 @@ pub(crate) async fn segment(
                 Ok::<_, ApiError>((track, segment))
             })
         })
-        .await?;
-    let (bytes, associated_data) = api.vault.raw_segment(&grant, &track, &segment).await?;
+        .await
+}
+
+/// A segment's first bytes as they lie on disk.
+#[utoipa::path(get, path = "/recordings/{recording}/inside/{track}/{sequence}", tag = "recordings",
+    params(("recording" = String, Path), ("track" = String, Path), ("sequence" = u64, Path)), responses(
+    (status = 200, body = InsideBytes), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn segment(
+    State(api): State<Api>,
+    caller: Caller,
+    At((id, track, sequence)): At<(RecordingId, TrackId, u64)>,
+) -> Result<Json<InsideBytes>, ApiError> {
+    let grant = api.access.authorize::<InspectRecording>(&caller.op, caller.recording(id), None).await??;
+    let (mut track, mut segment) = row(&api, id, track, sequence).await?;
+    let mut raw = api.vault.raw_segment(&grant, &track, &segment).await;
+    if let Err(OpenError::Unreadable { source: StoreError::Missing, .. }) = raw {
+        // It was settled between the look at its row and the reading: by now its row says where it lies.
+        (track, segment) = row(&api, id, track.id, sequence).await?;
+        raw = api.vault.raw_segment(&grant, &track, &segment).await;
+    }
+    let (bytes, associated_data) = raw?;
     let header = Header::parse(&bytes).map_err(|error| ApiError::unavailable(&error))?;
     Ok(Json(InsideBytes {
         object: segment.extent.object,

@@ -68,6 +68,11 @@ enum Act {
         #[arg(long)]
         email: String,
     },
+    /// Moves everything that lies in the ingest log into parts of its tracks now.
+    Settle {
+        #[command(flatten)]
+        installation: Installation,
+    },
     /// Says that this machine's clock is right now, after a jump that stopped epochs and sweeps.
     ConfirmTime {
         #[command(flatten)]
@@ -91,6 +96,7 @@ impl Admin {
                 tell_link(&app, email).await
             }
             Act::SignInLink { installation, email } => tell_link(&installation.open().await?, email).await,
+            Act::Settle { installation } => settle(&installation.open().await?).await,
             Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
             Act::SetPassword { installation, email } => {
                 let app = installation.open().await?;
@@ -100,6 +106,17 @@ impl Admin {
             }
         }
     }
+}
+
+async fn settle(app: &App) -> anyhow::Result<()> {
+    app.check_objects().await?;
+    let settled = app.settle_now().await?;
+    say(&format!(
+        "{} segments of {} bytes are now in {} parts of {} bytes; {} objects were removed.",
+        settled.segments, settled.bytes_before, settled.parts, settled.bytes_after, settled.removed
+    ));
+    anyhow::ensure!(settled.left == 0, "{} tracks were left: run it again, or see the log", settled.left);
+    Ok(())
 }
 
 /// On record as an act of the deployment's own.

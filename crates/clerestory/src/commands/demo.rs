@@ -19,7 +19,7 @@ use clerestory_store::people::Role;
 use rust_embed::RustEmbed;
 
 use super::{Objects, admin, import, say, start_logging, until_asked_to_end};
-use crate::{App, Places, Serving, ThrowAway};
+use crate::{App, Places, Serving, SettleAfter, ThrowAway};
 
 /// Sessions recorded from the shop by `cargo xtask record-fixtures`.
 #[derive(RustEmbed)]
@@ -56,6 +56,10 @@ pub struct Demo {
     /// Where to tell metrics, on loopback.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    /// How long segments of a recording that goes on lie in the ingest log before they move into a part of their
+    /// track: 90s, 30m or 2h, at most 330m.
+    #[arg(long, env = "CLERESTORY_SETTLE_AFTER", default_value_t, value_name = "TIME")]
+    settle_after: SettleAfter,
     #[command(flatten)]
     objects: Objects,
 }
@@ -90,6 +94,7 @@ impl Demo {
             hosts: Hosts::new(doors.origins, Some(snippet)),
             metrics: self.metrics,
             remarks: doors.remarks,
+            settle_after: self.settle_after,
         };
         crate::serve(app, serving, shutdown).await
     }

@@ -9,7 +9,7 @@ use clerestory_api::{Finding, Hosts, Origins};
 use clerestory_http::{BehindProxy, Listener, TlsIdentity};
 
 use super::{Installation, start_logging, until_asked_to_end};
-use crate::Serving;
+use crate::{Serving, SettleAfter};
 
 #[derive(Args)]
 pub struct Serve {
@@ -44,6 +44,10 @@ pub struct Serve {
     /// Where to tell metrics, on loopback: 127.0.0.1:9700
     #[arg(long, env = "CLERESTORY_METRICS")]
     metrics: Option<SocketAddr>,
+    /// How long segments of a recording that goes on lie in the ingest log before they move into a part of their
+    /// track: 90s, 30m or 2h, at most 330m.
+    #[arg(long, env = "CLERESTORY_SETTLE_AFTER", default_value_t, value_name = "TIME")]
+    settle_after: SettleAfter,
 }
 
 impl Serve {
@@ -86,6 +90,7 @@ impl Serve {
             hosts: Hosts::new(Origins { console, content, shop: None }, None),
             metrics: self.metrics,
             remarks,
+            settle_after: self.settle_after,
         };
         crate::serve(app, serving, shutdown).await
     }

@@ -3,6 +3,9 @@
 //! One thread owns the file. It takes everything that waits, writes it in one go, flushes once, and then tells each
 //! sender where its bytes lie. A file that failed in the middle is left alone and a new one begun: what lies in it
 //! beyond the last answer is in no row.
+//!
+//! The run's directory is locked as long as the process has it, and a file as long as it is written or a row that names
+//! bytes in it is still to come. The kernel ends locks with their process: what is locked by nobody is complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -24,24 +27,39 @@ const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The log in the files of one run.
 pub(super) struct FileLog {
-    queue: Mutex<Option<SyncSender<Append>>>,
+    queue: Mutex<Option<SyncSender<Message>>>,
     thread: Option<JoinHandle<()>>,
+    /// Locked.
+    _directory: File,
+}
+
+enum Message {
+    Append(Append),
+    /// End the file; the next append begins another.
+    Close(oneshot::Sender<()>),
+}
+
+/// Makes the directory of a run, and locks it.
+pub(super) fn begin_run(root: &Path, run: &str) -> Result<File, StoreError> {
+    let failed = |error: std::io::Error| StoreError::Log(error.to_string());
+    let directory = root.join(run);
+    std::fs::create_dir_all(&directory).map_err(failed)?;
+    for made in [Some(directory.as_path()), directory.parent(), Some(root)].into_iter().flatten() {
+        File::open(made).and_then(|entry| entry.sync_all()).map_err(failed)?;
+    }
+    File::open(&directory).and_then(|entry| entry.lock().map(|()| entry)).map_err(failed)
 }
 
 impl FileLog {
-    /// Begins the run's directory below `root`, and the thread that owns its files.
+    /// Begins the thread that owns the files of the run.
     pub(super) fn open(
         root: &Path,
+        directory: File,
         generation: String,
         intent: Arc<Intent>,
         counters: Arc<Counters>,
     ) -> Result<Self, StoreError> {
         let failed = |error: std::io::Error| StoreError::Log(error.to_string());
-        let directory = root.join(ObjectPath::LogRun { generation: &generation }.path());
-        std::fs::create_dir_all(&directory).map_err(failed)?;
-        for made in [Some(directory.as_path()), directory.parent(), Some(root)].into_iter().flatten() {
-            File::open(made).and_then(|entry| entry.sync_all()).map_err(failed)?;
-        }
         let (queue, waiting) = sync_channel(QUEUE);
         let mut writer =
             Writer { root: root.to_owned(), generation, intent, next: 0, current: None, counters };
@@ -49,14 +67,14 @@ impl FileLog {
             .name("ingest-log".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(failed)?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Some(thread) })
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Some(thread), _directory: directory })
     }
 
     pub(super) async fn append(&self, bytes: Vec<u8>) -> Result<Stored, StoreError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or(StoreError::Closed)?;
-        let append = Append { bytes, reply };
+        let append = Message::Append(Append { bytes, reply });
         if let Err(std::sync::mpsc::TrySendError::Full(append)) = queue.try_send(append) {
             // Only when the disk is slower than the network: wait off the runtime's threads.
             tokio::task::spawn_blocking(move || queue.send(append))
@@ -65,6 +83,16 @@ impl FileLog {
                 .map_err(|_| StoreError::Closed)?;
         }
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Ends the file that is written. One that has too much to do ends its files by itself.
+    pub(super) async fn close_file(&self) {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (done, closed) = oneshot::channel();
+        if queue.is_some_and(|queue| queue.try_send(Message::Close(done)).is_ok()) {
+            // A writer that ended has closed it as well.
+            drop(closed.await);
+        }
     }
 }
 
@@ -88,31 +116,47 @@ struct Writer {
 }
 
 struct OpenFile {
-    file: File,
+    /// Locked; those whose rows are still to come have it too.
+    file: Arc<File>,
     object: String,
     length: u64,
 }
 
 impl Writer {
-    fn run(&mut self, waiting: &Receiver<Append>) {
-        while let Ok(first) = waiting.recv() {
-            let mut batch = vec![first];
-            let mut bytes = batch.iter().map(|append| append.bytes.len()).sum::<usize>();
-            while bytes < BATCH_BYTES {
-                let Ok(append) = waiting.try_recv() else { break };
-                bytes += append.bytes.len();
-                batch.push(append);
+    fn run(&mut self, waiting: &Receiver<Message>) {
+        while let Ok(message) = waiting.recv() {
+            let mut next = Some(message);
+            let (mut batch, mut bytes) = (Vec::new(), 0);
+            let mut close = None;
+            while let Some(message) = next {
+                match message {
+                    Message::Append(append) => {
+                        bytes += append.bytes.len();
+                        batch.push(append);
+                    }
+                    Message::Close(done) => close = Some(done),
+                }
+                let room = bytes < BATCH_BYTES && close.is_none();
+                next = if room { waiting.try_recv().ok() } else { None };
             }
-            self.commit(batch);
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
+            if let Some(done) = close {
+                self.current = None;
+                // Whoever asked may have gone.
+                let _gone = done.send(());
+            }
         }
     }
 
     fn commit(&mut self, batch: Vec<Append>) {
         match self.write(&batch) {
-            Ok(extents) => {
+            Ok((file, extents)) => {
                 for (append, extent) in batch.into_iter().zip(extents) {
+                    let stored = Stored::in_file(extent, Arc::clone(&self.intent), Arc::clone(&file));
                     // A sender that went away leaves bytes in the log that no row names.
-                    drop(append.reply.send(Ok(Stored::new(extent, Arc::clone(&self.intent)))));
+                    drop(append.reply.send(Ok(stored)));
                 }
             }
             Err(error) => {
@@ -127,7 +171,7 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, batch: &[Append]) -> std::io::Result<Vec<Extent>> {
+    fn write(&mut self, batch: &[Append]) -> std::io::Result<(Arc<File>, Vec<Extent>)> {
         let mut open = match self.current.take() {
             Some(open) if open.length < FILE_BYTES => open,
             _ => self.begin_file()?,
@@ -143,7 +187,7 @@ impl Writer {
             });
             together.extend_from_slice(&append.bytes);
         }
-        let written = open.file.write_all(&together).and_then(|()| open.file.sync_data());
+        let written = (&*open.file).write_all(&together).and_then(|()| open.file.sync_data());
         if let Err(error) = written {
             // What was written of it is in no row: on a full disk it must not keep the room it took.
             if let Err(cut) = open.file.set_len(open.length) {
@@ -152,9 +196,10 @@ impl Writer {
             return Err(error);
         }
         open.length += together.len() as u64;
+        let file = Arc::clone(&open.file);
         self.current = Some(open);
         self.counters.flushed(batch.len(), together.len());
-        Ok(extents)
+        Ok((file, extents))
     }
 
     fn begin_file(&mut self) -> std::io::Result<OpenFile> {
@@ -162,9 +207,10 @@ impl Writer {
         self.next += 1;
         let path = self.root.join(&object);
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+        file.lock()?;
         if let Some(directory) = path.parent() {
             File::open(directory)?.sync_all()?;
         }
-        Ok(OpenFile { file, object, length: 0 })
+        Ok(OpenFile { file: Arc::new(file), object, length: 0 })
     }
 }

@@ -1,0 +1,64 @@
+//! Objects whose rows were taken away: they are to be removed as soon as nothing else lies in them.
+//!
+//! The name is noted in the transaction that takes the rows away, so that a crash in between leaves nothing behind.
+
+use clerestory_model::Timestamp;
+use clerestory_sql::{SqlError, Tx};
+
+/// An object that is to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Its path below the root of the store.
+    pub object: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Notes that rows were taken away that named this object.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn note(tx: &mut Tx, object: &str, at: Timestamp) -> Result<(), SqlError> {
+    let sql = "INSERT INTO spent_objects (object, spent_at) VALUES ($1, $2) ON CONFLICT (object) DO NOTHING";
+    tx.execute(sql, &[object.into(), at.into()]).await?;
+    Ok(())
+}
+
+/// The objects that no row names any more, in the order of their names, after the one given, at most `limit`.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn unnamed(tx: &mut Tx, after: &str, limit: u32) -> Result<Vec<Spent>, SqlError> {
+    let sql = "SELECT object, spent_at FROM spent_objects o WHERE object > $1
+                   AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.object = o.object)
+                   AND NOT EXISTS (SELECT 1 FROM parts p WHERE p.object = o.object)
+               ORDER BY object LIMIT $2";
+    let rows = tx.query(sql, &[after.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok(Spent { object: row.get(0)?, at: row.get(1)? })).collect()
+}
+
+/// Of these objects, the ones that are not known to be gone yet: an erasure is not verified before none is left.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn waiting(tx: &mut Tx, objects: &[&str]) -> Result<Vec<String>, SqlError> {
+    let mut left = Vec::new();
+    for object in objects {
+        let sql = "SELECT 1 FROM spent_objects WHERE object = $1";
+        if tx.query_opt(sql, &[(*object).into()]).await?.is_some() {
+            left.push((*object).to_owned());
+        }
+    }
+    Ok(left)
+}
+
+/// Forgets objects that were removed.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn forget(tx: &mut Tx, objects: &[String]) -> Result<(), SqlError> {
+    for object in objects {
+        tx.execute("DELETE FROM spent_objects WHERE object = $1", &[object.as_str().into()]).await?;
+    }
+    Ok(())
+}

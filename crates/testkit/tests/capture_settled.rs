@@ -1,0 +1,4 @@
+//! The stories of `capture.rs`, where every segment is in a part of its track before anything else happens.
+
+#[path = "capture.rs"]
+mod capture;

@@ -1,0 +1,256 @@
+//! Writing a part: its segments opened, packed on what they share, sealed each by itself, and put as one object.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use clerestory_access::{Action, Grant};
+use clerestory_model::{Deployment, KeyId, Timestamp};
+use clerestory_seal::{ObjectOpener, SecretKey, seal_object, sha256};
+use clerestory_store::parts::Part;
+use clerestory_store::segments::{ContentType, Extent, Segment};
+use clerestory_store::tracks::Track;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use zeroize::Zeroizing;
+
+use super::manifest::{Provenance, seal_manifest};
+use crate::packing::{Base, Effort, SettledPacker};
+use crate::{OpenError, PartName, SegmentPlace, StoreError, Vault, unpack_events};
+
+/// Segments of a part at most.
+pub(super) const PART_SEGMENTS: u32 = 1024;
+/// Sealed bytes of the segments that go into a part at most, unless the first alone is larger.
+pub(super) const PART_BYTES: u64 = 16 * 1024 * 1024;
+/// Segments read at once: on a bucket each is a request.
+const READS: usize = 8;
+/// Bytes of a segment's events at most, unpacked: what a play takes.
+const EVENT_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of events that others are packed on at most: they are held in memory while their part is played.
+const BASE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why a part was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The key could not be had, or the grant is for something else.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The segments could not be read, or the part not be stored.
+    #[error("the segments could not be read, or their part not be stored")]
+    Store(#[from] StoreError),
+    /// There was no memory to pack them.
+    #[error("the segments could not be packed")]
+    Packing(#[from] io::Error),
+    /// The work was stopped, as it is at shutdown.
+    #[error("the work was stopped")]
+    Stopped,
+}
+
+/// What is to become a part.
+pub(super) struct Plan {
+    /// Its name.
+    pub(super) name: PartName,
+    /// The track as its segments are sealed now.
+    pub(super) track: Track,
+    /// The key they will be sealed under; the track's own unless a range of it was erased.
+    pub(super) key: KeyId,
+    pub(super) provenance: Provenance,
+    /// In the order of their numbers.
+    pub(super) segments: Vec<Segment>,
+    /// Segments that some of these are packed on today, where they are not of [`ContentType::Rrweb`].
+    pub(super) bases: Vec<Segment>,
+    pub(super) effort: Effort,
+    pub(super) at: Timestamp,
+}
+
+/// A part's bytes, and what its row will say.
+pub(super) struct Assembled {
+    pub(super) bytes: Vec<u8>,
+    pub(super) part: Part,
+}
+
+/// A segment on its way, with its sealed bytes; without them it stays where it lies.
+type Sealed = (Segment, Option<Vec<u8>>);
+
+impl Vault {
+    /// Makes the bytes of a part; stores nothing. Segments whose bytes are missing are left out, and so are those that
+    /// do not open where they cannot be moved as they lie. `None` when nothing is left.
+    pub(super) async fn assemble<A: Action>(
+        &self,
+        grant: &Grant<A>,
+        plan: Plan,
+    ) -> Result<Option<Assembled>, WriteError> {
+        if !grant.covers_segments(plan.track.organisation, plan.track.recording) {
+            return Err(OpenError::NotCovered.into());
+        }
+        let old = self.secret(plan.track.key).await.map_err(OpenError::from)?;
+        let stays = plan.key == plan.track.key;
+        let new = match stays {
+            true => Arc::clone(&old),
+            false => self.secret(plan.key).await.map_err(OpenError::from)?,
+        };
+        let segments = self.read_all(&plan.segments, stays).await?;
+        let bases = self.read_all(&plan.bases, false).await?;
+        let deployment = self.keys().deployment().clone();
+        let work = move || Assembly { old, new, deployment, plan }.run(segments, &bases);
+        tokio::task::spawn_blocking(work).await.map_err(|_| WriteError::Stopped)?
+    }
+
+    /// The sealed bytes of segments, a few at a time; those that are missing or cut are left out.
+    async fn read_all(&self, segments: &[Segment], own_stay: bool) -> Result<Vec<Sealed>, StoreError> {
+        let read = |segment: Segment| async move {
+            if own_stay && segment.extent.object.starts_with("segments/") {
+                return Ok(Some((segment, None)));
+            }
+            match self.objects().read(&segment.extent).await {
+                Ok(bytes) => Ok(Some((segment, Some(bytes)))),
+                Err(StoreError::Missing | StoreError::Truncated) => {
+                    let (sequence, object) = (segment.sequence, &segment.extent.object);
+                    tracing::error!(sequence, object, "a segment is missing and stays where it should lie");
+                    Ok(None)
+                }
+                Err(other) => Err(other),
+            }
+        };
+        let reads = stream::iter(segments.to_vec()).map(read).buffered(READS);
+        Ok(reads.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+    }
+}
+
+/// The work on a part that needs the processor.
+struct Assembly {
+    old: Arc<SecretKey>,
+    new: Arc<SecretKey>,
+    deployment: Deployment,
+    plan: Plan,
+}
+
+impl Assembly {
+    fn run(self, segments: Vec<Sealed>, bases: &[Sealed]) -> Result<Option<Assembled>, WriteError> {
+        let old_bases = self.old_bases(bases);
+        let chosen = self.choose_base(&segments, &old_bases);
+        let mut packers = Packers::new(chosen, self.plan.effort)?;
+        let object = self.plan.name.to_string();
+        let (mut bytes, mut moved) = (Vec::new(), Vec::with_capacity(segments.len()));
+        for (mut segment, sealed) in segments {
+            let Some(mut sealed) = sealed else {
+                moved.push(segment);
+                continue;
+            };
+            match self.events(&segment, &sealed, &old_bases) {
+                Some(events) => {
+                    let (packed, content_type) = packers.pack(segment.sequence, &events)?;
+                    sealed = self.seal(&segment, &packed);
+                    segment.content_type = content_type;
+                    segment.header = sealed.first_chunk().copied().unwrap_or(segment.header);
+                    segment.sha256 = sha256(&sealed);
+                }
+                // What does not open is kept as it lies: what is wrong with it stays to be seen.
+                None if self.plan.key == self.plan.track.key => {}
+                None => continue,
+            }
+            let (offset, length) = (bytes.len() as u64, sealed.len() as u64);
+            segment.extent = Extent { object: object.clone(), offset, length };
+            bytes.extend_from_slice(&sealed);
+            moved.push(segment);
+        }
+        if moved.is_empty() {
+            return Ok(None);
+        }
+        self.finish(object, bytes, moved, packers.base_number()).map(Some)
+    }
+
+    /// What segments were packed on before, by its number.
+    fn old_bases(&self, bases: &[Sealed]) -> BTreeMap<u64, Base> {
+        let none = BTreeMap::new();
+        let opened = bases.iter().filter_map(|(segment, sealed)| {
+            let events = self.events(segment, sealed.as_deref()?, &none)?;
+            Some((segment.sequence, Base::new(&events)))
+        });
+        opened.collect()
+    }
+
+    /// The first keyframe that opens, else the first segment that does: what the others are packed on.
+    fn choose_base(&self, segments: &[Sealed], old_bases: &BTreeMap<u64, Base>) -> Option<(u64, Base)> {
+        let keyframes = segments.iter().filter(|(segment, _)| segment.keyframe);
+        let others = segments.iter().filter(|(segment, _)| !segment.keyframe);
+        keyframes.chain(others).find_map(|(segment, sealed)| {
+            let events = self.events(segment, sealed.as_deref()?, old_bases)?;
+            (events.len() <= BASE_BYTES).then(|| (segment.sequence, Base::new(&events)))
+        })
+    }
+
+    /// The events of a segment, if it opens and unpacks.
+    fn events(
+        &self,
+        segment: &Segment,
+        sealed: &[u8],
+        old_bases: &BTreeMap<u64, Base>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let place = SegmentPlace::of(&self.plan.track, segment.sequence);
+        let opened = ObjectOpener::open_whole(&self.old, &place.context(&self.deployment), sealed).ok();
+        let packed = Zeroizing::new(opened.filter(|_| sealed.starts_with(&segment.header))?);
+        let events = match segment.content_type {
+            ContentType::Rrweb => unpack_events(&packed, EVENT_BYTES).ok(),
+            ContentType::RrwebOnBase(base) => old_bases.get(&base)?.unpack(&packed, EVENT_BYTES).ok(),
+        };
+        events.map(Zeroizing::new)
+    }
+
+    fn seal(&self, segment: &Segment, packed: &[u8]) -> Vec<u8> {
+        let place = SegmentPlace::of(&self.plan.track, segment.sequence);
+        seal_object(&self.new, &place.context(&self.deployment), packed)
+    }
+
+    fn finish(
+        self,
+        object: String,
+        mut bytes: Vec<u8>,
+        segments: Vec<Segment>,
+        base: Option<u64>,
+    ) -> Result<Assembled, WriteError> {
+        let Plan { name, key, provenance, at, track, .. } = self.plan;
+        let mut part = Part {
+            track: track.id,
+            number: name.part,
+            fence: name.fence,
+            key,
+            object,
+            object_bytes: 0,
+            manifest_bytes: 0,
+            base,
+            settled_at: at,
+            segments,
+        };
+        let end = seal_manifest(&self.new, &self.deployment, &name, provenance, &mut part)?;
+        bytes.extend_from_slice(&end);
+        Ok(Assembled { bytes, part })
+    }
+}
+
+/// Packs the segments of one part.
+struct Packers {
+    alone: SettledPacker,
+    /// The base's number, and what packs on it.
+    based: Option<(u64, SettledPacker)>,
+}
+
+impl Packers {
+    fn new(base: Option<(u64, Base)>, effort: Effort) -> io::Result<Self> {
+        let based =
+            base.map(|(number, base)| Ok::<_, io::Error>((number, SettledPacker::on(&base, effort)?)));
+        Ok(Self { alone: SettledPacker::of_bases(effort)?, based: based.transpose()? })
+    }
+
+    fn base_number(&self) -> Option<u64> {
+        self.based.as_ref().map(|(number, _)| *number)
+    }
+
+    fn pack(&mut self, sequence: u64, events: &[u8]) -> io::Result<(Vec<u8>, ContentType)> {
+        match &mut self.based {
+            Some((base, packer)) if *base != sequence => {
+                Ok((packer.pack(events)?, ContentType::RrwebOnBase(*base)))
+            }
+            _ => Ok((self.alone.pack(events)?, ContentType::Rrweb)),
+        }
+    }
+}
