@@ -78,4 +78,6 @@ actions! {
     SignPolicy(SiteRef) = "policy.sign", ENTITY_READ, opens [SigningKey];
     /// Closing recordings that fell silent.
     CloseSilent(OrganisationRef) = "maintain.close", API_UPDATE, opens [];
+    /// Opening segments of a copy to see that it can be done; nothing of them is given out.
+    Drill(RecordingRef) = "maintain.drill", RESOURCE_READ, opens [Segment];
 }
