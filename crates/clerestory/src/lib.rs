@@ -3,11 +3,12 @@
 mod app;
 mod authority;
 pub mod commands;
+mod custody;
 mod ledger;
 mod places;
 mod serve;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};
-pub use places::{Places, PlacesError, Postgres, ThrowAway};
+pub use places::{Places, PlacesError, Postgres, SecondPlace, ThrowAway};
 pub use serve::{Serving, serve};

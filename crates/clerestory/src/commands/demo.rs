@@ -90,6 +90,7 @@ impl Demo {
             hosts: Hosts::new(doors.origins, Some(snippet)),
             metrics: self.metrics,
             remarks: doors.remarks,
+            throw_away: true,
         };
         crate::serve(app, serving, shutdown).await
     }

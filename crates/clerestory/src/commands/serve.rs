@@ -86,6 +86,7 @@ impl Serve {
             hosts: Hosts::new(Origins { console, content, shop: None }, None),
             metrics: self.metrics,
             remarks,
+            throw_away: false,
         };
         crate::serve(app, serving, shutdown).await
     }
