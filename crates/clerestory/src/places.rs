@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clerestory_custody::{Custody, NoPlaceAddress, PlaceAddress};
-use clerestory_keys::{EpochPlace, FilePlace, KeyError, Protection, RootAddress, RootFile};
+use clerestory_keys::{
+    EpochPlace, FilePlace, FileTombstones, KeyError, Protection, RootAddress, RootFile, TombstonePlace,
+};
 use clerestory_vault::{BucketProfile, ObjectsProfile};
 
 /// The caller knows that this installation is not meant to last: it may lie on a file system that does not.
@@ -292,6 +294,26 @@ impl Places {
             SecondPlace::Directory(_) => PlacesError::SecondPlace { path: second.clone(), source },
             SecondPlace::Elsewhere(_) => KeyError::Place { place: second.to_string(), source }.into(),
         })
+    }
+
+    /// The places that keep tombstones, beside the objects: the second place, where there is one that has room for them.
+    ///
+    /// # Errors
+    /// [`PlacesError::SecondPlace`], [`PlacesError::Keys`].
+    pub fn tombstones(&self) -> Result<Vec<Box<dyn TombstonePlace>>, PlacesError> {
+        let Some(second) = &self.second_epochs else { return Ok(Vec::new()) };
+        let place: Option<Box<dyn TombstonePlace>> = match second {
+            SecondPlace::Directory(path) => {
+                let place = FileTombstones::open(path.clone());
+                let missing = |source| PlacesError::SecondPlace { path: second.clone(), source };
+                Some(Box::new(place.map_err(missing)?))
+            }
+            SecondPlace::Elsewhere(address) => self
+                .custody
+                .tombstones(address)
+                .map_err(|source| KeyError::Place { place: second.to_string(), source })?,
+        };
+        Ok(place.into_iter().collect())
     }
 
     /// The places beside the root key's own, as the database remembers them.

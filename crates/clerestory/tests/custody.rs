@@ -5,11 +5,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use clerestory::{Places, Postgres, SecondPlace};
 use clerestory_testkit::Installation;
-use clerestory_testkit::custodians::{FakeVault, TOKEN};
-use clerestory_testkit::load::client;
+use clerestory_testkit::custodians::{FakeVault, TOKEN, by_token};
+use clerestory_testkit::load::{Console, client};
 use clerestory_testkit::postgres::AnyServer;
 use clerestory_testkit::visit::{Visit, snapshot};
 
@@ -54,21 +55,46 @@ impl Rig {
     async fn over(database: Option<Postgres>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let second = directory.path().join("second");
-        let installation = Installation::kept_in(directory.path(), database, |places| {
+        let installation = Installation::kept_in(directory.path(), database, None, |places| {
             places.second_epochs = Some(SecondPlace::Directory(second));
         })
         .await;
+        let environment =
+            vec![("CLERESTORY_SECOND_EPOCHS", directory.path().join("second").display().to_string())];
+        Self::with(directory, installation, environment).await
+    }
+
+    /// With a root and a second place in a Vault.
+    async fn in_vault(vault: &FakeVault) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let custody = by_token(vault, directory.path(), TOKEN);
+        let root = Some("vault:transit/clerestory".parse().unwrap());
+        let installation = Installation::kept_in(directory.path(), None, root, |places| {
+            places.custody = custody;
+            places.second_epochs = Some("vault:secret/clerestory".parse().unwrap());
+        })
+        .await;
+        let environment = vec![
+            ("CLERESTORY_SECOND_EPOCHS", "vault:secret/clerestory".to_owned()),
+            ("CLERESTORY_VAULT_ADDRESS", vault.address()),
+            ("CLERESTORY_VAULT_TOKEN_FILE", directory.path().join("vault-token").display().to_string()),
+        ];
+        Self::with(directory, installation, environment).await
+    }
+
+    async fn with(
+        directory: tempfile::TempDir,
+        installation: Installation,
+        mut environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let site = installation.site(&installation.person("admin").await).await;
         let now = i64::try_from(installation.now().unix_millis()).unwrap();
         let key = site["site_key"].as_str().unwrap();
         let visit = Visit::start(installation.recorder(ORIGIN), key, now).await;
         visit.send(0, &snapshot(now, 3, WORDS)).await.ok();
         let places = installation.app.places.clone();
-        let mut environment = vec![
-            ("CLERESTORY_DATA", places.data.display().to_string()),
-            ("CLERESTORY_SECOND_EPOCHS", directory.path().join("second").display().to_string()),
-            ("CLERESTORY_LOG", "info".to_owned()),
-        ];
+        environment.push(("CLERESTORY_DATA", places.data.display().to_string()));
+        environment.push(("CLERESTORY_LOG", "info".to_owned()));
         if let Some(postgres) = &places.postgres {
             environment.push(("CLERESTORY_DATABASE", postgres.address.clone()));
         }
@@ -340,26 +366,138 @@ async fn the_program_lives_on_a_vault_and_tells_its_secrets_to_nobody() {
 
 /// Serves until it is well, looks at its arguments, and ends it; what it logged.
 async fn serve_for_a_moment(rig: &Rig) -> String {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (console, content) = (format!("http://localhost:{port}"), format!("http://127.0.0.1:{port}"));
-    let listen = format!("127.0.0.1:{port}");
-    let mut serve = rig.command(&["serve", "--listen", &listen, "--console-origin", &console]);
-    let log = rig.path("log");
-    serve.args(["--content-origin", &content]).stderr(std::fs::File::create(&log).unwrap());
-    let mut child = serve.spawn().unwrap();
-    let (http, began) = (client().unwrap(), std::time::Instant::now());
-    loop {
-        if let Ok(answer) = http.get(format!("{console}/api/v1/health")).send().await
-            && answer.status().is_success()
-        {
-            break;
+    let mut served = Served::start(rig).await;
+    let arguments = std::fs::read(format!("/proc/{}/cmdline", served.child.id())).unwrap();
+    served.end();
+    format!("{}{}", String::from_utf8_lossy(&arguments), std::fs::read_to_string(rig.path("log")).unwrap())
+}
+
+/// A server that is well.
+struct Served {
+    child: std::process::Child,
+    console: String,
+}
+
+impl Served {
+    async fn start(rig: &Rig) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (console, content) = (format!("http://localhost:{port}"), format!("http://127.0.0.1:{port}"));
+        let listen = format!("127.0.0.1:{port}");
+        let mut serve = rig.command(&["serve", "--listen", &listen, "--console-origin", &console]);
+        let log = rig.path("log");
+        serve.args(["--content-origin", &content]).stderr(std::fs::File::create(&log).unwrap());
+        let served = Self { child: serve.spawn().unwrap(), console };
+        let (http, began) = (client().unwrap(), std::time::Instant::now());
+        loop {
+            if let Ok(answer) = http.get(format!("{}/api/v1/health", served.console)).send().await
+                && answer.status().is_success()
+            {
+                return served;
+            }
+            let log = || std::fs::read_to_string(&log).unwrap();
+            assert!(began.elapsed() < Duration::from_secs(30), "it does not get ready: {}", log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let log = || std::fs::read_to_string(&log).unwrap();
-        assert!(began.elapsed() < std::time::Duration::from_secs(30), "it does not get ready: {}", log());
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let arguments = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    format!("{}{}", String::from_utf8_lossy(&arguments), std::fs::read_to_string(&log).unwrap())
+
+    /// What the health page says under this name, as soon as it says something.
+    async fn says(&self, rig: &Rig, id: &str) -> (String, String) {
+        let link = rig.run(&["admin", "sign-in-link", "--email", "admin@example.org"]).ok();
+        let link = link.lines().find(|line| line.contains("#token=")).unwrap().trim();
+        let console = Console::sign_in(&self.console, link).await.unwrap();
+        for _ in 0..200 {
+            let findings = console.get("/health/findings").await.unwrap();
+            let found = findings["items"].as_array().unwrap().iter().find(|finding| finding["id"] == id);
+            if let Some(found) = found {
+                let text = |field: &str| found[field].as_str().unwrap().to_owned();
+                return (text("level"), text("sentence"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("health says nothing of {id}");
+    }
+
+    fn end(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Gone already, after `end`, is fine.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_asks_for_shares_and_a_drill_until_they_are_done_and_again_for_a_new_root() {
+    let rig = Rig::over(None).await;
+    let mut served = Served::start(&rig).await;
+    assert_eq!(served.says(&rig, "root-shares").await.0, "attention");
+    assert_eq!(served.says(&rig, "recovery-drill").await.0, "attention");
+    // Two places on one disk are one.
+    let (level, sentence) = served.says(&rig, "epoch-places").await;
+    assert!(level == "attention" && sentence.contains("on one disk"), "{sentence}");
+    rig.run(&["admin", "root", "rotate"]).refused("another process serves");
+    served.end();
+    let (files, _) = rig.shares("shares");
+    let copy = rig.copy("copy.db");
+    let drill = ["admin", "drill", "--record", "--copy", copy.as_str()];
+    rig.run(&arguments(&drill, &[&files[0], &files[1], &files[2]])).ok();
+    let mut served = Served::start(&rig).await;
+    assert_eq!(served.says(&rig, "root-shares").await.0, "ok");
+    let (level, sentence) = served.says(&rig, "recovery-drill").await;
+    assert!(level == "ok" && sentence.contains("went well at 20"), "{sentence}");
+    served.end();
+    rig.run(&["admin", "root", "rotate"]).ok();
+    let served = Served::start(&rig).await;
+    assert_eq!(served.says(&rig, "root-shares").await.0, "attention");
+    assert_eq!(served.says(&rig, "recovery-drill").await.0, "attention");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_drill_with_a_root_in_a_vault_needs_its_address_and_no_shares() {
+    let vault = FakeVault::start();
+    let rig = Rig::in_vault(&vault).await;
+    let (copy, kept) = (rig.copy("copy.db"), rig.path("kept-root.key").display().to_string());
+    std::fs::copy(rig.places.root_key(), &kept).unwrap();
+    let drill = ["admin", "drill", "--copy", copy.as_str(), "--root-file", kept.as_str()];
+    let before = vault.secrets();
+    let told = rig.run(&drill).ok();
+    assert!(told.contains("1 segments of as many tracks opened"), "{told}");
+    let asked =
+        |vault: &FakeVault| vault.asked().into_iter().filter(|asked| !asked.starts_with("GET")).collect();
+    let calls: std::collections::BTreeSet<String> = asked(&vault);
+    assert!(calls.iter().any(|call| call.contains("decrypt")), "{calls:?}");
+    assert_eq!(vault.secrets(), before, "the place is only read");
+    rig.run(&[&drill[..], &["--record"]].concat()).ok();
+    let served = Served::start(&rig).await;
+    assert_eq!(served.says(&rig, "recovery-drill").await.0, "ok");
+    assert!(served.says(&rig, "root-shares").await.1.contains("vault:transit/clerestory"));
+    assert!(served.says(&rig, "epoch-places").await.1.contains("vault:secret/clerestory"));
+    vault.seal(true);
+    rig.run(&drill).refused("unseal it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_passphrase_of_the_root_is_changed_and_taken_away() {
+    let rig = Rig::over(None).await;
+    let (files, _) = rig.shares("shares");
+    let write = |name: &str, text: &str| {
+        std::fs::write(rig.path(name), text).unwrap();
+        rig.path(name).display().to_string()
+    };
+    let (one, two) = (write("one", "high windows\n"), write("two", "lower ones\n"));
+    let change = ["admin", "root", "passphrase"];
+    rig.run(&[&change[..], &["--new-passphrase-file", &one]].concat()).ok();
+    rig.run(&["admin", "confirm-time"]).refused("sealed under a passphrase");
+    rig.run(&["admin", "confirm-time", "--passphrase-file", &two]).refused("the passphrase does not open it");
+    rig.run(&[&change[..], &["--passphrase-file", &one, "--new-passphrase-file", &two]].concat()).ok();
+    let check = ["admin", "shares", "check", "--passphrase-file", two.as_str()];
+    let said = rig.run(&arguments(&check, &[&files[0], &files[1], &files[2]])).ok();
+    assert!(said.contains("They open the root of this installation"), "{said}");
+    rig.run(&[&change[..], &["--passphrase-file", &two, "--none"]].concat()).ok();
+    rig.run(&["admin", "confirm-time"]).ok();
 }

@@ -113,7 +113,15 @@ impl Kms {
     /// # Errors
     /// When there is no answer that says something about what was asked.
     pub(crate) fn call(&self, call: &'static str, asked: &Value) -> io::Result<Result<Value, Refused>> {
-        let body = Zeroizing::new(asked.to_string().into_bytes());
+        self.call_with(call, Zeroizing::new(asked.to_string().into_bytes()))
+    }
+
+    /// As [`Self::call`], with the JSON written out.
+    pub(crate) fn call_with(
+        &self,
+        call: &'static str,
+        body: Zeroizing<Vec<u8>>,
+    ) -> io::Result<Result<Value, Refused>> {
         let inner = Arc::clone(&self.inner);
         self.inner.road.wait(async move {
             let Patience { attempts, mut pause, .. } = inner.road.patience();

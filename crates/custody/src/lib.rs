@@ -19,7 +19,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clerestory_keys::{Connect, EpochPlace, Root, RootAddress};
+use clerestory_keys::{Connect, EpochPlace, Root, RootAddress, TombstonePlace};
 
 pub use kms::{AccessKey, KmsSettings};
 pub use vault::{VaultAuth, VaultSettings};
@@ -27,7 +27,7 @@ pub use vault::{VaultAuth, VaultSettings};
 use kms::Kms;
 use kms_place::KmsPlace;
 use kms_root::KmsRoot;
-use kv::KvPlace;
+use kv::{KvPlace, KvTombstones};
 use road::Road;
 use transit::TransitRoot;
 use vault::Vault;
@@ -132,6 +132,18 @@ impl Custody {
         Ok(match address {
             PlaceAddress::Kv { mount, path } => Box::new(KvPlace::new(self.vault()?, mount, path)),
             PlaceAddress::Kms { region, name } => Box::new(KmsPlace::new(self.kms(region)?, name)),
+        })
+    }
+
+    /// Where tombstones are kept beside the epochs of this place; `None` where there is no room for them: a key of KMS
+    /// for each, for ever, would be one more thing that somebody deletes.
+    ///
+    /// # Errors
+    /// When something is missing to reach it.
+    pub fn tombstones(&self, address: &PlaceAddress) -> io::Result<Option<Box<dyn TombstonePlace>>> {
+        Ok(match address {
+            PlaceAddress::Kv { mount, path } => Some(Box::new(KvTombstones::new(self.vault()?, mount, path))),
+            PlaceAddress::Kms { .. } => None,
         })
     }
 

@@ -205,14 +205,14 @@ impl Inner {
 
 fn read(path: &str, answer: &Answer) -> io::Result<Said> {
     let status = answer.status;
-    let body: Value = if answer.body.is_empty() {
+    let mut body: Value = if answer.body.is_empty() {
         Value::Null
     } else {
         // Something in between, such as a proxy, may answer in words of its own.
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
     };
     if status.is_success() {
-        return Ok(Said::Data(body.get("data").cloned().unwrap_or(Value::Null)));
+        return Ok(Said::Data(body.get_mut("data").map(Value::take).unwrap_or_default()));
     }
     let errors: Vec<String> = body
         .get("errors")
@@ -239,6 +239,14 @@ fn read(path: &str, answer: &Answer) -> io::Result<Said> {
             format!("it answered {path} with {status} ({})", said(&errors)),
         )),
         _ => Err(refused(path, status, &errors)),
+    }
+}
+
+/// A text out of an answer that may be secret: it is taken, and wiped when it is dropped.
+pub(crate) fn take_text(answer: &mut Value, field: &str) -> Zeroizing<String> {
+    match answer.get_mut(field).map(Value::take) {
+        Some(Value::String(text)) => Zeroizing::new(text),
+        _ => Zeroizing::default(),
     }
 }
 

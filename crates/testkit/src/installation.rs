@@ -90,13 +90,14 @@ impl Installation {
         Self::made_with(postgres::schema_of_its_own().await, None, root, settle).await
     }
 
-    /// Makes one over this database, or a file, in `data` below a directory that outlives it.
+    /// As [`Self::kept`], over this database, or a file, in `data` below a directory that outlives it.
     ///
     /// # Panics
     /// When anything fails: no test can go on then.
     pub async fn kept_in(
         directory: &Path,
         database: Option<Postgres>,
+        root: Option<RootAddress>,
         settle: impl FnOnce(&mut Places),
     ) -> Self {
         let settle = |_: &Path, places: &mut Places| {
@@ -104,7 +105,7 @@ impl Installation {
                 Places { postgres: places.postgres.clone(), ..Places::beside(&directory.join("data"), None) };
             settle(places);
         };
-        Self::made_with(database, None, None, settle).await
+        Self::made_with(database, None, root, settle).await
     }
 
     /// With its objects in the bucket that is reached at the address, or in a directory.

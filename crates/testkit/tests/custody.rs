@@ -2,17 +2,18 @@
 //! what goes wrong there.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clerestory::{App, AppError, Places, PlacesError, SecondPlace};
 use clerestory_custody::Custody;
+use clerestory_http::TlsIdentity;
 use clerestory_keys::{
-    EpochPlace, Finding, KeyError, NewRoot, Protection, Root, RootAddress, RootError, WrappedAs,
-    change_root_to,
+    EpochPlace, Finding, KeyError, NewRoot, Owner, Protection, Root, RootAddress, RootError, Tombstone,
+    TombstonePlace, WrappedAs, change_root_to,
 };
-use clerestory_model::Deployment;
+use clerestory_model::{Deployment, KeyId, OrganisationId, SubjectId};
 use clerestory_seal::SecretKey;
 use clerestory_testkit::bucket::Moto;
 use clerestory_testkit::custodians::{FakeVault, TOKEN, by_role, by_token, on_moto};
@@ -496,4 +497,70 @@ async fn every_kind_of_place_keeps_once_replaces_and_removes() {
     // Two that share an account do not see each other.
     is_a_place(custody.place(&"kms:eu-central-1/one-more".parse().unwrap()).unwrap().as_ref());
     drop(moto);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tombstones_lie_beside_the_epochs_and_are_made_once() {
+    let vault = FakeVault::start();
+    let directory = tempfile::tempdir().unwrap();
+    let custody = by_token(&vault, directory.path(), TOKEN);
+    let in_vault = custody.tombstones(&KV.parse().unwrap()).unwrap().unwrap();
+    let in_file = clerestory_keys::FileTombstones::open(directory.path().to_owned()).unwrap();
+    let at = "2026-11-22T09:00:00Z".parse().unwrap();
+    let (organisation, key) = (OrganisationId::new(at, [1; 10]), KeyId::new(at, [2; 10]));
+    let of = |owner| Tombstone { organisation, owner, key, at };
+    let (one, two) = (of(Owner::Organisation), of(Owner::Subject(SubjectId::new(at, [3; 10]))));
+    for place in [in_vault.as_ref(), &in_file as &dyn TombstonePlace] {
+        assert_eq!(place.list().unwrap(), []);
+        for tombstone in [&one, &two, &one] {
+            place.lay(tombstone).unwrap();
+        }
+        let another = Tombstone { key: KeyId::new(at, [4; 10]), ..one.clone() };
+        assert_eq!(place.lay(&another).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        let mut held = place.list().unwrap();
+        held.sort_by_key(Tombstone::id);
+        let mut laid = vec![one.clone(), two.clone()];
+        laid.sort_by_key(Tombstone::id);
+        assert_eq!(held, laid);
+    }
+    // They are no epochs, and one that somebody deleted is not passed over.
+    assert_eq!(custody.place(&KV.parse().unwrap()).unwrap().list().unwrap(), [0_i64; 0]);
+    vault.delete_version(&format!("clerestory/eu-1/tombstones/{}", hex::encode(one.id())));
+    assert_eq!(in_vault.list().unwrap_err().kind(), std::io::ErrorKind::InvalidData);
+    assert!(custody.tombstones(&"kms:eu-central-1/one".parse().unwrap()).unwrap().is_none());
+}
+
+/// The certificate of an authority, and one for `localhost` that it signed: files in PEM.
+fn certificates(directory: &Path) -> (PathBuf, TlsIdentity) {
+    let files = ["ca.pem", "chain.pem", "key.pem"].map(|name| directory.join(name));
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    std::fs::write(&files[0], ca.self_signed(&ca_key).unwrap().pem()).unwrap();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(&files[1], leaf.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+    std::fs::write(&files[2], key.serialize_pem()).unwrap();
+    let [ca, chain, key] = files;
+    (ca, TlsIdentity::from_files(chain, key).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_is_known_by_its_certificate() {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let directory = tempfile::tempdir().unwrap();
+    let (ca, identity) = certificates(directory.path());
+    let vault = FakeVault::start_tls(identity);
+    let mut custody = by_token(&vault, directory.path(), TOKEN);
+    let place = |custody: &Custody| custody.place(&KV.parse().unwrap());
+    let unknown = place(&custody).unwrap().list().unwrap_err().to_string();
+    assert!(unknown.contains("certificate") && !unknown.contains(TOKEN), "{unknown}");
+    assert_eq!(vault.asked(), [] as [&str; 0], "nothing is asked of somebody unknown");
+    custody.vault.as_mut().unwrap().ca_file = Some(ca.clone());
+    place(&custody).unwrap().keep(1, b"one").unwrap();
+    assert_eq!(place(&custody).unwrap().read(1).unwrap(), b"one");
+    custody.vault.as_mut().unwrap().ca_file = Some(directory.path().join("vault-token"));
+    let wrong = place(&custody).err().unwrap().to_string();
+    assert!(wrong.contains("vault-token") && !wrong.contains(TOKEN), "{wrong}");
 }

@@ -13,7 +13,7 @@ mod shares;
 mod verify;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -144,11 +144,7 @@ impl Installation {
     fn protection(&self) -> anyhow::Result<Protection> {
         let credential = custodians::credential("clerestory-passphrase");
         let Some(path) = self.passphrase_file.clone().or(credential) else { return Ok(Protection::Plain) };
-        let text = std::fs::read_to_string(&path).map(Zeroizing::new);
-        let text = text.with_context(|| format!("reading the passphrase file {}", path.display()))?;
-        let line = text.lines().next().unwrap_or_default();
-        anyhow::ensure!(!line.is_empty(), "the first line of {} is empty", path.display());
-        Ok(Protection::Passphrase(Zeroizing::new(line.to_owned())))
+        passphrase(&path)
     }
 
     async fn open(&self) -> anyhow::Result<App> {
@@ -156,6 +152,15 @@ impl Installation {
         let root = places.open(&self.protection()?)?;
         Ok(App::build(places, root, Arc::new(SystemClock)).await?)
     }
+}
+
+/// The passphrase on the first line of a file.
+fn passphrase(path: &Path) -> anyhow::Result<Protection> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    let text = text.with_context(|| format!("reading the passphrase file {}", path.display()))?;
+    let line = text.lines().next().unwrap_or_default();
+    anyhow::ensure!(!line.is_empty(), "the first line of {} is empty", path.display());
+    Ok(Protection::Passphrase(Zeroizing::new(line.to_owned())))
 }
 
 /// Logs as JSON lines on standard error. What to log is in CLERESTORY_LOG, `info` unless said.

@@ -13,10 +13,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clerestory_http::{Limits, Listener, Server, TlsIdentity};
 use clerestory_seal::random;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// The token that may do everything here.
 pub const TOKEN: &str = "hvs.token-of-the-tests-that-must-not-show";
@@ -26,7 +26,8 @@ pub const TOKEN: &str = "hvs.token-of-the-tests-that-must-not-show";
 pub struct FakeVault {
     address: SocketAddr,
     state: Arc<Mutex<Vaulted>>,
-    end: Option<oneshot::Sender<()>>,
+    scheme: &'static str,
+    end: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -83,33 +84,49 @@ impl FakeVault {
     /// When it does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// The same by TLS, on `localhost`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_tls(identity: TlsIdentity) -> Self {
+        Self::start_with(Some(identity))
+    }
+
+    fn start_with(identity: Option<TlsIdentity>) -> Self {
         let mut vaulted = Vaulted::default();
         vaulted.tokens.insert(TOKEN.to_owned());
         vaulted.transit.insert("clerestory".to_owned(), vec![random()]);
         let state = Arc::new(Mutex::new(vaulted));
-        let (end, ended) = oneshot::channel();
+        let end = CancellationToken::new();
         let (tell, told) = std::sync::mpsc::channel();
-        let theirs = Arc::clone(&state);
+        let (theirs, ended) = (Arc::clone(&state), end.clone());
+        let scheme = if identity.is_some() { "https" } else { "http" };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async move {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-                tell.send(listener.local_addr().expect("an address")).expect("somebody waits for it");
+                let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                let listener = match identity {
+                    None => Listener::plain_loopback(any).await,
+                    Some(identity) => Listener::tls(any, identity).await,
+                };
+                let listener = listener.expect("a port");
+                tell.send(listener.local_addr()).expect("somebody waits for it");
                 let router = Router::new().fallback(answer).with_state(theirs);
-                tokio::select! {
-                    served = axum::serve(listener, router) => served.expect("it serves"),
-                    _ = ended => {}
-                }
+                Server::new(Limits::default()).listen(listener).serve(router, ended).await;
             });
         });
         let address = told.recv().expect("the server tells its address");
-        Self { address, state, end: Some(end), thread: Some(thread) }
+        Self { address, state, scheme, end, thread: Some(thread) }
     }
 
-    /// `http://127.0.0.1:port`.
+    /// `http://localhost:port`, or `https://localhost:port`.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://localhost:{}", self.scheme, self.address.port())
     }
 
     fn state(&self) -> MutexGuard<'_, Vaulted> {
@@ -197,7 +214,7 @@ impl FakeVault {
 
 impl Drop for FakeVault {
     fn drop(&mut self) {
-        drop(self.end.take());
+        self.end.cancel();
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
