@@ -19,6 +19,7 @@ const ROWS: &[&[&str]] = &[
     &["sql"],
     &["jobs"],
     &["keys"],
+    &["custody"],
     &["store"],
     &["audit"],
     &["access"],

@@ -80,4 +80,6 @@ actions! {
     CloseSilent(OrganisationRef) = "maintain.close", API_UPDATE, opens [];
     /// Moving segments out of the ingest log into parts of their tracks, packed anew.
     Settle(OrganisationRef) = "maintain.settle", API_UPDATE, opens [Segment, Manifest];
+    /// Opening segments of a copy to see that it can be done; nothing of them is given out.
+    Drill(RecordingRef) = "maintain.drill", RESOURCE_READ, opens [Segment];
 }

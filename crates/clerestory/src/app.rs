@@ -6,7 +6,7 @@ use clerestory_access::{Access, Matrix, MatrixError};
 use clerestory_audit::{Audit, Reserve};
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
-use clerestory_keys::{KeyError, Keys, RootFile};
+use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
 use clerestory_model::Clock;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
@@ -58,6 +58,9 @@ pub enum AppError {
     /// Its database.
     #[error("the database cannot be opened")]
     Sql(#[from] SqlError),
+    /// The database is that of an installation.
+    #[error("the database is that of an installation: `init` never writes over one. Name an empty database")]
+    DatabaseExists,
     /// Its objects.
     #[error("the object store cannot be used")]
     Objects(#[from] ProfileError),
@@ -105,13 +108,24 @@ impl App {
             return Err(AppError::IdentityBuild);
         }
         let epochs = places.epochs()?;
+        if schema == Schema::MayBeMade {
+            // Root, epoch, database: a database never exists whose epoch is in no place.
+            clerestory_keys::begin(&root, &epochs, clock.as_ref())?;
+        }
         let database = match &places.postgres {
             None => Database::open_sqlite(&places.database(), SCHEMAS)?,
             Some(Postgres { address, roots }) => {
                 Database::open_postgres(address, roots.as_deref(), schema, SCHEMAS).await?
             }
         };
-        let keys = Arc::new(Keys::open(root, epochs, database.clone(), Arc::clone(&clock)).await?);
+        clerestory_keys::settle_places(&database, places.second_names(), places.epochs_given_up).await?;
+        let keys = Keys::open(root, epochs, database.clone(), Arc::clone(&clock)).await?;
+        Self::over(places, keys, database, clock)
+    }
+
+    /// The parts over keys that are open.
+    fn over(places: Places, keys: Keys, database: Database, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        let keys = Arc::new(keys);
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
@@ -132,6 +146,36 @@ impl App {
             vault,
             clock,
         })
+    }
+
+    /// Over a copy of a database, with places that are only read: no epoch begins and none ends, and what is written
+    /// is written into the copy. For a drill.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub(crate) async fn over_copy(
+        places: Places,
+        root: RootFile,
+        epochs: Vec<Box<dyn EpochPlace>>,
+        database: Database,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AppError> {
+        let keys = Keys::inspect(root, epochs, database.clone(), Arc::clone(&clock)).await?;
+        Self::over(places, keys, database, clock)
+    }
+
+    /// Sees that a PostgreSQL database which an installation is to be made in is there and empty, before anything is
+    /// made.
+    ///
+    /// # Errors
+    /// [`AppError::DatabaseExists`], [`AppError::Sql`].
+    pub async fn refuse_existing(places: &Places) -> Result<(), AppError> {
+        let Some(Postgres { address, roots }) = &places.postgres else { return Ok(()) };
+        match Database::open_postgres(address, roots.as_deref(), Schema::MustExist, SCHEMAS).await {
+            Err(SqlError::Empty) => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err(AppError::DatabaseExists),
+        }
     }
 
     /// Sees that the object store does all that is needed of it, and that it is the one this installation has its

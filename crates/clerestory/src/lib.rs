@@ -3,6 +3,7 @@
 mod app;
 mod authority;
 pub mod commands;
+mod custody;
 mod ledger;
 mod places;
 mod serve;
@@ -10,6 +11,6 @@ mod settle;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};
-pub use places::{Places, PlacesError, Postgres, ThrowAway};
+pub use places::{Places, PlacesError, Postgres, SecondPlace, ThrowAway};
 pub use serve::{Serving, serve};
 pub use settle::{NoTime, SettleAfter};

@@ -1,15 +1,48 @@
 //! Where an installation keeps its things, and making a new one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use clerestory_keys::{EpochPlace, FilePlace, KeyError, Protection, RootFile};
+use clerestory_custody::{Custody, NoPlaceAddress, PlaceAddress};
+use clerestory_keys::{
+    EpochPlace, FilePlace, FileTombstones, KeyError, Protection, RootAddress, RootFile, TombstonePlace,
+};
 use clerestory_vault::{BucketProfile, ObjectsProfile};
 
 /// The caller knows that this installation is not meant to last: it may lie on a file system that does not.
 #[derive(Clone, Copy, Debug)]
 pub struct ThrowAway;
 
-/// The directories of an installation.
+/// A second place for epoch secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecondPlace {
+    /// A directory on another disk or host.
+    Directory(PathBuf),
+    /// At a custodian.
+    Elsewhere(PlaceAddress),
+}
+
+impl FromStr for SecondPlace {
+    type Err = NoPlaceAddress;
+    fn from_str(text: &str) -> Result<Self, NoPlaceAddress> {
+        match text.starts_with("vault:") || text.starts_with("kms:") {
+            true => text.parse().map(Self::Elsewhere),
+            false => Ok(Self::Directory(text.into())),
+        }
+    }
+}
+
+impl std::fmt::Display for SecondPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Directory(path) => path.display().fmt(f),
+            Self::Elsewhere(address) => address.fmt(f),
+        }
+    }
+}
+
+/// Where an installation keeps what it is made of.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// Database and objects.
@@ -17,7 +50,11 @@ pub struct Places {
     /// Root key and epoch secrets: beside the data, never in it.
     pub keys: PathBuf,
     /// A second place for epoch secrets, off this disk.
-    pub second_epochs: Option<PathBuf>,
+    pub second_epochs: Option<SecondPlace>,
+    /// Somebody says that second places which are not named any more are gone.
+    pub epochs_given_up: bool,
+    /// How the custodians of root and epochs are reached.
+    pub custody: Custody,
     /// The PostgreSQL database, where it is not a file in `data`.
     pub postgres: Option<Postgres>,
     /// The bucket that objects lie in. Without one they lie in a directory beside the database.
@@ -57,11 +94,17 @@ pub enum PlacesError {
          If `init` was cut off and nothing was ever recorded, remove {1} and run it again"
     )]
     NoDatabase(PathBuf, PathBuf),
+    /// A place holds epochs already.
+    #[error(
+        "the epoch place {0} holds epoch secrets already: `init` never writes over those of an installation. Choose \
+         another place; or, if `init` was cut off and nothing was ever recorded, remove what it holds"
+    )]
+    EpochsExist(String),
     /// The second place is not there.
     #[error("the second epoch place {path} is not there: mount its disk, or make the directory if it is new")]
     SecondPlace {
         /// Where it should be.
-        path: PathBuf,
+        path: SecondPlace,
         /// Why it cannot be read.
         source: std::io::Error,
     },
@@ -87,11 +130,20 @@ pub enum PlacesError {
 impl Places {
     /// The usual places: keys in `<data>.keys` beside the data.
     #[must_use]
-    pub fn beside(data: &Path, second_epochs: Option<PathBuf>) -> Self {
+    pub fn beside(data: &Path, second_epochs: Option<SecondPlace>) -> Self {
         let mut keys = data.as_os_str().to_owned();
         keys.push(".keys");
         let data = data.to_owned();
-        Self { data, keys: keys.into(), second_epochs, postgres: None, bucket: None, objects_moved: false }
+        Self {
+            data,
+            keys: keys.into(),
+            second_epochs,
+            epochs_given_up: false,
+            custody: Custody::default(),
+            postgres: None,
+            bucket: None,
+            objects_moved: false,
+        }
     }
 
     /// The database file.
@@ -118,23 +170,44 @@ impl Places {
     /// Makes a new installation's directories and root key. The first epoch and the database follow when it opens.
     ///
     /// # Errors
-    /// [`PlacesError::Exists`], [`PlacesError::Ephemeral`] unless it is to be thrown away.
+    /// [`PlacesError::Exists`], [`PlacesError::EpochsExist`], [`PlacesError::Ephemeral`] unless it is to be thrown away.
     pub fn init(
         &self,
         region: &str,
         protection: &Protection,
         throw_away: Option<ThrowAway>,
     ) -> Result<RootFile, PlacesError> {
+        self.prepare(throw_away)?;
+        Ok(RootFile::create(&self.root_key(), region, protection)?)
+    }
+
+    /// As [`Self::init`], with a root that its keeper never gives out. The root key file holds its address.
+    ///
+    /// # Errors
+    /// As [`Self::init`]; [`PlacesError::Keys`] when the root cannot be used.
+    pub fn init_with_root_at(
+        &self,
+        region: &str,
+        root: RootAddress,
+        throw_away: Option<ThrowAway>,
+    ) -> Result<RootFile, PlacesError> {
+        self.prepare(throw_away)?;
+        Ok(RootFile::create_elsewhere(&self.root_key(), region, root, &self.custody)?)
+    }
+
+    /// Makes the directories, and sees that nothing is there that an installation could lose.
+    fn prepare(&self, throw_away: Option<ThrowAway>) -> Result<(), PlacesError> {
         for path in [self.root_key(), self.database()] {
-            // With PostgreSQL there is no file; a database that is in use refuses other keys by itself.
+            // With PostgreSQL there is no file; `App::refuse_existing` looks there.
             if path.exists() {
                 return Err(PlacesError::Exists(path));
             }
         }
-        if let Some(second) = &self.second_epochs {
-            make_private(second)?;
-        }
-        for path in [&self.keys, &self.data] {
+        let second = match &self.second_epochs {
+            Some(SecondPlace::Directory(path)) => Some(path),
+            _ => None,
+        };
+        for path in [Some(&self.keys), Some(&self.data), second].into_iter().flatten() {
             make_private(path)?;
             if throw_away.is_none()
                 && let Some(kind) = ephemeral(path)
@@ -142,7 +215,13 @@ impl Places {
                 return Err(PlacesError::Ephemeral(path.clone(), kind));
             }
         }
-        Ok(RootFile::create(&self.root_key(), region, protection)?)
+        for place in self.epochs()? {
+            let held = place.list().map_err(|source| KeyError::Place { place: place.name(), source })?;
+            if !held.is_empty() {
+                return Err(PlacesError::EpochsExist(place.name()));
+            }
+        }
+        Ok(())
     }
 
     /// Reads the root key of an existing installation. A database that is missing is never made anew: an empty one
@@ -160,7 +239,7 @@ impl Places {
         } else if !self.database().exists() {
             return Err(PlacesError::NoDatabase(self.database(), self.keys.clone()));
         }
-        Ok(RootFile::open(&self.root_key(), protection)?)
+        Ok(RootFile::open_with(&self.root_key(), protection, &self.custody)?)
     }
 
     /// Goes on with an `init` that was cut off between root key and database: only for what is to be thrown away.
@@ -169,7 +248,7 @@ impl Places {
     /// [`PlacesError::Io`], [`PlacesError::Keys`].
     pub fn open_unfinished(&self, protection: &Protection, _: ThrowAway) -> Result<RootFile, PlacesError> {
         make_private(&self.data)?;
-        Ok(RootFile::open(&self.root_key(), protection)?)
+        Ok(RootFile::open_with(&self.root_key(), protection, &self.custody)?)
     }
 
     /// Takes the installation for this process alone; it is free again when the file is dropped.
@@ -197,11 +276,54 @@ impl Places {
         let mut places: Vec<Box<dyn EpochPlace>> =
             vec![Box::new(FilePlace::create(own.clone()).map_err(io(own))?)];
         if let Some(second) = &self.second_epochs {
-            let place = FilePlace::open(second.clone());
-            let place = place.map_err(|source| PlacesError::SecondPlace { path: second.clone(), source })?;
-            places.push(Box::new(place));
+            places.push(self.second(second)?);
         }
         Ok(places)
+    }
+
+    /// A second place, as its address says.
+    ///
+    /// # Errors
+    /// [`PlacesError::SecondPlace`].
+    pub fn second(&self, second: &SecondPlace) -> Result<Box<dyn EpochPlace>, PlacesError> {
+        let place: std::io::Result<Box<dyn EpochPlace>> = match second {
+            SecondPlace::Directory(path) => FilePlace::open(path.clone()).map(|place| Box::new(place) as _),
+            SecondPlace::Elsewhere(address) => self.custody.place(address),
+        };
+        place.map_err(|source| match second {
+            SecondPlace::Directory(_) => PlacesError::SecondPlace { path: second.clone(), source },
+            SecondPlace::Elsewhere(_) => KeyError::Place { place: second.to_string(), source }.into(),
+        })
+    }
+
+    /// The places that keep tombstones, beside the objects: the second place, where there is one that has room for them.
+    ///
+    /// # Errors
+    /// [`PlacesError::SecondPlace`], [`PlacesError::Keys`].
+    pub fn tombstones(&self) -> Result<Vec<Box<dyn TombstonePlace>>, PlacesError> {
+        let Some(second) = &self.second_epochs else { return Ok(Vec::new()) };
+        let place: Option<Box<dyn TombstonePlace>> = match second {
+            SecondPlace::Directory(path) => {
+                let place = FileTombstones::open(path.clone());
+                let missing = |source| PlacesError::SecondPlace { path: second.clone(), source };
+                Some(Box::new(place.map_err(missing)?))
+            }
+            SecondPlace::Elsewhere(address) => self
+                .custody
+                .tombstones(address)
+                .map_err(|source| KeyError::Place { place: second.to_string(), source })?,
+        };
+        Ok(place.into_iter().collect())
+    }
+
+    /// The places beside the root key's own, as the database remembers them.
+    pub(crate) fn second_names(&self) -> BTreeSet<String> {
+        let name = |second: &SecondPlace| match second {
+            // However it was named, it is one directory.
+            SecondPlace::Directory(path) => path.canonicalize().unwrap_or(path.clone()).display().to_string(),
+            SecondPlace::Elsewhere(address) => address.to_string(),
+        };
+        self.second_epochs.iter().map(name).collect()
     }
 
     /// Whether the second place lies on the same disk as the first, where it protects against nothing.
@@ -209,7 +331,10 @@ impl Places {
     pub fn on_one_disk(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
         let device = |path: &Path| path.metadata().ok().map(|metadata| metadata.dev());
-        self.second_epochs.as_deref().is_some_and(|second| device(second) == device(&self.keys))
+        match &self.second_epochs {
+            Some(SecondPlace::Directory(second)) => device(second) == device(&self.keys),
+            _ => false,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::watch::Watch;
-use crate::{App, SettleAfter, authority, ledger, settle};
+use crate::{App, SettleAfter, authority, custody, ledger, settle};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
@@ -34,6 +34,8 @@ pub struct Serving {
     pub remarks: Vec<Finding>,
     /// How long segments of a recording that goes on lie in the ingest log.
     pub settle_after: SettleAfter,
+    /// The installation is not meant to last: nobody is asked for shares and drills.
+    pub throw_away: bool,
 }
 
 /// Serves until `shutdown`, then drains.
@@ -66,7 +68,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
             what_to_do: None,
         });
     }
-    let one_place = app.vault.keys().place_count() == 1 || app.places.on_one_disk();
+    remarks.insert(0, custody::places(&app));
     let keys = Arc::clone(app.vault.keys());
     let api = Parts {
         database: app.database.clone(),
@@ -80,7 +82,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         data_directory: app.places.data.display().to_string().into(),
         draining,
         findings: Arc::new(move || {
-            let mut all = findings(one_place, &remarks, &watched);
+            let mut all = findings(&remarks, &watched);
             all.extend(keys.findings().iter().map(of_keys));
             all
         }),
@@ -89,6 +91,8 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let settling = settle::keep(app.clone(), serving.settle_after, Arc::clone(&watch), shutdown.clone());
     let settling = tokio::spawn(settling);
+    let caring = (!serving.throw_away)
+        .then(|| tokio::spawn(custody::keep(app.clone(), Arc::clone(&watch), shutdown.clone())));
     let jobs = tokio::spawn(run_jobs(app, watch, shutdown.clone()));
     let end = shutdown.clone();
     let drained = tokio::spawn(async move {
@@ -104,35 +108,21 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     integrating.await?;
     replaying.await?;
     settling.await?;
+    if let Some(caring) = caring {
+        caring.await?;
+    }
     drained.await?;
     Ok(())
 }
 
-fn findings(one_place: bool, remarks: &[Finding], watch: &Watch) -> Vec<Finding> {
+fn findings(remarks: &[Finding], watch: &Watch) -> Vec<Finding> {
     let sealing = Finding {
         id: "sealing",
         level: "ok",
         sentence: "Everything captured is sealed with AES-256-GCM under a key of its own track.".to_owned(),
         what_to_do: None,
     };
-    let epochs = if one_place {
-        Finding {
-            id: "epoch-places",
-            level: "attention",
-            sentence: "Epoch secrets are kept on one disk: losing it loses every recording.".to_owned(),
-            what_to_do: Some(
-                "Restart with --second-epochs naming a directory on another disk or host.".to_owned(),
-            ),
-        }
-    } else {
-        Finding {
-            id: "epoch-places",
-            level: "ok",
-            sentence: "Epoch secrets are kept in two places, on two disks.".to_owned(),
-            what_to_do: None,
-        }
-    };
-    let mut all = vec![sealing, epochs];
+    let mut all = vec![sealing];
     all.extend_from_slice(remarks);
     all.extend(watch.findings());
     all
@@ -144,6 +134,7 @@ fn of_keys(finding: &clerestory_keys::Finding) -> Finding {
     let (id, level) = match finding {
         Keys::ClockJumped { .. } => ("clock", "failed"),
         Keys::PlaceFailed { .. } => ("epoch-place", "failed"),
+        Keys::RootFailed { .. } => ("root", "failed"),
         Keys::BackupNeeds { .. } => ("epoch-backup", "attention"),
         Keys::PageNeeds { .. } => ("epoch-page", "attention"),
         Keys::PageDoesNotOpen { .. } => ("key-page", "failed"),

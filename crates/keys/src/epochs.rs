@@ -1,6 +1,7 @@
 //! Epoch secrets: one per UTC day, kept outside the database in one or two places, wrapped by the root.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 
 use clerestory_model::{Deployment, KeyId, OrganisationId, Timestamp, number_as_id};
@@ -8,7 +9,7 @@ use clerestory_seal::{Label, SealedValue, SecretKey, ValueContext, open_value, s
 use clerestory_sql::{Lock, SqlError, Tx, Value};
 use zeroize::Zeroizing;
 
-use crate::{EpochNumber, EpochPlace, KeyError, Keys};
+use crate::{EpochNumber, EpochPlace, KeyError, Keys, WrappedAs};
 
 /// How far the life of an epoch has gone. Numbers are stored and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,8 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeyError::Place`] when no place can be read, [`KeyError::WrongRoot`] when some epoch opens from none,
-    /// [`KeyError::OtherSecret`] when every copy of one is not what the database names.
+    /// [`KeyError::OtherSecret`] when every copy of one is not what the database names, [`KeyError::Root`] when the
+    /// root cannot be asked.
     pub(crate) fn load_epochs(&self, wanted: &BTreeSet<EpochNumber>) -> Result<(), KeyError> {
         let (mut readable, mut failure) = (false, None);
         let mut damaged = Vec::new();
@@ -83,6 +85,10 @@ impl Keys {
                     readable = true;
                     for epoch in epochs.into_iter().filter(|epoch| wanted.contains(epoch)) {
                         if let Err(error) = self.load_epoch(place.as_ref(), epoch) {
+                            if matches!(error, KeyError::Root { .. }) {
+                                // Every other copy would have to wait for the same root.
+                                return Err(error);
+                            }
                             tracing::warn!(place = place.name(), epoch, %error, "a copy of an epoch secret does not open");
                             damaged.push((epoch, error));
                         }
@@ -108,24 +114,32 @@ impl Keys {
             return Ok(());
         }
         let wrapped = place.read(epoch).map_err(|source| failed(place, source))?;
-        let secret = self.unwrap_epoch(epoch, wrapped)?;
+        let secret = self.unwrap_epoch(epoch, &wrapped)?;
         let mut ring = self.ring();
         if ring.knows_other(epoch, &secret) {
             return Err(KeyError::OtherSecret(epoch));
         }
         ring.keep_epoch(epoch, Arc::new(secret));
+        ring.know_sound(epoch, &wrapped);
         Ok(())
     }
 
-    pub(crate) fn wrap_epoch(&self, epoch: EpochNumber, secret: &SecretKey) -> SealedValue {
-        wrap_with(&self.root, &self.deployment, epoch, secret)
+    pub(crate) fn wrap_epoch(&self, epoch: EpochNumber, secret: &SecretKey) -> Result<Vec<u8>, KeyError> {
+        self.root.wrap(&WrappedAs { deployment: &self.deployment, epoch }, secret)
     }
 
-    pub(crate) fn unwrap_epoch(&self, epoch: EpochNumber, wrapped: Vec<u8>) -> Result<SecretKey, KeyError> {
-        match &self.next_root {
-            None => unwrap_with(&self.root, &self.deployment, epoch, wrapped),
-            Some(next) => unwrap_with(&self.root, &self.deployment, epoch, wrapped.clone())
-                .or_else(|_| unwrap_with(next, &self.deployment, epoch, wrapped)),
+    /// # Errors
+    /// [`KeyError::WrongRoot`] when the bytes are damaged or another root's; [`KeyError::Root`] when the root cannot be
+    /// asked, which says nothing about the bytes.
+    pub(crate) fn unwrap_epoch(&self, epoch: EpochNumber, wrapped: &[u8]) -> Result<SecretKey, KeyError> {
+        let place = WrappedAs { deployment: &self.deployment, epoch };
+        let opened = self.root.unwrap(&place, wrapped);
+        match (&self.next_root, opened) {
+            (Some(next), Err(first)) => match next.unwrap(&place, wrapped) {
+                Err(KeyError::WrongRoot) => Err(first),
+                opened => opened,
+            },
+            (_, opened) => opened,
         }
     }
 
@@ -170,40 +184,71 @@ impl Keys {
                     unsound.push((place, false));
                     continue;
                 }
-                let wrapped = place.read(*epoch).map_err(|source| failed(*place, source))?;
-                match self.unwrap_epoch(*epoch, wrapped.clone()) {
-                    Ok(found) if mark(&found) == wanted => sound = Some(wrapped),
-                    _ => unsound.push((place, true)),
+                match place.read(*epoch) {
+                    Ok(wrapped) if self.is_sound(*epoch, &wrapped, &wanted)? => sound = Some(wrapped),
+                    // There by its name and without its bytes is damaged too.
+                    Ok(_) => unsound.push((place, true)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => unsound.push((place, true)),
+                    Err(source) => return Err(failed(*place, source)),
                 }
             }
-            let wrapped = sound.unwrap_or_else(|| self.wrap_epoch(*epoch, &secret).as_bytes().to_vec());
+            if unsound.is_empty() {
+                continue;
+            }
+            let wrapped = match sound {
+                Some(wrapped) => wrapped,
+                None => self.wrap_epoch(*epoch, &secret)?,
+            };
             for (place, there) in unsound {
                 let kept = if there { place.replace(*epoch, &wrapped) } else { place.keep(*epoch, &wrapped) };
-                kept.map_err(|source| failed(*place, source))?;
+                kept.and_then(|()| confirm(*place, *epoch, &wrapped))
+                    .map_err(|source| failed(*place, source))?;
             }
         }
         Ok(())
     }
+
+    /// Whether a copy holds the epoch's secret. The root is asked once about the same bytes.
+    fn is_sound(&self, epoch: EpochNumber, wrapped: &[u8], wanted: &[u8; 32]) -> Result<bool, KeyError> {
+        if self.ring().knows_sound(epoch, wrapped) {
+            return Ok(true);
+        }
+        let sound = match self.unwrap_epoch(epoch, wrapped) {
+            Ok(found) => mark(&found) == *wanted,
+            Err(error @ KeyError::Root { .. }) => return Err(error),
+            Err(_) => false,
+        };
+        if sound {
+            self.ring().know_sound(epoch, wrapped);
+        }
+        Ok(sound)
+    }
 }
 
-pub(crate) fn wrap_with(
-    root: &SecretKey,
-    deployment: &Deployment,
-    epoch: EpochNumber,
-    secret: &SecretKey,
-) -> SealedValue {
-    let context = epoch_context(deployment, epoch);
+/// What says that a place keeps something is the place, asked again.
+pub(crate) fn confirm(place: &dyn EpochPlace, epoch: EpochNumber, wrapped: &[u8]) -> io::Result<()> {
+    match place.read(epoch) {
+        Ok(kept) if kept == wrapped => Ok(()),
+        Ok(_) => Err(io::Error::other("it says that it kept an epoch, and gives back something else")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(io::Error::other("it says that it kept an epoch, and does not have it"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn wrap_with(root: &SecretKey, place: &WrappedAs<'_>, secret: &SecretKey) -> SealedValue {
+    let context = epoch_context(place.deployment, place.epoch);
     seal_value(root, KeyId::nil(), &context, secret.dangerous_bytes())
 }
 
 pub(crate) fn unwrap_with(
     root: &SecretKey,
-    deployment: &Deployment,
-    epoch: EpochNumber,
-    wrapped: Vec<u8>,
+    place: &WrappedAs<'_>,
+    wrapped: &[u8],
 ) -> Result<SecretKey, KeyError> {
-    let sealed = SealedValue::from_bytes(wrapped).map_err(|_| KeyError::WrongRoot)?;
-    let secret = open_value(root, &epoch_context(deployment, epoch), &sealed).map(Zeroizing::new);
+    let sealed = SealedValue::from_bytes(wrapped.to_vec()).map_err(|_| KeyError::WrongRoot)?;
+    let secret = open_value(root, &epoch_context(place.deployment, place.epoch), &sealed).map(Zeroizing::new);
     let secret = secret.map_err(|_| KeyError::WrongRoot)?;
     Ok(SecretKey::from_bytes(secret.as_slice().try_into().map_err(|_| KeyError::Shape)?))
 }

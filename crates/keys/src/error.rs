@@ -45,6 +45,15 @@ pub enum KeyError {
     /// The root key opens no epoch secret: it belongs to another installation, or the passphrase is wrong.
     #[error("the root key does not open this installation's epoch secrets")]
     WrongRoot,
+    /// A place that keeps epoch secrets was not given.
+    #[error(
+        "epoch secrets of this installation are kept in {0} too: name that place with --second-epochs. If it is gone \
+         for good, say --epochs-given-up once; what it still holds opens copies of the database until it is destroyed"
+    )]
+    OtherPlaces(String),
+    /// The new root is the old one.
+    #[error("{0} is the root already: name another key")]
+    SameRoot(String),
     /// The root key file cannot be used.
     #[error("the root key file {path}: {problem}")]
     RootFile {
@@ -52,6 +61,15 @@ pub enum KeyError {
         path: String,
         /// What is wrong with it and what to do.
         problem: String,
+    },
+    /// A root that is elsewhere cannot be asked, or refuses.
+    #[error("the root {root}")]
+    Root {
+        /// Its address.
+        root: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
     },
     /// A place that keeps epoch secrets cannot be read or written.
     #[error("the epoch place {place}")]

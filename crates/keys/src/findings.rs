@@ -23,6 +23,13 @@ pub enum Finding {
         /// What it answered.
         problem: String,
     },
+    /// The root cannot be asked. What is in memory goes on; no epoch begins and none is destroyed until it answers.
+    RootFailed {
+        /// Its address.
+        root: String,
+        /// What it answered.
+        problem: String,
+    },
     /// An epoch is old enough to be destroyed, and the newest good backup still needs it.
     BackupNeeds {
         /// The epoch.
@@ -56,6 +63,10 @@ impl Finding {
             Self::PlaceFailed { place, problem } => {
                 format!("The epoch place {place} fails ({problem}): no epoch begins and none is destroyed.")
             }
+            Self::RootFailed { root, problem } => format!(
+                "The root {root} does not answer as it should ({problem}): no epoch begins and none is destroyed, and \
+                 a server that is restarted now does not start."
+            ),
             Self::BackupNeeds { epoch } => format!(
                 "Epoch {epoch} is due to be destroyed, but the newest good backup still needs it: what was erased \
                  stays readable in older copies until then."
@@ -77,6 +88,7 @@ impl Finding {
                 "Set the clock of every node right, then run `clerestory admin confirm-time`."
             }
             Self::PlaceFailed { .. } => "Bring the place back; the server goes on by itself.",
+            Self::RootFailed { .. } => "Bring the root back; the server goes on by itself.",
             Self::BackupNeeds { .. } => "Make a backup and check that it is good.",
             Self::PageNeeds { .. } => {
                 "Nothing, if it is gone within the hour; else look for a page that does not open."

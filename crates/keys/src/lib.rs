@@ -1,7 +1,7 @@
 //! The key registry. Every key that seals anything is a row here; destroying the row is what erasure means.
 //!
 //! ```text
-//! root key (file) ─ wraps ─ epoch secrets (files, one per UTC day, never in the database)
+//! root (file, transit, KMS) ─ wraps ─ epoch secrets (in places, one per UTC day, never in the database)
 //!                             └ seals ─ key pages (≤ 256 shard keys each)
 //!                                         └ hold ─ shard keys
 //!                                                    └ seal ─ key rows (≤ 1,024 per shard)
@@ -11,6 +11,7 @@
 //! open to the crates that store things; reading them back is [`unwrapping`], which only `vault`, `access` and
 //! `audit` may name (checked by `cargo xtask arrows`).
 
+mod custody;
 mod epochs;
 mod error;
 mod findings;
@@ -22,6 +23,7 @@ mod ring;
 mod rollover;
 mod root;
 mod root_change;
+mod roots;
 mod shares;
 mod time_guard;
 mod tombstones;
@@ -31,9 +33,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use clerestory_model::{Clock, Deployment, KeyId, OrganisationId, RetentionClass, Timestamp};
-use clerestory_seal::SecretKey;
 use clerestory_sql::{Component, Database, Migration};
 
+pub use custody::{Care, Custody, ReadOnly, begin, settle_places};
 pub use error::KeyError;
 pub use findings::Finding;
 pub use places::{EpochNumber, EpochPlace, FilePlace};
@@ -42,14 +44,18 @@ pub use rewrite::Destroyed;
 pub use ring::{LEASE, LeasesEnd, LeasesOut};
 pub use rollover::{EPOCH_LIFE, RolledOver};
 pub use root::{Protection, RootFile};
-pub use root_change::change_root;
+pub use root_change::{NewRoot, change_root, change_root_to};
+pub use roots::{Connect, NoRootAddress, Root, RootAddress, RootError, WrappedAs};
 pub use shares::{RootShare, ShareError};
 pub use tombstones::{FileTombstones, Owner, Tombstone, TombstonePlace};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "keys",
-    migrations: &[Migration { name: "registry", sql: include_str!("0001-registry.sql") }],
+    migrations: &[
+        Migration { name: "registry", sql: include_str!("0001-registry.sql") },
+        Migration { name: "custody", sql: include_str!("0002-custody.sql") },
+    ],
 };
 
 /// What a new key is for.
@@ -72,9 +78,9 @@ pub struct Keys {
     deployment: Deployment,
     database: Database,
     clock: Arc<dyn Clock>,
-    root: SecretKey,
+    root: roots::OpenedRoot,
     /// The root that takes over, while its rotation is not finished.
-    next_root: Option<SecretKey>,
+    next_root: Option<roots::OpenedRoot>,
     places: Vec<Box<dyn EpochPlace>>,
     ring: Mutex<ring::Ring>,
     findings: Mutex<Vec<Finding>>,
@@ -87,7 +93,8 @@ impl Keys {
     /// way is in [`Self::findings`], and the next round tries again.
     ///
     /// # Errors
-    /// [`KeyError::WrongRoot`] when the root does not open an epoch, [`KeyError::Place`] when no place can be read,
+    /// [`KeyError::WrongRoot`] when the root does not open an epoch, [`KeyError::Root`] when it cannot be asked,
+    /// [`KeyError::Place`] when no place can be read,
     /// or one fails before there is any epoch; [`KeyError::Sql`] when the database refuses.
     pub async fn open(
         root: RootFile,
@@ -95,9 +102,53 @@ impl Keys {
         database: Database,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KeyError> {
+        let (keys, in_use) = Self::read(root, places, database, clock).await?;
+        match keys.roll_over().await {
+            Err(error @ (KeyError::Place { .. } | KeyError::Root { .. } | KeyError::Stopped(_)))
+                if !in_use.is_empty() =>
+            {
+                tracing::error!(%error, "the epoch could not be rolled over");
+            }
+            other => drop(other?),
+        }
+        keys.hold_lease().await?;
+        Ok(keys)
+    }
+
+    /// Opens the registry without rolling over: places are read only. For looking at a copy.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`KeyError::UnknownEpoch`] when the places lack an epoch that a page is sealed under.
+    pub async fn inspect(
+        root: RootFile,
+        places: Vec<Box<dyn EpochPlace>>,
+        database: Database,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, KeyError> {
+        let (keys, _) = Self::read(root, places, database, clock).await?;
+        let named = keys.database.read(|tx| {
+            Box::pin(async move {
+                let rows = tx.query("SELECT DISTINCT epoch FROM key_pages ORDER BY epoch", &[]).await?;
+                Ok::<_, KeyError>(rows.iter().map(|row| row.get(0)).collect::<Result<Vec<EpochNumber>, _>>()?)
+            })
+        });
+        if let Some(missing) = named.await?.into_iter().find(|epoch| keys.ring().epoch(*epoch).is_none()) {
+            return Err(KeyError::UnknownEpoch(missing));
+        }
+        keys.hold_lease().await?;
+        Ok(keys)
+    }
+
+    /// With every epoch in memory that the database has in use and a place holds.
+    async fn read(
+        root: RootFile,
+        places: Vec<Box<dyn EpochPlace>>,
+        database: Database,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, BTreeSet<EpochNumber>), KeyError> {
         let keys = Self {
             deployment: root.deployment,
-            root: root.key,
+            root: root.root,
             next_root: root.next,
             database,
             clock,
@@ -110,14 +161,7 @@ impl Keys {
         let in_use = rows.iter().filter(|(_, row)| row.state == epochs::EpochState::InUse);
         let in_use: BTreeSet<_> = in_use.map(|(epoch, _)| *epoch).collect();
         keys.load_epochs(&in_use)?;
-        match keys.roll_over().await {
-            Err(error @ (KeyError::Place { .. } | KeyError::Stopped(_))) if !in_use.is_empty() => {
-                tracing::error!(%error, "the epoch could not be rolled over");
-            }
-            other => drop(other?),
-        }
-        keys.hold_lease().await?;
-        Ok(keys)
+        Ok((keys, in_use))
     }
 
     /// Which installation these keys are of.

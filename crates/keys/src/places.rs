@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clerestory_seal::random;
 
@@ -45,6 +46,10 @@ pub trait EpochPlace: Send + Sync {
     /// # Errors
     /// Any failure: then it may still be there.
     fn remove(&self, epoch: EpochNumber) -> io::Result<()>;
+    /// How long somebody could still bring back here what was removed.
+    fn waiting(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A directory that keeps one file per epoch.

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clerestory_model::KeyId;
-use clerestory_seal::SecretKey;
+use clerestory_seal::{SecretKey, sha256};
 use clerestory_sql::SqlError;
 
 use crate::epochs::{EpochState, mark};
@@ -21,6 +21,8 @@ pub(crate) struct Ring {
     epochs: BTreeMap<EpochNumber, Arc<SecretKey>>,
     /// What the database says of each epoch's secret.
     marks: BTreeMap<EpochNumber, [u8; 32]>,
+    /// SHA-256 of wrapped bytes that hold an epoch's secret, so that the root is asked once.
+    sound: BTreeSet<(EpochNumber, [u8; 32])>,
     shards: HashMap<([u8; 16], i64), Arc<SecretKey>>,
     keys: HashMap<KeyId, Arc<SecretKey>>,
     lease: Option<Lease>,
@@ -39,16 +41,33 @@ impl Ring {
 
     pub(crate) fn keep_epoch(&mut self, epoch: EpochNumber, secret: Arc<SecretKey>) {
         self.epochs.insert(epoch, secret);
+        self.forget_unheld(Some(epoch));
     }
 
     pub(crate) fn drop_epoch(&mut self, epoch: EpochNumber) {
         self.epochs.remove(&epoch);
+        self.forget_unheld(None);
+    }
+
+    /// Forgets which bytes hold the secrets of epochs that are not held any more, and of one that may be another now.
+    fn forget_unheld(&mut self, but: Option<EpochNumber>) {
+        let Self { sound, epochs, .. } = self;
+        sound.retain(|(epoch, _)| Some(*epoch) != but && epochs.contains_key(epoch));
+    }
+
+    pub(crate) fn know_sound(&mut self, epoch: EpochNumber, wrapped: &[u8]) {
+        self.sound.insert((epoch, sha256(wrapped)));
+    }
+
+    pub(crate) fn knows_sound(&self, epoch: EpochNumber, wrapped: &[u8]) -> bool {
+        self.sound.contains(&(epoch, sha256(wrapped)))
     }
 
     /// Learns the marks of epochs; a secret that has another is not the one pages are sealed under.
     pub(crate) fn know_marks(&mut self, marks: BTreeMap<EpochNumber, [u8; 32]>) {
         self.epochs.retain(|epoch, secret| marks.get(epoch).is_none_or(|known| *known == mark(secret)));
         self.marks = marks;
+        self.forget_unheld(None);
     }
 
     /// Whether the database names another secret for this epoch.

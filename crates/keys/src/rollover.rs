@@ -5,6 +5,7 @@
 //! under it, no page names an epoch when it begins to end, and it has ended when every place confirmed that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use clerestory_seal::SecretKey;
 use clerestory_sql::{Lane, Lock, Tx};
 
 use crate::epochs::{self, EpochRow, EpochState};
-use crate::{EpochNumber, Finding, KeyError, Keys};
+use crate::{EpochNumber, EpochPlace, Finding, KeyError, Keys};
 
 /// An epoch's secret is kept this long after it was made, so that copies of the database can be restored.
 pub const EPOCH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -37,7 +38,7 @@ impl Keys {
     /// What an administrator should know is in [`Self::findings`] afterwards.
     ///
     /// # Errors
-    /// [`KeyError::Stopped`] after a clock jump, [`KeyError::Place`] when a place fails: nothing is sealed anew then
+    /// [`KeyError::Stopped`] after a clock jump, [`KeyError::Place`] when a place fails, [`KeyError::Root`]: nothing is sealed anew then
     /// under an epoch that is not in every place, and nothing is destroyed.
     pub async fn roll_over(&self) -> Result<RolledOver, KeyError> {
         let mut findings = Vec::new();
@@ -46,6 +47,9 @@ impl Keys {
             Err(KeyError::Stopped(finding)) => findings.push(finding.clone()),
             Err(KeyError::Place { place, source }) => {
                 findings.push(Finding::PlaceFailed { place: place.clone(), problem: source.to_string() });
+            }
+            Err(KeyError::Root { root, source }) => {
+                findings.push(Finding::RootFailed { root: root.clone(), problem: source.to_string() });
             }
             _ => {}
         }
@@ -164,19 +168,27 @@ impl Keys {
         let (mut secret, mut wrapped) = (secret, None);
         for place in self.places.iter().rev() {
             let place = place.as_ref();
-            let bytes: &Vec<u8> =
-                wrapped.get_or_insert_with(|| self.wrap_epoch(epoch, &secret).as_bytes().to_vec());
-            match place.keep(epoch, bytes) {
-                Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let bytes = match wrapped.take() {
+                Some(bytes) => bytes,
+                None => self.wrap_epoch(epoch, &secret)?,
+            };
+            match place.keep(epoch, &bytes).and_then(|()| epochs::confirm(place, epoch, &bytes)) {
+                Ok(()) => wrapped = Some(bytes),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     let theirs = place.read(epoch).map_err(|source| epochs::failed(place, source))?;
-                    let found = self.unwrap_epoch(epoch, theirs.clone())?;
-                    if epochs::mark(&found) != epochs::mark(&secret) {
-                        (secret, wrapped) = (found, Some(theirs));
-                    }
+                    let found = self.unwrap_epoch(epoch, &theirs)?;
+                    wrapped = Some(if epochs::mark(&found) == epochs::mark(&secret) {
+                        bytes
+                    } else {
+                        secret = found;
+                        theirs
+                    });
                 }
                 Err(source) => return Err(epochs::failed(place, source)),
             }
+        }
+        if let Some(bytes) = wrapped {
+            self.ring().know_sound(epoch, &bytes);
         }
         Ok(Arc::new(secret))
     }
@@ -202,28 +214,20 @@ impl Keys {
         }
         let rows = self.epoch_rows().await?;
         let over = |epoch: &EpochNumber| rows.get(epoch).is_some_and(|row| row.state != EpochState::InUse);
+        let ending: Vec<_> =
+            rows.iter().filter(|(_, row)| row.state == EpochState::Ending).map(|(epoch, _)| *epoch).collect();
         let mut failure = None;
         for place in &self.places {
-            let removed = (|| {
-                for epoch in place.list()?.into_iter().filter(over) {
-                    place.remove(epoch)?;
-                }
-                // What says that it is gone is the place, asked again.
-                if place.list()?.iter().any(over) {
-                    return Err(std::io::Error::other("it still holds an epoch that was removed"));
-                }
-                Ok(())
-            })();
-            if let Err(source) = removed {
+            if let Err(source) = remove_all(place.as_ref(), &over, &ending) {
                 failure = Some(epochs::failed(place.as_ref(), source));
             }
         }
         if let Some(failure) = failure {
             return Err(failure);
         }
-        let ending = rows.iter().filter(|(_, row)| row.state == EpochState::Ending);
-        let ended: Vec<_> = ending.map(|(epoch, _)| *epoch).collect();
-        for epoch in ended.iter().copied() {
+        // Where a place takes its time, the epoch is gone when that is over.
+        let now = now.plus(self.waiting());
+        for epoch in ending.iter().copied() {
             let write = self.database.write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     let sql =
@@ -234,7 +238,7 @@ impl Keys {
             });
             write.await?;
         }
-        Ok(ended)
+        Ok(ending)
     }
 
     /// Takes an epoch out of use unless a page names it. From then on none can.
@@ -312,6 +316,36 @@ impl Keys {
         if all == 0 || all != gone {
             return Ok(None);
         }
-        Ok(row.get(2)?)
+        let since: Option<Timestamp> = row.get(2)?;
+        Ok(since.filter(|since| *since <= self.clock.now()))
     }
+
+    /// The longest time a place takes until what was removed there cannot be brought back.
+    #[must_use]
+    pub fn waiting(&self) -> Duration {
+        self.places.iter().map(|place| place.waiting()).max().unwrap_or_default()
+    }
+}
+
+/// Removes what is over from a place. What says that it is gone is the place, asked again: for its list, and for the
+/// bytes of those epochs that are about to count as gone.
+fn remove_all(
+    place: &dyn EpochPlace,
+    over: &dyn Fn(&EpochNumber) -> bool,
+    ending: &[EpochNumber],
+) -> io::Result<()> {
+    for epoch in place.list()?.into_iter().filter(over) {
+        place.remove(epoch)?;
+    }
+    if place.list()?.iter().any(over) {
+        return Err(io::Error::other("it still holds an epoch that was removed"));
+    }
+    for epoch in ending {
+        match place.read(*epoch) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(_) => return Err(io::Error::other("it still gives out an epoch that was removed")),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,8 @@
-//! The root key file: 32 bytes that wrap the epoch secrets and nothing else, plain or under a passphrase.
+//! The root: it wraps the epoch secrets and nothing else. Its file holds 32 bytes, plain or under a passphrase, or says
+//! where a root is that its keeper never gives out.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,8 @@ use clerestory_seal::{SealedValue, SecretKey, ValueContext, open_value, random, 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::KeyError;
+use crate::roots::{Connect, OpenedRoot, RootAddress};
+use crate::{KeyError, RootError, WrappedAs};
 
 /// How the root key lies in its file.
 pub enum Protection {
@@ -24,9 +26,9 @@ pub enum Protection {
 /// An opened root key file.
 pub struct RootFile {
     pub(crate) deployment: Deployment,
-    pub(crate) key: SecretKey,
+    pub(crate) root: OpenedRoot,
     /// The root that takes over: a rotation was cut off and is to be run again.
-    pub(crate) next: Option<SecretKey>,
+    pub(crate) next: Option<OpenedRoot>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +45,7 @@ struct Stored {
 enum StoredKey {
     Plain(String),
     Argon2id { salt: String, memory_kib: u32, passes: u32, lanes: u32, sealed: String },
+    Elsewhere(RootAddress),
 }
 
 const FORMAT: &str = "clerestory-root/1";
@@ -59,6 +62,21 @@ impl RootFile {
         Self::write(path, deployment, SecretKey::generate(), protection)
     }
 
+    /// Draws a new environment and writes it to `path`, which must not exist yet, with the address of a root that is
+    /// elsewhere. Before that, something is wrapped there and unwrapped again.
+    ///
+    /// # Errors
+    /// [`KeyError::Root`] when the root cannot be reached or does not do both, [`KeyError::RootFile`].
+    pub fn create_elsewhere(
+        path: &Path,
+        region: &str,
+        address: RootAddress,
+        connect: &dyn Connect,
+    ) -> Result<Self, KeyError> {
+        let deployment = Deployment { environment: random(), region: region.to_owned() };
+        Self::write_elsewhere(path, deployment, address, connect)
+    }
+
     /// Writes a root key that is known already, for example from its shares, to `path`, which must not exist yet.
     pub(crate) fn write(
         path: &Path,
@@ -66,39 +84,58 @@ impl RootFile {
         key: SecretKey,
         protection: &Protection,
     ) -> Result<Self, KeyError> {
-        let problem = |what: String| root_file(path, what);
-        let stored = Stored {
-            format: FORMAT.to_owned(),
-            environment: hex::encode(deployment.environment),
-            region: deployment.region.clone(),
-            key: protect(&deployment, &key, protection).map_err(problem)?,
-        };
-        let text = serde_json::to_string_pretty(&stored).map(Zeroizing::new);
-        let text = text.map_err(|error| root_file(path, error.to_string()))?;
-        let io = |error: std::io::Error| root_file(path, error.to_string());
-        // Under another name first: a file that is cut off must not look like the root key.
-        let draft = beside(path, "draft");
-        let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
-        let mut file = opened.map_err(io)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-        let linked = std::fs::hard_link(&draft, path);
-        std::fs::remove_file(&draft).map_err(io)?;
-        linked.map_err(io)?;
-        sync_directory(path).map_err(io)?;
-        Ok(Self { deployment, key, next: None })
+        let stored = protect(&deployment, &key, protection).map_err(|what| root_file(path, what))?;
+        write_new(path, &deployment, stored)?;
+        Ok(Self { deployment, root: OpenedRoot::Key(key), next: None })
+    }
+
+    pub(crate) fn write_elsewhere(
+        path: &Path,
+        deployment: Deployment,
+        address: RootAddress,
+        connect: &dyn Connect,
+    ) -> Result<Self, KeyError> {
+        let root = reach(&address, connect)?;
+        let probe = SecretKey::generate();
+        let place = WrappedAs { deployment: &deployment, epoch: 0 };
+        let opened = root.wrap(&place, &probe).and_then(|wrapped| root.unwrap(&place, &wrapped));
+        let failed = |source| KeyError::Root { root: address.to_string(), source };
+        match opened {
+            Ok(opened) if opened.dangerous_bytes() == probe.dangerous_bytes() => {}
+            Ok(_) | Err(RootError::DoesNotOpen) => {
+                return Err(failed(io::Error::other("it does not open what it wrapped itself")));
+            }
+            Err(RootError::Failed(source)) => return Err(failed(source)),
+        }
+        write_new(path, &deployment, StoredKey::Elsewhere(address.clone()))?;
+        Ok(Self { deployment, root: OpenedRoot::Elsewhere(address, root), next: None })
     }
 
     /// Reads the file at `path`, and the one beside it that a rotation left when it was cut off.
     ///
     /// # Errors
-    /// [`KeyError::RootFile`] when it is missing, malformed or needs another passphrase.
+    /// [`KeyError::RootFile`] when it is missing, malformed, needs another passphrase, or its root is elsewhere.
     pub fn open(path: &Path, protection: &Protection) -> Result<Self, KeyError> {
-        let mut root = Self::read(path, protection)?;
+        Self::open_with(path, protection, &NoRoads)
+    }
+
+    /// As [`Self::open`]; a root that is elsewhere is reached by `connect`.
+    ///
+    /// # Errors
+    /// [`KeyError::RootFile`], [`KeyError::Root`] when nothing leads to it.
+    pub fn open_with(path: &Path, protection: &Protection, connect: &dyn Connect) -> Result<Self, KeyError> {
+        let mut root = Self::read(path, protection, connect)?;
         let next = next_path(path);
         if next.exists() {
-            root.next = Some(Self::read(&next, protection)?.key);
+            root.next = Some(Self::read(&next, protection, connect)?.root);
         }
         Ok(root)
+    }
+
+    /// Where the root is, if not in this file.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&RootAddress> {
+        self.root.address()
     }
 
     /// Seals the root key under another passphrase, or none. The key stays the same.
@@ -111,17 +148,20 @@ impl RootFile {
             return Err(root_file(path, "its rotation was cut off: finish that first".to_owned()));
         }
         let draft = beside(path, "anew");
-        let io = |error: std::io::Error| root_file(path, error.to_string());
+        let io = |error: io::Error| root_file(path, error.to_string());
         match std::fs::remove_file(&draft) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
         }
-        Self::write(&draft, root.deployment, root.key, new)?;
+        let OpenedRoot::Key(key) = root.root else {
+            return Err(root_file(path, "its key is elsewhere: there is nothing to protect".to_owned()));
+        };
+        Self::write(&draft, root.deployment, key, new)?;
         std::fs::rename(&draft, path).map_err(io)?;
         sync_directory(path).map_err(io)
     }
 
-    fn read(path: &Path, protection: &Protection) -> Result<Self, KeyError> {
+    fn read(path: &Path, protection: &Protection, connect: &dyn Connect) -> Result<Self, KeyError> {
         let problem = |what: &str| root_file(path, what.to_owned());
         let text = std::fs::read_to_string(path).map(Zeroizing::new);
         let text = text.map_err(|error| {
@@ -136,9 +176,49 @@ impl RootFile {
         hex::decode_to_slice(&stored.environment, &mut environment)
             .map_err(|_| problem("its environment is not 32 hex digits"))?;
         let deployment = Deployment { environment, region: stored.region };
-        let key = unprotect(&deployment, &stored.key, protection).map_err(problem)?;
-        Ok(Self { deployment, key, next: None })
+        let root = match stored.key {
+            StoredKey::Elsewhere(address) => {
+                let root = reach(&address, connect)?;
+                OpenedRoot::Elsewhere(address, root)
+            }
+            key => OpenedRoot::Key(unprotect(&deployment, &key, protection).map_err(problem)?),
+        };
+        Ok(Self { deployment, root, next: None })
     }
+}
+
+/// Leads to no root that is elsewhere.
+struct NoRoads;
+
+impl Connect for NoRoads {
+    fn root(&self, _: &RootAddress) -> io::Result<Box<dyn crate::Root>> {
+        Err(io::Error::other("only a root key file can be used here"))
+    }
+}
+
+fn reach(address: &RootAddress, connect: &dyn Connect) -> Result<Box<dyn crate::Root>, KeyError> {
+    connect.root(address).map_err(|source| KeyError::Root { root: address.to_string(), source })
+}
+
+fn write_new(path: &Path, deployment: &Deployment, key: StoredKey) -> Result<(), KeyError> {
+    let stored = Stored {
+        format: FORMAT.to_owned(),
+        environment: hex::encode(deployment.environment),
+        region: deployment.region.clone(),
+        key,
+    };
+    let text = serde_json::to_string_pretty(&stored).map(Zeroizing::new);
+    let text = text.map_err(|error| root_file(path, error.to_string()))?;
+    let io = |error: io::Error| root_file(path, error.to_string());
+    // Under another name first: a file that is cut off must not look like the root key.
+    let draft = beside(path, "draft");
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+    let mut file = opened.map_err(io)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft).map_err(io)?;
+    linked.map_err(io)?;
+    sync_directory(path).map_err(io)
 }
 
 fn protect(deployment: &Deployment, key: &SecretKey, protection: &Protection) -> Result<StoredKey, String> {
@@ -171,6 +251,7 @@ fn unprotect(
             hex::decode_to_slice(digits, &mut *bytes).map_err(|_| "its key is not 64 hex digits")?;
             Ok(SecretKey::from_bytes(*bytes))
         }
+        (StoredKey::Elsewhere(_), _) => Err("its key is elsewhere"),
         (StoredKey::Argon2id { .. }, Protection::Plain) => Err("it is sealed under a passphrase: give it"),
         (StoredKey::Argon2id { salt, memory_kib, passes, lanes, sealed }, Protection::Passphrase(text)) => {
             let salt = hex::decode(salt).map_err(|_| "its salt is not hex")?;
@@ -223,6 +304,6 @@ pub(crate) fn next_path(path: &Path) -> PathBuf {
 }
 
 /// Makes the directory entry of `path` durable.
-pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
 }

@@ -8,6 +8,7 @@ use clerestory_model::Deployment;
 use clerestory_seal::{Label, SecretKey, Share, SharesError, combine, sha256, split};
 use zeroize::Zeroizing;
 
+use crate::roots::OpenedRoot;
 use crate::{KeyError, Protection, RootFile};
 
 const PREFIX: &str = "clerestory-share-1-";
@@ -36,6 +37,12 @@ pub enum ShareError {
     /// The lines are not shares of one root key.
     #[error("these are not shares of one root key")]
     Mixed,
+    /// The root is a key that its keeper never gives out.
+    #[error(
+        "the root is {0}, which its keeper never gives out, so that it cannot be split: what brings it back is the \
+         keeper's own way (the unseal or recovery keys of a Vault, the account of a KMS)"
+    )]
+    Elsewhere(String),
     /// There are too few, or their numbers make no sense.
     #[error(transparent)]
     Numbers(#[from] SharesError),
@@ -71,11 +78,15 @@ impl RootFile {
     /// Splits the root key into `count` shares of which any `needed` give it back.
     ///
     /// # Errors
-    /// [`SharesError::Numbers`].
-    pub fn shares(&self, needed: u8, count: u8) -> Result<Vec<RootShare>, SharesError> {
-        let mark = root_mark(&self.key);
+    /// [`ShareError::Numbers`], [`ShareError::Elsewhere`].
+    pub fn shares(&self, needed: u8, count: u8) -> Result<Vec<RootShare>, ShareError> {
+        let key = match &self.root {
+            OpenedRoot::Key(key) => key,
+            OpenedRoot::Elsewhere(address, _) => return Err(ShareError::Elsewhere(address.to_string())),
+        };
+        let mark = root_mark(key);
         let (environment, region) = (self.deployment.environment, &self.deployment.region);
-        let shares = split(&self.key, needed, count)?.into_iter();
+        let shares = split(key, needed, count)?.into_iter();
         Ok(shares
             .map(|share| RootShare { needed, environment, mark, share, region: region.clone() })
             .collect())
@@ -86,6 +97,20 @@ impl RootFile {
     /// # Errors
     /// [`ShareError`].
     pub fn restore(path: &Path, shares: &[RootShare], protection: &Protection) -> Result<Self, ShareError> {
+        let (deployment, key) = Self::put_together(shares)?;
+        Ok(Self::write(path, deployment, key, protection)?)
+    }
+
+    /// The root that `shares` give back, in memory only.
+    ///
+    /// # Errors
+    /// [`ShareError`].
+    pub fn from_shares(shares: &[RootShare]) -> Result<Self, ShareError> {
+        let (deployment, key) = Self::put_together(shares)?;
+        Ok(Self { deployment, root: OpenedRoot::Key(key), next: None })
+    }
+
+    fn put_together(shares: &[RootShare]) -> Result<(Deployment, SecretKey), ShareError> {
         let first = shares.first().ok_or(ShareError::Mixed)?;
         let of_one = |share: &RootShare| {
             (share.needed, share.environment, share.mark, &share.region)
@@ -100,7 +125,7 @@ impl RootFile {
             return Err(ShareError::Mixed);
         }
         let deployment = Deployment { environment: first.environment, region: first.region.clone() };
-        Ok(Self::write(path, deployment, key, protection)?)
+        Ok((deployment, key))
     }
 }
 

@@ -8,6 +8,7 @@
 mod error;
 mod migrate;
 mod postgres;
+mod postgres_copy;
 mod postgres_tx;
 mod sqlite;
 mod sqlite_tx;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use error::{Cause, SqlError};
 pub use migrate::{Component, Migration};
+pub use postgres_copy::PostgresCopy;
 pub use tx::{Lock, Tx};
 pub use value::{FromValue, Row, Value};
 

@@ -65,31 +65,7 @@ impl Postgres {
         schema: Schema,
         components: &[Component],
     ) -> Result<Self, SqlError> {
-        let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
-            SqlError::Address(format!("{error}; it looks like postgresql://user@host:5432/database"))
-        })?;
-        config.application_name("clerestory").connect_timeout(PATIENCE);
-        // A server that is gone without a word is noticed, and what waits for it is told.
-        config.tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match roots {
-            None if is_here(&config) => {
-                config.ssl_mode(SslMode::Disable);
-                Manager::from_config(config, NoTls, recycling)
-            }
-            None => {
-                return Err(SqlError::Address(
-                    "a database on another machine is reached by TLS only: name the file with the \
-                     certificate of who signed the server's"
-                        .to_owned(),
-                ));
-            }
-            Some(roots) => {
-                config.ssl_mode(SslMode::Require);
-                let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls(roots)?);
-                Manager::from_config(config, tls, recycling)
-            }
-        };
+        let manager = manager(configuration(address)?, roots)?;
         let pool = Pool::builder(manager)
             .max_size(INTERACTIVE + INTAKE + ARRIVALS + MAINTENANCE + READERS)
             .wait_timeout(Some(PATIENCE))
@@ -259,6 +235,38 @@ fn client(tx: &mut Tx) -> Result<&mut Object, SqlError> {
     match tx.engine() {
         Engine::Postgres(PostgresTx { client }) => Ok(client),
         Engine::Sqlite(_) => Err(SqlError::Closed),
+    }
+}
+
+/// The address, with what every connection needs.
+pub(crate) fn configuration(address: &str) -> Result<Config, SqlError> {
+    let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
+        SqlError::Address(format!("{error}; it looks like postgresql://user@host:5432/database"))
+    })?;
+    config.application_name("clerestory").connect_timeout(PATIENCE);
+    // A server that is gone without a word is noticed, and what waits for it is told.
+    config.tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
+    Ok(config)
+}
+
+/// What makes connections: by TLS, unless the server is on this machine.
+pub(crate) fn manager(mut config: Config, roots: Option<&Path>) -> Result<Manager, SqlError> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    match roots {
+        None if is_here(&config) => {
+            config.ssl_mode(SslMode::Disable);
+            Ok(Manager::from_config(config, NoTls, recycling))
+        }
+        None => Err(SqlError::Address(
+            "a database on another machine is reached by TLS only: name the file with the \
+             certificate of who signed the server's"
+                .to_owned(),
+        )),
+        Some(roots) => {
+            config.ssl_mode(SslMode::Require);
+            let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls(roots)?);
+            Ok(Manager::from_config(config, tls, recycling))
+        }
     }
 }
 

@@ -246,6 +246,18 @@ pub async fn tails(tx: &mut Tx, after: TrackId, limit: u32) -> Result<Vec<Tail>,
     tx.query(sql, &values).await?.iter().map(tail).collect()
 }
 
+/// The segments that arrived last, newest first, one for each track, at most `limit`.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn newest(tx: &mut Tx, limit: u32) -> Result<Vec<Segment>, SqlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM segments s WHERE sequence = (SELECT max(n.sequence) FROM segments n
+             WHERE n.track_id = s.track_id) ORDER BY received_at DESC LIMIT $1"
+    );
+    tx.query(&sql, &[limit.into()]).await?.iter().map(segment).collect()
+}
+
 /// A segment of a site, as the set-up page tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {

@@ -1,6 +1,7 @@
 //! An installation in a temporary directory, with two organisations and their people.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use axum::Router;
 use clerestory::{App, Places, Postgres, ThrowAway};
 use clerestory_api::{Hosts, Origins, Parts};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
-use clerestory_keys::Protection;
+use clerestory_keys::{Protection, RootAddress};
 use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::Lane;
 use clerestory_store::people::Role;
@@ -80,13 +81,54 @@ impl Installation {
         (Self::made(postgres::schema_of_its_own().await, reached).await, faults)
     }
 
+    /// Makes one whose root is at an address, or whose places are what `settle` makes of them; it is told the directory
+    /// that everything lies in.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn kept(root: Option<RootAddress>, settle: impl FnOnce(&Path, &mut Places)) -> Self {
+        Self::made_with(postgres::schema_of_its_own().await, None, root, settle).await
+    }
+
+    /// As [`Self::kept`], over this database, or a file, in `data` below a directory that outlives it.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn kept_in(
+        directory: &Path,
+        database: Option<Postgres>,
+        root: Option<RootAddress>,
+        settle: impl FnOnce(&mut Places),
+    ) -> Self {
+        let settle = |_: &Path, places: &mut Places| {
+            *places =
+                Places { postgres: places.postgres.clone(), ..Places::beside(&directory.join("data"), None) };
+            settle(places);
+        };
+        Self::made_with(database, None, root, settle).await
+    }
+
     /// With its objects in the bucket that is reached at the address, or in a directory.
     async fn made(database: Option<Postgres>, bucket: Option<(Arc<LocalS3>, SocketAddr)>) -> Self {
+        Self::made_with(database, bucket, None, |_, _| ()).await
+    }
+
+    async fn made_with(
+        database: Option<Postgres>,
+        bucket: Option<(Arc<LocalS3>, SocketAddr)>,
+        root: Option<RootAddress>,
+        settle: impl FnOnce(&Path, &mut Places),
+    ) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         let mut places = Places::beside(&directory.path().join("data"), None);
         places.postgres = database;
         places.bucket = bucket.as_ref().map(|(_, address)| crate::bucket::profile(*address, PREFIX));
-        let root = places.init("test", &Protection::Plain, Some(ThrowAway)).expect("a new installation");
+        settle(directory.path(), &mut places);
+        let root = match root {
+            Some(address) => places.init_with_root_at("test", address, Some(ThrowAway)),
+            None => places.init("test", &Protection::Plain, Some(ThrowAway)),
+        };
+        let root = root.expect("a new installation");
         let clock = Arc::new(Hands::at(START.parse().expect("a time")));
         let app = App::create(places, root, clock.clone()).await.expect("a new installation opens");
         app.check_objects().await.expect("the objects can be used");
@@ -193,7 +235,7 @@ impl Installation {
 
     /// The directory everything of it lies in.
     #[must_use]
-    pub fn directory(&self) -> &std::path::Path {
+    pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 

@@ -7,6 +7,7 @@
 pub mod bucket;
 mod caller;
 mod clock;
+pub mod custodians;
 pub mod holder;
 mod installation;
 pub mod load;

@@ -1,4 +1,4 @@
-//! `admin`: the first organisation and its administrator, further people, sign-in links.
+//! `admin`: the first organisation and its administrator, further people, sign-in links, and care for the keys.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
 use clerestory_model::OrganisationId;
-use clerestory_sql::Lane;
+use clerestory_sql::{Body, Lane, Tx};
 use clerestory_store::people::Role;
 
 use super::{Installation, say};
@@ -78,6 +78,14 @@ enum Act {
         #[command(flatten)]
         installation: Installation,
     },
+    /// Replaces the root of all keys.
+    #[command(subcommand)]
+    Root(super::root::Root),
+    /// Makes and checks shares of the root key.
+    #[command(subcommand)]
+    Shares(super::shares::Shares),
+    /// Proves that a copy of the database opens with what is kept outside this machine; changes nothing.
+    Drill(super::drill::Drill),
 }
 
 impl Admin {
@@ -98,6 +106,9 @@ impl Admin {
             Act::SignInLink { installation, email } => tell_link(&installation.open().await?, email).await,
             Act::Settle { installation } => settle(&installation.open().await?).await,
             Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
+            Act::Root(command) => command.run().await,
+            Act::Shares(command) => command.run().await,
+            Act::Drill(command) => command.run().await,
             Act::SetPassword { installation, email } => {
                 let app = installation.open().await?;
                 let mut line = zeroize::Zeroizing::new(String::new());
@@ -121,16 +132,27 @@ async fn settle(app: &App) -> anyhow::Result<()> {
 
 /// On record as an act of the deployment's own.
 async fn confirm_time(app: &App) -> anyhow::Result<()> {
+    let (keys, at) = (Arc::clone(app.vault.keys()), app.clock.now());
+    on_record(app, "time.confirm", move |tx| Box::pin(async move { Ok(keys.confirm_time(tx).await?) }))
+        .await?;
+    say(&format!("The time is {at}. Epochs and sweeps go on within a quarter of an hour."));
+    Ok(())
+}
+
+/// Does something that is on record as an act of the deployment's own: both are committed, or neither.
+pub(super) async fn on_record<F>(app: &App, action: &'static str, act: F) -> anyhow::Result<()>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, (), anyhow::Error> + Send + 'static,
+{
     app.vault.hold_lease().await?;
-    let (keys, audit, at) = (Arc::clone(app.vault.keys()), app.access.audit().clone(), app.clock.now());
-    let confirmed: Result<_, anyhow::Error> = app
-        .database
+    let (audit, at) = (app.access.audit().clone(), app.clock.now());
+    app.database
         .write(Lane::Interactive, move |tx| {
             Box::pin(async move {
                 let entry = NewEntry {
                     organisation: OrganisationId::nil(),
                     at,
-                    action: "time.confirm",
+                    action,
                     class: Class::APPLICATION_START,
                     outcome: Outcome::Allowed,
                     rule: "command".to_owned(),
@@ -141,13 +163,10 @@ async fn confirm_time(app: &App) -> anyhow::Result<()> {
                     personal: None,
                 };
                 audit.append(tx, entry).await?;
-                Ok(keys.confirm_time(tx).await?)
+                act(tx).await
             })
         })
-        .await;
-    confirmed?;
-    say(&format!("The time is {at}. Epochs and sweeps go on within a quarter of an hour."));
-    Ok(())
+        .await
 }
 
 pub(super) async fn add_organisation(app: &App, name: String) -> anyhow::Result<OrganisationId> {

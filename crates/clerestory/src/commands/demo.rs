@@ -95,6 +95,7 @@ impl Demo {
             metrics: self.metrics,
             remarks: doors.remarks,
             settle_after: self.settle_after,
+            throw_away: true,
         };
         crate::serve(app, serving, shutdown).await
     }

@@ -1,11 +1,15 @@
 //! The subcommands of the program.
 
 mod admin;
+mod custodians;
 mod demo;
+mod drill;
 mod import;
 mod init;
 mod openapi;
+mod root;
 mod serve;
+mod shares;
 mod verify;
 
 use std::io::IsTerminal;
@@ -20,7 +24,7 @@ use clerestory_vault::{BucketAddress, BucketProfile};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::places::Postgres;
+use crate::places::{Postgres, SecondPlace};
 use crate::{App, Places};
 
 /// What the program can be asked to do.
@@ -66,9 +70,13 @@ struct Installation {
     /// Directory of database and objects. Keys lie beside it, in DIR.keys.
     #[arg(long, env = "CLERESTORY_DATA", value_name = "DIR")]
     data: PathBuf,
-    /// A second directory for epoch secrets, on another disk or host.
-    #[arg(long, env = "CLERESTORY_SECOND_EPOCHS", value_name = "DIR")]
-    second_epochs: Option<PathBuf>,
+    /// A second place for epoch secrets: a directory on another disk or host, vault:<mount>/<path> in a KV engine
+    /// (version 2), or kms:<region>/<name>.
+    #[arg(long, env = "CLERESTORY_SECOND_EPOCHS", value_name = "PLACE")]
+    second_epochs: Option<SecondPlace>,
+    /// A second place that was named before is gone for good: say it once.
+    #[arg(long)]
+    epochs_given_up: bool,
     /// Directory of the root key and the epoch secrets, where it is not DIR.keys beside the data.
     #[arg(long, env = "CLERESTORY_KEYS", value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -82,6 +90,8 @@ struct Installation {
     /// File with the root key's passphrase on its first line. Without it the root key is kept as it is.
     #[arg(long, env = "CLERESTORY_PASSPHRASE_FILE", value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    custodians: Box<custodians::Custodians>,
     #[command(flatten)]
     objects: Objects,
 }
@@ -119,34 +129,38 @@ impl Objects {
 }
 
 impl Installation {
-    fn places(&self) -> Places {
+    fn places(&self) -> anyhow::Result<Places> {
         let mut places = self.objects.settle_in(Places::beside(&self.data, self.second_epochs.clone()));
         if let Some(keys) = &self.keys {
             places.keys.clone_from(keys);
         }
         let roots = self.database_ca.clone();
         places.postgres = self.database.clone().map(|address| Postgres { address, roots });
-        places
+        places.custody = self.custodians.settle()?;
+        places.epochs_given_up = self.epochs_given_up;
+        Ok(places)
     }
 
     fn protection(&self) -> anyhow::Result<Protection> {
-        // systemd hands credentials over in a directory of its own.
-        let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
-            .map(|directory| Path::new(&directory).join("clerestory-passphrase"))
-            .filter(|path| path.exists());
+        let credential = custodians::credential("clerestory-passphrase");
         let Some(path) = self.passphrase_file.clone().or(credential) else { return Ok(Protection::Plain) };
-        let text = std::fs::read_to_string(&path).map(Zeroizing::new);
-        let text = text.with_context(|| format!("reading the passphrase file {}", path.display()))?;
-        let line = text.lines().next().unwrap_or_default();
-        anyhow::ensure!(!line.is_empty(), "the first line of {} is empty", path.display());
-        Ok(Protection::Passphrase(Zeroizing::new(line.to_owned())))
+        passphrase(&path)
     }
 
     async fn open(&self) -> anyhow::Result<App> {
-        let places = self.places();
+        let places = self.places()?;
         let root = places.open(&self.protection()?)?;
         Ok(App::build(places, root, Arc::new(SystemClock)).await?)
     }
+}
+
+/// The passphrase on the first line of a file.
+fn passphrase(path: &Path) -> anyhow::Result<Protection> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    let text = text.with_context(|| format!("reading the passphrase file {}", path.display()))?;
+    let line = text.lines().next().unwrap_or_default();
+    anyhow::ensure!(!line.is_empty(), "the first line of {} is empty", path.display());
+    Ok(Protection::Passphrase(Zeroizing::new(line.to_owned())))
 }
 
 /// Logs as JSON lines on standard error. What to log is in CLERESTORY_LOG, `info` unless said.

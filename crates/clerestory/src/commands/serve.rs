@@ -91,6 +91,7 @@ impl Serve {
             metrics: self.metrics,
             remarks,
             settle_after: self.settle_after,
+            throw_away: false,
         };
         crate::serve(app, serving, shutdown).await
     }

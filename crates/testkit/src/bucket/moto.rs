@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use super::BUCKET;
 
@@ -98,6 +99,29 @@ impl Moto {
     pub async fn versions(&self) -> String {
         let asked = self.client.get(format!("http://{}/{BUCKET}?versions", self.address)).send().await;
         asked.expect("moto answers").text().await.expect("moto says something")
+    }
+
+    /// Asks its KMS; what it answers.
+    ///
+    /// # Panics
+    /// When it cannot be reached or refuses.
+    pub async fn kms(&self, call: &str, asked: Value) -> Value {
+        let answer = self.ask_kms(call, &asked).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{call}");
+        answer.json().await.unwrap_or(Value::Null)
+    }
+
+    async fn ask_kms(&self, call: &str, asked: &Value) -> reqwest::Response {
+        // Moto tells its services apart by what was signed.
+        let signed = "AWS4-HMAC-SHA256 Credential=TEST/20260101/eu-central-1/kms/aws4_request, \
+                      SignedHeaders=host, Signature=0";
+        let asked = reqwest::Client::new()
+            .post(format!("http://{}/", self.address))
+            .header("authorization", signed)
+            .header("x-amz-target", format!("TrentService.{call}"))
+            .header("content-type", "application/x-amz-json-1.1")
+            .body(asked.to_string());
+        asked.send().await.expect("moto answers")
     }
 
     async fn put(&self, path: &str, body: &'static str) -> Option<StatusCode> {
