@@ -7,6 +7,7 @@
 pub mod bucket;
 mod caller;
 mod clock;
+pub mod disk;
 mod installation;
 pub mod load;
 pub mod postgres;
