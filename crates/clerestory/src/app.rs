@@ -104,6 +104,12 @@ impl App {
         if clerestory_seal::is_identity() && !allowed {
             return Err(AppError::IdentityBuild);
         }
+        // Elsewhere than on this disk, a file here makes no room for the log.
+        let reserve = match &places.postgres {
+            None => Reserve::at(places.data.join("audit.reserve")),
+            Some(_) => Reserve::default(),
+        };
+        reserve.make_room_to_start();
         let epochs = places.epochs()?;
         let database = match &places.postgres {
             None => Database::open_sqlite(&places.database(), SCHEMAS)?,
@@ -115,11 +121,6 @@ impl App {
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
-        // Elsewhere than on this disk, a file here makes no room for the log.
-        let reserve = match &places.postgres {
-            None => Reserve::at(places.data.join("audit.reserve")),
-            Some(_) => Reserve::default(),
-        };
         let audit = Audit::new(keys).with_reserve(reserve);
         let access = Access::new(database.clone(), audit, Matrix::built_in()?);
         Ok(Self {
