@@ -3,11 +3,13 @@
 mod app;
 mod authority;
 pub mod commands;
+mod dumps;
 mod ledger;
 mod places;
 mod serve;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};
+pub use dumps::forbid_core_dumps;
 pub use places::{Places, PlacesError, Postgres, ThrowAway};
 pub use serve::{Serving, serve};
