@@ -78,6 +78,12 @@ impl Server {
         Ok(server)
     }
 
+    /// The directory of its own files.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
     /// Ends it as `pg_ctl stop -m immediate` does, as after a crash: nothing is written out, and every connection breaks.
     pub fn crash(&mut self) {
         // SIGQUIT. A server that is gone already has crashed too.
