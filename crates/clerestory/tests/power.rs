@@ -14,24 +14,13 @@ fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_clerestory"))
 }
 
-fn sum(total: PowerReport, report: PowerReport) -> PowerReport {
-    PowerReport {
-        seed: 0,
-        losses: total.losses + report.losses,
-        while_recovering: total.while_recovering + report.while_recovering,
-        acknowledged: total.acknowledged + report.acknowledged,
-        opened: total.opened + report.opened,
-        sent_again: total.sent_again + report.sent_again,
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loss_of_power_loses_nothing_acknowledged() {
     let mut total = PowerReport::default();
     for seed in SEEDS {
         let directory = tempfile::tempdir().unwrap();
         let engine = Engine::Sqlite { moments: 2, deaf_to: None };
-        total = sum(total, power_run(binary(), directory.path(), engine, seed).await.unwrap());
+        total.add(&power_run(binary(), directory.path(), engine, seed).await.unwrap());
     }
     println!("{total:?}");
     assert!(total.losses >= 40 && total.while_recovering > 0, "{total:?} proves nothing");
@@ -66,7 +55,7 @@ async fn a_loss_of_power_loses_nothing_acknowledged_on_postgresql() {
     for seed in SEEDS {
         let directory = tempfile::tempdir().unwrap();
         let engine = Engine::Postgres { server: &mut server, rounds: 1 };
-        total = sum(total, power_run(binary(), directory.path(), engine, seed).await.unwrap());
+        total.add(&power_run(binary(), directory.path(), engine, seed).await.unwrap());
     }
     println!("{total:?}");
     assert!(total.losses >= 20 && total.opened > 100 && total.sent_again > 0, "{total:?} proves nothing");

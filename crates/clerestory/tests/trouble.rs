@@ -1,10 +1,11 @@
-//! The real server in trouble: a full disk, flushes that fail, and a clock that jumps. Nothing acknowledged is lost, the
+//! The real server in trouble: a full disk, flushes that fail, a clock that jumps, a bucket that fails and lies. Nothing acknowledged is lost, the
 //! server says what is wrong, and goes on when it is over.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clerestory_testkit::bucket::{self, Fault, Faults, LocalS3};
 use clerestory_testkit::disk::Loss;
 use clerestory_testkit::load::{Console, Listed, Machine, NotSent, Random, Running, Tab};
 
@@ -22,9 +23,13 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(environment: &[(String, String)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let binary = Path::new(env!("CARGO_BIN_EXE_clerestory"));
-        let machine = Machine::new(binary, directory.path(), &[]).unwrap();
+        let machine = Machine::new(binary, directory.path(), environment).unwrap();
         let link = machine.set_up().unwrap();
         let running = machine.serve().await.unwrap();
         let console = running.console(&link).await.unwrap();
@@ -86,7 +91,7 @@ impl Scene {
 
     /// Starts on a disk that is full, with a reserve or without: then it ends, and says why.
     async fn try_start_full(&mut self) {
-        let starting = self.machine.start().unwrap();
+        let mut starting = self.machine.start().unwrap();
         if let Err(ended) = starting.ready(Duration::from_secs(3)).await {
             let said = format!("{ended} {}", self.machine.log());
             assert!(said.contains("503") || said.contains("the disk is full"), "{said}");
@@ -256,4 +261,67 @@ async fn a_clock_that_jumps_loses_nothing_acknowledged() {
     assert_eq!(scene.finding("clock").await, None);
     let whole = scene.is_whole(&[&first, &second, &month_on, &day_back]).await;
     assert!(whole >= 25, "{whole}");
+}
+
+/// What a bucket can do to a request, and to a server that waits for it.
+const TROUBLES: [(&str, Fault); 9] = [
+    ("PUT", Fault::Drop),
+    ("PUT", Fault::LoseAnswer),
+    ("PUT", Fault::Answer(500)),
+    ("PUT", Fault::Answer(503)),
+    ("PUT", Fault::AnswerAfter(500)),
+    ("PUT", Fault::Lie),
+    ("HEAD", Fault::Answer(500)),
+    ("GET", Fault::CutBody),
+    ("GET", Fault::ShortBody),
+];
+
+/// One run with troubles, and a loss of power in the middle, as the seed decides; acknowledged segments, and refused.
+async fn bucket_run(seed: u64) -> (u64, u64) {
+    let mut random = Random::new(seed);
+    let s3 = LocalS3::start();
+    let faults = Faults::before(s3.address()).await;
+    let environment = bucket::environment(faults.address(), "troubled");
+    let environment: Vec<_> = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut scene = Scene::with(&environment).await;
+    let mut tab = scene.tab(seed).await;
+    let mut refusals = 0;
+    for round in 0..7 {
+        let (method, fault) = TROUBLES[usize::try_from(random.below(TROUBLES.len() as u64)).unwrap()];
+        // More often than an object is sent at most, or less: then the server hides it.
+        let times = if random.once_in(3) { 100 } else { 1 };
+        faults.next(times, method.parse().unwrap(), "log/", fault);
+        let outcome = scene.send(&mut tab, 1 + random.below(3)).await;
+        // Who watches meanwhile may be told that it cannot be read, and never something else than was sent.
+        if let Ok(listed) = Listed::of(&scene.console).await {
+            tab.look(&listed).unwrap_or_else(|error| panic!("seed {seed}, {method} {fault:?}: {error}"));
+        }
+        if let Err(error) = outcome {
+            let refused = matches!(&error, NotSent::Refused(said) if said.starts_with('5'));
+            assert!(refused, "seed {seed}, {method} {fault:?}: {error:?}");
+            refusals += 1;
+        }
+        faults.heal();
+        if round == 3 {
+            scene.lose_power().await;
+            scene.go_on(&mut tab).await;
+        }
+        tab.send_again(scene.machine.disk()).await.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+    }
+    scene.lose_power().await;
+    (scene.is_whole(&[&tab]).await, refusals)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_fails_and_lies_loses_nothing_acknowledged() {
+    let (mut acknowledged, mut refused) = (0, 0);
+    for seed in 1..=3 {
+        let (stored, refusals) = bucket_run(seed).await;
+        acknowledged += stored;
+        refused += refusals;
+    }
+    assert!(
+        acknowledged > 50 && refused > 0,
+        "{acknowledged} acknowledged, {refused} refused: it proves nothing"
+    );
 }

@@ -113,7 +113,7 @@ impl Machine {
     /// # Errors
     /// What it said when it did not get there.
     pub async fn serve(&self) -> Result<Running, String> {
-        let running = self.start()?;
+        let mut running = self.start()?;
         running.ready(PATIENCE).await.map_err(|error| format!("{error}\n{}", self.log()))?;
         Ok(running)
     }
@@ -192,7 +192,7 @@ impl Running {
     ///
     /// # Errors
     /// When it ended, or did not within `patience`.
-    pub async fn ready(&self, patience: Duration) -> Result<(), String> {
+    pub async fn ready(&mut self, patience: Duration) -> Result<(), String> {
         let (http, began) = (client()?, Instant::now());
         let mut last = String::from("nothing");
         while began.elapsed() < patience {
@@ -201,8 +201,8 @@ impl Running {
                 Ok(answer) => last = answer.status().to_string(),
                 Err(error) => last = error.to_string(),
             }
-            if !Path::new(&format!("/proc/{}/exe", self.child.id())).exists() {
-                return Err("the server ended while it started".to_owned());
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("the server ended while it started: {status}"));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

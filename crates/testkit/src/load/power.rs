@@ -52,6 +52,17 @@ pub struct PowerReport {
     pub sent_again: u64,
 }
 
+impl PowerReport {
+    /// Counts another run in.
+    pub fn add(&mut self, other: &Self) {
+        self.losses += other.losses;
+        self.while_recovering += other.while_recovering;
+        self.acknowledged += other.acknowledged;
+        self.opened += other.opened;
+        self.sent_again += other.sent_again;
+    }
+}
+
 /// Runs the server at `binary` in the empty directory `directory`, and lets the power fail as `seed` says.
 ///
 /// The seed decides what is sent, what of the unflushed is left, and by which of the run's flushes and acknowledgements
