@@ -47,6 +47,8 @@ static size_t root_length;
 static int trace = -1;
 static struct control *control;
 
+static void adopt(int fd);
+
 __attribute__((constructor)) static void begin(void) {
     const char *directory = getenv("CLERESTORY_DISK_ROOT");
     const char *record = getenv("CLERESTORY_DISK_TRACE");
@@ -64,6 +66,7 @@ __attribute__((constructor)) static void begin(void) {
     syscall(SYS_close, fd);
     control = shared;
     root_length = strlen(root);
+    for (int inherited = 0; inherited < 64; inherited++) adopt(inherited);
 }
 
 /* The absolute path, without resolving links; false where it is not below the root or only memory in disguise. */
@@ -103,6 +106,17 @@ static int look_fd(int fd, struct stat *found) {
     int result = (int)syscall(SYS_fstat, fd, found);
     errno = saved;
     return result;
+}
+
+/* A file that was open already when this program began, as a shell opens it for another. */
+static void adopt(int fd) {
+    char proc[64], path[PATH_MAX], whole[PATH_MAX];
+    struct stat found;
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+    ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, proc, path, sizeof path - 1);
+    if (length <= 0) return;
+    path[length] = 0;
+    if (ours(AT_FDCWD, path, whole) && look_fd(fd, &found) == 0) inode_of[fd] = found.st_ino;
 }
 
 /* One record: its length, its number, three numbers, and bytes. */
