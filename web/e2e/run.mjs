@@ -5,7 +5,7 @@
 //   node web/e2e/run.mjs --list       their names
 //
 // CLERESTORY_BIN names the binary (target/debug/clerestory otherwise). CLERESTORY_IDENTITY_BIN names a binary
-// whose sealing is identity, for the canary story. Each story has a server, a directory and browsers of its own,
+// whose sealing is identity, for the stories canary and at-rest. Each story has a server, a directory and browsers of its own,
 // all of which end with it. Screenshots and logs of failed stories are in target/e2e.
 import { copyFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";

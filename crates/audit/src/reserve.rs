@@ -9,6 +9,8 @@ use clerestory_seal::random;
 
 /// Bytes of the reserve: some ten thousand entries.
 const BYTES: usize = 8 * 1024 * 1024;
+/// What a start writes at most before it answers.
+const STARTING_BYTES: usize = 1024 * 1024;
 /// Written at a time, and random: a file system that compresses must not make nothing of it.
 const BLOCK: usize = 4096;
 
@@ -47,7 +49,7 @@ impl Reserve {
             return Ok(true);
         }
         let probe = path.with_extension("probe");
-        let made = make(path).and_then(|()| make(&probe));
+        let made = make(path, BYTES).and_then(|()| make(&probe, BYTES));
         remove(&probe);
         if let Err(error) = made {
             remove(path);
@@ -58,7 +60,19 @@ impl Reserve {
         Ok(true)
     }
 
-    /// Gives the file up, for a decision that could not be recorded. `true` where that made room: what failed for a full disk is worth another try.
+    /// Gives up the file of an earlier run where the disk is so full that a server could not even start: it starts then,
+    /// and the next [`Self::hold`] says what is wrong.
+    pub fn make_room_to_start(&self) {
+        let Some(path) = &self.path else { return };
+        let probe = path.with_extension("probe");
+        if make(&probe, STARTING_BYTES).is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull) {
+            remove(path);
+        }
+        remove(&probe);
+    }
+
+    /// Gives the file up, for a decision that could not be recorded. `true` where that made room: what failed for a full
+    /// disk is worth another try.
     pub fn give_up(&self) -> bool {
         let Some(path) = &self.path else { return false };
         if self.state.compare_exchange(HELD, GONE, Ordering::SeqCst, Ordering::SeqCst).is_err() {
@@ -70,12 +84,12 @@ impl Reserve {
     }
 }
 
-fn make(path: &Path) -> std::io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|found| found.len() == BYTES as u64) {
+fn make(path: &Path, bytes: usize) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|found| found.len() == bytes as u64) {
         return Ok(());
     }
     let mut file = std::fs::File::create(path)?;
-    for _ in 0..BYTES / BLOCK {
+    for _ in 0..bytes / BLOCK {
         file.write_all(&random::<BLOCK>())?;
     }
     file.sync_all()

@@ -107,6 +107,7 @@ impl App {
         if clerestory_seal::is_identity() && !allowed {
             return Err(AppError::IdentityBuild);
         }
+        reserve(&places).make_room_to_start();
         let epochs = places.epochs()?;
         if schema == Schema::MayBeMade {
             // Root, epoch, database: a database never exists whose epoch is in no place.
@@ -129,12 +130,7 @@ impl App {
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
-        // Elsewhere than on this disk, a file here makes no room for the log.
-        let reserve = match &places.postgres {
-            None => Reserve::at(places.data.join("audit.reserve")),
-            Some(_) => Reserve::default(),
-        };
-        let audit = Audit::new(keys).with_reserve(reserve);
+        let audit = Audit::new(keys).with_reserve(reserve(&places));
         let access = Access::new(database.clone(), audit, Matrix::built_in()?);
         Ok(Self {
             identity: Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
@@ -186,5 +182,13 @@ impl App {
     pub async fn check_objects(&self) -> Result<(), AppError> {
         self.places.objects().check(self.vault.objects()).await?;
         Ok(self.vault.settle_place(self.places.objects_moved).await?)
+    }
+}
+
+/// Room for the log on a full disk. Elsewhere than on this disk, a file here makes none.
+fn reserve(places: &Places) -> Reserve {
+    match &places.postgres {
+        None => Reserve::at(places.data.join("audit.reserve")),
+        Some(_) => Reserve::default(),
     }
 }

@@ -4,6 +4,7 @@ mod app;
 mod authority;
 pub mod commands;
 mod custody;
+mod dumps;
 mod ledger;
 mod places;
 mod serve;
@@ -11,6 +12,7 @@ mod settle;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};
+pub use dumps::forbid_core_dumps;
 pub use places::{Places, PlacesError, Postgres, SecondPlace, ThrowAway};
 pub use serve::{Serving, serve};
 pub use settle::{NoTime, SettleAfter};

@@ -8,6 +8,7 @@ pub mod bucket;
 mod caller;
 mod clock;
 pub mod custodians;
+pub mod disk;
 pub mod holder;
 mod installation;
 pub mod load;

@@ -6,9 +6,15 @@
 )]
 
 mod kill;
+mod machine;
+mod power;
 mod random;
 mod remote;
+mod tabs;
 
 pub use kill::{KillReport, kill_run};
+pub use machine::{Machine, Running};
+pub use power::{Engine, PowerReport, power_run};
 pub use random::Random;
 pub use remote::{Console, NotSent, Recorder, client};
+pub use tabs::{Listed, Tab};

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A server that ends when it is dropped, and leaves nothing.
 pub struct Server {
     child: Child,
+    programs: Programs,
+    port: u16,
+    options: &'static [&'static str],
     address: String,
     directory: TempDir,
 }
@@ -31,6 +34,19 @@ impl Server {
     /// # Errors
     /// What is missing, or what the server said, told for the person at the terminal.
     pub async fn start() -> Result<Self, String> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same for tests that crash it: before it recovers it has the system flush everything at once, and not each of
+    /// its thousand files.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_to_crash() -> Result<Self, String> {
+        Self::start_with(&["-c", "recovery_init_sync_method=syncfs"]).await
+    }
+
+    async fn start_with(options: &'static [&'static str]) -> Result<Self, String> {
         let directory = tempfile::Builder::new().prefix("clerestory-postgres-").tempdir();
         let directory = directory.map_err(|error| format!("a directory for PostgreSQL: {error}"))?;
         let programs = Programs::find()?;
@@ -55,25 +71,33 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| Ok(listener.local_addr()?.port()))
             .map_err(|error| format!("a port for PostgreSQL: {error}"))?;
-        let log = std::fs::File::create(directory.path().join("server.log"))
-            .map_err(|error| format!("a log for PostgreSQL: {error}"))?;
-        let mut command = programs.command("postgres");
-        command.arg("-D").arg(&data).arg("-k").arg(directory.path());
-        command.args([
-            "-p",
-            &port.to_string(),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "max_connections=400",
-        ]);
-        // Nothing of the server outlives the test, however that ends.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
-        let child = command.spawn().map_err(|error| format!("postgres: {error}"))?;
+        let child = spawn(&programs, directory.path(), port, options)?;
         let address = format!("postgresql://clerestory@127.0.0.1:{port}/postgres");
-        let mut server = Self { child, address, directory };
+        let mut server = Self { child, programs, port, options, address, directory };
         server.wait().await?;
         Ok(server)
+    }
+
+    /// The directory of its own files.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Ends it as `pg_ctl stop -m immediate` does, as after a crash: nothing is written out, and every connection breaks.
+    pub fn crash(&mut self) {
+        // SIGQUIT. A server that is gone already has crashed too.
+        drop(Command::new("kill").args(["-QUIT", &self.child.id().to_string()]).status());
+        drop(self.child.wait());
+    }
+
+    /// Starts it again after [`Self::crash`]: it recovers from its write-ahead log.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn recover(&mut self) -> Result<(), String> {
+        self.child = spawn(&self.programs, self.directory.path(), self.port, self.options)?;
+        self.wait().await
     }
 
     /// `postgresql://user@host:port/database`.
@@ -112,6 +136,20 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn spawn(programs: &Programs, directory: &Path, port: u16, options: &[&str]) -> Result<Child, String> {
+    let log = std::fs::File::create(directory.join("server.log"))
+        .map_err(|error| format!("a log for PostgreSQL: {error}"))?;
+    let mut command = programs.command("postgres");
+    command.arg("-D").arg(directory.join("data")).arg("-k").arg(directory);
+    let port = port.to_string();
+    command
+        .args(["-p", &port, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=400"])
+        .args(options);
+    // Nothing of the server outlives the test, however that ends.
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
+    command.spawn().map_err(|error| format!("postgres: {error}"))
 }
 
 /// The programs of PostgreSQL, and as whom they run.

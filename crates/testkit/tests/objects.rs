@@ -164,6 +164,7 @@ async fn a_put_that_fails_is_sent_again_with_the_same_bytes() {
         Fault::Answer(500),
         Fault::Answer(503),
         Fault::Answer(429),
+        Fault::AnswerAfter(500),
         Fault::Lie,
     ]
     .into_iter()
@@ -209,7 +210,14 @@ async fn a_read_that_breaks_off_is_no_damage() {
     let objects = at(faults.address());
     let bytes = sample(100_000);
     objects.put("segments/1", bytes.clone()).await.unwrap();
-    for fault in [Fault::CutBody, Fault::Drop, Fault::LoseAnswer, Fault::Answer(503), Fault::Stall] {
+    for fault in [
+        Fault::CutBody,
+        Fault::Drop,
+        Fault::LoseAnswer,
+        Fault::Answer(503),
+        Fault::AnswerAfter(500),
+        Fault::Stall,
+    ] {
         faults.next(1, Method::GET, "segments/1", fault);
         let read = objects.read(&extent("segments/1", 0, 100_000)).await;
         assert_eq!(read.unwrap_or_else(|error| panic!("{fault:?}: {error:?}")), bytes, "{fault:?} once");
@@ -218,6 +226,12 @@ async fn a_read_that_breaks_off_is_no_damage() {
         assert!(matches!(error, StoreError::Unavailable(_)), "{fault:?}: {error:?}");
         faults.heal();
     }
+    // Shorter than it should be, as if that were all: never taken for the whole.
+    faults.next(usize::MAX, Method::GET, "segments/1", Fault::ShortBody);
+    let short = objects.read(&extent("segments/1", 0, 100_000)).await;
+    assert!(short.is_err(), "half of the bytes were taken for all of them");
+    let part = objects.read_range(&extent("segments/1", 0, 100_000), 10..5000).await;
+    assert!(part.is_err(), "half of the bytes were taken for all of them");
 }
 
 struct Log {

@@ -5,8 +5,9 @@
 //! So every object that is put in a bucket is looked at before its put counts. A put whose answer was lost is sent
 //! again with the same bytes; that they are there already is then as good.
 
+use std::fs::File;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,7 +124,11 @@ impl Objects {
     /// # Errors
     /// [`StoreError::Log`] when the directory cannot be made, [`StoreError::Objects`] when it cannot be used.
     pub fn local(root: PathBuf) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(&root).map_err(|error| StoreError::Log(error.to_string()))?;
+        // The root's own entry must survive a loss of power too: everything that is acknowledged lies below it.
+        let above = root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
+        std::fs::create_dir_all(&root)
+            .and_then(|()| File::open(above)?.sync_all())
+            .map_err(|error| StoreError::Log(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&root).map_err(StoreError::Objects)?.with_fsync(true);
         Ok(Self { place: Arc::new(Place::Directory(root)), store: Arc::new(store) })
     }
@@ -134,7 +139,7 @@ impl Objects {
 
     /// The directory of the store, if it is one.
     #[must_use]
-    pub fn directory(&self) -> Option<&std::path::Path> {
+    pub fn directory(&self) -> Option<&FilePath> {
         match &*self.place {
             Place::Directory(root) => Some(root),
             Place::Bucket { .. } => None,
@@ -181,7 +186,7 @@ impl Objects {
         let at = Path::from(path);
         let payload = PutPayload::from_bytes(bytes.clone());
         match self.store.put_opts(&at, payload, PutMode::Create.into()).await.map_err(StoreError::from) {
-            Ok(_) if self.directory().is_some() => Ok(()),
+            Ok(_) if self.directory().is_some() => self.sync_with_way(path).await,
             Ok(_) => match self.store.head(&at).await.map_err(StoreError::from) {
                 Ok(found) if found.size == bytes.len() as u64 => Ok(()),
                 Ok(_) | Err(StoreError::Missing) => Err(StoreError::NotKept { object: path.to_owned() }),
@@ -189,11 +194,30 @@ impl Objects {
             },
             // The answer to an earlier attempt was lost, maybe inside of the client: our own bytes are no stranger's.
             Err(StoreError::Exists) => match self.whole(path).await? == *bytes {
-                true => Ok(()),
+                true => self.sync_with_way(path).await,
                 false => Err(StoreError::Exists),
             },
             Err(other) => Err(other),
         }
+    }
+
+    /// In a directory: makes an object durable, or its absence, with the entry of every directory on the way to it. The
+    /// store does so for directories it makes itself; one that another put has just made may not be durable yet. It does
+    /// not at all when it deletes.
+    async fn sync_with_way(&self, path: &str) -> Result<(), StoreError> {
+        let Some(root) = self.directory().map(FilePath::to_owned) else { return Ok(()) };
+        let object = root.join(path);
+        let synced = tokio::task::spawn_blocking(move || {
+            for entry in object.ancestors().take_while(|entry| entry.starts_with(&root)) {
+                match File::open(entry).and_then(|open| open.sync_all()) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            Ok(())
+        });
+        let synced = synced.await.map_err(|_| StoreError::Closed)?;
+        synced.map_err(|error| StoreError::Log(error.to_string()))
     }
 
     pub(crate) async fn whole(&self, path: &str) -> Result<Bytes, StoreError> {
@@ -250,7 +274,7 @@ impl Objects {
             return Ok(Some(removed));
         }
         match self.store.delete(&Path::from(path)).await.map_err(StoreError::from) {
-            Ok(()) | Err(StoreError::Missing) => Ok(None),
+            Ok(()) | Err(StoreError::Missing) => self.sync_with_way(path).await.map(|()| None),
             Err(other) => Err(other),
         }
     }

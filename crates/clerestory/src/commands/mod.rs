@@ -65,7 +65,9 @@ impl Command {
 }
 
 /// Where an installation is and how its root key is opened.
+// Clap leaves the group of a struct that flattens another empty, and an optional `Installation` would never be there.
 #[derive(Args)]
+#[group(args = ["data"])]
 struct Installation {
     /// Directory of database and objects. Keys lie beside it, in DIR.keys.
     #[arg(long, env = "CLERESTORY_DATA", value_name = "DIR")]

@@ -1,31 +1,53 @@
-//! `cargo xtask soak`: kills the real server at seeded random moments while visits send segments, and looks for
-//! everything that was acknowledged.
+//! `cargo xtask soak`: kills the real server, and takes its power away, at seeded random moments while visits send
+//! segments, and looks for everything that was acknowledged.
 #![expect(clippy::print_stdout, reason = "a program for the terminal prints")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clerestory_testkit::load::{KillReport, kill_run};
+use clerestory_testkit::load::{Engine, KillReport, PowerReport, kill_run, power_run};
+use clerestory_testkit::postgres::Server;
 use clerestory_testkit::process::Program;
 
-const USAGE: &str = "soak [--seeds N] [--start S]    N runs (200), the first with seed S (0)";
+const USAGE: &str = "soak [--seeds N] [--start S] [--only kills|power|postgresql]
+    N runs of each kind (500), the first with seed S (0): the server killed; its power taken away on SQLite, and with
+    a PostgreSQL that is crashed at the same time";
+
+/// Moments of a recorded run at which the power fails.
+const MOMENTS: u64 = 4;
+/// Times the power fails in a run on PostgreSQL.
+const ROUNDS: u64 = 3;
 
 struct Asked {
     seeds: u64,
     start: u64,
+    only: Option<String>,
+}
+
+impl Asked {
+    fn wants(&self, kind: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == kind)
+    }
+
+    fn seeds(&self) -> std::ops::Range<u64> {
+        self.start..self.start.saturating_add(self.seeds)
+    }
 }
 
 fn asked(mut args: impl Iterator<Item = String>) -> Result<Asked, String> {
-    let mut asked = Asked { seeds: 200, start: 0 };
+    let mut asked = Asked { seeds: 500, start: 0, only: None };
     while let Some(arg) = args.next() {
-        let place = match arg.as_str() {
-            "--seeds" => &mut asked.seeds,
-            "--start" => &mut asked.start,
-            _ => return Err(format!("{arg} is not known: {USAGE}")),
-        };
-        let number = args.next().and_then(|text| text.parse().ok());
-        *place = number.ok_or_else(|| format!("{arg} takes a number: {USAGE}"))?;
+        let value = args.next().ok_or_else(|| format!("{arg} takes a value: {USAGE}"))?;
+        let number = value.parse().map_err(|_| format!("{arg} takes a number: {USAGE}"));
+        match arg.as_str() {
+            "--seeds" => asked.seeds = number?,
+            "--start" => asked.start = number?,
+            "--only" if ["kills", "power", "postgresql"].contains(&value.as_str()) => {
+                asked.only = Some(value)
+            }
+            _ => return Err(format!("{arg} {value} is not known: {USAGE}")),
+        }
     }
     Ok(asked)
 }
@@ -54,30 +76,85 @@ async fn run(asked: &Asked) -> Result<(), String> {
     if !binary.exists() {
         return Err(format!("there is no server at {}; name one in CLERESTORY_BIN", binary.display()));
     }
+    if asked.wants("kills") {
+        kills(&binary, asked).await?;
+    }
+    if asked.wants("power") {
+        power(&binary, asked, None).await?;
+    }
+    if asked.wants("postgresql") {
+        let mut server = Server::start_to_crash().await?;
+        power(&binary, asked, Some(&mut server)).await?;
+    }
+    Ok(())
+}
+
+/// A directory for one run; what a run that failed has left is kept for who looks into it.
+fn directory() -> Result<tempfile::TempDir, String> {
+    tempfile::tempdir().map_err(|error| format!("a temporary directory: {error}"))
+}
+
+fn kept(loss: &str, directory: tempfile::TempDir, kind: &str, seed: u64) -> String {
+    let again = format!("cargo xtask soak --only {kind} --seeds 1 --start {seed}");
+    format!("{loss}\nthe data is kept in {}; again with: {again}", directory.keep().display())
+}
+
+async fn kills(binary: &Path, asked: &Asked) -> Result<(), String> {
     let (began, mut total) = (Instant::now(), KillReport::default());
+    println!("The server is killed.");
     println!(
         "{:>8}{:>7}{:>10}{:>14}{:>10}{:>9}{:>10}{:>8}",
         "seed", "kills", "at start", "acknowledged", "in doubt", "opened", "compared", "s"
     );
-    for seed in asked.start..asked.start.saturating_add(asked.seeds) {
-        let directory = tempfile::tempdir().map_err(|error| format!("a temporary directory: {error}"))?;
-        let since = Instant::now();
+    for seed in asked.seeds() {
+        let (directory, since) = (directory()?, Instant::now());
         // In every other run the server settles all the time, and is killed doing it.
         let settle_after = if seed % 2 == 0 { "0s" } else { "1h" };
-        let program = Program::new(&binary).with(vec![("CLERESTORY_SETTLE_AFTER", settle_after.to_owned())]);
-        let report = match kill_run(&program, &directory.path().join("data"), seed).await {
-            Ok(report) => report,
-            Err(loss) => {
-                let kept = directory.keep();
-                let again = format!("cargo xtask soak --seeds 1 --start {seed}");
-                return Err(format!("{loss}\nthe data is kept in {}; again with: {again}", kept.display()));
+        let program = Program::new(binary).with(vec![("CLERESTORY_SETTLE_AFTER", settle_after.to_owned())]);
+        match kill_run(&program, &directory.path().join("data"), seed).await {
+            Ok(report) => {
+                line(&seed.to_string(), &report, since);
+                add(&mut total, &report);
             }
-        };
-        line(&seed.to_string(), &report, since);
-        add(&mut total, &report);
+            Err(loss) => return Err(kept(&loss, directory, "kills", seed)),
+        }
     }
     line("all", &total, began);
     Ok(())
+}
+
+async fn power(binary: &Path, asked: &Asked, mut server: Option<&mut Server>) -> Result<(), String> {
+    let kind = if server.is_some() { "postgresql" } else { "power" };
+    println!("The power fails, {}.", if server.is_some() { "and PostgreSQL crashes" } else { "on SQLite" });
+    println!(
+        "{:>8}{:>8}{:>18}{:>14}{:>9}{:>12}{:>8}",
+        "seed", "losses", "while recovering", "acknowledged", "opened", "sent again", "s"
+    );
+    let (began, mut total) = (Instant::now(), PowerReport::default());
+    for seed in asked.seeds() {
+        let (directory, since) = (directory()?, Instant::now());
+        let engine = match server.as_deref_mut() {
+            Some(server) => Engine::Postgres { server, rounds: ROUNDS },
+            None => Engine::Sqlite { moments: MOMENTS, deaf_to: None },
+        };
+        match power_run(binary, directory.path(), engine, seed).await {
+            Ok(report) => {
+                power_line(&seed.to_string(), &report, since);
+                total.add(&report);
+            }
+            Err(loss) => return Err(kept(&loss, directory, kind, seed)),
+        }
+    }
+    power_line("all", &total, began);
+    Ok(())
+}
+
+fn power_line(name: &str, report: &PowerReport, since: Instant) {
+    let PowerReport { losses, while_recovering, acknowledged, opened, sent_again, .. } = report;
+    let seconds = since.elapsed().as_secs_f64();
+    println!(
+        "{name:>8}{losses:>8}{while_recovering:>18}{acknowledged:>14}{opened:>9}{sent_again:>12}{seconds:>8.1}"
+    );
 }
 
 fn line(name: &str, report: &KillReport, since: Instant) {

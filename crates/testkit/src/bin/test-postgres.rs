@@ -1,4 +1,5 @@
-//! Starts a PostgreSQL for the tests, prints its address, and ends it when standard input closes: what starts this
+//! Starts a PostgreSQL for the tests, prints its address and on a line of its own the
+//! directory of its files, and ends it when standard input closes: what starts this
 //! program may die in any way, and no server is left behind.
 #![expect(clippy::print_stdout, reason = "a program for another program prints")]
 
@@ -12,6 +13,7 @@ async fn main() -> ExitCode {
     match Server::start().await {
         Ok(server) => {
             println!("{}", server.address());
+            println!("{}", server.data().display());
             let mut rest = Vec::new();
             // Whatever ends the input ends the server.
             drop(std::io::stdin().read_to_end(&mut rest));

@@ -30,8 +30,12 @@ pub enum Fault {
     Answer(u16),
     /// The request does not arrive, and success is answered.
     Lie,
-    /// The request is done; half of the answer's body comes back.
+    /// The request is done, and this status is answered nevertheless.
+    AnswerAfter(u16),
+    /// The request is done; half of the answer's body comes back, and then the connection breaks.
     CutBody,
+    /// The request is done; half of the answer's body comes back, as if that were all.
+    ShortBody,
 }
 
 struct Rule {
@@ -158,7 +162,7 @@ async fn answer(
             response.headers_mut().insert("etag", "\"00000000000000000000000000000000\"".parse()?);
             return Ok(response);
         }
-        Some(Fault::LoseAnswer | Fault::CutBody) | None => {}
+        Some(Fault::LoseAnswer | Fault::CutBody | Fault::ShortBody | Fault::AnswerAfter(_)) | None => {}
     };
     let (parts, body) = request.into_parts();
     // The host stays the one that was signed.
@@ -173,7 +177,12 @@ async fn answer(
     if fault == Some(Fault::LoseAnswer) {
         return Err("the answer is lost".into());
     }
-    let body = if fault == Some(Fault::CutBody) {
+    if let Some(Fault::AnswerAfter(status)) = fault {
+        return Ok(plain(status));
+    }
+    let body = if fault == Some(Fault::ShortBody) {
+        whole_body(whole.slice(..whole.len() / 2))
+    } else if fault == Some(Fault::CutBody) {
         let half = whole.slice(..whole.len() / 2);
         let frames = futures_util::stream::iter([Ok(Frame::data(half)), Err(Failure::from("cut"))]);
         StreamBody::new(frames).boxed_unsync()
@@ -184,6 +193,9 @@ async fn answer(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response.headers_mut().remove("transfer-encoding");
+    if fault == Some(Fault::ShortBody) {
+        response.headers_mut().remove("content-length");
+    }
     Ok(response)
 }
 

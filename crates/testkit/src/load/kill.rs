@@ -194,7 +194,7 @@ impl Visit {
         };
         let first = recorder.next_sequence;
         for sequence in first..first + SEGMENTS {
-            let (packed, mark) = self.segment(sequence);
+            let (packed, mark) = segment(self.number, sequence, &mut self.random);
             let sent = Sent { packed: packed.clone(), mark, acknowledged: false, played: None };
             self.sent.insert(sequence, sent);
             match patiently(&recorder, sequence, packed).await {
@@ -285,32 +285,32 @@ impl Visit {
         }
         Ok((opened, compared))
     }
+}
 
-    /// Events that end with one no other segment has: a pointer on its way over places made from visit and number.
-    fn segment(&mut self, sequence: u64) -> (Bytes, Value) {
-        let at = CLIENT_TIME_MS + i64::try_from(sequence).unwrap_or_default() * 1000;
-        let keyframe = sequence == 0 || self.random.once_in(8);
-        let mut events = if keyframe {
-            let most = if self.random.once_in(4) { 4000 } else { 40 };
-            let paragraphs = 1 + self.random.below(most);
-            snapshot(at, paragraphs, "What somebody read")
-        } else {
-            json!([])
-        };
-        if keyframe && self.random.once_in(12) {
-            make_incompressible(&mut events, &mut self.random);
-        }
-        let steps = 1 + self.random.below(30);
-        let positions: Vec<Value> = (0..steps)
-            .map(|step| json!({ "x": sequence, "y": 100 * self.number + step, "id": 5, "timeOffset": 0 }))
-            .collect();
-        let mark =
-            json!({ "type": 3, "timestamp": at + 10, "data": { "source": 1, "positions": positions } });
-        if let Some(events) = events.as_array_mut() {
-            events.push(mark.clone());
-        }
-        (Bytes::from(gzip(events.to_string().as_bytes())), mark)
+/// Events that end with one no other segment has: a pointer on its way over places made from the visit's number and the
+/// segment's. Packed, and that last event.
+pub(super) fn segment(visit: u64, sequence: u64, random: &mut Random) -> (Bytes, Value) {
+    let at = CLIENT_TIME_MS + i64::try_from(sequence).unwrap_or_default() * 1000;
+    let keyframe = sequence == 0 || random.once_in(8);
+    let mut events = if keyframe {
+        let most = if random.once_in(4) { 4000 } else { 40 };
+        let paragraphs = 1 + random.below(most);
+        snapshot(at, paragraphs, "What somebody read")
+    } else {
+        json!([])
+    };
+    if keyframe && random.once_in(12) {
+        make_incompressible(&mut events, random);
     }
+    let steps = 1 + random.below(30);
+    let positions: Vec<Value> = (0..steps)
+        .map(|step| json!({ "x": sequence, "y": 100 * visit + step, "id": 5, "timeOffset": 0 }))
+        .collect();
+    let mark = json!({ "type": 3, "timestamp": at + 10, "data": { "source": 1, "positions": positions } });
+    if let Some(events) = events.as_array_mut() {
+        events.push(mark.clone());
+    }
+    (Bytes::from(gzip(events.to_string().as_bytes())), mark)
 }
 
 /// Gives a snapshot's root two and a half million random digits: packed, it is more than the ingest log takes, and becomes an
@@ -323,7 +323,7 @@ fn make_incompressible(events: &mut Value, random: &mut Random) {
 }
 
 /// Sends, and waits where a recording's rate is used up: that is no loss.
-async fn patiently(recorder: &Recorder, sequence: u64, packed: Bytes) -> Result<u64, NotSent> {
+pub(super) async fn patiently(recorder: &Recorder, sequence: u64, packed: Bytes) -> Result<u64, NotSent> {
     loop {
         match recorder.send(sequence, packed.clone()).await {
             Err(NotSent::TooMany) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -332,12 +332,17 @@ async fn patiently(recorder: &Recorder, sequence: u64, packed: Bytes) -> Result<
     }
 }
 
-async fn begin_play(console: &Console, recording: &str) -> Result<String, String> {
+pub(super) async fn begin_play(console: &Console, recording: &str) -> Result<String, String> {
     let play = console.post(&format!("/recordings/{recording}/plays"), &json!({ "reason": "soak" })).await?;
     play["id"].as_str().map(str::to_owned).ok_or_else(|| format!("a play without id: {play}"))
 }
 
-async fn read_segment(console: &Console, play: &str, track: &str, sequence: u64) -> Result<String, String> {
+pub(super) async fn read_segment(
+    console: &Console,
+    play: &str,
+    track: &str,
+    sequence: u64,
+) -> Result<String, String> {
     console.text(Method::GET, &format!("/plays/{play}/tracks/{track}/segments/{sequence}"), None).await
 }
 

@@ -61,6 +61,12 @@ impl Console {
         Ok(Self { http, origin: origin.to_owned(), cookie })
     }
 
+    /// The same session at another address: a server that was started again has another port.
+    #[must_use]
+    pub fn at(&self, origin: &str) -> Self {
+        Self { http: self.http.clone(), origin: origin.to_owned(), cookie: self.cookie.clone() }
+    }
+
     /// The text of an answer that is a success.
     ///
     /// # Errors
