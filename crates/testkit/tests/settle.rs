@@ -367,6 +367,28 @@ async fn whoever_was_overtaken_does_not_commit_and_removes_its_object() {
 }
 
 #[tokio::test]
+async fn a_claim_that_was_taken_away_is_not_committed_though_nobody_else_wrote() {
+    for scene in scenes().await {
+        scene.send(3).await;
+        let (vault, grant) = (&scene.installation.app.vault, scene.grant().await);
+        let claimed = vault.claim_part(scene.track(), 0).await.unwrap().unwrap();
+        let slow = vault.write_part(&grant, claimed).await.unwrap().unwrap();
+        scene.installation.wait(Duration::from_secs(16 * 60));
+        let later = Due::after(Duration::from_secs(5 * 3600));
+        let app = &scene.installation.app;
+        assert_eq!(
+            app.vault.settle(&app.access, later).await.unwrap().parts,
+            0,
+            "it only takes the claim away"
+        );
+        assert!(vault.commit_part(slow).await.unwrap().is_none());
+        assert!(scene.parts().await.is_empty());
+        scene.settle().await;
+        scene.is_tidy(4).await;
+    }
+}
+
+#[tokio::test]
 async fn a_track_that_is_erased_meanwhile_is_not_written() {
     for scene in scenes().await {
         scene.send(3).await;
