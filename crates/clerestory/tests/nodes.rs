@@ -35,6 +35,8 @@ impl Cluster {
         environment.push(("CLERESTORY_DATABASE", database));
         environment.push(("CLERESTORY_KEYS", directory.path().join("keys").display().to_string()));
         environment.push(("CLERESTORY_LOG", "error".to_owned()));
+        // All of them settle all the time, and are killed doing it.
+        environment.push(("CLERESTORY_SETTLE_AFTER", "0s".to_owned()));
         let mut cluster =
             Self { directory, environment, nodes: Vec::new(), _bucket: bucket, _server: server };
         cluster.say(&["init", "--throw-away"]);

@@ -7,13 +7,15 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use clerestory_access::{Actor, Grant, OpContext, OrganisationRef, Settle};
 use clerestory_model::{RecordingState, TrackId};
+use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError};
 use clerestory_store::parts::{self, Part};
-use clerestory_store::segments::{self, Segment};
+use clerestory_store::segments::{self, ContentType, Extent, Segment};
+use clerestory_store::{recordings, tracks};
 use clerestory_testkit::bucket::Fault;
 use clerestory_testkit::visit::{Visit, movement, snapshot};
 use clerestory_testkit::{Caller, Installation};
-use clerestory_vault::{Due, Listed, ManifestError};
+use clerestory_vault::{Due, Listed, ManifestError, SealedSegment, SegmentPlace, Stored, pack_events};
 use serde_json::{Value, json};
 
 const ORIGIN: &str = "https://shop.example";
@@ -100,6 +102,52 @@ impl Scene {
             .read(move |tx| Box::pin(async move { segments::unsettled(tx, track, 0, 10_000).await }));
         let read: Result<Vec<Segment>, SqlError> = read.await;
         read.unwrap()
+    }
+
+    /// A segment of these events, sealed; its row names no place yet.
+    async fn seal(&self, sequence: u64, events: &str) -> (SealedSegment, Segment) {
+        let (app, id) = (&self.installation.app, self.track());
+        let track = app.database.read(move |tx| Box::pin(async move { tracks::find(tx, id).await }));
+        let track: Result<Option<tracks::Track>, SqlError> = track.await;
+        let place = SegmentPlace::of(&track.unwrap().unwrap(), sequence);
+        let packed = pack_events(events.as_bytes()).unwrap();
+        let sealed = app.vault.segment_sealer(place).await.unwrap().seal(events.as_bytes(), &packed);
+        let segment = Segment {
+            track: id,
+            sequence,
+            start_us: 2_000_000 * sequence as i64,
+            duration_us: 1_000_000,
+            keyframe: false,
+            content_type: ContentType::Rrweb,
+            policy_version: 1,
+            extent: Extent { object: String::new(), offset: 0, length: 0 },
+            header: sealed.header,
+            sha256: sealed.sha256,
+            content_mac: sealed.content_mac,
+            sent_bytes: events.len() as u64,
+            received_at: self.installation.now(),
+        };
+        (sealed, segment)
+    }
+
+    /// The row of a segment that is durable.
+    async fn name(&self, stored: &Stored, segment: Segment) {
+        let segment = Segment { extent: stored.extent().clone(), ..segment };
+        let recording = self.visit.recording.parse().unwrap();
+        let named = self.installation.app.database.write(Lane::Intake, move |tx| {
+            Box::pin(async move {
+                recordings::resize(tx, recording, segment.extent.length as i64, 1).await?;
+                segments::insert(tx, &segment).await
+            })
+        });
+        let named: Result<(), SqlError> = named.await;
+        named.unwrap();
+    }
+
+    async fn put(&self, sequence: u64, events: &str) {
+        let (sealed, segment) = self.seal(sequence, events).await;
+        let stored = self.installation.app.vault.store_segment(sealed).await.unwrap();
+        self.name(&stored, segment).await;
     }
 
     /// Rows of tables that say that something is going on.
@@ -281,6 +329,50 @@ async fn a_visit_settles_when_it_is_over_or_has_waited_long_enough() {
 }
 
 #[tokio::test]
+async fn a_large_segment_stays_an_object_of_its_own_and_its_part_names_it() {
+    for scene in scenes().await {
+        scene.send(2).await;
+        let noise: Vec<String> = (0..100_000).map(|_| hex::encode(random::<16>())).collect();
+        let noise = json!(noise).to_string();
+        scene.put(3, &noise).await;
+        let own = scene.unsettled().await[3].extent.clone();
+        assert!(own.object.starts_with("segments/") && own.length > 1024 * 1024, "{own:?}");
+        scene.settle().await;
+        let part = scene.parts().await.remove(0);
+        assert_eq!(part.segments[3].extent, own);
+        let mut objects = vec![part.object.clone(), own.object.clone()];
+        objects.sort();
+        assert_eq!(scene.installation.objects().await, objects);
+        assert_eq!(scene.watch().await[3].to_string(), noise);
+        let listed = Listed { object: part.object.clone(), bytes: part.object_bytes };
+        let vault = &scene.installation.app.vault;
+        assert_eq!(vault.read_manifest(&scene.grant().await, &listed).await.unwrap().part, part);
+        // Under another key it cannot stay where it lies.
+        let key = another_key(&scene).await;
+        let rewritten = vault.rewrite_track(&scene.grant().await, scene.track(), key, |_| true).await;
+        assert!(switch(&scene, rewritten.unwrap().unwrap()).await);
+        scene.settle().await;
+        let part = scene.parts().await.remove(0);
+        assert_eq!(scene.installation.objects().await, [part.object]);
+        assert_eq!(scene.watch().await[3].to_string(), noise);
+    }
+}
+
+#[tokio::test]
+async fn a_long_tail_becomes_several_parts() {
+    let scene = scene(Installation::new().await).await;
+    scene.send(1).await;
+    for number in 2..1030 {
+        scene.put(number, &format!("[{{\"number\":{number}}}]")).await;
+    }
+    assert_eq!(scene.settle().await.parts, 2);
+    let lengths: Vec<usize> = scene.parts().await.iter().map(|part| part.segments.len()).collect();
+    assert_eq!(lengths, [1024, 6]);
+    assert_eq!(scene.watch().await[1029], json!([{ "number": 1029 }]));
+    assert_eq!(scene.unsettled().await, []);
+}
+
+#[tokio::test]
 async fn one_sweep_is_one_entry_for_each_organisation() {
     let scene = scene(Installation::new().await).await;
     scene.settle().await;
@@ -367,6 +459,28 @@ async fn whoever_was_overtaken_does_not_commit_and_removes_its_object() {
 }
 
 #[tokio::test]
+async fn a_claim_that_was_taken_away_is_not_committed_though_nobody_else_wrote() {
+    for scene in scenes().await {
+        scene.send(3).await;
+        let (vault, grant) = (&scene.installation.app.vault, scene.grant().await);
+        let claimed = vault.claim_part(scene.track(), 0).await.unwrap().unwrap();
+        let slow = vault.write_part(&grant, claimed).await.unwrap().unwrap();
+        scene.installation.wait(Duration::from_secs(16 * 60));
+        let later = Due::after(Duration::from_secs(5 * 3600));
+        let app = &scene.installation.app;
+        assert_eq!(
+            app.vault.settle(&app.access, later).await.unwrap().parts,
+            0,
+            "it only takes the claim away"
+        );
+        assert!(vault.commit_part(slow).await.unwrap().is_none());
+        assert!(scene.parts().await.is_empty());
+        scene.settle().await;
+        scene.is_tidy(4).await;
+    }
+}
+
+#[tokio::test]
 async fn a_track_that_is_erased_meanwhile_is_not_written() {
     for scene in scenes().await {
         scene.send(3).await;
@@ -431,23 +545,21 @@ async fn a_damaged_segment_stays_damaged_and_the_rest_settles() {
 async fn bytes_whose_row_is_still_to_come_keep_their_file() {
     for scene in scenes().await {
         scene.send(1).await;
-        let place = {
-            let track = scene.track();
-            let read = scene
-                .installation
-                .app
-                .database
-                .read(move |tx| Box::pin(async move { clerestory_store::tracks::find(tx, track).await }));
-            let read: Result<Option<_>, SqlError> = read.await;
-            clerestory_vault::SegmentPlace::of(&read.unwrap().unwrap(), 9)
-        };
         let vault = &scene.installation.app.vault;
-        let sealed = vault.segment_sealer(place).await.unwrap().seal(b"sent", b"plain");
-        let stored = vault.store_segment(sealed).await.unwrap();
-        scene.settle().await;
-        assert!(scene.installation.objects().await.contains(&stored.extent().object));
-        let object = stored.extent().object.clone();
-        drop(stored);
+        // Sent at once, so that on a bucket too they lie in one object.
+        let ((first, row), (second, late)) = (scene.seal(2, "[2]").await, scene.seal(3, "[3]").await);
+        let (first, second) = tokio::join!(vault.store_segment(first), vault.store_segment(second));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        let object = second.extent().object.clone();
+        assert_eq!(first.extent().object, object);
+        scene.name(&first, row).await;
+        drop(first);
+        assert_eq!(scene.settle().await.segments, 3);
+        assert!(scene.installation.objects().await.contains(&object), "one of its rows is still to come");
+        scene.name(&second, late).await;
+        drop(second);
+        assert_eq!(scene.settle().await.segments, 1);
+        // An intent goes behind whoever drops it.
         for _ in 0..100 {
             scene.settle().await;
             if !scene.installation.objects().await.contains(&object) {
@@ -455,9 +567,7 @@ async fn bytes_whose_row_is_still_to_come_keep_their_file() {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        if scene.installation.app.vault.objects().directory().is_some() {
-            scene.is_tidy(2).await;
-        }
+        scene.is_tidy(4).await;
     }
 }
 

@@ -714,7 +714,7 @@ export interface components {
             offset: number;
             /** Format: int64 */
             sequence: number;
-            /** @description `log` or `object`. */
+            /** @description `log` until it settles, then `part`; `object` if it is large and has one of its own. */
             stored_as: string;
         };
         InsideTrack: {

@@ -9,6 +9,13 @@ import { hexRows } from "./hex";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
+/** What `stored_as` says, in words. */
+const storedAs: Record<string, string> = {
+  log: "ingest log",
+  part: "track part",
+  object: "object of its own",
+};
+
 /** Where this recording lies on disk, its bytes as they are, the chain of its keys, and its audit entries. */
 export function Inside({ session, onClose }: { session: PlaySession; onClose: () => void }) {
   const id = usePlayer(session, (state) => state.recording.id);
@@ -83,7 +90,7 @@ function Content({ inside }: { inside: InsideData }) {
                       </td>
                       <td className="r num">{formatCount(segment.offset)}</td>
                       <td className="r num">{formatBytes(segment.length)}</td>
-                      <td>{segment.stored_as === "log" ? "ingest log" : "track part"}</td>
+                      <td>{storedAs[segment.stored_as] ?? segment.stored_as}</td>
                     </tr>
                   );
                 })}
