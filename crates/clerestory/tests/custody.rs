@@ -501,3 +501,22 @@ async fn the_passphrase_of_the_root_is_changed_and_taken_away() {
     rig.run(&[&change[..], &["--passphrase-file", &two, "--none"]].concat()).ok();
     rig.run(&["admin", "confirm-time"]).ok();
 }
+
+/// Nobody says who asks KMS: that is said soon, before anything is made.
+#[test]
+fn without_credentials_for_kms_nothing_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let began = std::time::Instant::now();
+    let mut init = Command::new(Path::new(env!("CARGO_BIN_EXE_clerestory")));
+    init.args(["init", "--throw-away", "--root", "kms:eu-central-1/alias/clerestory", "--data"]).arg(&data);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        init.env_remove(name);
+    }
+    // Where nobody listens.
+    init.env("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9");
+    let said = Said::from(init.output().unwrap());
+    said.refused("there are no credentials for KMS");
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(!Places::beside(&data, None).root_key().exists());
+}

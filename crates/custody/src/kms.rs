@@ -10,6 +10,7 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use object_store::aws::{AmazonS3Builder, AwsAuthorizer, AwsCredentialProvider};
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -94,7 +95,18 @@ impl Kms {
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let endpoint = settings.endpoint.clone().unwrap_or_else(|| format!("https://kms.{region}.{suffix}"));
         // Never asked for a bucket: it is what finds credentials and renews them.
-        let mut finder = AmazonS3Builder::from_env().with_bucket_name("credentials").with_region(region);
+        let timeouts =
+            ClientOptions::new().with_timeout(patience.request).with_connect_timeout(patience.request);
+        let retry = RetryConfig {
+            backoff: BackoffConfig { init_backoff: patience.pause, ..BackoffConfig::default() },
+            max_retries: patience.attempts.saturating_sub(1) as usize,
+            retry_timeout: patience.request.saturating_mul(patience.attempts),
+        };
+        let mut finder = AmazonS3Builder::from_env()
+            .with_bucket_name("credentials")
+            .with_region(region)
+            .with_client_options(timeouts)
+            .with_retry(retry);
         if let Some(AccessKey { id, secret }) = &settings.access_key {
             finder = finder.with_access_key_id(id).with_secret_access_key(secret.as_str());
         }

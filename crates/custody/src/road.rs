@@ -63,7 +63,12 @@ impl Road {
         if let Some(path) = ca_file {
             let named = |error: String| io::Error::other(format!("the CA file {}: {error}", path.display()));
             let pem = std::fs::read(path).map_err(|error| named(error.to_string()))?;
-            for certificate in Certificate::from_pem_bundle(&pem).map_err(|error| named(error.to_string()))? {
+            let certificates =
+                Certificate::from_pem_bundle(&pem).map_err(|error| named(error.to_string()))?;
+            if certificates.is_empty() {
+                return Err(named("there is no certificate (PEM) in it".to_owned()));
+            }
+            for certificate in certificates {
                 options = options.with_root_certificate(certificate);
             }
         }

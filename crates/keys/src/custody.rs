@@ -18,8 +18,6 @@ pub struct Custody {
     pub shares_at: Option<Timestamp>,
     /// When somebody proved that a sealed object opens with what is kept outside this machine.
     pub drill_at: Option<Timestamp>,
-    /// Whether the root can be split: not, where its keeper never gives it out.
-    pub can_be_split: bool,
 }
 
 /// Something people do for the keys.
@@ -37,7 +35,7 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Sql`].
     pub async fn custody(&self) -> Result<Custody, KeyError> {
-        let (mark, can_be_split) = (self.root.mark(), self.root.address().is_none());
+        let mark = self.root.mark();
         self.database
             .read(move |tx| {
                 Box::pin(async move {
@@ -48,7 +46,6 @@ impl Keys {
                     Ok(Custody {
                         shares_at: if ours(row.get(1)?) { row.get(0)? } else { None },
                         drill_at: if ours(row.get(3)?) { row.get(2)? } else { None },
-                        can_be_split,
                     })
                 })
             })

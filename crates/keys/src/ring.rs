@@ -40,8 +40,9 @@ impl Ring {
     }
 
     pub(crate) fn keep_epoch(&mut self, epoch: EpochNumber, secret: Arc<SecretKey>) {
-        self.epochs.insert(epoch, secret);
-        self.forget_unheld(Some(epoch));
+        if self.epochs.insert(epoch, secret).is_some() {
+            self.forget_unheld(Some(epoch));
+        }
     }
 
     pub(crate) fn drop_epoch(&mut self, epoch: EpochNumber) {

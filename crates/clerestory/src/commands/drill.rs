@@ -84,10 +84,10 @@ impl Drill {
             std::os::unix::fs::symlink(&from, to).with_context(|| format!("reading {}", from.display()))?;
         }
         let over = Places { data: scratch.0.clone(), keys: scratch.0.join("keys"), ..places };
-        let opened =
-            try_out(&copy, over, root, Box::new(ReadOnly(place)), self.record.then_some(&self)).await;
-        copy.remove().await?;
+        let opened = self.try_out(&copy, over, root, Box::new(ReadOnly(place))).await;
+        let removed = copy.remove().await;
         let Opened { segments, bytes } = opened?;
+        removed.context("the copy of the copy could not be removed: drop it by hand")?;
         say(&format!(
             "{segments} segments of as many tracks opened, {bytes} bytes, with the root from {}, the epochs in {second} \
              and the copy. Nothing was changed.",
@@ -117,6 +117,24 @@ impl Drill {
         Ok(RootFile::from_shares(&given.sound)?)
     }
 
+    /// Opens what the copy names. Whatever held the copy open is gone afterwards.
+    async fn try_out(
+        &self,
+        copy: &Copy,
+        over: Places,
+        root: RootFile,
+        place: Box<dyn EpochPlace>,
+    ) -> anyhow::Result<Opened> {
+        let database = copy.open(self.installation.database_ca.as_deref()).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let app = App::over_copy(over, root, vec![place], database, clock).await.map_err(explain)?;
+        let opened = open_some(&app).await?;
+        if self.record {
+            self.write_down(&app).await?;
+        }
+        Ok(opened)
+    }
+
     /// Writes into the installation itself that the drill went well with the root it has now.
     async fn write_down(&self, drilled: &App) -> anyhow::Result<()> {
         let live = self.installation.open().await?;
@@ -131,24 +149,6 @@ impl Drill {
         })
         .await
     }
-}
-
-/// Opens what the copy names. Whatever held the copy open is gone afterwards.
-async fn try_out(
-    copy: &Copy,
-    over: Places,
-    root: RootFile,
-    place: Box<dyn EpochPlace>,
-    record: Option<&Drill>,
-) -> anyhow::Result<Opened> {
-    let database = copy.open(over.postgres.as_ref().and_then(|postgres| postgres.roots.as_deref())).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let app = App::over_copy(over, root, vec![place], database, clock).await.map_err(explain)?;
-    let opened = open_some(&app).await?;
-    if let Some(drill) = record {
-        drill.write_down(&app).await?;
-    }
-    Ok(opened)
 }
 
 /// A copy of the copy.

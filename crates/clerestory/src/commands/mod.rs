@@ -87,7 +87,7 @@ struct Installation {
     #[arg(long, env = "CLERESTORY_DATABASE", value_name = "ADDRESS", hide_env_values = true)]
     database: Option<String>,
     /// File with the certificate (PEM) of who signed the database server's. Needed unless it is on this machine.
-    #[arg(long, env = "CLERESTORY_DATABASE_CA", value_name = "FILE", requires = "database")]
+    #[arg(long, env = "CLERESTORY_DATABASE_CA", value_name = "FILE")]
     database_ca: Option<PathBuf>,
     /// File with the root key's passphrase on its first line. Without it the root key is kept as it is.
     #[arg(long, env = "CLERESTORY_PASSPHRASE_FILE", value_name = "FILE")]
