@@ -79,7 +79,9 @@ pub async fn power_run(
     seed: u64,
 ) -> Result<PowerReport, String> {
     let run = async {
-        let mut environment = Vec::new();
+        // In every other run the server settles all the time.
+        let settle_after = if seed % 2 == 0 { "0s" } else { "1h" };
+        let mut environment = vec![("CLERESTORY_SETTLE_AFTER".to_owned(), settle_after.to_owned())];
         if let Engine::Postgres { server, .. } = &engine {
             let database = new_schema(server.address()).await;
             environment.push(("CLERESTORY_DATABASE".to_owned(), database.address));
