@@ -374,6 +374,7 @@ impl<'d> Run<'d> {
         self.report.losses += 1;
         self.report.opened += opened;
         self.report.sent_again += self.promised.go_on(&self.machine, &running).await?;
+        self.promised.session.1 = self.promised.session.1.at(&running.origin);
         self.running = Some(running);
         Ok(())
     }
