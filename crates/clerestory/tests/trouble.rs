@@ -321,7 +321,7 @@ async fn a_bucket_that_fails_and_lies_loses_nothing_acknowledged() {
         refused += refusals;
     }
     assert!(
-        acknowledged > 50 && refused > 0,
+        acknowledged > 20 && refused > 0,
         "{acknowledged} acknowledged, {refused} refused: it proves nothing"
     );
 }

@@ -35,6 +35,8 @@ pub enum Engine<'s> {
     },
 }
 
+const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// What happened in one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PowerReport {
@@ -77,7 +79,9 @@ pub async fn power_run(
     seed: u64,
 ) -> Result<PowerReport, String> {
     let run = async {
-        let mut environment = Vec::new();
+        // In every other run the server settles all the time.
+        let settle_after = if seed % 2 == 0 { "0s" } else { "1h" };
+        let mut environment = vec![("CLERESTORY_SETTLE_AFTER".to_owned(), settle_after.to_owned())];
         if let Engine::Postgres { server, .. } = &engine {
             let database = new_schema(server.address()).await;
             environment.push(("CLERESTORY_DATABASE".to_owned(), database.address));
@@ -107,9 +111,12 @@ struct Told {
 
 /// What has to be there after a loss.
 struct Promised {
-    console: Console,
+    /// Somebody's session, and since which moment it has been running.
+    session: (u64, Console),
     site_key: String,
     tabs: Vec<Tab>,
+    /// Tabs of an earlier day, whose recordings are over.
+    earlier: Vec<Tab>,
     told: Vec<Told>,
 }
 
@@ -117,23 +124,28 @@ impl Promised {
     /// What had been promised at the moment `at`.
     fn at(&self, at: u64) -> Self {
         Self {
-            console: self.console.at(""),
+            session: (self.session.0, self.session.1.at("")),
             site_key: self.site_key.clone(),
             tabs: self.tabs.iter().map(|tab| tab.at(at)).collect(),
+            earlier: self.earlier.clone(),
             told: self.told.iter().filter(|told| told.at <= at).cloned().collect(),
         }
     }
 
-    /// Starts the server on what is left, and looks for all of it; the server, and how many segments were opened.
-    async fn look(&self, machine: &Machine) -> Result<(Running, u64), String> {
+    /// Starts the server on what the moment `at` left, and looks for all of it; the server, and how many segments were
+    /// opened.
+    async fn look(&self, machine: &Machine, at: u64) -> Result<(Running, u64), String> {
         let running = machine.serve().await?;
-        let opened = self.look_at(machine, &running).await;
+        let opened = self.look_at(machine, &running, at).await;
         let opened = opened.map_err(|error| format!("{error}\n{}", machine.log()))?;
         Ok((running, opened))
     }
 
-    async fn look_at(&self, machine: &Machine, running: &Running) -> Result<u64, String> {
-        let console = self.console.at(&running.origin);
+    async fn look_at(&self, machine: &Machine, running: &Running, at: u64) -> Result<u64, String> {
+        let console = match &self.session {
+            (since, session) if *since <= at => session.at(&running.origin),
+            _ => running.console(&machine.link()?).await?,
+        };
         let chain = console.get("/audit/verify").await?;
         let entries = self.told.iter().map(|told| told.entries).max().unwrap_or_default();
         if chain["intact"] != true || chain["checked"].as_u64().is_none_or(|checked| checked < entries) {
@@ -148,7 +160,7 @@ impl Promised {
         }
         let listed = Listed::of(&console).await?;
         let mut opened = 0;
-        for tab in &self.tabs {
+        for tab in self.earlier.iter().chain(&self.tabs) {
             opened += tab.look(&listed)?;
         }
         machine.verify()?;
@@ -176,6 +188,8 @@ struct Run<'d> {
     environment: Vec<(String, String)>,
     machine: Machine,
     running: Option<Running>,
+    /// The first moment at which the power may fail.
+    from: u64,
     promised: Promised,
     random: Random,
     report: PowerReport,
@@ -192,22 +206,44 @@ impl<'d> Run<'d> {
         let machine = Machine::new(binary, &made(directory.join("run"))?, &environment)?;
         let pause = Duration::from_micros(random.below(3000));
         machine.disk().control().set_sync_pause(pause).map_err(text)?;
+        // Half of the runs begin some days earlier: their keys roll over while the power fails, and old epochs end.
+        let days = if random.once_in(2) { 1 + random.below(9) } else { 0 };
+        let offset = i64::try_from(days).map_err(text)? * DAY_US;
+        machine.disk().control().set_clock_offset_us(-offset).map_err(text)?;
         let link = machine.set_up()?;
-        let running = machine.serve().await?;
-        let console = running.console(&link).await?;
+        let mut running = machine.serve().await?;
+        let mut console = running.console(&link).await?;
         let site_key = console.add_site("Shop", PAGE).await?;
         let tabs = (0..2 + random.below(3)).map(|number| Tab::new(number, random.fork())).collect();
-        let promised = Promised { console, site_key, tabs, told: Vec::new() };
+        let mut earlier = Vec::new();
+        let mut from = machine.disk().now().map_err(text)?;
+        if days > 0 {
+            let mut tab = Tab::new(9, random.fork());
+            let sent = async {
+                tab.start(machine.disk(), &running.origin, &site_key).await?;
+                tab.send(machine.disk(), 3).await
+            };
+            sent.await.map_err(|error| format!("a tab of an earlier day: {error:?}"))?;
+            earlier.push(tab);
+            running.kill();
+            from = machine.disk().now().map_err(text)?;
+            machine.disk().control().set_clock_offset_us(0).map_err(text)?;
+            running = machine.serve().await?;
+            console = running.console(&machine.link()?).await?;
+        }
+        let session = (machine.disk().now().map_err(text)?, console);
+        let promised = Promised { session, site_key, tabs, earlier, told: Vec::new() };
         let report = PowerReport { seed, ..PowerReport::default() };
         let running = Some(running);
-        let mut run = Self { directory, binary, environment, machine, running, promised, random, report };
+        let mut run =
+            Self { directory, binary, environment, machine, running, from, promised, random, report };
         run.tell("Shop").await?;
         Ok(run)
     }
 
     /// Remembers that the site is there, and how long the audit log is.
     async fn tell(&mut self, site: &str) -> Result<(), String> {
-        let entries = self.promised.console.get("/audit/verify").await?["checked"].as_u64();
+        let entries = self.promised.session.1.get("/audit/verify").await?["checked"].as_u64();
         let at = self.machine.disk().now().map_err(text)?;
         let entries = entries.ok_or("the audit log does not say how long it is")?;
         self.promised.told.push(Told { at, site: site.to_owned(), entries });
@@ -215,7 +251,6 @@ impl<'d> Run<'d> {
     }
 
     async fn on_sqlite(&mut self, moments: u64) -> Result<(), String> {
-        let from = self.machine.disk().now().map_err(text)?;
         let most = 4 + self.random.below(10);
         self.work(most).await?;
         self.running = None;
@@ -224,7 +259,7 @@ impl<'d> Run<'d> {
         self.report.acknowledged = promised.tabs.iter().map(|tab| tab.acknowledged(u64::MAX)).sum();
         let mut acknowledged: Vec<u64> = promised.tabs.iter().flat_map(Tab::moments).collect();
         acknowledged.extend(promised.told.iter().map(|told| told.at));
-        let flushes = self.machine.disk().flushes(from).map_err(text)?;
+        let flushes = self.machine.disk().flushes(self.from).map_err(text)?;
         for number in 0..moments {
             let near = if self.random.once_in(2) { &acknowledged } else { &flushes };
             let at = any_of(near, &mut self.random)?;
@@ -238,7 +273,7 @@ impl<'d> Run<'d> {
     async fn work(&mut self, most: u64) -> Result<(), String> {
         let origin = self.origin()?;
         let name = format!("Site {}", self.promised.told.len());
-        let Promised { console, site_key, tabs, .. } = &mut self.promised;
+        let Promised { session: (_, console), site_key, tabs, .. } = &mut self.promised;
         let disk = self.machine.disk();
         let sending = tabs.iter_mut().map(|tab| async {
             tab.start(disk, &origin, site_key).await?;
@@ -262,7 +297,7 @@ impl<'d> Run<'d> {
         machine.come_back(&left)?;
         let mut promised = self.promised.at(at);
         let (mut running, opened) =
-            promised.look(&machine).await.map_err(|error| format!("{loss:?}: {error}"))?;
+            promised.look(&machine, at).await.map_err(|error| format!("{loss:?}: {error}"))?;
         self.report.losses += 1;
         self.report.opened += opened;
         if self.random.once_in(2) {
@@ -273,7 +308,7 @@ impl<'d> Run<'d> {
             machine.lose_power(again, second, &mut self.random)?;
             self.report.losses += 1;
             self.report.while_recovering += 1;
-            let looked = promised.look(&machine).await;
+            let looked = promised.look(&machine, at).await;
             let (restarted, opened) = looked.map_err(|error| {
                 format!("{loss:?}, and again at {again} of the recovery, {second:?}: {error}")
             })?;
@@ -287,6 +322,8 @@ impl<'d> Run<'d> {
 
     async fn on_postgres(&mut self, server: &mut Server, rounds: u64) -> Result<(), String> {
         for _ in 0..rounds {
+            let some = 1 + self.random.below(4);
+            self.work(some).await?;
             self.crash_round(server).await?;
         }
         let tabs = &self.promised.tabs;
@@ -332,11 +369,12 @@ impl<'d> Run<'d> {
         self.machine.lose_power(now, loss, &mut self.random)?;
         self.promised.tabs.iter_mut().for_each(Tab::keep);
         self.promised.told.iter_mut().for_each(|told| told.at = 0);
-        let looked = self.promised.look(&self.machine).await;
+        let looked = self.promised.look(&self.machine, u64::MAX).await;
         let (running, opened) = looked.map_err(|error| format!("{loss:?}: {error}"))?;
         self.report.losses += 1;
         self.report.opened += opened;
         self.report.sent_again += self.promised.go_on(&self.machine, &running).await?;
+        self.promised.session.1 = self.promised.session.1.at(&running.origin);
         self.running = Some(running);
         Ok(())
     }
