@@ -39,7 +39,7 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
                     watch.say(well());
                 }
             }
-            // Another transaction was in the way; nothing was changed, and the next turn is in half a second.
+            // Somebody was in the way, or the database away; the next turn is in half a second.
             Err(error) if passes(&error) && !held_up_for_long(&mut held_up, app.clock.now()) => {}
             Err(error) => {
                 let now = app.clock.now();
@@ -56,9 +56,11 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
     }
 }
 
-/// Whether the database told of somebody in the way, at whatever depth: the key that signs has rows too.
+/// Whether the database was away, or told of somebody in the way, at whatever depth: the key that signs has rows too.
 fn passes(error: &LedgerError) -> bool {
-    SqlError::behind(error).is_some_and(SqlError::passes)
+    SqlError::behind(error).is_some_and(|error| {
+        error.passes() || matches!(error, SqlError::Unreachable(_) | SqlError::Unknown(_))
+    })
 }
 
 /// Whether it has gone on for a minute, and so does not pass by itself.

@@ -87,6 +87,8 @@ struct Shared {
     starts: DefaultKeyedRateLimiter<SiteId>,
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
     policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
+    /// Whoever signs a site's policy has its turn.
+    signing: Mutex<HashMap<SiteId, Arc<tokio::sync::Mutex<()>>>>,
     /// Origins that some site lists, and when that was read.
     heard: Mutex<HashMap<Origin, Timestamp>>,
     tokens: tokio::sync::OnceCell<tokens::Minter>,
@@ -108,6 +110,7 @@ impl Intake {
             starts: RateLimiter::keyed(quota(STARTS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
             policies: Mutex::default(),
+            signing: Mutex::default(),
             heard: Mutex::default(),
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),

@@ -81,14 +81,16 @@ impl Intake {
 
     /// The policy a site's recorders follow now, signed at most an hour ago.
     pub(crate) async fn issued(&self, site: SiteId, request_id: &str) -> Result<Arc<Issued>, IntakeError> {
-        let now = self.clock.now();
-        if let Some(issued) = self.cached_policy(site)
-            && now >= issued.signed.issued_at
-            && now.since(issued.signed.issued_at) < RESIGN
-            && self.still_stands(site, &issued, now).await?
-        {
+        if let Some(issued) = self.fresh_policy(site).await? {
             return Ok(issued);
         }
+        // One of those who ask at once signs, and puts it on record; the others have what it signed.
+        let turn = self.signing_turn(site);
+        let _mine = turn.lock().await;
+        if let Some(issued) = self.fresh_policy(site).await? {
+            return Ok(issued);
+        }
+        let now = self.clock.now();
         self.vault.hold_lease().await?;
         let (intake, request_id) = (self.clone(), request_id.to_owned());
         let issued = self
@@ -98,6 +100,24 @@ impl Intake {
             })
             .await?;
         Ok(self.remember(site, issued))
+    }
+
+    async fn fresh_policy(&self, site: SiteId) -> Result<Option<Arc<Issued>>, IntakeError> {
+        let now = self.clock.now();
+        let young = |issued: &Arc<Issued>| {
+            now >= issued.signed.issued_at && now.since(issued.signed.issued_at) < RESIGN
+        };
+        match self.cached_policy(site).filter(young) {
+            Some(issued) if self.still_stands(site, &issued, now).await? => Ok(Some(issued)),
+            _ => Ok(None),
+        }
+    }
+
+    fn signing_turn(&self, site: SiteId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.shared.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nobody waits for are made again when somebody does.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(site).or_default())
     }
 
     /// Whether what is known of a site is what stands in the database, asked at most every five seconds: another node

@@ -60,7 +60,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeyError::NoParent`] for a parent of another organisation, the key itself or one below it,
-    /// [`KeyError::Unknown`] for either key.
+    /// [`KeyError::Unknown`] for either key. Also where another transaction made it so meanwhile.
     pub async fn reparent(&self, tx: &mut Tx, key: KeyId, parent: KeyId) -> Result<(), KeyError> {
         let sql = "SELECT organisation FROM key_rows WHERE key_id = $1";
         let row = tx.query_opt(sql, &[key.into()]).await?.ok_or(KeyError::Unknown(key))?;
@@ -69,9 +69,21 @@ impl Keys {
         let secret = unwrapping::secret(self, tx, key).await?;
         let inner = self.wrap_under(tx, (key, organisation), parent, &secret).await?;
         self.rewrite(tx, BTreeMap::from([(key, Change::Rewrap(parent, inner))]), BTreeSet::new()).await?;
-        // Under the locks of the change: the parent may have been destroyed while this waited for them.
-        let sql = "SELECT 1 FROM key_rows WHERE key_id = $1";
-        tx.query_opt_locked(Lock::Share, sql, &[parent.into()]).await?.ok_or(KeyError::Unknown(parent))?;
+        self.hold_line(tx, key).await
+    }
+
+    /// Sees, under the locks of the change, that the key is still there, everything above it too, and that it does not
+    /// wrap itself: others may have destroyed or moved one of them while this waited.
+    async fn hold_line(&self, tx: &mut Tx, key: KeyId) -> Result<(), KeyError> {
+        let mut next = Some(key);
+        while let Some(id) = next {
+            let sql = "SELECT parent FROM key_rows WHERE key_id = $1";
+            let row = tx.query_opt_locked(Lock::Share, sql, &[id.into()]).await?;
+            next = row.ok_or(KeyError::Unknown(id))?.get(0)?;
+            if next == Some(key) {
+                return Err(KeyError::NoParent { key, parent: id });
+            }
+        }
         Ok(())
     }
 

@@ -47,6 +47,29 @@ async fn busy(node: Arc<Node>, number: usize) -> (Vec<KeyId>, Vec<KeyId>, Vec<Ke
     (kept, gone, pinned)
 }
 
+/// Each of two nodes puts one of two keys under the other: one of them is told that this cannot be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_keys_do_not_become_each_others_parent() {
+    let (rig, clock) = (Rig::new(), Hands::at(START));
+    let nodes = [Arc::new(rig.open(&clock).await), Arc::new(rig.open(&clock).await)];
+    for _ in 0..12 {
+        // A shard each, or the shard's lock would let one after the other.
+        let a = nodes[0].make(None).await;
+        clock.pass(rig::DAY);
+        let b = nodes[0].make(None).await;
+        let before = nodes[0].secrets(&[a, b]).await;
+        let under = |node: &Arc<Node>, key, parent| {
+            let node = Arc::clone(node);
+            tokio::spawn(async move { node.reparent(key, parent).await })
+        };
+        let (one, two) = tokio::join!(under(&nodes[0], a, b), under(&nodes[1], b, a));
+        let outcomes = [one.unwrap(), two.unwrap()];
+        assert_eq!(outcomes.iter().filter(|one| one.is_ok()).count(), 1, "{outcomes:?}");
+        clock.pass(5_000_000);
+        assert_eq!(nodes[1].secrets(&[a, b]).await, before);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_two_nodes_do_to_one_shard_at_once_leaves_every_key_whole() {
     let (rig, clock) = (Rig::new(), Hands::at(START));

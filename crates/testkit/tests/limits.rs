@@ -97,6 +97,25 @@ async fn one_network_does_not_use_up_the_starts_of_another() {
     assert_eq!(elsewhere, StatusCode::NOT_FOUND, "the next network is asked what it wants");
 }
 
+/// Who guesses at many addresses from one network is stopped; the next network signs in.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_network_does_not_use_up_the_sign_ins_of_another() {
+    let installation = Installation::new().await;
+    let guess = async |network: &Caller, number: u32| {
+        let asked = json!({ "email": format!("{number}@example.org"), "password": "a guess of many" });
+        network.clone().without("origin").post("/api/v1/session", asked).await.status
+    };
+    let guesser = from(&installation, "198.51.100.7");
+    let mut tried = 0;
+    while guess(&guesser, tried).await == StatusCode::UNAUTHORIZED {
+        tried += 1;
+        assert!(tried < 200, "nothing stops it");
+    }
+    assert!(tried >= 30, "a burst of thirty is let through, and not {tried}");
+    assert_eq!(guess(&guesser, 0).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(guess(&from(&installation, "198.51.100.8"), 0).await, StatusCode::UNAUTHORIZED);
+}
+
 struct Scene {
     installation: Installation,
     key: String,

@@ -311,6 +311,23 @@ async fn segments_of_a_site_do_not_line_up_behind_its_row() {
     assert_eq!(heard, nodes.one.now().micros(), "and it is still told when they come");
 }
 
+/// On whichever engine the suite runs: of all who come to a node that has just started, one has the policy signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_signed_once_for_all_who_ask_at_once() {
+    const SIGNED: &str = "SELECT count(*) FROM audit_entries WHERE action = 'policy.sign'";
+    let one = Installation::new().await;
+    let site = one.site(&one.person("admin").await).await;
+    let path = format!("/api/v1/capture/policy?site_key={}", site["site_key"].as_str().unwrap());
+    let before = count(&one.app, SIGNED).await;
+    let asking = (0..40).map(|_| {
+        let (recorder, path) = (one.recorder(ORIGIN), path.clone());
+        tokio::spawn(async move { recorder.get(&path).await.ok() })
+    });
+    let told = futures_util::future::join_all(asking.collect::<Vec<_>>()).await;
+    assert!(told.into_iter().all(|told| told.unwrap()["version"] == 1));
+    assert_eq!(count(&one.app, SIGNED).await, before + 1);
+}
+
 /// On whichever engine the suite runs: a segment that was captured before the rules changed comes last.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_keeps_the_newest_policy_of_its_segments() {
