@@ -109,7 +109,7 @@ async fn kills(binary: &Path, asked: &Asked) -> Result<(), String> {
     for seed in asked.seeds() {
         let (directory, since) = (directory()?, Instant::now());
         // In every other run the server settles all the time, and is killed doing it.
-        let settle_after = if seed % 2 == 0 { "0s" } else { "1h" };
+        let settle_after = if seed.is_multiple_of(2) { "0s" } else { "1h" };
         let program = Program::new(binary).with(vec![("CLERESTORY_SETTLE_AFTER", settle_after.to_owned())]);
         match kill_run(&program, &directory.path().join("data"), seed).await {
             Ok(report) => {

@@ -80,7 +80,7 @@ pub async fn power_run(
 ) -> Result<PowerReport, String> {
     let run = async {
         // In every other run the server settles all the time.
-        let settle_after = if seed % 2 == 0 { "0s" } else { "1h" };
+        let settle_after = if seed.is_multiple_of(2) { "0s" } else { "1h" };
         let mut environment = vec![("CLERESTORY_SETTLE_AFTER".to_owned(), settle_after.to_owned())];
         if let Engine::Postgres { server, .. } = &engine {
             let database = new_schema(server.address()).await;
