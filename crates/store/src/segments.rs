@@ -246,16 +246,23 @@ pub async fn tails(tx: &mut Tx, after: TrackId, limit: u32) -> Result<Vec<Tail>,
     tx.query(sql, &values).await?.iter().map(tail).collect()
 }
 
-/// The segments that arrived last, newest first, one for each track, at most `limit`.
+/// The last segment of each of the tracks that were sent to last, settled or not, newest first, at most `limit`.
 ///
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn newest(tx: &mut Tx, limit: u32) -> Result<Vec<Segment>, SqlError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM segments s WHERE sequence = (SELECT max(n.sequence) FROM segments n
-             WHERE n.track_id = s.track_id) ORDER BY received_at DESC LIMIT $1"
-    );
-    tx.query(&sql, &[limit.into()]).await?.iter().map(segment).collect()
+    let sql = "SELECT track_id, max(received) AS newest FROM (
+                   SELECT track_id, received_at AS received FROM segments
+                   UNION ALL SELECT track_id, last_received_at AS received FROM parts) AS both_kinds
+               GROUP BY track_id ORDER BY newest DESC LIMIT $1";
+    let mut found = Vec::new();
+    for row in tx.query(sql, &[limit.into()]).await? {
+        let track = row.get(0)?;
+        if let Some(last) = next_sequence(tx, track).await?.checked_sub(1) {
+            found.extend(find(tx, track, last).await?);
+        }
+    }
+    Ok(found)
 }
 
 /// A segment of a site, as the set-up page tells of it.
