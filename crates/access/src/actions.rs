@@ -82,4 +82,10 @@ actions! {
     Settle(OrganisationRef) = "maintain.settle", API_UPDATE, opens [Segment, Manifest];
     /// Opening segments of a copy to see that it can be done; nothing of them is given out.
     Drill(RecordingRef) = "maintain.drill", RESOURCE_READ, opens [Segment];
+    /// Comparing the objects with the rows: manifests are opened, segments are not.
+    CheckObjects(OrganisationRef) = "maintain.check", API_UPDATE, opens [Manifest];
+    /// Removing what nobody names, recording what is lost, writing parts anew whose manifests are damaged.
+    RepairObjects(OrganisationRef) = "maintain.repair", API_UPDATE, opens [Segment];
+    /// Making rows of recordings again from what lies in the store.
+    RebuildRows(OrganisationRef) = "maintain.rebuild", API_UPDATE, opens [Segment, Manifest, Recording];
 }

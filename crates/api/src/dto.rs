@@ -93,7 +93,7 @@ pub(crate) struct Gap {
     /// Microseconds since the recording began.
     pub(crate) from_us: i64,
     pub(crate) to_us: i64,
-    /// `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`.
+    /// `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`, `lost`.
     pub(crate) reason: String,
 }
 

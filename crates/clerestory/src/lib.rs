@@ -7,6 +7,8 @@ mod custody;
 mod dumps;
 mod ledger;
 mod places;
+mod rebuild;
+mod scrub;
 mod serve;
 mod settle;
 mod watch;

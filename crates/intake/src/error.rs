@@ -4,7 +4,7 @@ use clerestory_access::AccessError;
 use clerestory_keys::KeyError;
 use clerestory_settings::capture::PolicyErrors;
 use clerestory_sql::SqlError;
-use clerestory_vault::{OpenError, StoreError};
+use clerestory_vault::{KeepError, OpenError, StoreError};
 
 use crate::rrweb::Malformed;
 use crate::tokens::TokenProblem;
@@ -92,4 +92,13 @@ pub enum IntakeError {
     /// A step of the program's own failed.
     #[error("an inner step failed: {0}")]
     Inner(&'static str),
+}
+
+impl From<KeepError> for IntakeError {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Key(error) => error.into(),
+            KeepError::Store(error) => error.into(),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use clerestory_store::sites;
 use clerestory_store::tracks::Track;
 use clerestory_vault::{SegmentPlace, Stored};
 
-use crate::receive::off_thread;
+use crate::receive::{off_thread, provenance};
 use crate::refine::{Refined, pack};
 use crate::rrweb::{self, Limits, TreeState};
 use crate::{Intake, IntakeError, KEPT};
@@ -110,9 +110,8 @@ impl Intake {
         let sealer = self.vault.segment_sealer(SegmentPlace::of(track, sequence)).await?;
         let sealed = sealer.seal(&sent, &refined.packed);
         let (header, sha256, content_mac) = (sealed.header, sealed.sha256, sealed.content_mac);
-        let stored = self.vault.store_segment(sealed).await?;
         let start_us = refined.first_ms.saturating_mul(1000).saturating_sub(recording.started_at.micros());
-        let segment = Segment {
+        let mut segment = Segment {
             track: track.id,
             sequence,
             start_us: start_us.max(0),
@@ -120,13 +119,16 @@ impl Intake {
             keyframe: refined.keyframe,
             content_type: ContentType::Rrweb,
             policy_version: 0,
-            extent: stored.extent().clone(),
+            extent: sealed.unplaced(),
             header,
             sha256,
             content_mac,
             sent_bytes: sent.len() as u64,
             received_at: self.clock.now(),
         };
+        let provenance = provenance(recording, track, &segment, &refined);
+        let stored = self.vault.store_segment(sealed, &provenance, &segment).await?;
+        segment.extent = stored.extent().clone();
         Ok((stored, segment, refined))
     }
 

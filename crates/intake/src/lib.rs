@@ -6,6 +6,7 @@
 
 mod authority;
 mod close;
+mod derive;
 mod error;
 mod import;
 mod origin;

@@ -11,7 +11,7 @@ use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_pla
 use clerestory_store::segments::{self, ContentType, Segment};
 use clerestory_store::tracks::{self, Gap, Track};
 use clerestory_store::{organisations, sites};
-use clerestory_vault::{SealedSegment, SegmentPlace};
+use clerestory_vault::{Provenance, SealedSegment, SegmentPlace};
 
 use crate::origin::Origin;
 use crate::refine::{Refined, refine};
@@ -242,14 +242,12 @@ impl Intake {
         let Ready { sequence, policy_version, sent, refined, sealed } = ready;
         let (header, sha256, content_mac, bytes_stored) =
             (sealed.header, sealed.sha256, sealed.content_mac, sealed.len());
-        // Held until the row is committed, or is known not to be: so long nothing takes the bytes for an orphan.
-        let stored = self.vault.store_segment(sealed).await?;
         let now = self.clock.now();
         // What a client says happened later than now happened now: nothing lengthens a recording into the future.
         let latest_us = now.micros().saturating_sub(recording.started_at.micros()).max(0);
         let start_us = offset_us(&recording, &track, refined.first_ms).min(latest_us);
         let span_us = refined.last_ms.saturating_sub(refined.first_ms).max(0).saturating_mul(1000);
-        let segment = Segment {
+        let mut segment = Segment {
             track: track.id,
             sequence,
             start_us,
@@ -257,13 +255,19 @@ impl Intake {
             keyframe: refined.keyframe,
             content_type: ContentType::Rrweb,
             policy_version,
-            extent: stored.extent().clone(),
+            extent: sealed.unplaced(),
             header,
             sha256,
             content_mac,
             sent_bytes: sent as u64,
             received_at: now,
         };
+        let provenance = provenance(&recording, &track, &segment, &refined);
+        // Held until the row is committed, or is known not to be: so long nothing takes the bytes for an orphan.
+        let stored = self.vault.store_segment(sealed, &provenance, &segment).await?;
+        segment.extent = stored.extent().clone();
+        // Storing takes a while on a bucket, and whoever waits for news asks for what came since.
+        segment.received_at = self.clock.now();
         let (intake, track_id, named) = (self.clone(), track.id, stored.clone());
         let written = self
             .database
@@ -318,8 +322,7 @@ impl Intake {
         segment: Segment,
         refined: &Refined,
     ) -> Result<(), IntakeError> {
-        let end_us = segment.start_us.saturating_add(segment.duration_us);
-        let ended_at = Timestamp::from_micros(recording.started_at.micros().saturating_add(end_us));
+        let ended_at = end_of(recording, &segment);
         let kept_until = ended_at.min(segment.received_at).plus(KEPT);
         let growth = Growth {
             id: recording.id,
@@ -337,10 +340,8 @@ impl Intake {
         }
         segments::insert(tx, &segment).await?;
         tracks::keep_until(tx, track.id, kept_until).await?;
-        for gap in &refined.gaps {
-            let from_us = offset_us(recording, track, gap.from_ms);
-            let to_us = offset_us(recording, track, gap.to_ms);
-            tracks::note_gap(tx, track.id, Gap { from_us, to_us, reason: gap.reason }).await?;
+        for gap in gaps(recording, track, refined) {
+            tracks::note_gap(tx, track.id, gap).await?;
         }
         if refined.adds_to_summary() {
             self.summarise(tx, grant, recording, refined).await?;
@@ -369,6 +370,34 @@ impl Intake {
         let sealed = self.vault.seal(tx, key, place, &summary).await?;
         Ok(recordings::summarise(tx, recording.id, &sealed, version).await?)
     }
+}
+
+fn end_of(recording: &Recording, segment: &Segment) -> Timestamp {
+    let end_us = segment.start_us.saturating_add(segment.duration_us);
+    Timestamp::from_micros(recording.started_at.micros().saturating_add(end_us))
+}
+
+/// The gaps that a segment tells of.
+fn gaps(recording: &Recording, track: &Track, refined: &Refined) -> Vec<Gap> {
+    let gap = |gap: &crate::refine::ToldGap| Gap {
+        from_us: offset_us(recording, track, gap.from_ms),
+        to_us: offset_us(recording, track, gap.to_ms),
+        reason: gap.reason,
+    };
+    refined.gaps.iter().map(gap).collect()
+}
+
+/// What is stored with a segment, so that the rows of its recording and track can be made again from it.
+pub(crate) fn provenance(
+    recording: &Recording,
+    track: &Track,
+    segment: &Segment,
+    refined: &Refined,
+) -> Provenance {
+    let mut told = Provenance::of(recording, track, gaps(recording, track, refined));
+    told.policy_version = segment.policy_version;
+    told.kept_until = told.kept_until.max(end_of(recording, segment).min(segment.received_at).plus(KEPT));
+    told
 }
 
 /// A client's time as an offset in the recording, in microseconds; never before its beginning.

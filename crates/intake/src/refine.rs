@@ -59,21 +59,26 @@ impl Refined {
 
     /// Adds what it says to the recording's summary. A page that goes on is not counted again.
     pub(crate) fn add_to(&self, summary: &mut Summary) {
-        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        for page in &self.told.pages {
-            let same = page.url.chars().take(URL_CHARS).eq(summary.url.chars());
-            if !same {
-                summary.pages = summary.pages.saturating_add(1);
-                summary.url = page.url.chars().take(URL_CHARS).collect();
-            }
-            if let Some(title) = page.title.as_ref().filter(|title| !title.is_empty()) {
-                summary.title = title.chars().take(TITLE_CHARS).collect();
-            }
-        }
-        summary.clicks = summary.clicks.saturating_add(count(self.told.clicks));
-        summary.inputs = summary.inputs.saturating_add(count(self.told.inputs));
-        summary.errors = summary.errors.saturating_add(count(self.told.errors));
+        add_told(&self.told, summary);
     }
+}
+
+/// Adds what a segment tells to its recording's summary.
+pub(crate) fn add_told(told: &rrweb::Summary, summary: &mut Summary) {
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    for page in &told.pages {
+        let same = page.url.chars().take(URL_CHARS).eq(summary.url.chars());
+        if !same {
+            summary.pages = summary.pages.saturating_add(1);
+            summary.url = page.url.chars().take(URL_CHARS).collect();
+        }
+        if let Some(title) = page.title.as_ref().filter(|title| !title.is_empty()) {
+            summary.title = title.chars().take(TITLE_CHARS).collect();
+        }
+    }
+    summary.clicks = summary.clicks.saturating_add(count(told.clicks));
+    summary.inputs = summary.inputs.saturating_add(count(told.inputs));
+    summary.errors = summary.errors.saturating_add(count(told.errors));
 }
 
 /// Reads, cleans and packs one segment.

@@ -172,6 +172,8 @@ words!(
         Oversized = 9, "oversized";
         /// A segment could not be read.
         Damaged = 10, "damaged";
+        /// It was stored, and its bytes are lost: found by a check of the store.
+        Lost = 11, "lost";
     }
 );
 

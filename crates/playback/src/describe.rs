@@ -87,7 +87,8 @@ impl Playback {
                 .into_iter()
                 .map(|gap| GapFact { from_us: gap.from_us, to_us: gap.to_us, reason: gap.reason })
                 .collect();
-            gaps.extend(missing(&segments));
+            let missing: Vec<GapFact> = missing(&segments, &gaps).collect();
+            gaps.extend(missing);
             gaps.sort_by_key(|gap| gap.from_us);
             described.push(DescribedTrack { track, segments, gaps });
         }
@@ -113,18 +114,33 @@ pub(crate) async fn facts(tx: &mut Tx, track: &Track, from: u64) -> Result<Vec<S
 }
 
 /// Numbers that never arrived: what lies between the end of one segment and the beginning of the next is lost.
-fn missing(segments: &[SegmentFact]) -> impl Iterator<Item = GapFact> {
-    let lost_first = segments.first().filter(|first| first.sequence > 0).map(|first| GapFact {
-        from_us: 0,
-        to_us: first.start_us,
-        reason: GapReason::Missing,
-    });
-    let lost_between = segments.windows(2).filter_map(|pair| match pair {
-        [before, after] if after.sequence > before.sequence + 1 => Some(GapFact {
-            from_us: before.start_us.saturating_add(before.duration_us),
-            to_us: after.start_us,
-            reason: GapReason::Missing,
-        }),
+///
+/// Where all of them were stored and lost later, gaps of that reason tell it already.
+fn missing(segments: &[SegmentFact], told: &[GapFact]) -> impl Iterator<Item = GapFact> {
+    let told_lost = move |from_us: i64, to_us: i64, numbers: u64| {
+        let within =
+            |gap: &&GapFact| gap.reason == GapReason::Lost && (from_us..=to_us).contains(&gap.from_us);
+        told.iter().filter(within).count() as u64 >= numbers
+    };
+    let lost_first = segments
+        .first()
+        .filter(|first| first.sequence > 0 && !told_lost(0, first.start_us, first.sequence))
+        .map(|first| GapFact { from_us: 0, to_us: first.start_us, reason: GapReason::Missing });
+    let lost_between = segments.windows(2).filter_map(move |pair| match pair {
+        [before, after]
+            if after.sequence > before.sequence + 1
+                && !told_lost(
+                    before.start_us.saturating_add(before.duration_us),
+                    after.start_us,
+                    after.sequence - before.sequence - 1,
+                ) =>
+        {
+            Some(GapFact {
+                from_us: before.start_us.saturating_add(before.duration_us),
+                to_us: after.start_us,
+                reason: GapReason::Missing,
+            })
+        }
         _ => None,
     });
     lost_first.into_iter().chain(lost_between)

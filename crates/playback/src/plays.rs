@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clerestory_access::{Actor, ContinuePlay, Grant, OpContext, Play, RecordingRef};
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
-use clerestory_model::{PlayId, RecordingState, TrackId};
+use clerestory_model::{PlayId, RecordingId, RecordingState, TrackId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{ContentType, Segment};
@@ -174,7 +174,7 @@ impl Playback {
                 })
             })
             .await?;
-        let packed = self.vault.open_segment(&grant, &track, &segment).await?;
+        let packed = self.open(&grant, &track, &segment).await?;
         let events = match (segment.content_type, base) {
             (ContentType::Rrweb, _) => unpack_events(&packed, EVENT_BYTES),
             (ContentType::RrwebOnBase(_), None) => return Err(PlaybackError::Damaged { sequence }),
@@ -183,6 +183,28 @@ impl Playback {
             }
         };
         events.map(SegmentContent).map_err(|_| PlaybackError::Damaged { sequence })
+    }
+
+    /// Opens a segment. One that is not what was stored is noted, for the health page.
+    async fn open(
+        &self,
+        grant: &Grant<ContinuePlay>,
+        track: &Track,
+        segment: &Segment,
+    ) -> Result<Vec<u8>, PlaybackError> {
+        let error = match self.vault.open_segment(grant, track, segment).await {
+            Ok(packed) => return Ok(packed),
+            Err(error) => error,
+        };
+        // A missing one may have been settled meanwhile; it is noted when its row still says that it lies there.
+        let (id, sequence, extent) = (track.id, segment.sequence, segment.extent.clone());
+        let now =
+            self.database.read(move |tx| Box::pin(async move { segments::find(tx, id, sequence).await }));
+        let now: Result<Option<Segment>, SqlError> = now.await;
+        if now?.is_some_and(|now| now.extent == extent) {
+            self.vault.note_damage_met(track, segment, &error).await?;
+        }
+        Err(error.into())
     }
 
     /// What other segments of a part are packed on: opened once for a play, by its grant.
@@ -196,7 +218,7 @@ impl Playback {
         if let Some(base) = self.bases.held(play, segment) {
             return Ok(base);
         }
-        let packed = self.vault.open_segment(grant, track, segment).await?;
+        let packed = self.open(grant, track, segment).await?;
         let damaged = PlaybackError::Damaged { sequence: segment.sequence };
         let events = unpack_events(&packed, EVENT_BYTES).map_err(|_| damaged)?;
         let base = Arc::new(Base::new(&events));
@@ -300,6 +322,21 @@ impl Playback {
                         playback.access.audit().append(tx, entry).await?;
                     }
                     Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Counts the plays of a recording again, where its row was made anew.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn count_plays_again(&self, recording: RecordingId) -> Result<(), SqlError> {
+        self.database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    let plays = rows::count(tx, recording).await?;
+                    recordings::set_plays(tx, recording, plays).await
                 })
             })
             .await

@@ -137,3 +137,10 @@ mod tests {
         assert_eq!(joined(vec![(0, 10), (10, 20), (12, 15), (30, 40)]), [(0, 20), (30, 40)]);
     }
 }
+
+/// How many plays of a recording there were.
+pub(crate) async fn count(tx: &mut Tx, recording: RecordingId) -> Result<u64, SqlError> {
+    let sql = "SELECT count(*) FROM plays WHERE recording_id = $1";
+    let row = tx.query_opt(sql, &[recording.into()]).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}

@@ -9,6 +9,8 @@ pub enum ObjectKind {
     Segment = 1,
     /// The manifest of a track part.
     Manifest = 2,
+    /// What an entry of the ingest log says of its segment.
+    Note = 3,
 }
 
 /// What an object is: `clst1` ‖ kind ‖ environment ‖ organisation ‖ object ‖ track ‖ be64 sequence, 78 bytes.

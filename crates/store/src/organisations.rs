@@ -168,3 +168,15 @@ pub async fn subject_key(tx: &mut Tx, id: SubjectId) -> Result<Option<KeyId>, Sq
     let row = tx.query_opt("SELECT key_id FROM subjects WHERE subject_id = $1", &[id.into()]).await?;
     row.map(|row| row.get(0)).transpose()
 }
+
+/// The subject that has this key, and whose it is.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn subject_with_key(
+    tx: &mut Tx,
+    key: KeyId,
+) -> Result<Option<(SubjectId, OrganisationId)>, SqlError> {
+    let sql = "SELECT subject_id, organisation_id FROM subjects WHERE key_id = $1";
+    tx.query_opt(sql, &[key.into()]).await?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}

@@ -115,6 +115,16 @@ pub async fn insert(tx: &mut Tx, new: &Part) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// Writes the row of a part anew, with other segments than before; takes it away when there are none.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when there is no such row.
+pub async fn replace(tx: &mut Tx, part: &Part) -> Result<(), SqlError> {
+    let sql = "DELETE FROM parts WHERE track_id = $1 AND part = $2";
+    tx.execute_one("parts", sql, &[part.track.into(), part.number.into()]).await?;
+    if part.segments.is_empty() { Ok(()) } else { insert(tx, part).await }
+}
+
 /// The number after the last part a track has.
 ///
 /// # Errors
@@ -132,6 +142,15 @@ pub async fn next_number(tx: &mut Tx, track: TrackId) -> Result<u32, SqlError> {
 pub async fn of_track(tx: &mut Tx, track: TrackId) -> Result<Vec<Part>, SqlError> {
     let sql = format!("SELECT {COLUMNS} FROM parts WHERE track_id = $1 ORDER BY part");
     tx.query(&sql, &[track.into()]).await?.iter().map(part).collect()
+}
+
+/// The part that lies in this object.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn by_object(tx: &mut Tx, object: &str) -> Result<Option<Part>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM parts WHERE object = $1");
+    tx.query_opt(&sql, &[object.into()]).await?.as_ref().map(part).transpose()
 }
 
 /// Parts of all tracks after the one named, at most `limit`: for whoever looks at each of them.
@@ -251,6 +270,11 @@ pub async fn objects_of_track(tx: &mut Tx, track: TrackId) -> Result<TrackObject
         found.note(part.segments);
     }
     found.note(rows);
+    for object in crate::damage::lost_objects(tx, track).await? {
+        if !object.starts_with("log/") && !found.names().contains(&object.as_str()) {
+            found.singles.push(object);
+        }
+    }
     found.claimed = claims::of_track(tx, track).await?.map(|claim| claim.object);
     Ok(found)
 }
@@ -270,6 +294,7 @@ pub async fn take_away(tx: &mut Tx, track: TrackId, at: Timestamp) -> Result<Tra
         "DELETE FROM segments WHERE track_id = $1",
         "DELETE FROM parts WHERE track_id = $1",
         "DELETE FROM part_claims WHERE track_id = $1",
+        "DELETE FROM damage WHERE track_id = $1",
     ] {
         tx.execute(sql, &[Value::from(track)]).await?;
     }

@@ -213,6 +213,26 @@ pub async fn resize(tx: &mut Tx, id: RecordingId, bytes: i64, segments: i64) -> 
     tx.execute_one("recordings", sql, &[bytes.into(), segments.into(), id.into()]).await
 }
 
+/// Says again what a recording's segments say of it: how many there are, how large, and until when.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the recording is gone.
+pub async fn recount(tx: &mut Tx, of: &Recording) -> Result<(), SqlError> {
+    let sql = "UPDATE recordings SET ended_at = $1, last_segment_at = $2, kept_until = $3, size_bytes = $4,
+                   segments = $5, policy_version = $6, state = $7 WHERE recording_id = $8";
+    let values = [
+        of.ended_at.into(),
+        of.last_segment_at.into(),
+        of.kept_until.into(),
+        of.size_bytes.into(),
+        of.segments.into(),
+        of.policy_version.into(),
+        of.state.into(),
+        of.id.into(),
+    ];
+    tx.execute_one("recordings", sql, &values).await
+}
+
 /// Replaces the summary of the version before `version`.
 ///
 /// # Errors
@@ -305,6 +325,15 @@ pub async fn close(tx: &mut Tx, id: RecordingId) -> Result<(), SqlError> {
 pub async fn note_play(tx: &mut Tx, id: RecordingId) -> Result<(), SqlError> {
     let sql = "UPDATE recordings SET plays = plays + 1 WHERE recording_id = $1";
     tx.execute_one("recordings", sql, &[id.into()]).await
+}
+
+/// Says how often a recording was watched.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the recording is gone.
+pub async fn set_plays(tx: &mut Tx, id: RecordingId, plays: u64) -> Result<(), SqlError> {
+    let sql = "UPDATE recordings SET plays = $1 WHERE recording_id = $2";
+    tx.execute_one("recordings", sql, &[plays.into(), id.into()]).await
 }
 
 /// Which recordings a list asks for. All of it is clear data; what is sealed cannot be filtered on here.

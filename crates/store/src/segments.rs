@@ -175,6 +175,28 @@ pub async fn unsettled(tx: &mut Tx, track: TrackId, from: u64, limit: u32) -> Re
     tx.query(&sql, &[track.into(), from.into(), limit.into()]).await?.iter().map(segment).collect()
 }
 
+/// The segments of a track that have rows of their own and lie in this object, in order.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn in_object(tx: &mut Tx, track: TrackId, object: &str) -> Result<Vec<Segment>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM segments WHERE track_id = $1 AND object = $2 ORDER BY sequence");
+    tx.query(&sql, &[track.into(), object.into()]).await?.iter().map(segment).collect()
+}
+
+/// Whether any segment is said to lie in this object, settled or not.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn any_in(tx: &mut Tx, object: &str) -> Result<bool, SqlError> {
+    for sql in ["SELECT 1 FROM segments WHERE object = $1 LIMIT 1", "SELECT 1 FROM parts WHERE object = $1"] {
+        if tx.query_opt(sql, &[object.into()]).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Takes the rows of these segments away; how many there were.
 ///
 /// # Errors

@@ -114,6 +114,27 @@ pub async fn next_fence(tx: &mut Tx, id: TrackId) -> Result<u32, SqlError> {
     tx.query_opt(sql, &[id.into()]).await?.ok_or(gone)?.get(0)
 }
 
+/// Says of the tracks of a recording that segments may still come.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn reopen(tx: &mut Tx, recording: RecordingId) -> Result<(), SqlError> {
+    let sql = "UPDATE tracks SET state = $1 WHERE recording_id = $2 AND state = $3";
+    let values = [RecordingState::Capturing.into(), recording.into(), RecordingState::Active.into()];
+    tx.execute(sql, &values).await?;
+    Ok(())
+}
+
+/// Sees that a track's fence is at least so high: names of objects with a lower one were given out.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn fence_at_least(tx: &mut Tx, id: TrackId, fence: u32) -> Result<(), SqlError> {
+    let sql = "UPDATE tracks SET fence = $1 WHERE track_id = $2 AND fence < $1";
+    tx.execute(sql, &[fence.into(), id.into()]).await?;
+    Ok(())
+}
+
 /// Gives a track another key: everything of it is sealed under that one from now on.
 ///
 /// # Errors
@@ -173,6 +194,16 @@ pub async fn note_gap(tx: &mut Tx, id: TrackId, gap: Gap) -> Result<(), SqlError
         &[id.into(), gap.from_us.into(), gap.to_us.into(), gap.reason.into()],
     )
     .await?;
+    Ok(())
+}
+
+/// Takes a gap back that began here: what was missing is there.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn forget_gap(tx: &mut Tx, id: TrackId, from_us: i64, reason: GapReason) -> Result<(), SqlError> {
+    let sql = "DELETE FROM gaps WHERE track_id = $1 AND from_us = $2 AND reason = $3";
+    tx.execute(sql, &[id.into(), from_us.into(), reason.into()]).await?;
     Ok(())
 }
 

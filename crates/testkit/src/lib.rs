@@ -14,6 +14,7 @@ mod installation;
 pub mod load;
 pub mod postgres;
 pub mod process;
+mod stored;
 pub mod visit;
 
 pub use caller::{Answer, Caller};

@@ -10,7 +10,7 @@ use clerestory_model::{PersonId, SessionId, SubjectId};
 use clerestory_seal::{StreamError, random};
 use clerestory_sql::SqlError;
 use clerestory_store::people::Role;
-use clerestory_store::segments::{ContentType, Segment};
+use clerestory_store::segments::Segment;
 use clerestory_store::tracks::{self, Track};
 use clerestory_testkit::Installation;
 use clerestory_testkit::bucket::{Fault, Faults};
@@ -42,24 +42,8 @@ async fn scene(installation: Installation) -> Scene {
     let vault = &installation.app.vault;
     let sealer = vault.segment_sealer(SegmentPlace::of(&track, 7)).await.unwrap();
     let sealed = sealer.seal(b"sent", &plain);
-    let (header, sha256, content_mac) = (sealed.header, sealed.sha256, sealed.content_mac);
-    let stored = vault.store_segment(sealed).await.unwrap();
+    let (stored, segment) = installation.store(&track, 7, sealed).await;
     assert!(stored.extent().object.starts_with("segments/"), "an object of its own: {stored:?}");
-    let segment = Segment {
-        track: track.id,
-        sequence: 7,
-        start_us: 0,
-        duration_us: 0,
-        keyframe: true,
-        content_type: ContentType::Rrweb,
-        policy_version: 1,
-        extent: stored.extent().clone(),
-        header,
-        sha256,
-        content_mac,
-        sent_bytes: 4,
-        received_at: installation.now(),
-    };
     let grant = leave_to_play(&installation, &track).await;
     Scene { installation, track, grant, segment, plain }
 }

@@ -120,7 +120,7 @@ impl Scene {
             keyframe: false,
             content_type: ContentType::Rrweb,
             policy_version: 1,
-            extent: Extent { object: String::new(), offset: 0, length: 0 },
+            extent: sealed.unplaced(),
             header: sealed.header,
             sha256: sealed.sha256,
             content_mac: sealed.content_mac,
@@ -146,7 +146,7 @@ impl Scene {
 
     async fn put(&self, sequence: u64, events: &str) {
         let (sealed, segment) = self.seal(sequence, events).await;
-        let stored = self.installation.app.vault.store_segment(sealed).await.unwrap();
+        let stored = self.installation.store_as(sealed, &segment).await;
         self.name(&stored, segment).await;
     }
 
@@ -545,11 +545,12 @@ async fn a_damaged_segment_stays_damaged_and_the_rest_settles() {
 async fn bytes_whose_row_is_still_to_come_keep_their_file() {
     for scene in scenes().await {
         scene.send(1).await;
-        let vault = &scene.installation.app.vault;
         // Sent at once, so that on a bucket too they lie in one object.
         let ((first, row), (second, late)) = (scene.seal(2, "[2]").await, scene.seal(3, "[3]").await);
-        let (first, second) = tokio::join!(vault.store_segment(first), vault.store_segment(second));
-        let (first, second) = (first.unwrap(), second.unwrap());
+        let (first, second) = tokio::join!(
+            scene.installation.store_as(first, &row),
+            scene.installation.store_as(second, &late)
+        );
         let object = second.extent().object.clone();
         assert_eq!(first.extent().object, object);
         scene.name(&first, row).await;

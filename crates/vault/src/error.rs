@@ -68,6 +68,17 @@ impl From<KeyError> for OpenError {
     }
 }
 
+/// Why a segment is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// Its key could not be had.
+    #[error(transparent)]
+    Key(#[from] OpenError),
+    /// It could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why bytes are not stored or not found.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

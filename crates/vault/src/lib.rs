@@ -6,6 +6,7 @@
 
 mod columns;
 mod error;
+mod fsck;
 mod intents;
 mod log;
 mod objects;
@@ -25,7 +26,11 @@ use clerestory_model::KeyId;
 use clerestory_seal::SecretKey;
 use clerestory_sql::{Component, Database, Migration, Tx};
 
-pub use error::{OpenError, StoreError};
+pub use error::{KeepError, OpenError, StoreError};
+pub use fsck::{
+    Deed, Depth, Fault, Finding, FsckError, InFlight, NotRebuilt, Progress, Rebuilt, RepairError, Repaired,
+    Report, ScrubPace, ScrubStep,
+};
 pub use log::{IngestLog, LogStats, Stored};
 pub use objects::{Listed, ObjectPath, Objects, Patience};
 pub use packing::{Base, pack_events, unpack_events};

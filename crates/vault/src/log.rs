@@ -5,6 +5,7 @@
 //! in it and an offset, written as an [`Extent`]. What is made durable together fails together, and nothing else does.
 
 mod bucket;
+pub(crate) mod entry;
 mod file;
 
 use std::fs::File;
@@ -53,6 +54,13 @@ impl Stored {
 
     fn in_file(extent: Extent, intent: Arc<Intent>, file: Arc<File>) -> Self {
         Self { extent, intent, _file: Some(file) }
+    }
+
+    /// The same where the first `bytes` of what was stored are left out.
+    pub(crate) fn after(mut self, bytes: u64) -> Self {
+        self.extent.offset += bytes;
+        self.extent.length = self.extent.length.saturating_sub(bytes);
+        self
     }
 
     /// Where the bytes lie.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clerestory_model::{OrganisationId, RecordingId, TrackId};
+use clerestory_model::{OrganisationId, RecordingId, Timestamp, TrackId};
 use clerestory_store::segments::Extent;
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
@@ -259,6 +259,27 @@ impl Objects {
         let found = self.store.list(Some(&Path::from(prefix)));
         let listed = found.map_ok(|found| Listed { object: found.location.to_string(), bytes: found.size });
         Ok(listed.try_collect().await?)
+    }
+
+    /// Everything in the bucket below its prefix: name, length, and when it was last written by the store's clock.
+    pub(crate) async fn list_all(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
+        let found = self.store.list(None).map_ok(|found| {
+            let written = Timestamp::from_micros(found.last_modified.timestamp_micros());
+            (found.location.to_string(), found.size, written)
+        });
+        Ok(found.try_collect().await?)
+    }
+
+    /// How long an object is; `None` when it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn length(&self, path: &str) -> Result<Option<u64>, StoreError> {
+        match self.store.head(&Path::from(path)).await.map_err(StoreError::from) {
+            Ok(found) => Ok(Some(found.size)),
+            Err(StoreError::Missing) => Ok(None),
+            Err(other) => Err(other),
+        }
     }
 
     /// Removes an object: on S3 with every version of it. One that is not there is removed already.

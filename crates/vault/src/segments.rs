@@ -12,8 +12,10 @@ use clerestory_seal::{
 use clerestory_store::segments::{Extent, Segment};
 use clerestory_store::tracks::Track;
 
+use crate::error::KeepError;
 use crate::intents::Release;
-use crate::{ObjectPath, OpenError, StoreError, Stored, Vault};
+use crate::log::entry;
+use crate::{ObjectPath, OpenError, Provenance, StoreError, Stored, Vault};
 
 /// Segments above this size are objects of their own at once.
 const LOG_LIMIT: usize = 1024 * 1024;
@@ -104,6 +106,12 @@ impl SealedSegment {
         self.bytes.len() as u64
     }
 
+    /// What a row says of its length before it is known where it lies.
+    #[must_use]
+    pub fn unplaced(&self) -> Extent {
+        Extent { object: String::new(), offset: 0, length: self.len() }
+    }
+
     /// A sealed segment is never empty: it has a header and a tag.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -127,19 +135,35 @@ impl Vault {
     /// Makes a sealed segment durable and says where it lies. The transaction that writes its row calls
     /// [`Stored::confirm`].
     ///
+    /// With it lies what it takes to make its rows again: `provenance`, and what the row will say, but for where it
+    /// lies.
+    ///
     /// # Errors
-    /// [`StoreError`]: nothing may be acknowledged.
-    pub async fn store_segment(&self, sealed: SealedSegment) -> Result<Stored, StoreError> {
-        if sealed.bytes.len() <= LOG_LIMIT {
-            return self.log.append(sealed.bytes).await;
+    /// [`KeepError`]: nothing may be acknowledged.
+    pub async fn store_segment(
+        &self,
+        sealed: SealedSegment,
+        provenance: &Provenance,
+        row: &Segment,
+    ) -> Result<Stored, KeepError> {
+        let key = self.secret(sealed.place.key).await.map_err(OpenError::from)?;
+        let entry =
+            entry::write(&key, self.keys().deployment(), &sealed.place, provenance, row, &sealed.bytes);
+        let before = entry.len() as u64 - sealed.len();
+        Ok(self.store_entry(&sealed.place, entry).await?.after(before))
+    }
+
+    async fn store_entry(&self, place: &SegmentPlace, entry: Vec<u8>) -> Result<Stored, StoreError> {
+        if entry.len() <= LOG_LIMIT {
+            return self.log.append(entry).await;
         }
         let suffix = u64::from_be_bytes(random::<8>());
         let suffix = format!("{suffix:016x}");
-        let SegmentPlace { organisation, recording, track, sequence, .. } = sealed.place;
+        let SegmentPlace { organisation, recording, track, sequence, .. } = *place;
         let path = ObjectPath::Segment { organisation, recording, track, sequence, suffix: &suffix }.path();
-        let length = sealed.len();
+        let length = entry.len() as u64;
         let intent = self.log.intents().reserve(&path, Release::OnDrop).await?;
-        self.objects.put(&path, sealed.bytes).await?;
+        self.objects.put(&path, entry).await?;
         Ok(Stored::new(Extent { object: path, offset: 0, length }, Arc::new(intent)))
     }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use clerestory_access::ReadHealth;
+use clerestory_store::damage::Damage;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,5 +53,31 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<J
         sentence: finding.sentence,
         what_to_do: finding.what_to_do,
     });
-    Ok(Json(FindingList { items: items.collect() }))
+    let mut items: Vec<FindingItem> = items.collect();
+    let damage = api.vault.damage(caller.organisation().0).await?;
+    items.extend(damaged(&damage));
+    Ok(Json(FindingList { items }))
+}
+
+/// What is known of damaged segments of the caller's own organisation, in one sentence.
+fn damaged(damage: &[Damage]) -> Option<FindingItem> {
+    let first = damage.first()?;
+    let more = match damage.len() - 1 {
+        0 => String::new(),
+        1 => " One more segment is damaged.".to_owned(),
+        more => format!(" {more} more segments are damaged."),
+    };
+    let Damage { recording, sequence, fault, since, .. } = first;
+    let word = fault.replace('_', " ");
+    Some(FindingItem {
+        id: "damage".to_owned(),
+        level: "failed".to_owned(),
+        sentence: format!(
+            "Recording {recording} segment {sequence} is damaged since {since} ({word}).{more}"
+        ),
+        what_to_do: Some(
+            "Run `clerestory fsck --deep`: it names every object. The rest of the recordings plays."
+                .to_owned(),
+        ),
+    })
 }

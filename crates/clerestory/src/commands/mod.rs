@@ -4,6 +4,7 @@ mod admin;
 mod custodians;
 mod demo;
 mod drill;
+mod fsck;
 mod import;
 mod init;
 mod openapi;
@@ -14,6 +15,7 @@ mod verify;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -42,17 +44,20 @@ pub enum Command {
     Import(import::Import),
     /// Checks the chain of every organisation's audit log.
     Verify(verify::Verify),
+    /// Compares the objects with the rows, and mends what is wrong.
+    Fsck(fsck::Fsck),
     /// Prints the API's description.
     Openapi(openapi::Openapi),
 }
 
 impl Command {
-    /// Runs the command.
+    /// Runs the command, and says with which status the program ends.
     ///
     /// # Errors
     /// Whatever stopped it, told for the person at the terminal.
-    pub async fn run(self) -> anyhow::Result<()> {
-        match self {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let done = match self {
+            Self::Fsck(command) => return Ok(command.run().await),
             Self::Demo(command) => command.run().await,
             Self::Init(command) => command.run().await,
             Self::Serve(command) => command.run().await,
@@ -60,7 +65,8 @@ impl Command {
             Self::Import(command) => command.run().await,
             Self::Verify(command) => command.run().await,
             Self::Openapi(command) => command.run(),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }
 

@@ -179,6 +179,11 @@ impl Trailer {
     }
 }
 
+/// The key that the last bytes of a part name; `None` when it does not end as parts do.
+pub(crate) fn key_of_end(end: &[u8]) -> Option<KeyId> {
+    Trailer::parse(end).map(|trailer| trailer.key)
+}
+
 impl Vault {
     /// The manifest of the part that lies in an object, whether or not any row names it. Its name, its seal and its own
     /// lengths have to agree; whether the segments are what their hashes say is the caller's to check.

@@ -13,8 +13,10 @@ mod settle;
 mod sweep;
 mod write;
 
+pub(crate) use manifest::key_of_end;
 pub use manifest::{Manifest, ManifestError, Provenance};
 pub use name::PartName;
 pub use rewrite::Rewritten;
+pub(crate) use settle::CLAIM_LASTS;
 pub use settle::{Claimed, Due, SettleError, Settled, Written};
 pub use write::WriteError;

@@ -30,7 +30,7 @@ const BEHIND: Duration = Duration::from_secs(60 * 60);
 /// Sealed bytes of a track that are not left to wait any longer.
 const LARGE: u64 = 8 * 1024 * 1024;
 /// A claim of this age is another's to take: writing a part takes seconds, and on a bucket that fails two minutes.
-pub(super) const CLAIM_LASTS: Duration = Duration::from_secs(15 * 60);
+pub(crate) const CLAIM_LASTS: Duration = Duration::from_secs(15 * 60);
 /// Tracks looked at in one go.
 const TRACKS: u32 = 500;
 
@@ -314,7 +314,7 @@ impl Vault {
     }
 
     /// Takes over from whoever claimed a part and did not come back.
-    async fn abandon_claims(&self) -> Result<(), SettleError> {
+    pub(crate) async fn abandon_claims(&self) -> Result<(), SettleError> {
         let now = self.log.intents().now();
         let before = now.minus(CLAIM_LASTS);
         let old = self.database.read(move |tx| Box::pin(async move { claims::older_than(tx, before).await }));

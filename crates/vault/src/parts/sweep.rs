@@ -40,7 +40,7 @@ impl Vault {
     }
 
     /// Removes one object that no row names; `false` when somebody is writing it.
-    pub(super) async fn remove_one_spent(&self, object: &str) -> Result<bool, SettleError> {
+    pub(crate) async fn remove_one_spent(&self, object: &str) -> Result<bool, SettleError> {
         if self.is_under_way(object).await? {
             return Ok(false);
         }
@@ -78,7 +78,7 @@ impl Vault {
 
     /// Sees that no process has a file of the ingest log open, nor bytes in it whose rows are still to come, and keeps it
     /// so. `None` when one has.
-    fn hold_file(&self, object: &str) -> Result<Option<Option<File>>, StoreError> {
+    pub(crate) fn hold_file(&self, object: &str) -> Result<Option<Option<File>>, StoreError> {
         let Some(root) = self.objects().directory().filter(|_| object.starts_with("log/")) else {
             return Ok(Some(None));
         };

@@ -660,7 +660,7 @@ export interface components {
              * @description Microseconds since the recording began.
              */
             from_us: number;
-            /** @description `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`. */
+            /** @description `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`, `lost`. */
             reason: string;
             /** Format: int64 */
             to_us: number;

@@ -93,6 +93,7 @@ export const GapReason = v.picklist([
   "erased",
   "oversized",
   "damaged",
+  "lost",
 ]);
 export type GapReason = v.InferOutput<typeof GapReason>;
 

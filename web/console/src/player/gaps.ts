@@ -62,6 +62,11 @@ const WORDS: Record<GapReason, GapWords> = {
     title: "This part does not open",
     why: "Its bytes fail their authentication check. The rest of the recording is not affected.",
   },
+  lost: {
+    short: "Lost",
+    title: "This part was stored and is lost",
+    why: "It was captured and stored, and a check of the store found its bytes missing or damaged.",
+  },
 };
 
 export const gapWords = (reason: GapReason): GapWords => WORDS[reason];
@@ -79,6 +84,7 @@ export function gapLine(gap: Gap): string {
   const span = formatSpan(gap.to_us - gap.from_us);
   if (gap.reason === "damaged") return `${span} that do not open`;
   if (gap.reason === "erased") return `${span} erased`;
+  if (gap.reason === "lost") return `${span} lost in the store`;
   return `${span} not captured`;
 }
 

@@ -1,0 +1,48 @@
+//! Making rows again from what lies in the store, and what derives from them.
+
+use std::collections::BTreeMap;
+
+use clerestory_access::{Actor, Grant, OpContext, OrganisationRef, RebuildRows};
+use clerestory_audit::Personal;
+use clerestory_model::OrganisationId;
+use clerestory_sql::SqlError;
+use clerestory_store::recordings;
+use clerestory_vault::{Progress, Rebuilt};
+
+use crate::App;
+
+impl App {
+    /// Adds rows of recordings that are missing, and derives again what stood in them: summaries and counts of plays.
+    /// With `dry` it is only said what would be added. How many summaries there are anew is told too.
+    ///
+    /// # Errors
+    /// Whatever stopped it; what was made before is there.
+    pub async fn rebuild(&self, dry: bool, progress: Progress<'_>) -> anyhow::Result<(Rebuilt, u64)> {
+        let rebuilt = self.vault.rebuild_rows(&self.access, dry, progress).await?;
+        let mut summaries = 0;
+        if dry {
+            return Ok((rebuilt, summaries));
+        }
+        let mut grants: BTreeMap<OrganisationId, Grant<RebuildRows>> = BTreeMap::new();
+        for (done, id) in (0..).zip(rebuilt.recordings.iter().copied()) {
+            progress("summaries derived", done, rebuilt.recordings.len() as u64);
+            let found = self.database.read(move |tx| Box::pin(async move { recordings::find(tx, id).await }));
+            let found: Result<_, SqlError> = found.await;
+            let Some(recording) = found? else { continue };
+            let organisation = recording.organisation;
+            if !grants.contains_key(&organisation) {
+                let at = self.clock.now();
+                let op = OpContext { actor: Actor::System { organisation }, request_id: String::new(), at };
+                let detail = Some("fsck: summaries are derived again".to_owned());
+                let personal = Some(Personal { detail, ..Personal::default() });
+                let grant = self.access.authorize(&op, OrganisationRef(organisation), personal).await??;
+                grants.insert(organisation, grant);
+            }
+            if let Some(grant) = grants.get(&organisation) {
+                summaries += u64::from(self.intake.derive_summary(grant, id).await?);
+            }
+            self.playback.count_plays_again(id).await?;
+        }
+        Ok((rebuilt, summaries))
+    }
+}

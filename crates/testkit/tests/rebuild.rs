@@ -1,0 +1,251 @@
+//! Rows that are gone are made again from what lies in the store, and everything plays as before.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
+
+use std::time::Duration;
+
+use clerestory_sql::{Lane, SqlError, Value as Sql};
+use clerestory_store::{recordings, segments, tracks};
+use clerestory_testkit::visit::{Visit, movement, snapshot};
+use clerestory_testkit::{Caller, Installation};
+use clerestory_vault::{Depth, Rebuilt, SegmentPlace, pack_events};
+use serde_json::{Value, json};
+
+const ORIGIN: &str = "https://shop.example";
+
+struct Scene {
+    installation: Installation,
+    admin: Caller,
+    visits: Vec<Visit>,
+    now_ms: i64,
+}
+
+/// Three visits: one settled, one half, one not at all; the last with a large segment of its own object.
+async fn scene(installation: Installation) -> Scene {
+    let admin = installation.person("admin").await;
+    let site = installation.site(&admin).await;
+    let key = site["site_key"].as_str().unwrap();
+    let now_ms = installation.now().unix_millis() as i64;
+    let mut visits = Vec::new();
+    for _ in 0..3 {
+        visits.push(Visit::start(installation.recorder(ORIGIN), key, now_ms).await);
+    }
+    let scene = Scene { installation, admin, visits, now_ms };
+    scene.send(0, 0..4).await;
+    scene.send(1, 0..3).await;
+    scene.settle().await;
+    scene.send(1, 3..6).await;
+    scene.send(2, 0..3).await;
+    scene.add_large().await;
+    scene
+}
+
+/// The same after a restart: whoever wrote the ingest log is gone.
+async fn restarted(scene: Scene) -> Scene {
+    let Scene { installation, admin, visits, now_ms } = scene;
+    drop(admin);
+    let installation = installation.restarted().await;
+    let visits = visits.into_iter().map(|visit| visit.through(installation.recorder(ORIGIN))).collect();
+    let admin = installation.person("admin").await;
+    Scene { installation, admin, visits, now_ms }
+}
+
+async fn scenes() -> [Scene; 2] {
+    [scene(Installation::new().await).await, scene(Installation::on_bucket().await).await]
+}
+
+fn is_same(before: &[Value], after: &[Value]) {
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(after) {
+        assert!(before == after, "{:.2000}\n{:.2000}", before.to_string(), after.to_string());
+    }
+}
+
+impl Scene {
+    async fn send(&self, visit: usize, numbers: std::ops::Range<i64>) {
+        for number in numbers {
+            let at = self.now_ms + 2000 * number;
+            let events = if number == 0 { snapshot(at, 40, "some text") } else { movement(at) };
+            self.visits[visit].send(number as u64, &events).await.ok();
+            self.installation.wait(Duration::from_secs(2));
+        }
+    }
+
+    /// A fourth segment of the last visit that does not compress: it is an object of its own.
+    async fn add_large(&self) {
+        let mut state = 1u64;
+        let noise = (0..2_600_000).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'a' + u8::try_from((state >> 40) % 26).unwrap())
+        });
+        let sent = snapshot(self.now_ms + 9000, 1, &noise.collect::<String>()).to_string();
+        let packed = pack_events(sent.as_bytes()).unwrap();
+        let (app, id) = (&self.installation.app, self.visits[2].track.parse().unwrap());
+        let track: Result<_, SqlError> =
+            app.database.read(move |tx| Box::pin(async move { tracks::find(tx, id).await })).await;
+        let track = track.unwrap().unwrap();
+        let sealed = app.vault.segment_sealer(SegmentPlace::of(&track, 3)).await.unwrap();
+        let sealed = sealed.seal(sent.as_bytes(), &packed);
+        let (stored, segment) = self.installation.store(&track, 3, sealed).await;
+        assert!(stored.extent().object.starts_with("segments/"));
+        let inserted = app.database.write(Lane::Maintenance, move |tx| {
+            Box::pin(async move {
+                recordings::resize(tx, track.recording, segment.extent.length.cast_signed(), 1).await?;
+                segments::insert(tx, &segment).await
+            })
+        });
+        let inserted: Result<(), SqlError> = inserted.await;
+        inserted.unwrap();
+    }
+
+    async fn settle(&self) {
+        self.installation.app.settle_now().await.unwrap();
+    }
+
+    async fn rebuild(&self) -> Rebuilt {
+        self.installation.app.rebuild(false, &|_, _, _| {}).await.unwrap().0
+    }
+
+    async fn forget_everything(&self) {
+        for sql in [
+            "DELETE FROM segments",
+            "DELETE FROM parts",
+            "DELETE FROM part_claims",
+            "DELETE FROM gaps",
+            "DELETE FROM tracks",
+            "DELETE FROM recordings",
+        ] {
+            self.execute(sql, vec![]).await;
+        }
+    }
+
+    async fn execute(&self, sql: &'static str, values: Vec<Sql>) {
+        let done = self.installation.app.database.write(Lane::Maintenance, move |tx| {
+            Box::pin(async move { tx.execute(sql, &values).await.map(drop) })
+        });
+        let done: Result<(), SqlError> = done.await;
+        done.unwrap();
+    }
+
+    /// Everything of a visit that anybody can see: what is said of it, and the bytes of each segment in a play.
+    async fn seen(&self, visit: usize) -> Vec<Value> {
+        let visit = &self.visits[visit];
+        let path = format!("/api/v1/recordings/{}", visit.recording);
+        let mut described = self.admin.get(&path).await.ok();
+        let play = self.admin.post(&format!("{path}/plays"), json!({ "reason": "a test" })).await.ok();
+        let play = play["id"].as_str().unwrap();
+        let mut seen = Vec::new();
+        for segment in described["tracks"][0]["segments"].as_array().unwrap() {
+            let path =
+                format!("/api/v1/plays/{play}/tracks/{}/segments/{}", visit.track, segment["sequence"]);
+            seen.push(self.admin.get(&path).await.ok());
+        }
+        // Who watched it is told too, and grows by each look.
+        described.as_object_mut().unwrap().remove("viewers");
+        seen.push(described);
+        seen
+    }
+
+    async fn all(&self) -> Vec<Vec<Value>> {
+        let mut all = Vec::new();
+        for visit in 0..self.visits.len() {
+            all.push(self.seen(visit).await);
+        }
+        all
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_plays_as_before_after_its_rows_are_gone() {
+    for scene in scenes().await {
+        let before = scene.all().await;
+        let list = scene.admin.get("/api/v1/recordings").await.ok();
+        let scene = restarted(scene).await;
+        scene.forget_everything().await;
+        let dry = scene.installation.app.rebuild(true, &|_, _, _| {}).await.unwrap().0;
+        assert_eq!(scene.admin.get("/api/v1/recordings").await.ok()["items"], json!([]));
+        let rebuilt = scene.rebuild().await;
+        assert_eq!(rebuilt, dry, "what was said was done");
+        assert_eq!(
+            (rebuilt.recordings.len(), rebuilt.tracks, rebuilt.parts, rebuilt.segments),
+            (3, 3, 2, 14)
+        );
+        assert_eq!(rebuilt.not, []);
+        for (visit, before) in before.iter().enumerate() {
+            is_same(before, &scene.seen(visit).await);
+        }
+        let listed = |list: &Value| -> Vec<(String, Value)> {
+            let items = list["items"].as_array().unwrap().iter();
+            let mut items: Vec<(String, Value)> = items
+                .map(|item| (item["id"].as_str().unwrap().to_owned(), item["summary"].clone()))
+                .collect();
+            items.sort_by(|a, b| a.0.cmp(&b.0));
+            items
+        };
+        assert_eq!(listed(&scene.admin.get("/api/v1/recordings").await.ok()), listed(&list));
+        assert_eq!(scene.rebuild().await, Rebuilt::default(), "nothing is left to do");
+        let app = &scene.installation.app;
+        let report = app.vault.check_store(&app.access, Depth::Deep, &|_, _, _| {}).await.unwrap();
+        assert_eq!(report.findings, []);
+        // The visits go on, and settle.
+        scene.visits[1].send(6, &movement(scene.now_ms + 12_000)).await.ok();
+        app.settle_now().await.unwrap();
+        let report = app.vault.check_store(&app.access, Depth::Deep, &|_, _, _| {}).await.unwrap();
+        assert_eq!((report.findings, report.segments), (vec![], 15));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_erased_stays_out() {
+    for scene in scenes().await {
+        let scene = restarted(scene).await;
+        let erased: clerestory_model::TrackId = scene.visits[0].track.parse().unwrap();
+        let sql = "DELETE FROM key_rows WHERE key_id = (SELECT key_id FROM tracks WHERE track_id = $1)";
+        scene.execute(sql, vec![erased.into()]).await;
+        scene.forget_everything().await;
+        let rebuilt = scene.rebuild().await;
+        assert_eq!((rebuilt.recordings.len(), rebuilt.erased), (2, 1), "{rebuilt:?}");
+        let gone = scene.admin.get(&format!("/api/v1/recordings/{}", scene.visits[0].recording)).await;
+        assert_eq!(gone.status.as_u16(), 404);
+        // A tombstone keeps out what a key would still open.
+        let subject = "INSERT INTO key_tombstones (owner, organisation, kind, key_id, laid_at)
+                       SELECT subject_id, organisation_id, 2, key_id, 0 FROM subjects
+                       WHERE subject_id = (SELECT subject_id FROM recordings LIMIT 1)";
+        scene.execute(subject, vec![]).await;
+        scene.forget_everything().await;
+        assert_eq!(scene.rebuild().await.recordings.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_attempts_at_a_part_the_later_complete_one_counts() {
+    for scene in scenes().await {
+        let before = scene.seen(0).await;
+        let objects = scene.installation.objects().await;
+        let track = &scene.visits[0].track;
+        let part =
+            objects.iter().find(|object| object.starts_with("parts/") && object.contains(track)).unwrap();
+        let bytes = std::fs::read(scene.installation.object_file(part)).unwrap();
+        // A later attempt that was cut off, and one that says it is another's.
+        for (fence, bytes) in [("-000007", &bytes[..bytes.len() - 9]), ("-000008", &bytes[..])] {
+            let name = part.replace("-000001", fence);
+            std::fs::write(scene.installation.object_file(&name), bytes).unwrap();
+        }
+        let scene = restarted(scene).await;
+        scene.forget_everything().await;
+        let rebuilt = scene.rebuild().await;
+        assert_eq!((rebuilt.parts, rebuilt.not.len()), (2, 2), "{rebuilt:?}");
+        is_same(&before, &scene.seen(0).await);
+        // Numbers that were given out are not given out again.
+        scene.installation.wait(Duration::from_secs(1));
+        let visit = &scene.visits[0];
+        visit.send(4, &movement(scene.now_ms + 8000)).await.ok();
+        scene.installation.app.settle_now().await.unwrap();
+        let objects = scene.installation.objects().await;
+        let fences: Vec<&str> = objects
+            .iter()
+            .filter(|object| object.contains(&visit.track))
+            .filter_map(|object| object.rsplit_once('-').map(|(_, fence)| fence))
+            .collect();
+        assert!(fences.contains(&"000009"), "{fences:?}");
+    }
+}
