@@ -7,9 +7,11 @@ use clerestory_audit::{Audit, Reserve};
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
+use clerestory_lifecycle::{Assurance, Lifecycle};
 use clerestory_model::Clock;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
+use clerestory_store::derived::Summaries;
 use clerestory_vault::{IngestLog, PlaceError, ProfileError, Vault};
 
 use crate::places::{Places, PlacesError, Postgres};
@@ -23,6 +25,7 @@ pub const SCHEMAS: &[Component] = &[
     clerestory_identity::SCHEMA,
     clerestory_intake::SCHEMA,
     clerestory_playback::SCHEMA,
+    clerestory_lifecycle::SCHEMA,
 ];
 
 /// All parts of an installation.
@@ -42,6 +45,8 @@ pub struct App {
     pub intake: Intake,
     /// What goes out.
     pub playback: Playback,
+    /// What is erased.
+    pub lifecycle: Lifecycle,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -126,22 +131,30 @@ impl App {
 
     /// The parts over keys that are open.
     fn over(places: Places, keys: Keys, database: Database, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        let keys = Arc::new(keys);
+        let (keys, tombstones) = (Arc::new(keys), places.tombstones()?);
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
         let audit = Audit::new(keys).with_reserve(reserve(&places));
         let access = Access::new(database.clone(), audit, Matrix::built_in()?);
-        Ok(Self {
-            identity: Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
-            intake: Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
-            playback: Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
-            places,
-            database,
-            access,
-            vault,
-            clock,
-        })
+        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let intake = Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let playback = Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let lifecycle = Lifecycle::new(clerestory_lifecycle::Parts {
+            database: database.clone(),
+            access: access.clone(),
+            vault: vault.clone(),
+            identity: identity.clone(),
+            clock: Arc::clone(&clock),
+            derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
+            departing: vec![Arc::new(identity.clone()), Arc::new(intake.clone())],
+            places: tombstones,
+            assurance: match places.second_epochs.is_empty() || places.on_one_disk() {
+                true => Assurance::OneDisk,
+                false => Assurance::SeparatePlaces,
+            },
+        });
+        Ok(Self { identity, intake, lifecycle, playback, places, database, access, vault, clock })
     }
 
     /// Over a copy of a database, with places that are only read: no epoch begins and none ends, and what is written

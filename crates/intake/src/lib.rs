@@ -6,6 +6,7 @@
 
 mod authority;
 mod close;
+mod erase;
 mod error;
 mod import;
 mod origin;

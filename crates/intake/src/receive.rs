@@ -4,12 +4,13 @@ use std::io::Read;
 
 use bytes::Bytes;
 use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
-use clerestory_model::{KeyId, RecordingState, Timestamp, TrackId};
+use clerestory_keys::{NewKey, Purpose};
+use clerestory_model::{KeyId, RecordingState, RetentionClass, Timestamp, TrackId};
 use clerestory_seal::SpoolKey;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
 use clerestory_store::segments::{self, ContentType, Segment};
-use clerestory_store::tracks::{self, Gap, Track};
+use clerestory_store::tracks::{self, Gap, Takes, Track};
 use clerestory_store::{organisations, sites};
 use clerestory_vault::{SealedSegment, SegmentPlace};
 
@@ -209,7 +210,8 @@ impl Intake {
             }
             _ => false,
         };
-        if !open || admitted.track.recording != admitted.recording.id {
+        let sends = matches!(admitted.track.state, RecordingState::Capturing | RecordingState::Active);
+        if !open || !sends || admitted.track.recording != admitted.recording.id {
             return Err(IntakeError::Closed);
         }
         Ok(admitted)
@@ -329,11 +331,14 @@ impl Intake {
             size_bytes: segment.extent.length,
             policy_version: segment.policy_version,
         };
-        recordings::grow(tx, &growth).await?;
-        // While it was sealed, what was left of the track may have been written anew under another key.
-        let still = tracks::find(tx, track.id).await?.ok_or(IntakeError::Closed)?;
-        if still.key != track.key {
-            return Err(clerestory_vault::StoreError::GivenUp.into());
+        // Recording, then track: whoever erases locks them in this order.
+        if !recordings::grow(tx, &growth).await? {
+            return Err(IntakeError::Closed);
+        }
+        match tracks::takes(tx, track.id, track.key, segment.sequence).await? {
+            Takes::Yes => {}
+            Takes::Again => return Err(clerestory_vault::StoreError::GivenUp.into()),
+            Takes::No => return Err(IntakeError::Closed),
         }
         segments::insert(tx, &segment).await?;
         tracks::keep_until(tx, track.id, kept_until).await?;
@@ -362,12 +367,33 @@ impl Intake {
             None => Summary::default(),
         };
         refined.add_to(&mut summary);
-        let missing = IntakeError::Inner("finding the subject's key");
-        let key = organisations::subject_key(tx, recording.subject).await?.ok_or(missing)?;
+        let key = match recording.summary_key {
+            Some(key) => key,
+            None => self.new_summary_key(tx, &recording, recording.last_segment_at).await?,
+        };
         let version = recording.summary_version + 1;
         let place = summary_place(recording.organisation, recording.id, version);
         let sealed = self.vault.seal(tx, key, place, &summary).await?;
         Ok(recordings::summarise(tx, recording.id, &sealed, version).await?)
+    }
+}
+
+impl Intake {
+    /// A key for what derives from this recording alone.
+    async fn new_summary_key(
+        &self,
+        tx: &mut Tx,
+        recording: &Recording,
+        at: Timestamp,
+    ) -> Result<KeyId, IntakeError> {
+        let new = NewKey {
+            organisation: recording.organisation,
+            class: RetentionClass::Replay,
+            purpose: Purpose::Summary,
+            parent: organisations::subject_key(tx, recording.subject).await?,
+            at,
+        };
+        Ok(self.vault.keys().make(tx, new).await?)
     }
 }
 

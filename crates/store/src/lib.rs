@@ -3,6 +3,7 @@
 //! What is personal or content comes back as [`Sealed`]: it says where it stood and opens only in `vault`, for a
 //! grant. Ids, times, sizes and states are clear; SQL filters on those alone.
 
+pub mod derived;
 pub mod organisations;
 pub mod parts;
 pub mod people;
@@ -22,5 +23,6 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "tree, people, recordings", sql: include_str!("0001-store.sql") },
         Migration { name: "parts of tracks", sql: include_str!("0002-parts.sql") },
+        Migration { name: "what erasing needs", sql: include_str!("0003-erasure.sql") },
     ],
 };

@@ -168,3 +168,12 @@ pub async fn subject_key(tx: &mut Tx, id: SubjectId) -> Result<Option<KeyId>, Sq
     let row = tx.query_opt("SELECT key_id FROM subjects WHERE subject_id = $1", &[id.into()]).await?;
     row.map(|row| row.get(0)).transpose()
 }
+
+/// Whose a subject is.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn organisation_of_subject(tx: &mut Tx, id: SubjectId) -> Result<Option<OrganisationId>, SqlError> {
+    let sql = "SELECT organisation_id FROM subjects WHERE subject_id = $1";
+    tx.query_opt(sql, &[id.into()]).await?.map(|row| row.get(0)).transpose()
+}

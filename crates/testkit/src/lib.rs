@@ -10,6 +10,7 @@ mod clock;
 pub mod custodians;
 pub mod disk;
 pub mod holder;
+mod erasing;
 mod installation;
 pub mod load;
 pub mod postgres;

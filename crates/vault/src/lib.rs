@@ -5,6 +5,7 @@
 //! group-committed) or as an object of its own (large ones).
 
 mod columns;
+mod erasing;
 mod error;
 mod intents;
 mod log;
@@ -25,6 +26,7 @@ use clerestory_model::KeyId;
 use clerestory_seal::SecretKey;
 use clerestory_sql::{Component, Database, Migration, Tx};
 
+pub use erasing::Presence;
 pub use error::{OpenError, StoreError};
 pub use log::{IngestLog, LogStats, Stored};
 pub use objects::{Listed, ObjectPath, Objects, Patience};
