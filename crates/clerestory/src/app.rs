@@ -7,7 +7,7 @@ use clerestory_audit::{Audit, Reserve};
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
-use clerestory_lifecycle::{Assurance, Lifecycle};
+use clerestory_lifecycle::{Assurance, InstanceError, Lifecycle};
 use clerestory_model::Clock;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
@@ -27,6 +27,14 @@ pub const SCHEMAS: &[Component] = &[
     clerestory_playback::SCHEMA,
     clerestory_lifecycle::SCHEMA,
 ];
+
+/// What an installation is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Serve,
+    Create,
+    Restore,
+}
 
 /// All parts of an installation.
 #[derive(Clone)]
@@ -74,6 +82,9 @@ pub enum AppError {
         "name the store that has them with --objects; if they were moved to this one, say --objects-moved once"
     )]
     Place(#[from] PlaceError),
+    /// It is not the one any more.
+    #[error("this is not the installation to start")]
+    Instance(#[from] InstanceError),
     /// Its rules.
     #[error("the access matrix cannot be used")]
     Matrix(#[from] MatrixError),
@@ -91,7 +102,19 @@ impl App {
     /// # Errors
     /// [`AppError`]; an installation whose database is empty is one whose database is elsewhere.
     pub async fn build(places: Places, root: RootFile, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        Self::open(places, root, clock, Schema::MustExist).await
+        Self::open(places, root, clock, Purpose::Serve).await
+    }
+
+    /// As [`Self::build`], for the one process that restores: it opens an installation that is closed to all others.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn build_to_restore(
+        places: Places,
+        root: RootFile,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AppError> {
+        Self::open(places, root, clock, Purpose::Restore).await
     }
 
     /// As [`Self::build`], for an installation that is being made: its database may be empty.
@@ -99,14 +122,14 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn create(places: Places, root: RootFile, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        Self::open(places, root, clock, Schema::MayBeMade).await
+        Self::open(places, root, clock, Purpose::Create).await
     }
 
     async fn open(
         places: Places,
         root: RootFile,
         clock: Arc<dyn Clock>,
-        schema: Schema,
+        purpose: Purpose,
     ) -> Result<Self, AppError> {
         let allowed = std::env::var("CLERESTORY_DANGEROUS_IDENTITY_SEALING").is_ok_and(|value| value == "1");
         if clerestory_seal::is_identity() && !allowed {
@@ -114,18 +137,26 @@ impl App {
         }
         reserve(&places).make_room_to_start();
         let epochs = places.epochs()?;
-        if schema == Schema::MayBeMade {
+        if purpose == Purpose::Create {
             // Root, epoch, database: a database never exists whose epoch is in no place.
             clerestory_keys::begin(&root, &epochs, clock.as_ref())?;
         }
         let database = match &places.postgres {
             None => Database::open_sqlite(&places.database(), SCHEMAS)?,
             Some(Postgres { address, roots }) => {
+                let schema = match purpose {
+                    Purpose::Create => Schema::MayBeMade,
+                    Purpose::Serve | Purpose::Restore => Schema::MustExist,
+                };
                 Database::open_postgres(address, roots.as_deref(), schema, SCHEMAS).await?
             }
         };
         clerestory_keys::settle_places(&database, places.second_names(), places.epochs_given_up).await?;
-        let keys = Keys::open(root, epochs, database.clone(), Arc::clone(&clock)).await?;
+        let (registry, time) = (database.clone(), Arc::clone(&clock));
+        let keys = match purpose {
+            Purpose::Restore => Keys::open_to_restore(root, epochs, registry, time).await?,
+            Purpose::Serve | Purpose::Create => Keys::open(root, epochs, registry, time).await?,
+        };
         Self::over(places, keys, database, clock)
     }
 
@@ -191,10 +222,12 @@ impl App {
     /// objects in. To be called before anything is stored or played.
     ///
     /// # Errors
-    /// [`AppError::Objects`], which names the permission that is missing; [`AppError::Place`].
+    /// [`AppError::Objects`], which names the permission that is missing; [`AppError::Place`]; [`AppError::Instance`] when
+    /// a restore has begun a later generation of this installation over the same objects.
     pub async fn check_objects(&self) -> Result<(), AppError> {
         self.places.objects().check(self.vault.objects()).await?;
-        Ok(self.vault.settle_place(self.places.objects_moved).await?)
+        self.vault.settle_place(self.places.objects_moved).await?;
+        Ok(self.lifecycle.claim_instance().await?)
     }
 }
 

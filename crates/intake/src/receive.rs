@@ -199,6 +199,9 @@ impl Intake {
                     let grant = access.resume_in::<UploadAction>(tx, &op, on, entry).await??;
                     let recording = recordings::find(tx, on.recording).await?.ok_or(IntakeError::Closed)?;
                     let track = tracks::find(tx, track).await?.ok_or(IntakeError::Closed)?;
+                    if tracks::is_erased(tx, track.id, sequence).await? {
+                        return Err(IntakeError::Closed);
+                    }
                     let existing = segments::find(tx, track.id, sequence).await?;
                     Ok::<_, IntakeError>(Admitted { grant, recording, track, existing })
                 })

@@ -45,3 +45,11 @@ CREATE TABLE erasure_objects (
     gone_at INTEGER,
     PRIMARY KEY (erasure_id, object)
 ) STRICT;
+
+CREATE TABLE instance (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    generation INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    next_id BLOB,
+    claimed_at INTEGER NOT NULL
+) STRICT;

@@ -68,8 +68,16 @@ pub enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Asked, Self::Laid, Self::Outside, Self::Shredded, Self::Removed, Self::Verified, Self::Closed];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Asked,
+        Self::Resealed,
+        Self::Laid,
+        Self::Outside,
+        Self::Shredded,
+        Self::Removed,
+        Self::Verified,
+        Self::Closed,
+    ];
 
     pub(crate) fn from_number(number: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|step| *step as i64 == number)

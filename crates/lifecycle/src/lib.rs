@@ -1,4 +1,4 @@
-//! Erasing, with a receipt. What is erased cannot be read again by anybody who holds an old copy of anything, some days
+//! Erasing, with a receipt; restoring, without bringing back what was erased. What is erased cannot be read again by anybody who holds an old copy of anything, some days
 //! later; the page `keys-and-erasure` of the design is the specification.
 //!
 //! ```text
@@ -19,8 +19,10 @@
 mod ask;
 mod check;
 mod erasure;
+mod instance;
 mod range;
 mod receipt;
+mod restore;
 mod rows;
 mod shred;
 mod work;
@@ -39,7 +41,9 @@ use clerestory_store::derived::Derived;
 use clerestory_vault::{SettleError, StoreError, Vault};
 
 pub use erasure::{Assurance, Erasure, Step, Target};
+pub use instance::InstanceError;
 pub use receipt::{Receipt, SignedReceipt};
+pub use restore::{Course, RestoreError, Restored, TABLES};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {

@@ -57,9 +57,10 @@ impl Lifecycle {
                 _ => {
                     let parts = rows::parts(tx, &erasure.target, &recordings).await?;
                     let keys = self.keys_of(tx, organisation, &erasure.target, (&recordings, &parts)).await?;
-                    // What came to it between asking and the tombstone.
+                    // What came to it between asking and the tombstone. What was of it when it was asked for dies too,
+                    // where a restore has taken the rows meanwhile.
                     self.keep_scope(tx, erasure.id, &parts, &keys).await?;
-                    (parts, keys)
+                    (parts, rows::kept_keys(tx, erasure.id).await?)
                 }
             };
             all.push((erasure, recordings, parts, keys));

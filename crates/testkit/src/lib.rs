@@ -19,4 +19,5 @@ pub mod visit;
 
 pub use caller::{Answer, Caller};
 pub use clock::Hands;
+pub use erasing::CopyOfDatabase;
 pub use installation::Installation;

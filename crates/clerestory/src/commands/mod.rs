@@ -7,6 +7,7 @@ mod drill;
 mod import;
 mod init;
 mod openapi;
+mod restore;
 mod root;
 mod serve;
 mod shares;
@@ -40,6 +41,8 @@ pub enum Command {
     Admin(admin::Admin),
     /// Brings in a recording made elsewhere.
     Import(import::Import),
+    /// Puts the database back to what a copy of it was; what was erased since stays erased.
+    Restore(restore::Restore),
     /// Checks the chain of every organisation's audit log.
     Verify(verify::Verify),
     /// Prints the API's description.
@@ -58,6 +61,7 @@ impl Command {
             Self::Serve(command) => command.run().await,
             Self::Admin(command) => command.run().await,
             Self::Import(command) => command.run().await,
+            Self::Restore(command) => command.run().await,
             Self::Verify(command) => command.run().await,
             Self::Openapi(command) => command.run(),
         }
