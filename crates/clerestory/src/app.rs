@@ -14,7 +14,7 @@ use clerestory_sql::{Component, Database, Schema, SqlError};
 use clerestory_store::derived::Summaries;
 use clerestory_vault::{IngestLog, PlaceError, ProfileError, Vault};
 
-use crate::places::{Places, PlacesError, Postgres};
+use crate::places::{Places, PlacesError, Postgres, SecondPlace};
 
 /// Every table there is, in the order they are made.
 pub const SCHEMAS: &[Component] = &[
@@ -180,9 +180,10 @@ impl App {
             derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
             departing: vec![Arc::new(identity.clone()), Arc::new(intake.clone())],
             places: tombstones,
-            assurance: match places.second_epochs.is_empty() || places.on_one_disk() {
-                true => Assurance::OneDisk,
-                false => Assurance::SeparatePlaces,
+            assurance: match &places.second_epochs {
+                Some(SecondPlace::Elsewhere(_)) => Assurance::Custodian,
+                Some(SecondPlace::Directory(_)) if !places.on_one_disk() => Assurance::SeparatePlaces,
+                _ => Assurance::OneDisk,
             },
         });
         Ok(Self { identity, intake, lifecycle, playback, places, database, access, vault, clock })

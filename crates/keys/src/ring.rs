@@ -16,6 +16,9 @@ pub const LEASE: Duration = Duration::from_secs(5);
 /// Opened keys kept at most; beyond it the ring starts afresh.
 const CAPACITY: usize = 16_384;
 
+/// The epochs that are in use, and the mark that each must have.
+type Marks = BTreeMap<EpochNumber, [u8; 32]>;
+
 #[derive(Default)]
 pub(crate) struct Ring {
     epochs: BTreeMap<EpochNumber, Arc<SecretKey>>,
@@ -164,7 +167,7 @@ impl Keys {
         if self.ring().leased(now) {
             return Ok(());
         }
-        let read: Result<(i64, bool, BTreeMap<EpochNumber, [u8; 32]>), SqlError> = self
+        let read: Result<(i64, bool, Marks), SqlError> = self
             .database
             .read(|tx| {
                 Box::pin(async move {

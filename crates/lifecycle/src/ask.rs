@@ -104,6 +104,10 @@ impl Lifecycle {
         entry: u64,
     ) -> Result<Result<Erasure, EraseError>, EraseError> {
         let organisation = op.actor.organisation();
+        // The deployment's own keys are nobody's to erase.
+        if rows::organisation_key(tx, organisation).await?.is_none() {
+            return Ok(Err(EraseError::Nothing));
+        }
         let recordings = rows::lock_recordings(tx, organisation, &target).await?;
         // Under those locks, so that two who ask together get one erasure.
         if let Some(known) = rows::of_target(tx, organisation, &target).await? {

@@ -130,8 +130,10 @@ pub struct Erasure {
 pub enum Assurance {
     /// Database and epoch secrets lie on one disk.
     OneDisk,
-    /// The epoch secrets are on other disks than the database, and so is a copy of neither.
+    /// The epoch secrets lie in two places, on two disks.
     SeparatePlaces,
+    /// The second place is a custodian: Vault, OpenBao or a KMS.
+    Custodian,
 }
 
 impl Assurance {
@@ -141,6 +143,7 @@ impl Assurance {
         match self {
             Self::OneDisk => "one-disk",
             Self::SeparatePlaces => "separate-places",
+            Self::Custodian => "custodian",
         }
     }
 
@@ -155,6 +158,11 @@ impl Assurance {
             Self::SeparatePlaces => {
                 "Epoch secrets lie in two places, on two disks. Only who kept a copy of such a place, made before the \
                  epochs were destroyed, together with the root key and a copy of the database, can read what was erased."
+            }
+            Self::Custodian => {
+                "Epoch secrets lie beside the root key and with a custodian. Only who kept a copy of either place, made \
+                 before the epochs were destroyed, or has a custodian that keeps what it was told to delete, can read \
+                 what was erased, and needs the root key and a copy of the database too."
             }
         }
     }

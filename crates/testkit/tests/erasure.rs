@@ -667,3 +667,36 @@ async fn the_erasure_of_a_range_goes_on_wherever_it_is_cut_off() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_recording_is_erased_out_of_a_bucket() {
+    let scene = scene_of(Installation::on_bucket().await).await;
+    let asked = scene.erase(&scene.admin().await).await;
+    scene.installation.carry_erasures_on().await;
+    scene.settle().await;
+    scene.installation.carry_erasures_on().await;
+    scene.is_gone(&asked["id"]).await;
+}
+
+#[tokio::test]
+async fn what_one_node_is_asked_for_two_carry_on_together() {
+    let server = clerestory_testkit::postgres::AnyServer::get().await;
+    let database = clerestory_testkit::postgres::new_schema(server.address()).await;
+    let scene = scene_of(Installation::over(Some(database)).await).await;
+    let other = scene.installation.another_node().await;
+    let watching = other.person("admin").await;
+    let path = format!("/api/v1/recordings/{}/plays", scene.doomed.recording);
+    let begun = watching.post(&path, json!({})).await.ok();
+    let segment =
+        format!("/api/v1/plays/{}/tracks/{}/segments/0", begun["id"].as_str().unwrap(), scene.doomed.track);
+    watching.get(&segment).await.ok();
+    let asked = scene.erase(&scene.admin().await).await;
+    assert_eq!(watching.get(&segment).await.status, StatusCode::GONE, "at the other node too");
+    for _ in 0..12 {
+        let (here, there) = tokio::join!(scene.installation.app.lifecycle.work(), other.app.lifecycle.work());
+        assert!(here.is_ok() && there.is_ok(), "{here:?} {there:?}");
+        scene.installation.wait(Duration::from_secs(3));
+        scene.settle().await;
+    }
+    scene.is_gone(&asked["id"]).await;
+}

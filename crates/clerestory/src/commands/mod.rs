@@ -4,6 +4,7 @@ mod admin;
 mod custodians;
 mod demo;
 mod drill;
+mod erase;
 mod import;
 mod init;
 mod openapi;

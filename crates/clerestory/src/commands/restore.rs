@@ -24,7 +24,7 @@ pub struct Restore {
 
 impl Restore {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let places = self.installation.places();
+        let places = self.installation.places()?;
         let copy = self.at.as_deref().map(|at| match at.starts_with("postgres") {
             true => CopyAt::Postgres(Postgres {
                 address: at.to_owned(),

@@ -25,11 +25,13 @@ pub(crate) async fn rewind(tx: &mut Tx, done: &mut Restored) -> Result<(), SqlEr
 /// What came after the copy goes.
 async fn remove_later(tx: &mut Tx) -> Result<u64, SqlError> {
     for table in ["segments", "gaps", "parts", "tracks"] {
-        let sql = format!("DELETE FROM {table} WHERE track_id NOT IN (SELECT track_id FROM restore_tracks)");
+        let sql = format!(
+            "DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM restore_tracks s WHERE s.track_id = {table}.track_id)"
+        );
         tx.execute(&sql, &[]).await?;
     }
-    let sql =
-        "DELETE FROM recordings WHERE recording_id NOT IN (SELECT recording_id FROM restore_recordings)";
+    let sql = "DELETE FROM recordings WHERE NOT EXISTS (
+                   SELECT 1 FROM restore_recordings s WHERE s.recording_id = recordings.recording_id)";
     tx.execute(sql, &[]).await
 }
 
@@ -62,7 +64,8 @@ async fn bring_back(tx: &mut Tx) -> Result<u64, SqlError> {
     for (table, key) in [("recordings", "recording_id"), ("tracks", "track_id")] {
         let columns = tx.columns(table).await?.join(", ");
         let sql = format!(
-            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {} WHERE {key} NOT IN (SELECT {key} FROM {table})",
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {} s
+             WHERE NOT EXISTS (SELECT 1 FROM {table} n WHERE n.{key} = s.{key})",
             staged(table)
         );
         let rows = tx.execute(&sql, &[]).await?;
@@ -113,13 +116,13 @@ pub(crate) async fn bury(tx: &mut Tx, now: Timestamp) -> Result<u64, SqlError> {
     let shredded = RecordingState::Shredded;
     tx.execute(
         "UPDATE recordings SET summary = NULL, summary_key = NULL WHERE summary_key IS NOT NULL
-         AND summary_key NOT IN (SELECT key_id FROM key_rows)",
+         AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = recordings.summary_key)",
         &[],
     )
     .await?;
     let sql = "SELECT t.track_id, r.ended_at - r.started_at FROM tracks t JOIN recordings r
                    ON r.recording_id = t.recording_id
-               WHERE t.key_id NOT IN (SELECT key_id FROM key_rows) ORDER BY t.track_id";
+               WHERE NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id) ORDER BY t.track_id";
     let dead = tx.query(sql, &[]).await?;
     for row in &dead {
         let (track, to_us): (TrackId, i64) = (row.get(0)?, row.get(1)?);
@@ -152,7 +155,8 @@ pub(crate) async fn bury(tx: &mut Tx, now: Timestamp) -> Result<u64, SqlError> {
 
 /// Recordings and tracks that are live and whose key is not in the registry: there must be none.
 pub(crate) async fn count_keyless(tx: &mut Tx) -> Result<u64, SqlError> {
-    let sql = "SELECT count(*) FROM tracks WHERE state < $1 AND key_id NOT IN (SELECT key_id FROM key_rows)";
+    let sql = "SELECT count(*) FROM tracks WHERE state < $1
+               AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = tracks.key_id)";
     let row = tx.query_opt(sql, &[RecordingState::PurgeQueued.into()]).await?;
     row.map_or(Ok(0), |row| row.get(0))
 }

@@ -26,7 +26,7 @@ pub(crate) async fn fill(database: &Database, copy: &Database) -> Result<u64, Sq
     clear(database).await?;
     let mut rows = 0;
     for (table, key) in read_from_copy() {
-        let columns = database
+        let columns: Result<Vec<String>, SqlError> = database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     let name = staged(table);
@@ -34,11 +34,11 @@ pub(crate) async fn fill(database: &Database, copy: &Database) -> Result<u64, Sq
                         .await?;
                     let index = format!("CREATE UNIQUE INDEX {name}_key ON {name} ({})", key.join(", "));
                     tx.execute(&index, &[]).await?;
-                    Ok::<_, SqlError>(tx.columns(table).await?)
+                    tx.columns(table).await
                 })
             })
-            .await?;
-        rows += fill_table(database, copy, table, key, &columns).await?;
+            .await;
+        rows += fill_table(database, copy, table, key, &columns?).await?;
     }
     Ok(rows)
 }
