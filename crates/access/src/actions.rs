@@ -6,7 +6,9 @@ use clerestory_audit::Class;
 
 use clerestory_store::Kind;
 
-use crate::grant::{Action, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef};
+use crate::grant::{
+    Action, ErasureRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, SubjectRef, UploadRef,
+};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident($on:ty) = $word:literal, $class:ident, opens [$($kind:ident),*]
@@ -46,6 +48,20 @@ actions! {
     /// Seeing where a recording lies, as it lies, and what is said of it in the log.
     InspectRecording(RecordingRef) = "recording.inspect", RESOURCE_READ, opens [AuditEntry, Person, Site],
         seen by "recording.read";
+    /// Erasing a recording, one of its tracks, or a part of it.
+    EraseRecording(RecordingRef) = "recording.erase", RESOURCE_DELETE, opens [], seen by "recording.read";
+    /// Erasing a person or visitor, with every recording about them and their account.
+    EraseSubject(SubjectRef) = "subject.erase", ENTITY_DELETE, opens [], seen by "recording.read";
+    /// Erasing the whole organisation.
+    EraseOrganisation(OrganisationRef) = "organisation.erase", ENTITY_DELETE, opens [];
+    /// Seeing which erasures there are.
+    ListErasures(OrganisationRef) = "erasure.read", ENTITY_READ, opens [];
+    /// Seeing how far an erasure is, and its receipt.
+    ReadErasure(ErasureRef) = "erasure.read", ENTITY_READ, opens [], seen by "recording.list";
+    /// Destroying the keys of an erasure that was decided, and what they sealed.
+    CarryOutErasure(ErasureRef) = "maintain.erase", ENTITY_DELETE, opens [];
+    /// Sealing anew what stays of a track of which a part is erased.
+    ResealSurvivors(RecordingRef) = "maintain.reseal", RESOURCE_UPDATE, opens [Segment];
     /// Bringing in a recording made elsewhere.
     ImportRecording(SiteRef) = "recording.import", RESOURCE_IMPORT, opens [Site];
     /// Writing the pieces of an import that was decided and recorded.

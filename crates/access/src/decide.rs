@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use clerestory_audit::{NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, SubjectId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::{people, recordings, sites};
+use clerestory_store::{organisations, people, recordings, sites};
 
 use crate::grant::{Action, Grant, Object};
 use crate::matrix::Scope;
@@ -225,6 +225,10 @@ impl Access {
             return Ok(
                 found.map(|found| Owner { organisation: found.organisation, subject: Some(found.subject) })
             );
+        }
+        if let Some(id) = on.subject() {
+            let found = organisations::organisation_of_subject(tx, id).await?;
+            return Ok(found.map(|organisation| Owner { organisation, subject: Some(id) }));
         }
         Ok(Some(Owner { organisation: on.organisation(), subject: None }))
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
-use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId};
+use clerestory_model::{ErasureId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId};
 use clerestory_store::{About, Content, Kind, Place};
 
 /// Something that can be done.
@@ -51,6 +51,10 @@ pub trait Object: Copy + Send + Sync + 'static {
     }
     /// The person it is, where it is one.
     fn person(&self) -> Option<PersonId> {
+        None
+    }
+    /// The subject it is, where it is one.
+    fn subject(&self) -> Option<SubjectId> {
         None
     }
 }
@@ -106,6 +110,24 @@ pub struct PersonRef {
     pub organisation: OrganisationId,
     /// Who.
     pub id: PersonId,
+}
+
+/// One subject of an organisation: whom recordings are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubjectRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// Who.
+    pub id: SubjectId,
+}
+
+/// One erasure of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErasureRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// Which.
+    pub id: ErasureId,
 }
 
 fn object(kind: &str, id: &[u8; 16]) -> ObjectRef {
@@ -225,6 +247,33 @@ impl Object for PersonRef {
     }
     fn person(&self) -> Option<PersonId> {
         Some(self.id)
+    }
+}
+
+impl Object for SubjectRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("subject", self.id.as_bytes())
+    }
+    fn includes(&self, _about: &About) -> bool {
+        false
+    }
+    fn subject(&self) -> Option<SubjectId> {
+        Some(self.id)
+    }
+}
+
+impl Object for ErasureRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("erasure", self.id.as_bytes())
+    }
+    fn includes(&self, _about: &About) -> bool {
+        false
     }
 }
 

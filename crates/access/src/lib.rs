@@ -19,7 +19,8 @@ use clerestory_sql::{Database, SqlError};
 pub use actions::*;
 pub use clerestory_store::Kind;
 pub use grant::{
-    Action, Grant, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, UploadRef,
+    Action, ErasureRef, Grant, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef,
+    SubjectRef, UploadRef,
 };
 pub use matrix::{Matrix, MatrixError, Scope};
 pub use who::{Actor, OpContext};

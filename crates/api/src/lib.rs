@@ -19,6 +19,7 @@ use axum::Router;
 use clerestory_access::Access;
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
+use clerestory_lifecycle::Lifecycle;
 use clerestory_model::Clock;
 use clerestory_playback::Playback;
 use clerestory_sql::Database;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub intake: Intake,
     /// What goes out.
     pub playback: Playback,
+    /// What is erased.
+    pub lifecycle: Lifecycle,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Which host is which.

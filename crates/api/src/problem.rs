@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
 use clerestory_identity::{IdentityError, SignInError};
 use clerestory_intake::IntakeError;
+use clerestory_lifecycle::EraseError;
 use clerestory_playback::PlaybackError;
 use clerestory_sql::SqlError;
 use clerestory_vault::{OpenError, StoreError};
@@ -305,6 +306,13 @@ impl From<PlaybackError> for ApiError {
     fn from(error: PlaybackError) -> Self {
         match error {
             PlaybackError::NotFound => Self::not_found(),
+            PlaybackError::Gone => Self::new(
+                StatusCode::GONE,
+                "erased",
+                "It was erased",
+                "It was deleted or erased, or is about to be: nobody watches it any more.",
+                "The audit log tells who erased it and when.",
+            ),
             PlaybackError::PlayEnded => Self::new(
                 StatusCode::FORBIDDEN,
                 "play-ended",
@@ -320,6 +328,32 @@ impl From<PlaybackError> for ApiError {
             PlaybackError::Damaged { sequence } => {
                 Self::from(OpenError::Unreadable { sequence, source: StoreError::Truncated })
             }
+            other => Self::unavailable(&other),
+        }
+    }
+}
+
+impl From<EraseError> for ApiError {
+    fn from(error: EraseError) -> Self {
+        let detail = error.to_string();
+        match error {
+            EraseError::Refused(refused) => refused.into(),
+            EraseError::Nothing => Self::not_found(),
+            EraseError::Held(_) => Self::new(
+                StatusCode::CONFLICT,
+                "held",
+                "A hold keeps it",
+                detail,
+                "Lift the hold, then ask again. Nothing was erased.",
+            ),
+            EraseError::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                "last-admin",
+                "The last administrator stays",
+                detail,
+                "Nothing was erased.",
+            ),
+            EraseError::BadRange => Self::malformed("to_us".to_owned(), detail),
             other => Self::unavailable(&other),
         }
     }

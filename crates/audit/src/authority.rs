@@ -10,7 +10,7 @@ use std::fmt;
 use clerestory_keys::{KeyError, unwrapping};
 use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_seal::{ValueContext, open_value, sha256};
-use clerestory_sql::{Row, SqlError, Tx, Value};
+use clerestory_sql::{Body, Row, SqlError, Tx, Value};
 use clerestory_store::{Content, Sealed};
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,13 @@ impl Touched {
     pub fn row(table: &'static Table, key: impl IntoIterator<Item = Value>) -> Self {
         Self { table, key: key.into_iter().collect() }
     }
+}
+
+/// An owner of authority rows, which gives up those of an organisation that is erased.
+pub trait Departing: Send + Sync {
+    /// Removes them, and says which.
+    fn depart<'t>(&'t self, tx: &'t mut Tx, organisation: OrganisationId)
+    -> Body<'t, Vec<Touched>, SqlError>;
 }
 
 /// How one row stands after a change.

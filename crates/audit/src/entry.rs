@@ -28,8 +28,14 @@ impl Class {
     pub const ENTITY_READ: Self = Self { uid: 3004, activity: 2 };
     /// Entity management: update.
     pub const ENTITY_UPDATE: Self = Self { uid: 3004, activity: 3 };
+    /// Entity management: delete.
+    pub const ENTITY_DELETE: Self = Self { uid: 3004, activity: 4 };
     /// Web resources activity: read.
     pub const RESOURCE_READ: Self = Self { uid: 6001, activity: 2 };
+    /// Web resources activity: update.
+    pub const RESOURCE_UPDATE: Self = Self { uid: 6001, activity: 3 };
+    /// Web resources activity: delete.
+    pub const RESOURCE_DELETE: Self = Self { uid: 6001, activity: 4 };
     /// Web resources activity: import.
     pub const RESOURCE_IMPORT: Self = Self { uid: 6001, activity: 5 };
     /// API activity: create.

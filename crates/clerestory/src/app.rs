@@ -7,12 +7,14 @@ use clerestory_audit::{Audit, Reserve};
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
+use clerestory_lifecycle::{Assurance, InstanceError, Lifecycle};
 use clerestory_model::Clock;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
+use clerestory_store::derived::Summaries;
 use clerestory_vault::{IngestLog, PlaceError, ProfileError, Vault};
 
-use crate::places::{Places, PlacesError, Postgres};
+use crate::places::{Places, PlacesError, Postgres, SecondPlace};
 
 /// Every table there is, in the order they are made.
 pub const SCHEMAS: &[Component] = &[
@@ -23,7 +25,16 @@ pub const SCHEMAS: &[Component] = &[
     clerestory_identity::SCHEMA,
     clerestory_intake::SCHEMA,
     clerestory_playback::SCHEMA,
+    clerestory_lifecycle::SCHEMA,
 ];
+
+/// What an installation is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Serve,
+    Create,
+    Restore,
+}
 
 /// All parts of an installation.
 #[derive(Clone)]
@@ -42,6 +53,8 @@ pub struct App {
     pub intake: Intake,
     /// What goes out.
     pub playback: Playback,
+    /// What is erased.
+    pub lifecycle: Lifecycle,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -69,6 +82,9 @@ pub enum AppError {
         "name the store that has them with --objects; if they were moved to this one, say --objects-moved once"
     )]
     Place(#[from] PlaceError),
+    /// It is not the one any more.
+    #[error("this is not the installation to start")]
+    Instance(#[from] InstanceError),
     /// Its rules.
     #[error("the access matrix cannot be used")]
     Matrix(#[from] MatrixError),
@@ -86,7 +102,19 @@ impl App {
     /// # Errors
     /// [`AppError`]; an installation whose database is empty is one whose database is elsewhere.
     pub async fn build(places: Places, root: RootFile, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        Self::open(places, root, clock, Schema::MustExist).await
+        Self::open(places, root, clock, Purpose::Serve).await
+    }
+
+    /// As [`Self::build`], for the one process that restores: it opens an installation that is closed to all others.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn build_to_restore(
+        places: Places,
+        root: RootFile,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AppError> {
+        Self::open(places, root, clock, Purpose::Restore).await
     }
 
     /// As [`Self::build`], for an installation that is being made: its database may be empty.
@@ -94,14 +122,14 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn create(places: Places, root: RootFile, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        Self::open(places, root, clock, Schema::MayBeMade).await
+        Self::open(places, root, clock, Purpose::Create).await
     }
 
     async fn open(
         places: Places,
         root: RootFile,
         clock: Arc<dyn Clock>,
-        schema: Schema,
+        purpose: Purpose,
     ) -> Result<Self, AppError> {
         let allowed = std::env::var("CLERESTORY_DANGEROUS_IDENTITY_SEALING").is_ok_and(|value| value == "1");
         if clerestory_seal::is_identity() && !allowed {
@@ -109,39 +137,56 @@ impl App {
         }
         reserve(&places).make_room_to_start();
         let epochs = places.epochs()?;
-        if schema == Schema::MayBeMade {
+        if purpose == Purpose::Create {
             // Root, epoch, database: a database never exists whose epoch is in no place.
             clerestory_keys::begin(&root, &epochs, clock.as_ref())?;
         }
         let database = match &places.postgres {
             None => Database::open_sqlite(&places.database(), SCHEMAS)?,
             Some(Postgres { address, roots }) => {
+                let schema = match purpose {
+                    Purpose::Create => Schema::MayBeMade,
+                    Purpose::Serve | Purpose::Restore => Schema::MustExist,
+                };
                 Database::open_postgres(address, roots.as_deref(), schema, SCHEMAS).await?
             }
         };
         clerestory_keys::settle_places(&database, places.second_names(), places.epochs_given_up).await?;
-        let keys = Keys::open(root, epochs, database.clone(), Arc::clone(&clock)).await?;
+        let (registry, time) = (database.clone(), Arc::clone(&clock));
+        let keys = match purpose {
+            Purpose::Restore => Keys::open_to_restore(root, epochs, registry, time).await?,
+            Purpose::Serve | Purpose::Create => Keys::open(root, epochs, registry, time).await?,
+        };
         Self::over(places, keys, database, clock)
     }
 
     /// The parts over keys that are open.
     fn over(places: Places, keys: Keys, database: Database, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        let keys = Arc::new(keys);
+        let (keys, tombstones) = (Arc::new(keys), places.tombstones()?);
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
         let audit = Audit::new(keys).with_reserve(reserve(&places));
         let access = Access::new(database.clone(), audit, Matrix::built_in()?);
-        Ok(Self {
-            identity: Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
-            intake: Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
-            playback: Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock)),
-            places,
-            database,
-            access,
-            vault,
-            clock,
-        })
+        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let intake = Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let playback = Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let lifecycle = Lifecycle::new(clerestory_lifecycle::Parts {
+            database: database.clone(),
+            access: access.clone(),
+            vault: vault.clone(),
+            identity: identity.clone(),
+            clock: Arc::clone(&clock),
+            derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
+            departing: vec![Arc::new(identity.clone()), Arc::new(intake.clone())],
+            places: tombstones,
+            assurance: match &places.second_epochs {
+                Some(SecondPlace::Elsewhere(_)) => Assurance::Custodian,
+                Some(SecondPlace::Directory(_)) if !places.on_one_disk() => Assurance::SeparatePlaces,
+                _ => Assurance::OneDisk,
+            },
+        });
+        Ok(Self { identity, intake, lifecycle, playback, places, database, access, vault, clock })
     }
 
     /// Over a copy of a database, with places that are only read: no epoch begins and none ends, and what is written
@@ -178,10 +223,12 @@ impl App {
     /// objects in. To be called before anything is stored or played.
     ///
     /// # Errors
-    /// [`AppError::Objects`], which names the permission that is missing; [`AppError::Place`].
+    /// [`AppError::Objects`], which names the permission that is missing; [`AppError::Place`]; [`AppError::Instance`] when
+    /// a restore has begun a later generation of this installation over the same objects.
     pub async fn check_objects(&self) -> Result<(), AppError> {
         self.places.objects().check(self.vault.objects()).await?;
-        Ok(self.vault.settle_place(self.places.objects_moved).await?)
+        self.vault.settle_place(self.places.objects_moved).await?;
+        Ok(self.lifecycle.claim_instance().await?)
     }
 }
 

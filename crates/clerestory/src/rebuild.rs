@@ -1,6 +1,7 @@
 //! Making rows again from what lies in the store, and what derives from them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use clerestory_access::{Actor, Grant, OpContext, OrganisationRef, RebuildRows};
 use clerestory_audit::Personal;
@@ -30,19 +31,21 @@ impl App {
             let found: Result<_, SqlError> = found.await;
             let Some(recording) = found? else { continue };
             let organisation = recording.organisation;
-            if !grants.contains_key(&organisation) {
-                let at = self.clock.now();
-                let op = OpContext { actor: Actor::System { organisation }, request_id: String::new(), at };
-                let detail = Some("fsck: summaries are derived again".to_owned());
-                let personal = Some(Personal { detail, ..Personal::default() });
-                let grant = self.access.authorize(&op, OrganisationRef(organisation), personal).await??;
-                grants.insert(organisation, grant);
-            }
-            if let Some(grant) = grants.get(&organisation) {
-                summaries += u64::from(self.intake.derive_summary(grant, id).await?);
-            }
+            let grant = match grants.entry(organisation) {
+                Entry::Occupied(held) => held.into_mut(),
+                Entry::Vacant(place) => place.insert(self.leave_to_derive(organisation).await?),
+            };
+            summaries += u64::from(self.intake.derive_summary(grant, id).await?);
             self.playback.count_plays_again(id).await?;
         }
         Ok((rebuilt, summaries))
+    }
+
+    async fn leave_to_derive(&self, organisation: OrganisationId) -> anyhow::Result<Grant<RebuildRows>> {
+        let at = self.clock.now();
+        let op = OpContext { actor: Actor::System { organisation }, request_id: String::new(), at };
+        let detail = Some("fsck: summaries are derived again".to_owned());
+        let personal = Some(Personal { detail, ..Personal::default() });
+        Ok(self.access.authorize(&op, OrganisationRef(organisation), personal).await??)
     }
 }

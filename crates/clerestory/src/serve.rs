@@ -18,6 +18,9 @@ const CLOSE_EVERY: Duration = Duration::from_secs(60);
 /// A new day's epoch is looked for this often.
 const ROLL_OVER_EVERY: Duration = Duration::from_secs(15 * 60);
 
+/// Erasures are looked for, and carried on, this often.
+const ERASE_EVERY: Duration = Duration::from_secs(1);
+
 /// The log's reserve of disk is looked at this often, and counted denials of nobody known whose minute is over are put
 /// on record.
 const DENIALS_EVERY: Duration = Duration::from_secs(10);
@@ -77,6 +80,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         identity: app.identity.clone(),
         intake: app.intake.clone(),
         playback: app.playback.clone(),
+        lifecycle: app.lifecycle.clone(),
         clock: Arc::clone(&app.clock),
         hosts: Arc::new(serving.hosts),
         data_directory: app.places.data.display().to_string().into(),
@@ -88,6 +92,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         }),
     };
     let integrating = tokio::spawn(ledger::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
+    let erasing = tokio::spawn(erase(app.clone(), shutdown.clone()));
     let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let settling = settle::keep(app.clone(), serving.settle_after, Arc::clone(&watch), shutdown.clone());
     let settling = tokio::spawn(settling);
@@ -113,6 +118,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         caring.await?;
     }
     scrubbing.await?;
+    erasing.await?;
     drained.await?;
     Ok(())
 }
@@ -142,6 +148,21 @@ fn of_keys(finding: &clerestory_keys::Finding) -> Finding {
         Keys::PageDoesNotOpen { .. } => ("key-page", "failed"),
     };
     Finding { id, level, sentence: finding.sentence(), what_to_do: Some(finding.what_to_do().to_owned()) }
+}
+
+/// Carries erasures on, whoever asked for them, until `shutdown`: what is left then goes on after the next start.
+async fn erase(app: App, shutdown: CancellationToken) {
+    let mut tick = tokio::time::interval(ERASE_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = app.lifecycle.work().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "erasures could not be looked up");
+        }
+    }
 }
 
 /// Closing silent recordings and beginning a new day's epoch; each says what went wrong and goes on.

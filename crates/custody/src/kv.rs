@@ -5,7 +5,7 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clerestory_keys::{EpochNumber, EpochPlace, Tombstone, TombstonePlace};
+use clerestory_keys::{EpochNumber, EpochPlace, Tombstone, TombstonePlace, tombstone_object};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -15,7 +15,7 @@ use crate::vault::{Said, Vault, refused};
 /// The field of a secret that holds an epoch's wrapped bytes.
 const WRAPPED: &str = "wrapped";
 /// The field of a secret that holds a tombstone.
-const TOMBSTONE: &str = "tombstone";
+const TOMBSTONES: &str = "tombstones";
 
 /// An engine, and the path below which everything of one installation lies.
 struct Engine {
@@ -194,7 +194,8 @@ impl KvTombstones {
         Self(Engine::new(vault, mount, path))
     }
 
-    fn read(&self, name: &str) -> io::Result<Tombstone> {
+    /// One that the list names, and that is there unless somebody deleted it.
+    fn read_listed(&self, name: &str) -> io::Result<Vec<Tombstone>> {
         let damaged = |what: String| {
             io::Error::new(io::ErrorKind::InvalidData, format!("its tombstone {name} cannot be read: {what}"))
         };
@@ -204,8 +205,8 @@ impl KvTombstones {
             }
             kept => kept?,
         };
-        let tombstone = kept.get_mut(TOMBSTONE).map(Value::take).unwrap_or_default();
-        serde_json::from_value(tombstone).map_err(|error| damaged(error.to_string()))
+        let tombstones = kept.get_mut(TOMBSTONES).map(Value::take).unwrap_or_default();
+        serde_json::from_value(tombstones).map_err(|error| damaged(error.to_string()))
     }
 }
 
@@ -214,19 +215,29 @@ impl TombstonePlace for KvTombstones {
         self.0.name()
     }
 
-    fn lay(&self, tombstone: &Tombstone) -> io::Result<()> {
-        let name = hex::encode(tombstone.id());
-        let secret = json!({ TOMBSTONE: serde_json::to_value(tombstone)? });
+    fn lay(&self, tombstones: &[Tombstone]) -> io::Result<()> {
+        let (name, _) = tombstone_object(tombstones)?;
+        let secret = json!({ TOMBSTONES: serde_json::to_value(tombstones)? });
         match self.0.write(&format!("tombstones/{name}"), &secret, Some(0)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.read(&name)? {
-                kept if kept == *tombstone => Ok(()),
+            // The name is of what is in it: it is ours, from before.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.read_listed(&name)? {
+                kept if kept == tombstones => Ok(()),
                 _ => Err(error),
             },
             done => done,
         }
     }
 
+    fn read(&self, name: &str) -> io::Result<Vec<Tombstone>> {
+        let mut kept = self.0.read(&format!("tombstones/{name}"))?;
+        Ok(serde_json::from_value(kept.get_mut(TOMBSTONES).map(Value::take).unwrap_or_default())?)
+    }
+
     fn list(&self) -> io::Result<Vec<Tombstone>> {
-        self.0.list("/tombstones")?.iter().map(|name| self.read(name)).collect()
+        let mut all = Vec::new();
+        for name in self.0.list("/tombstones")? {
+            all.extend(self.read_listed(&name)?);
+        }
+        Ok(all)
     }
 }

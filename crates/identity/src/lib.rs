@@ -4,6 +4,7 @@
 //! that is given to it. Addresses are found by a blind index and kept only sealed.
 
 mod authority;
+mod erase;
 mod passwords;
 mod people;
 mod sessions;
@@ -20,6 +21,7 @@ use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
 pub use authority::AUTHORITY;
+pub use erase::Ended;
 pub use passwords::{Password, PasswordError, Passwords};
 pub use people::{NewOrganisation, NewPerson};
 pub use sessions::SessionInfo;

@@ -1,11 +1,10 @@
 //! Deriving a recording's summary again from its segments, where the row it stood in was made anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use clerestory_access::{Grant, RebuildRows};
 use clerestory_model::{RecordingId, TrackId};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::organisations;
 use clerestory_store::recordings::{self, Recording, Summary, summary_place};
 use clerestory_store::segments::{self, ContentType, Segment};
 use clerestory_store::tracks::{self, Track};
@@ -29,9 +28,11 @@ impl Intake {
         grant: &Grant<RebuildRows>,
         id: RecordingId,
     ) -> Result<bool, IntakeError> {
-        let read = self.database.read(move |tx| Box::pin(async move { everything_of(tx, id).await }));
-        let read: Result<Option<(Recording, Vec<(Track, Segment)>)>, SqlError> = read.await;
-        let Some((recording, segments)) = read?.filter(|(recording, _)| recording.summary.is_none()) else {
+        let read = self
+            .database
+            .read::<_, SqlError, _>(move |tx| Box::pin(async move { everything_of(tx, id).await }));
+        let Some((recording, segments)) = read.await?.filter(|(recording, _)| recording.summary.is_none())
+        else {
             return Ok(false);
         };
         let (mut summary, mut bases) = (Summary::default(), BTreeMap::new());
@@ -66,8 +67,7 @@ impl Intake {
         recording: &Recording,
         summary: &Summary,
     ) -> Result<bool, IntakeError> {
-        let missing = IntakeError::Inner("finding the subject's key");
-        let key = organisations::subject_key(tx, recording.subject).await?.ok_or(missing)?;
+        let key = self.summary_key(tx, recording).await?;
         let version = recording.summary_version + 1;
         let place = summary_place(recording.organisation, recording.id, version);
         let sealed = self.vault.seal(tx, key, place, summary).await?;
@@ -92,13 +92,16 @@ impl Intake {
         let ContentType::RrwebOnBase(number) = segment.content_type else {
             return Ok(unpack_events(&packed, EVENT_BYTES).ok());
         };
-        if !bases.contains_key(&(track.id, number)) {
-            let Some(segment) = find(number) else { return Ok(None) };
-            let Some(packed) = self.packed(grant, track, segment).await? else { return Ok(None) };
-            let Ok(events) = unpack_events(&packed, EVENT_BYTES) else { return Ok(None) };
-            bases.insert((track.id, number), Base::new(&events));
-        }
-        Ok(bases.get(&(track.id, number)).and_then(|base| base.unpack(&packed, EVENT_BYTES).ok()))
+        let base = match bases.entry((track.id, number)) {
+            btree_map::Entry::Occupied(held) => held.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                let Some(segment) = find(number) else { return Ok(None) };
+                let Some(packed) = self.packed(grant, track, segment).await? else { return Ok(None) };
+                let Ok(events) = unpack_events(&packed, EVENT_BYTES) else { return Ok(None) };
+                place.insert(Base::new(&events))
+            }
+        };
+        Ok(base.unpack(&packed, EVENT_BYTES).ok())
     }
 
     async fn packed(

@@ -89,6 +89,7 @@ impl Intake {
                         segments: 0,
                         summary: None,
                         summary_version: 0,
+                        summary_key: None,
                     };
                     recordings::insert(tx, &recording).await?;
                     let writer = WriterId::new(now, random());

@@ -7,6 +7,7 @@
 mod authority;
 mod close;
 mod derive;
+mod erase;
 mod error;
 mod import;
 mod origin;

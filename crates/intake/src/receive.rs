@@ -4,12 +4,13 @@ use std::io::Read;
 
 use bytes::Bytes;
 use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
-use clerestory_model::{KeyId, RecordingState, Timestamp, TrackId};
+use clerestory_keys::{NewKey, Purpose};
+use clerestory_model::{KeyId, RecordingState, RetentionClass, Timestamp, TrackId};
 use clerestory_seal::SpoolKey;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
 use clerestory_store::segments::{self, ContentType, Segment};
-use clerestory_store::tracks::{self, Gap, Track};
+use clerestory_store::tracks::{self, Gap, Takes, Track};
 use clerestory_store::{organisations, sites};
 use clerestory_vault::{Provenance, SealedSegment, SegmentPlace};
 
@@ -198,6 +199,9 @@ impl Intake {
                     let grant = access.resume_in::<UploadAction>(tx, &op, on, entry).await??;
                     let recording = recordings::find(tx, on.recording).await?.ok_or(IntakeError::Closed)?;
                     let track = tracks::find(tx, track).await?.ok_or(IntakeError::Closed)?;
+                    if tracks::is_erased(tx, track.id, sequence).await? {
+                        return Err(IntakeError::Closed);
+                    }
                     let existing = segments::find(tx, track.id, sequence).await?;
                     Ok::<_, IntakeError>(Admitted { grant, recording, track, existing })
                 })
@@ -209,7 +213,8 @@ impl Intake {
             }
             _ => false,
         };
-        if !open || admitted.track.recording != admitted.recording.id {
+        let sends = matches!(admitted.track.state, RecordingState::Capturing | RecordingState::Active);
+        if !open || !sends || admitted.track.recording != admitted.recording.id {
             return Err(IntakeError::Closed);
         }
         Ok(admitted)
@@ -332,11 +337,14 @@ impl Intake {
             size_bytes: segment.extent.length,
             policy_version: segment.policy_version,
         };
-        recordings::grow(tx, &growth).await?;
-        // While it was sealed, what was left of the track may have been written anew under another key.
-        let still = tracks::find(tx, track.id).await?.ok_or(IntakeError::Closed)?;
-        if still.key != track.key {
-            return Err(clerestory_vault::StoreError::GivenUp.into());
+        // Recording, then track: whoever erases locks them in this order.
+        if !recordings::grow(tx, &growth).await? {
+            return Err(IntakeError::Closed);
+        }
+        match tracks::takes(tx, track.id, track.key, segment.sequence).await? {
+            Takes::Yes => {}
+            Takes::Again => return Err(clerestory_vault::StoreError::GivenUp.into()),
+            Takes::No => return Err(IntakeError::Closed),
         }
         segments::insert(tx, &segment).await?;
         tracks::keep_until(tx, track.id, kept_until).await?;
@@ -363,8 +371,7 @@ impl Intake {
             None => Summary::default(),
         };
         refined.add_to(&mut summary);
-        let missing = IntakeError::Inner("finding the subject's key");
-        let key = organisations::subject_key(tx, recording.subject).await?.ok_or(missing)?;
+        let key = self.summary_key(tx, &recording).await?;
         let version = recording.summary_version + 1;
         let place = summary_place(recording.organisation, recording.id, version);
         let sealed = self.vault.seal(tx, key, place, &summary).await?;
@@ -398,6 +405,23 @@ pub(crate) fn provenance(
     told.policy_version = segment.policy_version;
     told.kept_until = told.kept_until.max(end_of(recording, segment).min(segment.received_at).plus(KEPT));
     told
+}
+
+impl Intake {
+    /// The key of what derives from this recording alone: made with the first summary, under the subject's.
+    pub(crate) async fn summary_key(&self, tx: &mut Tx, recording: &Recording) -> Result<KeyId, IntakeError> {
+        if let Some(key) = recording.summary_key {
+            return Ok(key);
+        }
+        let new = NewKey {
+            organisation: recording.organisation,
+            class: RetentionClass::Replay,
+            purpose: Purpose::Summary,
+            parent: organisations::subject_key(tx, recording.subject).await?,
+            at: recording.last_segment_at,
+        };
+        Ok(self.vault.keys().make(tx, new).await?)
+    }
 }
 
 /// A client's time as an offset in the recording, in microseconds; never before its beginning.

@@ -172,4 +172,12 @@ impl Trees {
         *used = uses;
         Arc::clone(tree)
     }
+
+    pub(crate) fn forget(&self, track: TrackId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).trees.remove(&track);
+    }
+
+    pub(crate) fn knows(&self, track: TrackId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).trees.contains_key(&track)
+    }
 }

@@ -89,6 +89,9 @@ pub enum KeyError {
     /// The lease on the revocation counter could not be renewed: nothing is opened until it is.
     #[error("the lease on the revocation counter ran out")]
     LeaseExpired,
+    /// A restore was begun and is not done: nothing is opened until it is.
+    #[error("the installation is closed, because a restore was begun and is not done: run it again")]
+    Closed,
     /// The database refused.
     #[error("reading or writing the key registry")]
     Sql(#[from] SqlError),

@@ -13,6 +13,7 @@
 
 mod custody;
 mod epochs;
+mod erasing;
 mod error;
 mod findings;
 mod pages;
@@ -47,7 +48,7 @@ pub use root::{Protection, RootFile};
 pub use root_change::{NewRoot, change_root, change_root_to};
 pub use roots::{Connect, NoRootAddress, Root, RootAddress, RootError, WrappedAs};
 pub use shares::{RootShare, ShareError};
-pub use tombstones::{FileTombstones, Owner, Tombstone, TombstonePlace};
+pub use tombstones::{FileTombstones, Owner, Tombstone, TombstonePlace, read_tombstones, tombstone_object};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -55,6 +56,7 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "registry", sql: include_str!("0001-registry.sql") },
         Migration { name: "custody", sql: include_str!("0002-custody.sql") },
+        Migration { name: "closed while a restore runs", sql: include_str!("0003-closed.sql") },
     ],
 };
 
@@ -85,6 +87,8 @@ pub struct Keys {
     ring: Mutex<ring::Ring>,
     findings: Mutex<Vec<Finding>>,
     anchor: Mutex<Option<time_guard::Anchor>>,
+    /// This process restores: it goes on where the installation is closed to all others.
+    restores: bool,
 }
 
 impl Keys {
@@ -102,7 +106,30 @@ impl Keys {
         database: Database,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KeyError> {
-        let (keys, in_use) = Self::read(root, places, database, clock).await?;
+        Self::open_as(root, places, database, clock, false).await
+    }
+
+    /// As [`Self::open`], for the one process that restores: it works while the installation is closed.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_to_restore(
+        root: RootFile,
+        places: Vec<Box<dyn EpochPlace>>,
+        database: Database,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, KeyError> {
+        Self::open_as(root, places, database, clock, true).await
+    }
+
+    async fn open_as(
+        root: RootFile,
+        places: Vec<Box<dyn EpochPlace>>,
+        database: Database,
+        clock: Arc<dyn Clock>,
+        restores: bool,
+    ) -> Result<Self, KeyError> {
+        let (keys, in_use) = Self::read(root, places, database, clock, restores).await?;
         match keys.roll_over().await {
             Err(error @ (KeyError::Place { .. } | KeyError::Root { .. } | KeyError::Stopped(_)))
                 if !in_use.is_empty() =>
@@ -125,7 +152,7 @@ impl Keys {
         database: Database,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KeyError> {
-        let (keys, _) = Self::read(root, places, database, clock).await?;
+        let (keys, _) = Self::read(root, places, database, clock, true).await?;
         let named = keys.database.read(|tx| {
             Box::pin(async move {
                 let rows = tx.query("SELECT DISTINCT epoch FROM key_pages ORDER BY epoch", &[]).await?;
@@ -145,8 +172,10 @@ impl Keys {
         places: Vec<Box<dyn EpochPlace>>,
         database: Database,
         clock: Arc<dyn Clock>,
+        restores: bool,
     ) -> Result<(Self, BTreeSet<EpochNumber>), KeyError> {
         let keys = Self {
+            restores,
             deployment: root.deployment,
             root: root.root,
             next_root: root.next,

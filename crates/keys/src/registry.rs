@@ -30,8 +30,12 @@ pub enum Purpose {
     PolicySigning = 7,
     /// The deployment's spool key.
     Spool = 8,
+    /// What derives from one recording: its summary.
+    Summary = 9,
     /// The key that signs checkpoints of the deployment's audit log.
     Checkpoint = 20,
+    /// The key that signs receipts of erasures.
+    Receipt = 21,
 }
 
 impl Purpose {
@@ -49,7 +53,9 @@ impl Purpose {
             6 => Self::IngestToken,
             7 => Self::PolicySigning,
             8 => Self::Spool,
+            9 => Self::Summary,
             20 => Self::Checkpoint,
+            21 => Self::Receipt,
             other => return Err(UnknownWord { kind: "key purpose", word: other.to_string() }),
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clerestory_model::KeyId;
 use clerestory_seal::{SecretKey, sha256};
-use clerestory_sql::SqlError;
+use clerestory_sql::{SqlError, Tx};
 
 use crate::epochs::{EpochState, mark};
 use crate::{EpochNumber, KeyError, Keys};
@@ -15,6 +15,9 @@ use crate::{EpochNumber, KeyError, Keys};
 pub const LEASE: Duration = Duration::from_secs(5);
 /// Opened keys kept at most; beyond it the ring starts afresh.
 const CAPACITY: usize = 16_384;
+
+/// The epochs that are in use, and the mark that each must have.
+type Marks = BTreeMap<EpochNumber, [u8; 32]>;
 
 #[derive(Default)]
 pub(crate) struct Ring {
@@ -156,28 +159,35 @@ impl Keys {
     /// key when the counter moved. Epochs that other nodes began are read from the places, ended ones forgotten.
     ///
     /// # Errors
-    /// [`KeyError::LeaseExpired`] when the counter cannot be read; every opened key is forgotten then.
+    /// [`KeyError::LeaseExpired`] when the counter cannot be read, [`KeyError::Closed`] while a restore is not done;
+    /// every opened key is forgotten then.
     pub async fn hold_lease(&self) -> Result<(), KeyError> {
         // Before the counter is read: the lease must not end later than 5 s after what it is about was true.
         let now = self.clock.monotonic();
         if self.ring().leased(now) {
             return Ok(());
         }
-        let read: Result<(i64, BTreeMap<EpochNumber, [u8; 32]>), SqlError> = self
+        let read: Result<(i64, bool, Marks), SqlError> = self
             .database
             .read(|tx| {
                 Box::pin(async move {
-                    let row = tx.query_opt("SELECT counter FROM revocations WHERE one = 1", &[]).await?;
-                    let counter = row.map_or(Err(SqlError::Closed), |row| row.get(0))?;
+                    let sql = "SELECT counter, closed FROM revocations WHERE one = 1";
+                    let row = tx.query_opt(sql, &[]).await?.ok_or(SqlError::Closed)?;
                     let sql = "SELECT epoch, mark FROM key_epochs WHERE state = $1";
                     let live = tx.query(sql, &[EpochState::InUse.into()]).await?;
                     let live = live.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
-                    Ok((counter, live.collect::<Result<_, SqlError>>()?))
+                    Ok((row.get(0)?, row.get(1)?, live.collect::<Result<_, SqlError>>()?))
                 })
             })
             .await;
         match read {
-            Ok((counter, marks)) => {
+            Ok((_, true, _)) if !self.restores => {
+                let mut ring = self.ring();
+                ring.forget();
+                ring.lease = None;
+                Err(KeyError::Closed)
+            }
+            Ok((counter, _, marks)) => {
                 let live: BTreeSet<EpochNumber> = marks.keys().copied().collect();
                 let missing = {
                     let mut ring = self.ring();
@@ -200,6 +210,25 @@ impl Keys {
                 Err(KeyError::LeaseExpired)
             }
         }
+    }
+
+    /// Closes the installation, inside the caller's transaction: at the end of its lease every node answers 503 to
+    /// whatever needs a key, and none starts, until [`Self::reopen`].
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn close(&self, tx: &mut Tx) -> Result<(), KeyError> {
+        let sql = "UPDATE revocations SET closed = 1, counter = counter + 1 WHERE one = 1";
+        Ok(tx.execute_one("revocations", sql, &[]).await?)
+    }
+
+    /// Opens the installation again, inside the caller's transaction.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn reopen(&self, tx: &mut Tx) -> Result<(), KeyError> {
+        let sql = "UPDATE revocations SET closed = 0, counter = counter + 1 WHERE one = 1";
+        Ok(tx.execute_one("revocations", sql, &[]).await?)
     }
 
     /// When every lease that may run now will have ended.

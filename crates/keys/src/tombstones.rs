@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use clerestory_model::{KeyId, OrganisationId, SubjectId, Timestamp, UnknownWord};
-use clerestory_sql::{Tx, Value};
+use clerestory_seal::sha256;
+use clerestory_sql::{Row, Tx, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::places::create_only;
@@ -18,6 +19,8 @@ pub enum Owner {
     Subject(SubjectId),
     /// A whole organisation.
     Organisation,
+    /// One key and no more: of a track, or of what derives from a recording.
+    Key,
 }
 
 /// Says that something was erased, and which key went with it. It holds ids only and never goes away.
@@ -41,6 +44,7 @@ impl Tombstone {
         match self.owner {
             Owner::Subject(subject) => *subject.as_bytes(),
             Owner::Organisation => *self.organisation.as_bytes(),
+            Owner::Key => *self.key.as_bytes(),
         }
     }
 
@@ -48,6 +52,7 @@ impl Tombstone {
         match self.owner {
             Owner::Organisation => 1,
             Owner::Subject(_) => 2,
+            Owner::Key => 3,
         }
     }
 }
@@ -57,11 +62,16 @@ impl Tombstone {
 pub trait TombstonePlace: Send + Sync {
     /// Its name, for people.
     fn name(&self) -> String;
-    /// Keeps a tombstone durably. Keeping it again is fine.
+    /// Keeps tombstones durably, as one object, named as [`tombstone_object`] says. Keeping them again is fine.
     ///
     /// # Errors
-    /// Any failure to write; `AlreadyExists` where another one is kept for the same owner.
-    fn lay(&self, tombstone: &Tombstone) -> io::Result<()>;
+    /// Any failure to write.
+    fn lay(&self, tombstones: &[Tombstone]) -> io::Result<()>;
+    /// The tombstones of one object.
+    ///
+    /// # Errors
+    /// Any failure to read, `NotFound` where it does not hold the object.
+    fn read(&self, name: &str) -> io::Result<Vec<Tombstone>>;
     /// Every tombstone it holds.
     ///
     /// # Errors
@@ -70,7 +80,26 @@ pub trait TombstonePlace: Send + Sync {
     fn list(&self) -> io::Result<Vec<Tombstone>>;
 }
 
-/// A directory that keeps one file per tombstone.
+/// The name and the bytes of the object that keeps these tombstones. The name is of the bytes: the same tombstones are
+/// the same object, and no two objects have one name.
+///
+/// # Errors
+/// When they cannot be encoded, which no tombstone of ours does.
+pub fn tombstone_object(tombstones: &[Tombstone]) -> io::Result<(String, Vec<u8>)> {
+    let bytes = serde_json::to_vec(tombstones)?;
+    let name = sha256(&bytes).first_chunk::<16>().map(hex::encode).unwrap_or_default();
+    Ok((name, bytes))
+}
+
+/// What an object of tombstones says.
+///
+/// # Errors
+/// `InvalidData` where it cannot be understood.
+pub fn read_tombstones(bytes: &[u8]) -> io::Result<Vec<Tombstone>> {
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+/// A directory that keeps one file per object of tombstones.
 pub struct FileTombstones {
     directory: PathBuf,
 }
@@ -93,9 +122,14 @@ impl TombstonePlace for FileTombstones {
         self.directory.display().to_string()
     }
 
-    fn lay(&self, tombstone: &Tombstone) -> io::Result<()> {
-        let path = self.directory.join(format!("{}.{EXTENSION}", hex::encode(tombstone.id())));
-        create_only(&self.directory, &path, &serde_json::to_vec(tombstone)?)
+    fn lay(&self, tombstones: &[Tombstone]) -> io::Result<()> {
+        let (name, bytes) = tombstone_object(tombstones)?;
+        let path = self.directory.join(format!("{name}.{EXTENSION}"));
+        create_only(&self.directory, &path, &bytes)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<Tombstone>> {
+        read_tombstones(&std::fs::read(self.directory.join(format!("{name}.{EXTENSION}")))?)
     }
 
     fn list(&self) -> io::Result<Vec<Tombstone>> {
@@ -103,7 +137,7 @@ impl TombstonePlace for FileTombstones {
         for entry in std::fs::read_dir(&self.directory)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == EXTENSION) {
-                found.push(serde_json::from_slice(&std::fs::read(path)?)?);
+                found.extend(read_tombstones(&std::fs::read(path)?)?);
             }
         }
         Ok(found)
@@ -133,29 +167,27 @@ impl Keys {
         Ok(())
     }
 
-    /// Lays the tombstones that any of `places` holds and the database lacks, as after a restore. Gives back those of
-    /// them whose key is in the registry: these keys are to be destroyed again.
+    /// Lays tombstones that the database may lack, as after a restore. Gives back the keys of the registry that they
+    /// name, with all below them: these are to be destroyed again.
     ///
     /// # Errors
-    /// [`KeyError::Place`] when a place cannot be read: what it knows may be what was erased.
+    /// [`KeyError::Sql`].
     pub async fn replay_tombstones(
         &self,
         tx: &mut Tx,
-        places: &[&dyn TombstonePlace],
-    ) -> Result<Vec<Tombstone>, KeyError> {
+        tombstones: &[Tombstone],
+    ) -> Result<Vec<KeyId>, KeyError> {
         let mut again = Vec::new();
-        for place in places {
-            let held = place.list();
-            for tombstone in held.map_err(|source| KeyError::Place { place: place.name(), source })? {
-                self.lay_tombstone(tx, &tombstone).await?;
-                let sql = "SELECT 1 FROM key_rows WHERE key_id = $1";
-                if tx.query_opt(sql, &[tombstone.key.into()]).await?.is_some() && !again.contains(&tombstone)
-                {
-                    again.push(tombstone);
-                }
+        for tombstone in tombstones {
+            self.lay_tombstone(tx, tombstone).await?;
+            match tombstone.owner {
+                Owner::Organisation => again.extend(self.of_organisation(tx, tombstone.organisation).await?),
+                Owner::Subject(_) | Owner::Key => again.push(tombstone.key),
             }
         }
-        Ok(again)
+        again.sort_unstable();
+        again.dedup();
+        self.with_those_below(tx, &again).await
     }
 
     /// Every tombstone in the database.
@@ -163,19 +195,34 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Sql`].
     pub async fn tombstones(&self, tx: &mut Tx) -> Result<Vec<Tombstone>, KeyError> {
-        let sql = "SELECT owner, kind, organisation, key_id, laid_at FROM key_tombstones ORDER BY owner";
-        let rows = tx.query(sql, &[]).await?;
-        rows.into_iter()
-            .map(|row| {
-                let owner = match row.get::<i64>(1)? {
-                    1 => Owner::Organisation,
-                    2 => Owner::Subject(row.get(0)?),
-                    other => return Err(unknown(other)),
-                };
-                Ok(Tombstone { organisation: row.get(2)?, owner, key: row.get(3)?, at: row.get(4)? })
-            })
-            .collect()
+        let sql = format!("SELECT {COLUMNS} FROM key_tombstones ORDER BY owner");
+        tx.query(&sql, &[]).await?.iter().map(tombstone).collect()
     }
+
+    /// Those of the tombstones in the database that have one of these ids.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn tombstones_named(&self, tx: &mut Tx, ids: &[[u8; 16]]) -> Result<Vec<Tombstone>, KeyError> {
+        let mut found = Vec::new();
+        for id in ids {
+            let sql = format!("SELECT {COLUMNS} FROM key_tombstones WHERE owner = $1");
+            found.extend(tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(tombstone).transpose()?);
+        }
+        Ok(found)
+    }
+}
+
+const COLUMNS: &str = "owner, kind, organisation, key_id, laid_at";
+
+fn tombstone(row: &Row) -> Result<Tombstone, KeyError> {
+    let owner = match row.get::<i64>(1)? {
+        1 => Owner::Organisation,
+        2 => Owner::Subject(row.get(0)?),
+        3 => Owner::Key,
+        other => return Err(unknown(other)),
+    };
+    Ok(Tombstone { organisation: row.get(2)?, owner, key: row.get(3)?, at: row.get(4)? })
 }
 
 fn unknown(number: i64) -> KeyError {

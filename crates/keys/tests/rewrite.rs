@@ -234,19 +234,21 @@ async fn an_older_database_learns_of_erasures_from_the_places_outside() {
     let (rig, node) = installation().await;
     let person = node.make_subject(1, None).await.unwrap();
     let place = FileTombstones::open(rig.path().join("second")).unwrap();
-    place.lay(&stone(1, person)).unwrap();
-    place.lay(&stone(1, person)).unwrap();
-    let other = Tombstone { at: Timestamp::from_micros(START + 1), ..stone(1, person) };
-    assert_eq!(place.lay(&other).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
-    let second = rig.path().join("second");
-    let again = node.write(move |keys, tx| {
-        Box::pin(async move {
-            let place = FileTombstones::open(second).unwrap();
-            keys.replay_tombstones(tx, &[&place, &place]).await
-        })
-    });
-    assert_eq!(again.await.unwrap(), [stone(1, person)]);
-    node.destroy(&[person]).await.unwrap();
+    let track = node.make(Some(person)).await;
+    let other = node.make(None).await;
+    let key = Tombstone { owner: Owner::Key, ..stone(1, other) };
+    place.lay(&[stone(1, person), key.clone()]).unwrap();
+    place.lay(&[stone(1, person), key.clone()]).unwrap();
+    place.lay(&[stone(1, person)]).unwrap();
+    let files = std::fs::read_dir(rig.path().join("second")).unwrap();
+    let named = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.ends_with(".tombstone"));
+    assert_eq!(files.filter(|file| named(&file.as_ref().unwrap().file_name())).count(), 2);
+    let all = place.list().unwrap();
+    let again = node.write(move |keys, tx| Box::pin(async move { keys.replay_tombstones(tx, &all).await }));
+    let mut expected = vec![person, track, other];
+    expected.sort_unstable();
+    assert_eq!(again.await.unwrap(), expected, "the keys that are named, and what they wrap");
+    node.destroy(&expected).await.unwrap();
     assert!(matches!(node.make_subject(1, None).await, Err(KeyError::Tombstoned)));
     std::fs::write(rig.path().join("second/00.tombstone"), b"{").unwrap();
     assert!(place.list().is_err(), "none is passed over");

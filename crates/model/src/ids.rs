@@ -155,6 +155,10 @@ id!(
     SessionId, "ses"
 );
 id!(
+    /// Something that is being, or was, erased.
+    ErasureId, "era"
+);
+id!(
     /// A decision that was recorded; shown in refusals and logs.
     GrantId, "gra"
 );

@@ -45,6 +45,15 @@ impl Bases {
         }
     }
 
+    pub(crate) fn forget_track(&self, track: TrackId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|held| held.track != track);
+    }
+
+    pub(crate) fn count(&self, track: TrackId) -> u64 {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter().filter(|held| held.track == track).count() as u64
+    }
+
     pub(crate) fn forget(&self, play: PlayId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|held| held.play != play);
     }

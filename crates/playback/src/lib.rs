@@ -5,6 +5,7 @@
 
 mod bases;
 mod describe;
+mod erase;
 mod panes;
 mod plays;
 mod rows;
@@ -63,6 +64,9 @@ pub enum PlaybackError {
         /// Its number in its track.
         sequence: u64,
     },
+    /// It was deleted or erased, or is about to be.
+    #[error("it was deleted or erased")]
+    Gone,
     /// The answer could not be packed for its way.
     #[error("the segment could not be packed for its way")]
     Packing,

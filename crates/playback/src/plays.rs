@@ -61,6 +61,11 @@ struct Found {
     base: Option<Segment>,
 }
 
+/// Whether something in this state is shown to anybody.
+fn plays(state: RecordingState) -> bool {
+    matches!(state, RecordingState::Capturing | RecordingState::Active)
+}
+
 impl Playback {
     /// Decides, records, and begins a play.
     ///
@@ -89,6 +94,9 @@ impl Playback {
                         Err(refused) => return Ok::<_, PlaybackError>(Err(PlaybackError::Refused(refused))),
                     };
                     let described = playback.describe(tx, &grant, on.id).await?;
+                    if !plays(described.recording.state) {
+                        return Ok(Err(PlaybackError::Gone));
+                    }
                     let play = PlayRow {
                         id: PlayId::new(op.at, random()),
                         organisation: on.organisation,
@@ -125,6 +133,10 @@ impl Playback {
         }
         let on = RecordingRef { organisation: play.organisation, id: play.recording };
         let grant = self.access.resume_in::<ContinuePlay>(tx, op, on, play.entry).await??;
+        let recording = recordings::find(tx, play.recording).await?.ok_or(PlaybackError::NotFound)?;
+        if !plays(recording.state) {
+            return Err(PlaybackError::Gone);
+        }
         Ok((play, grant))
     }
 
@@ -164,6 +176,12 @@ impl Playback {
                     let track = tracks::find(tx, track).await?;
                     let track = track.filter(|track| track.recording == play.recording);
                     let track = track.ok_or(PlaybackError::NotFound)?;
+                    if !plays(track.state) {
+                        return Err(PlaybackError::Gone);
+                    }
+                    if tracks::is_erased(tx, track.id, sequence).await? {
+                        return Err(PlaybackError::Gone);
+                    }
                     let segment = segments::find(tx, track.id, sequence).await?;
                     let segment = segment.ok_or(PlaybackError::NotFound)?;
                     let base = match segment.content_type {

@@ -128,6 +128,13 @@ fn joined(ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     out
 }
 
+/// How many plays of a recording there were.
+pub(crate) async fn count(tx: &mut Tx, recording: RecordingId) -> Result<u64, SqlError> {
+    let sql = "SELECT count(*) FROM plays WHERE recording_id = $1";
+    let row = tx.query_opt(sql, &[recording.into()]).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::joined;
@@ -136,11 +143,4 @@ mod tests {
     fn touching_and_nested_ranges_become_one() {
         assert_eq!(joined(vec![(0, 10), (10, 20), (12, 15), (30, 40)]), [(0, 20), (30, 40)]);
     }
-}
-
-/// How many plays of a recording there were.
-pub(crate) async fn count(tx: &mut Tx, recording: RecordingId) -> Result<u64, SqlError> {
-    let sql = "SELECT count(*) FROM plays WHERE recording_id = $1";
-    let row = tx.query_opt(sql, &[recording.into()]).await?;
-    row.map_or(Ok(0), |row| row.get(0))
 }

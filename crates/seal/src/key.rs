@@ -26,6 +26,8 @@ pub enum Label {
     RootMark,
     /// The seed of the key that signs checkpoints of the audit log.
     Checkpoint,
+    /// The seed of the key that signs receipts of erasures.
+    Receipt,
 }
 
 impl Label {
@@ -42,6 +44,7 @@ impl Label {
             Self::EpochMark => b"clerestory epoch mark 1",
             Self::RootMark => b"clerestory root mark 1",
             Self::Checkpoint => b"clerestory checkpoint 1",
+            Self::Receipt => b"clerestory receipt 1",
         }
     }
 }

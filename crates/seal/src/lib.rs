@@ -19,7 +19,7 @@ mod stream;
 mod value;
 
 pub use context::{ObjectContext, ObjectKind, ValueContext};
-pub use ed25519::{CheckpointKey, verify_ed25519};
+pub use ed25519::{CheckpointKey, ReceiptKey, verify_ed25519, verify_receipt};
 pub use hpke::{Encapsulated, HpkeError, SpoolKey};
 pub use key::{Label, Mac, MacKey, SecretKey};
 pub use random::random;

@@ -5,6 +5,7 @@
 //! the one writer thread (or a reader's), where every step is ready at once; awaiting anything but the
 //! transaction is an error, which is also the rule that keeps it correct on a networked engine.
 
+mod catalog;
 mod error;
 mod migrate;
 mod postgres;

@@ -147,6 +147,7 @@ id_values!(
     KeyId,
     PlayId,
     SessionId,
+    ErasureId,
     GrantId
 );
 

@@ -58,10 +58,10 @@ CREATE INDEX site_origins_site ON site_origins (site_id);
 
 CREATE TABLE recordings (
     recording_id BLOB NOT NULL PRIMARY KEY,
-    organisation_id BLOB NOT NULL REFERENCES organisations (organisation_id),
+    organisation_id BLOB NOT NULL,
     project_id BLOB NOT NULL,
     site_id BLOB,
-    subject_id BLOB NOT NULL REFERENCES subjects (subject_id),
+    subject_id BLOB NOT NULL,
     source INTEGER NOT NULL,
     state INTEGER NOT NULL,
     policy_version INTEGER NOT NULL,

@@ -4,6 +4,7 @@
 //! grant. Ids, times, sizes and states are clear; SQL filters on those alone.
 
 pub mod damage;
+pub mod derived;
 pub mod organisations;
 pub mod parts;
 pub mod people;
@@ -23,6 +24,7 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "tree, people, recordings", sql: include_str!("0001-store.sql") },
         Migration { name: "parts of tracks", sql: include_str!("0002-parts.sql") },
+        Migration { name: "what erasing needs", sql: include_str!("0003-erasure.sql") },
         Migration { name: "damage", sql: include_str!("0004-damage.sql") },
     ],
 };

@@ -180,3 +180,12 @@ pub async fn subject_with_key(
     let sql = "SELECT subject_id, organisation_id FROM subjects WHERE key_id = $1";
     tx.query_opt(sql, &[key.into()]).await?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
+
+/// Whose a subject is.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn organisation_of_subject(tx: &mut Tx, id: SubjectId) -> Result<Option<OrganisationId>, SqlError> {
+    let sql = "SELECT organisation_id FROM subjects WHERE subject_id = $1";
+    tx.query_opt(sql, &[id.into()]).await?.map(|row| row.get(0)).transpose()
+}

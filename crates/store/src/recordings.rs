@@ -1,7 +1,7 @@
 //! Recordings: one time span about one subject.
 
 use clerestory_model::{
-    OrganisationId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId, Timestamp,
+    KeyId, OrganisationId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId, Timestamp,
 };
 use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub struct Recording {
     pub summary: Option<Sealed<Summary>>,
     /// The version of the summary.
     pub summary_version: u64,
+    /// The key that the summary is sealed under: of this recording alone, so that the summary dies with any part of it.
+    pub summary_key: Option<KeyId>,
 }
 
 /// Where a recording's summary stands.
@@ -75,7 +77,8 @@ pub fn summary_place(organisation: OrganisationId, id: RecordingId, version: u64
 }
 
 const COLUMNS: &str = "recording_id, organisation_id, project_id, site_id, subject_id, source, state, policy_version, \
-                       started_at, ended_at, last_segment_at, kept_until, size_bytes, segments, summary, summary_version";
+                       started_at, ended_at, last_segment_at, kept_until, size_bytes, segments, summary, summary_version, \
+                       summary_key";
 
 fn recording(row: &Row) -> Result<Recording, SqlError> {
     let (id, organisation, version) = (row.get(0)?, row.get(1)?, row.get(15)?);
@@ -99,6 +102,7 @@ fn recording(row: &Row) -> Result<Recording, SqlError> {
             .map(|bytes| Sealed::found(bytes, summary_place(organisation, id, version)))
             .transpose()?,
         summary_version: version,
+        summary_key: row.get(16)?,
     })
 }
 
@@ -168,30 +172,33 @@ pub struct Growth {
     pub policy_version: u64,
 }
 
-/// Counts a new segment in. One that comes after the recording was closed does not make it younger.
+/// Counts a new segment in. One that comes after the recording was closed does not make it younger. `false` when the
+/// recording takes none any more: it was deleted, or is being erased.
 ///
 /// # Errors
-/// [`SqlError::Inconsistent`] when the recording is gone.
-pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<(), SqlError> {
-    tx.execute_one(
-        "recordings",
-        "UPDATE recordings SET segments = segments + 1, size_bytes = size_bytes + $1,
+/// [`SqlError::Engine`].
+pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<bool, SqlError> {
+    let grown = tx
+        .execute(
+            "UPDATE recordings SET segments = segments + 1, size_bytes = size_bytes + $1,
              ended_at = CASE WHEN ended_at < $2 THEN $2 ELSE ended_at END,
              policy_version = CASE WHEN policy_version < $4 THEN $4 ELSE policy_version END,
              last_segment_at = CASE WHEN state = $7 THEN $3 ELSE last_segment_at END,
              kept_until = CASE WHEN kept_until < $5 THEN $5 ELSE kept_until END
-         WHERE recording_id = $6",
-        &[
-            growth.size_bytes.into(),
-            growth.ended_at.into(),
-            growth.received_at.into(),
-            growth.policy_version.into(),
-            growth.kept_until.into(),
-            growth.id.into(),
-            RecordingState::Capturing.into(),
-        ],
-    )
-    .await
+         WHERE recording_id = $6 AND state <= $8",
+            &[
+                growth.size_bytes.into(),
+                growth.ended_at.into(),
+                growth.received_at.into(),
+                growth.policy_version.into(),
+                growth.kept_until.into(),
+                growth.id.into(),
+                RecordingState::Capturing.into(),
+                RecordingState::Active.into(),
+            ],
+        )
+        .await?;
+    Ok(grown == 1)
 }
 
 /// Locks a recording until the transaction ends, before its tracks; `false` when it is gone.
@@ -245,8 +252,9 @@ pub async fn summarise(
 ) -> Result<(), SqlError> {
     tx.execute_one(
         "recordings",
-        "UPDATE recordings SET summary = $1, summary_version = $2 WHERE recording_id = $3 AND summary_version = $2 - 1",
-        &[summary.value().as_bytes().into(), version.into(), id.into()],
+        "UPDATE recordings SET summary = $1, summary_version = $2, summary_key = $4
+         WHERE recording_id = $3 AND summary_version = $2 - 1",
+        &[summary.value().as_bytes().into(), version.into(), id.into(), summary.value().key().into()],
     )
     .await
 }
@@ -294,8 +302,8 @@ pub async fn close_silent(
     for row in rows {
         let id: RecordingId = row.get(0)?;
         tx.execute(
-            "UPDATE tracks SET state = $1 WHERE recording_id = $2",
-            &[RecordingState::Active.into(), id.into()],
+            "UPDATE tracks SET state = $1 WHERE recording_id = $2 AND state = $3",
+            &[RecordingState::Active.into(), id.into(), RecordingState::Capturing.into()],
         )
         .await?;
         closed.push(id);
@@ -341,7 +349,7 @@ pub async fn set_plays(tx: &mut Tx, id: RecordingId, plays: u64) -> Result<(), S
 pub struct Filter {
     /// Only of this site.
     pub site: Option<SiteId>,
-    /// Only in this state.
+    /// Only in this state; any but those of an erasure where none is said.
     pub state: Option<RecordingState>,
     /// Only begun at or after.
     pub from: Option<Timestamp>,
@@ -384,8 +392,10 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
     if let Some(site) = filter.site {
         also("site_id = #", site.into());
     }
-    if let Some(state) = filter.state {
-        also("state = #", state.into());
+    match filter.state {
+        Some(state) => also("state = #", state.into()),
+        // What is erased, or about to be, is listed for whoever asks for it.
+        None => also("state < #", RecordingState::PurgeQueued.into()),
     }
     if let Some(from) = filter.from {
         also("started_at >= #", from.into());

@@ -169,6 +169,60 @@ pub async fn of_recording(tx: &mut Tx, recording: RecordingId) -> Result<Vec<Tra
     tx.query(&sql, &[recording.into()]).await?.iter().map(track).collect()
 }
 
+/// Whether a track takes a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// It does.
+    Yes,
+    /// Its key is another one now, because a part of it was erased: seal the segment anew.
+    Again,
+    /// It was deleted or erased, or this number of it was.
+    No,
+}
+
+/// Whether the track takes this segment, which was sealed under `key`. It stays so until the transaction ends.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn takes(tx: &mut Tx, id: TrackId, key: KeyId, sequence: u64) -> Result<Takes, SqlError> {
+    let sql = "SELECT state, key_id FROM tracks WHERE track_id = $1";
+    let Some(row) = tx.query_opt_locked(Lock::Share, sql, &[id.into()]).await? else { return Ok(Takes::No) };
+    if !matches!(row.get(0)?, RecordingState::Capturing | RecordingState::Active) {
+        return Ok(Takes::No);
+    }
+    let sql =
+        "SELECT 1 FROM erased_numbers WHERE track_id = $1 AND from_sequence <= $2 AND to_sequence >= $2";
+    if tx.query_opt(sql, &[id.into(), sequence.into()]).await?.is_some() {
+        return Ok(Takes::No);
+    }
+    Ok(if row.get::<KeyId>(1)? == key { Takes::Yes } else { Takes::Again })
+}
+
+/// Whether this number of a track was erased, or is about to be.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn is_erased(tx: &mut Tx, id: TrackId, sequence: u64) -> Result<bool, SqlError> {
+    let sql =
+        "SELECT 1 FROM erased_numbers WHERE track_id = $1 AND from_sequence <= $2 AND to_sequence >= $2";
+    Ok(tx.query_opt(sql, &[id.into(), sequence.into()]).await?.is_some())
+}
+
+/// Notes that these numbers were erased: what is sent for them again is not taken.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn note_erased(tx: &mut Tx, id: TrackId, from: u64, to: u64) -> Result<(), SqlError> {
+    tx.execute(
+        "INSERT INTO erased_numbers (track_id, from_sequence, to_sequence) VALUES ($1, $2, $3)
+         ON CONFLICT (track_id, from_sequence) DO UPDATE SET to_sequence = excluded.to_sequence
+         WHERE erased_numbers.to_sequence < excluded.to_sequence",
+        &[id.into(), from.into(), to.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Moves the day a track falls due, never to an earlier one.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod caller;
 mod clock;
 pub mod custodians;
 pub mod disk;
+mod erasing;
 pub mod holder;
 mod installation;
 pub mod load;
@@ -19,4 +20,5 @@ pub mod visit;
 
 pub use caller::{Answer, Caller};
 pub use clock::Hands;
+pub use erasing::CopyOfDatabase;
 pub use installation::Installation;

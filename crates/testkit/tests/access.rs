@@ -21,6 +21,7 @@ struct Scene {
     installation: Installation,
     site: String,
     recording: String,
+    subject: String,
     track: String,
     play: String,
 }
@@ -34,7 +35,9 @@ async fn scene() -> Scene {
     let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now).await;
     visit.send(0, &snapshot(now, 2, "x")).await.ok();
     let play = admin.post(&format!("/api/v1/recordings/{}/plays", visit.recording), json!({})).await.ok();
+    let facts = admin.get(&format!("/api/v1/recordings/{}", visit.recording)).await.ok();
     Scene {
+        subject: facts["subject"]["id"].as_str().unwrap().to_owned(),
         site: site["id"].as_str().unwrap().to_owned(),
         recording: visit.recording,
         track: visit.track,
@@ -75,6 +78,18 @@ impl Scene {
             }
             "health.read" => caller.get("/api/v1/health/findings").await,
             "profile.read" => caller.get("/api/v1/session").await,
+            "erasure.read" => caller.get("/api/v1/erasures").await,
+            "recording.erase" => {
+                caller.post(&format!("/api/v1/recordings/{recording}/erasures"), json!({})).await
+            }
+            "subject.erase" => {
+                caller.post(&format!("/api/v1/subjects/{}/erasures", self.subject), json!({})).await
+            }
+            "organisation.erase" => {
+                let session = caller.get("/api/v1/session").await;
+                let own = session.json["organisation"]["id"].clone();
+                caller.post("/api/v1/organisation/erasures", json!({ "organisation": own })).await
+            }
             other => panic!("the test does not know how to do {other}"),
         }
     }
@@ -100,15 +115,17 @@ async fn every_cell_answers_as_expected() {
         let nobody = scene.act(action, &scene.installation.anonymous()).await;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{action}");
     }
-    assert_eq!(checked, 4 * 11);
+    assert_eq!(checked, 4 * 15);
 }
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
-const NOT_BY_PEOPLE: [&str; 7] = [
+const NOT_BY_PEOPLE: [&str; 9] = [
     "capture.start",
     "capture.upload",
     "credential.check",
     "maintain.close",
+    "maintain.erase",
+    "maintain.reseal",
     "maintain.settle",
     "maintain.drill",
     "policy.sign",
@@ -187,6 +204,8 @@ impl Scene {
             .replace("{sequence}", "0")
             .replace("{play}", &self.play)
             .replace("{site}", &self.site)
+            .replace("{subject}", &self.subject)
+            .replace("{erasure}", "era_0190a5e200007000800000000000000a")
             .replace("{tile}", "0/000.p/1")
     }
 }

@@ -31,6 +31,7 @@ fn service(installation: &Installation, origins: Origins) -> axum::Router {
         identity: app.identity.clone(),
         intake: app.intake.clone(),
         playback: app.playback.clone(),
+        lifecycle: app.lifecycle.clone(),
         clock: app.clock.clone(),
         hosts: Arc::new(Hosts::new(origins, None)),
         data_directory: app.places.data.display().to_string().into(),

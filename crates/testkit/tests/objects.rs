@@ -143,7 +143,9 @@ async fn every_version_of_an_object_is_removed() {
     }
     moto.hide("suite/objects/a/1").await;
     assert_eq!(moto.versions().await.matches("<VersionId>").count(), 5);
+    assert_eq!(objects.traces("a/1").await.unwrap(), 4, "what is hidden is there all the same");
     assert_eq!(objects.remove("a/1").await.unwrap(), Some(4), "three versions and a delete marker");
+    assert_eq!(objects.traces("a/1").await.unwrap(), 0);
     let left = moto.versions().await;
     assert_eq!(left.matches("<VersionId>").count(), 1, "{left}");
     assert!(left.contains("suite/objects/a/10") && !left.contains("DeleteMarker"), "{left}");

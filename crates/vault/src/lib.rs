@@ -5,6 +5,7 @@
 //! group-committed) or as an object of its own (large ones).
 
 mod columns;
+mod erasing;
 mod error;
 mod fsck;
 mod intents;
@@ -26,6 +27,7 @@ use clerestory_model::KeyId;
 use clerestory_seal::SecretKey;
 use clerestory_sql::{Component, Database, Migration, Tx};
 
+pub use erasing::Presence;
 pub use error::{KeepError, OpenError, StoreError};
 pub use fsck::{
     Deed, Depth, Fault, Finding, FsckError, InFlight, NotRebuilt, Progress, Rebuilt, RepairError, Repaired,

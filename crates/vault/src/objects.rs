@@ -55,6 +55,36 @@ pub enum ObjectPath<'a> {
     Mark,
     /// A part of a track ([`PartName`](crate::PartName)).
     Part(crate::PartName),
+    /// Every large segment of one track: ends with `/`.
+    SegmentsOf {
+        /// Whose it is.
+        organisation: OrganisationId,
+        /// The recording it is part of.
+        recording: RecordingId,
+        /// The track.
+        track: TrackId,
+    },
+    /// Every part of one track: ends with `/`.
+    PartsOf {
+        /// Whose it is.
+        organisation: OrganisationId,
+        /// The recording it is part of.
+        recording: RecordingId,
+        /// The track.
+        track: TrackId,
+    },
+    /// Tombstones, made once and kept for ever.
+    Tombstones {
+        /// Their name, which is of their bytes: 32 hex digits.
+        name: &'a str,
+    },
+    /// Every object of tombstones: ends with `/`.
+    AllTombstones,
+    /// The claim of one generation of an installation, made once.
+    Instance {
+        /// Its number, from 1.
+        generation: u64,
+    },
     /// What the check at start puts, reads and deletes.
     Probe {
         /// Sixteen hex digits.
@@ -74,6 +104,15 @@ impl ObjectPath<'_> {
             }
             Self::Mark => "clerestory-store.json".to_owned(),
             Self::Part(name) => name.to_string(),
+            Self::SegmentsOf { organisation, recording, track } => {
+                format!("segments/{organisation}/{recording}/{track}/")
+            }
+            Self::PartsOf { organisation, recording, track } => {
+                format!("parts/{organisation}/{recording}/{track}/")
+            }
+            Self::Tombstones { name } => format!("tombstones/{name}"),
+            Self::AllTombstones => "tombstones/".to_owned(),
+            Self::Instance { generation } => format!("instances/{generation:010}"),
             Self::Probe { suffix } => format!("probe/{suffix}"),
         }
     }
@@ -220,6 +259,28 @@ impl Objects {
         synced.map_err(|error| StoreError::Log(error.to_string()))
     }
 
+    /// How much is left of an object: every version that the bucket keeps of it, or the object itself. What was erased
+    /// leaves nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is not known.
+    pub async fn traces(&self, path: &str) -> Result<u64, StoreError> {
+        if let Place::Bucket { versions: Some(versions), .. } = &*self.place
+            && let Some(count) = versions.count(path).await?
+        {
+            return Ok(count);
+        }
+        match self.store.head(&Path::from(path)).await.map_err(StoreError::from) {
+            Ok(_) => Ok(1),
+            Err(StoreError::Missing) => Ok(0),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The whole of an object that is small.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError`].
     pub(crate) async fn whole(&self, path: &str) -> Result<Bytes, StoreError> {
         Ok(self.store.get(&Path::from(path)).await?.bytes().await?)
     }

@@ -72,6 +72,14 @@ impl Versions {
         Err(failed("listing versions", "the list does not end".to_owned()))
     }
 
+    /// How many versions and delete markers there are of the object. `None` where the store has no versions at all.
+    pub(crate) async fn count(&self, path: &str) -> Result<Option<u64>, StoreError> {
+        let key: Path = self.prefix.parts().chain(Path::from(path).parts()).collect();
+        let Some(page) = self.list(&key).await? else { return Ok(None) };
+        let all = page.version.into_iter().chain(page.delete_marker);
+        Ok(Some(all.filter(|version| version.key == key.as_ref()).count() as u64))
+    }
+
     async fn list(&self, key: &Path) -> Result<Option<ListVersionsResult>, StoreError> {
         let query = [("versions", ""), ("prefix", key.as_ref())];
         let (status, body) = self.call(http::Method::GET, &Path::default(), &query).await?;

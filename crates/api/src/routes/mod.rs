@@ -2,6 +2,7 @@
 
 mod audit;
 mod capture;
+mod erasures;
 mod health;
 mod imports;
 mod inside;
@@ -38,6 +39,7 @@ const IMPORT_BYTES: usize = 64 * 1024 * 1024;
         (name = "session", description = "Signing in and out."),
         (name = "recordings", description = "What was captured, and who watched it."),
         (name = "plays", description = "Watching, inside a decision that is on record."),
+        (name = "erasures", description = "Erasing for good, with a receipt."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
@@ -61,6 +63,11 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(plays::follow))
         .routes(routes!(inside::read))
         .routes(routes!(inside::segment))
+        .routes(routes!(erasures::of_recording))
+        .routes(routes!(erasures::of_subject))
+        .routes(routes!(erasures::of_organisation))
+        .routes(routes!(erasures::list))
+        .routes(routes!(erasures::read))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))

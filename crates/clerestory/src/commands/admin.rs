@@ -86,6 +86,10 @@ enum Act {
     Shares(super::shares::Shares),
     /// Proves that a copy of the database opens with what is kept outside this machine; changes nothing.
     Drill(super::drill::Drill),
+    /// Erases a recording, a person or a whole organisation for good.
+    Erase(super::erase::Erase),
+    /// Tells an organisation's erasures, with their receipts.
+    Erasures(super::erase::Erasures),
 }
 
 impl Admin {
@@ -109,6 +113,8 @@ impl Admin {
             Act::Root(command) => command.run().await,
             Act::Shares(command) => command.run().await,
             Act::Drill(command) => command.run().await,
+            Act::Erase(command) => command.run().await,
+            Act::Erasures(command) => command.run().await,
             Act::SetPassword { installation, email } => {
                 let app = installation.open().await?;
                 let mut line = zeroize::Zeroizing::new(String::new());

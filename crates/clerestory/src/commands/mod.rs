@@ -4,10 +4,12 @@ mod admin;
 mod custodians;
 mod demo;
 mod drill;
+mod erase;
 mod fsck;
 mod import;
 mod init;
 mod openapi;
+mod restore;
 mod root;
 mod serve;
 mod shares;
@@ -42,6 +44,8 @@ pub enum Command {
     Admin(admin::Admin),
     /// Brings in a recording made elsewhere.
     Import(import::Import),
+    /// Puts the database back to what a copy of it was; what was erased since stays erased.
+    Restore(restore::Restore),
     /// Checks the chain of every organisation's audit log.
     Verify(verify::Verify),
     /// Compares the objects with the rows, and mends what is wrong.
@@ -63,6 +67,7 @@ impl Command {
             Self::Serve(command) => command.run().await,
             Self::Admin(command) => command.run().await,
             Self::Import(command) => command.run().await,
+            Self::Restore(command) => command.run().await,
             Self::Verify(command) => command.run().await,
             Self::Openapi(command) => command.run(),
         };

@@ -62,3 +62,13 @@ pub async fn forget(tx: &mut Tx, objects: &[String]) -> Result<(), SqlError> {
     }
     Ok(())
 }
+
+/// Files of the ingest log that segments were moved or taken out of and that are not known to be gone: what lay in one
+/// of them may still be there.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn log_files(tx: &mut Tx) -> Result<Vec<String>, SqlError> {
+    let sql = "SELECT object FROM spent_objects WHERE object LIKE 'log/%' ORDER BY object";
+    tx.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect()
+}

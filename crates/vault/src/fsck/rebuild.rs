@@ -4,7 +4,7 @@
 //! complete counts, and all of a track is under one key, which is that of its newest part. What does not open under a key
 //! of the registry stays out, and so does what a tombstone names: it was erased.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,11 +136,13 @@ impl Vault {
         grants: &'g mut BTreeMap<OrganisationId, Grant<RebuildRows>>,
         organisation: OrganisationId,
     ) -> Result<&'g Grant<RebuildRows>, FsckError> {
-        if !grants.contains_key(&organisation) {
-            let detail = Some("fsck: rows are made again from the store".to_owned());
-            grants.insert(organisation, self.leave(access, organisation, detail).await?);
+        match grants.entry(organisation) {
+            btree_map::Entry::Occupied(held) => Ok(held.into_mut()),
+            btree_map::Entry::Vacant(place) => {
+                let detail = Some("fsck: rows are made again from the store".to_owned());
+                Ok(place.insert(self.leave(access, organisation, detail).await?))
+            }
         }
-        grants.get(&organisation).ok_or(FsckError::Open(OpenError::NotCovered))
     }
 
     async fn known(&self) -> Result<Known, FsckError> {
@@ -579,6 +581,7 @@ fn blank(plan: &TrackPlan, subject: SubjectId, now: Timestamp) -> Recording {
         summary: None,
         // Above every version there was: an older sealed summary put back in its place does not open.
         summary_version: now.unix_millis(),
+        summary_key: None,
     }
 }
 

@@ -1,0 +1,230 @@
+//! Erasing recordings, people and organisations for good; how far that is, and the receipt.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use clerestory_lifecycle::{Erasure as Done, SignedReceipt, Target};
+use clerestory_model::{ErasureId, OrganisationId, RecordingId, SubjectId, TrackId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::Api;
+use crate::caller::{Asked, At, Body, Caller};
+use crate::problem::{ApiError, Problem};
+
+/// Erasures of one answer at most.
+const MOST: u32 = 100;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EraseRecording {
+    /// Only this track. Without it, the whole recording.
+    #[schema(value_type = Option<String>)]
+    track: Option<TrackId>,
+    /// Only this part, in microseconds since the recording began. It is widened to the borders of segments, and in tracks
+    /// of pages to the next keyframe; what stays is sealed anew.
+    range: Option<Range>,
+    /// Why; kept sealed in the audit log.
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ErasedRange)]
+pub(crate) struct Range {
+    from_us: i64,
+    to_us: i64,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EraseSubject {
+    /// Why; kept sealed in the audit log.
+    reason: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EraseOrganisation {
+    /// The organisation's own id, typed again: everything of it is destroyed, and everybody's account.
+    #[schema(value_type = String)]
+    organisation: OrganisationId,
+    /// Why; kept sealed in the audit log.
+    reason: Option<String>,
+}
+
+/// A signed receipt: the signature is Ed25519 over the line `clerestory erasure receipt 1` and then the text.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Receipt {
+    /// A JSON object, exactly as it was signed.
+    text: String,
+    /// base64.
+    signature: String,
+    /// base64 of the public key.
+    key: String,
+}
+
+/// An erasure and how far it is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Erasure {
+    id: String,
+    /// `track`, `recording`, `range`, `subject` or `organisation`.
+    kind: String,
+    /// The id of what is erased; of the recording for a range.
+    target: String,
+    /// `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it).
+    state: String,
+    /// What it waits for, where it waits.
+    waits_for: Option<String>,
+    /// The entry of the audit log that tells who asked.
+    entry: u64,
+    #[schema(format = DateTime)]
+    asked_at: String,
+    #[schema(format = DateTime)]
+    destroyed_at: Option<String>,
+    #[schema(format = DateTime)]
+    verified_at: Option<String>,
+    /// Since when no copy of anything can be read: some days later.
+    #[schema(format = DateTime)]
+    unreadable_in_every_copy_since: Option<String>,
+    receipt: Option<Receipt>,
+}
+
+impl From<Done> for Erasure {
+    fn from(done: Done) -> Self {
+        let time = |at: Option<clerestory_model::Timestamp>| at.map(|at| at.to_string());
+        let signed =
+            done.receipt.as_deref().and_then(|text| serde_json::from_str::<SignedReceipt>(text).ok());
+        Self {
+            id: done.id.to_string(),
+            kind: done.target.word().to_owned(),
+            target: match done.target {
+                Target::Track { track, .. } => track.to_string(),
+                Target::Recording(recording) | Target::Range { recording, .. } => recording.to_string(),
+                Target::Subject(subject) => subject.to_string(),
+                Target::Organisation => done.organisation.to_string(),
+            },
+            state: done.step.state().to_string(),
+            waits_for: done.waits,
+            entry: done.entry,
+            asked_at: done.asked_at.to_string(),
+            destroyed_at: time(done.destroyed_at),
+            verified_at: time(done.verified_at),
+            unreadable_in_every_copy_since: time(done.unreadable_since),
+            receipt: signed.map(|signed| Receipt {
+                text: signed.text,
+                signature: signed.signature,
+                key: signed.key,
+            }),
+        }
+    }
+}
+
+/// The erasures of an organisation.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErasureList {
+    items: Vec<Erasure>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// From the answer before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<ErasureId>,
+    /// At most this many, 50 unless said, 100 at most.
+    limit: Option<u32>,
+}
+
+async fn ask(
+    api: &Api,
+    caller: &Caller,
+    target: Target,
+    reason: Option<String>,
+) -> Result<(StatusCode, Json<Erasure>), ApiError> {
+    let erasure = api.lifecycle.ask(&caller.op, target, reason).await?;
+    Ok((StatusCode::ACCEPTED, Json(erasure.into())))
+}
+
+/// Erases a recording, one track of it, or a part of it, for good. Nobody sees it from the answer on; its key is destroyed some seconds
+/// later, its bytes after that. Asking again gives the same erasure.
+#[utoipa::path(post, path = "/recordings/{recording}/erasures", tag = "erasures",
+    params(("recording" = String, Path)), request_body = EraseRecording, responses(
+    (status = 202, body = Erasure), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(crate) async fn of_recording(
+    State(api): State<Api>,
+    caller: Caller,
+    At(recording): At<RecordingId>,
+    Body(asked): Body<EraseRecording>,
+) -> Result<(StatusCode, Json<Erasure>), ApiError> {
+    let target = match (asked.track, asked.range) {
+        (Some(track), None) => Target::Track { recording, track },
+        (None, Some(Range { from_us, to_us })) => Target::Range { recording, from_us, to_us },
+        (None, None) => Target::Recording(recording),
+        (Some(_), Some(_)) => {
+            let message = "a range is of all tracks: leave `track` out".to_owned();
+            return Err(ApiError::malformed("range".to_owned(), message));
+        }
+    };
+    ask(&api, &caller, target, asked.reason).await
+}
+
+/// Erases a person or visitor for good: every recording about them, and their account.
+#[utoipa::path(post, path = "/subjects/{subject}/erasures", tag = "erasures",
+    params(("subject" = String, Path)), request_body = EraseSubject, responses(
+    (status = 202, body = Erasure), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(crate) async fn of_subject(
+    State(api): State<Api>,
+    caller: Caller,
+    At(subject): At<SubjectId>,
+    Body(asked): Body<EraseSubject>,
+) -> Result<(StatusCode, Json<Erasure>), ApiError> {
+    ask(&api, &caller, Target::Subject(subject), asked.reason).await
+}
+
+/// Erases the caller's whole organisation for good, with everybody's account. Only its audit log outlives it.
+#[utoipa::path(post, path = "/organisation/erasures", tag = "erasures", request_body = EraseOrganisation, responses(
+    (status = 202, body = Erasure), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn of_organisation(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(asked): Body<EraseOrganisation>,
+) -> Result<(StatusCode, Json<Erasure>), ApiError> {
+    if asked.organisation != caller.organisation {
+        let message = "this is not your organisation's id".to_owned();
+        return Err(ApiError::malformed("organisation".to_owned(), message));
+    }
+    ask(&api, &caller, Target::Organisation, asked.reason).await
+}
+
+/// The erasures of the caller's organisation, newest first.
+#[utoipa::path(get, path = "/erasures", tag = "erasures", params(ListQuery), responses(
+    (status = 200, body = ErasureList), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<ErasureList>, ApiError> {
+    let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
+    let mut found = api.lifecycle.list(&caller.op, asked.cursor, limit + 1).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
+    Ok(Json(ErasureList { items: found.into_iter().map(Into::into).collect(), next_cursor }))
+}
+
+/// How far an erasure is, and its receipt.
+#[utoipa::path(get, path = "/erasures/{erasure}", tag = "erasures", params(("erasure" = String, Path)), responses(
+    (status = 200, body = Erasure), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    At(id): At<ErasureId>,
+) -> Result<Json<Erasure>, ApiError> {
+    Ok(Json(api.lifecycle.find(&caller.op, id).await?.into()))
+}

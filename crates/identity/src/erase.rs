@@ -1,0 +1,77 @@
+//! The end of accounts: of one person, or of everybody in an organisation.
+
+use clerestory_audit::authority::{Departing, Touched};
+use clerestory_model::{OrganisationId, PersonId, SubjectId};
+use clerestory_sql::{Body, Lock, SqlError, Tx};
+use clerestory_store::people::Role;
+
+use crate::{Identity, authority};
+
+/// What came of the end of an account.
+#[derive(Debug)]
+pub enum Ended {
+    /// The subject is nobody who can sign in.
+    NoAccount,
+    /// It is the last administrator of the organisation, and stays: nobody else could go on.
+    LastAdmin,
+    /// The account is gone; these rows went.
+    Gone(Vec<Touched>),
+}
+
+impl Identity {
+    /// Ends the account of the person that this subject is, in the caller's transaction: sessions, links, credentials,
+    /// the row itself. What was sealed about them is the subject key's.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn end_account(&self, tx: &mut Tx, subject: SubjectId) -> Result<Ended, SqlError> {
+        let sql = "SELECT person_id, organisation_id, role FROM people WHERE subject_id = $1";
+        let Some(row) = tx.query_opt(sql, &[subject.into()]).await? else { return Ok(Ended::NoAccount) };
+        let (person, organisation): (PersonId, OrganisationId) = (row.get(0)?, row.get(1)?);
+        let role: String = row.get(2)?;
+        if role == Role::Admin.word() {
+            // All of them at once, so that the last two do not both believe that the other stays.
+            let sql =
+                "SELECT person_id FROM people WHERE organisation_id = $1 AND role = $2 ORDER BY person_id";
+            let admins = [organisation.into(), Role::Admin.word().into()];
+            if tx.query_locked(Lock::Exclusive, sql, &admins).await?.len() < 2 {
+                return Ok(Ended::LastAdmin);
+            }
+        }
+        Ok(Ended::Gone(remove(tx, person).await?))
+    }
+}
+
+async fn remove(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
+    let mut touched = authority::end_sessions(tx, person).await?;
+    let sql = "DELETE FROM sign_in_links WHERE person_id = $1 RETURNING token_hash";
+    for row in tx.query(sql, &[person.into()]).await? {
+        touched.push(authority::link(row.get(0)?));
+    }
+    for sql in [
+        "DELETE FROM credentials WHERE person_id = $1",
+        "DELETE FROM address_index WHERE person_id = $1",
+        "DELETE FROM people WHERE person_id = $1",
+    ] {
+        tx.execute(sql, &[person.into()]).await?;
+    }
+    touched.extend([authority::credential(person), authority::person(person)]);
+    Ok(touched)
+}
+
+impl Departing for Identity {
+    fn depart<'t>(
+        &'t self,
+        tx: &'t mut Tx,
+        organisation: OrganisationId,
+    ) -> Body<'t, Vec<Touched>, SqlError> {
+        Box::pin(async move {
+            let mut touched = Vec::new();
+            let sql = "SELECT person_id FROM people WHERE organisation_id = $1 ORDER BY person_id";
+            for row in tx.query_locked(Lock::Exclusive, sql, &[organisation.into()]).await? {
+                touched.extend(remove(tx, row.get(0)?).await?);
+            }
+            Ok(touched)
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! What intake gives up when something is erased: page trees in memory, and the sites of an organisation.
+
+use clerestory_audit::authority::{Departing, Touched};
+use clerestory_model::{OrganisationId, SiteId};
+use clerestory_sql::{Body, SqlError, Tx};
+use clerestory_store::derived::{Derived, Erased};
+
+use crate::{Intake, authority};
+
+/// The page trees of tracks that are being sent. They are in memory only: other nodes forget theirs when their leases
+/// run out, because they are reached only through a recording that takes segments.
+impl Derived for Intake {
+    fn name(&self) -> &'static str {
+        "page trees"
+    }
+
+    fn erase<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
+        Box::pin(async move {
+            erased.tracks.iter().for_each(|track| self.shared.trees.forget(*track));
+            Ok(())
+        })
+    }
+
+    fn count<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError> {
+        Box::pin(async move {
+            Ok(erased.tracks.iter().filter(|track| self.shared.trees.knows(**track)).count() as u64)
+        })
+    }
+}
+
+impl Departing for Intake {
+    fn depart<'t>(
+        &'t self,
+        tx: &'t mut Tx,
+        organisation: OrganisationId,
+    ) -> Body<'t, Vec<Touched>, SqlError> {
+        Box::pin(async move {
+            let mut touched = Vec::new();
+            let sql = "SELECT site_id FROM sites WHERE organisation_id = $1 ORDER BY site_id";
+            for row in tx.query(sql, &[organisation.into()]).await? {
+                let site: SiteId = row.get(0)?;
+                let sql = "DELETE FROM site_origins WHERE site_id = $1 RETURNING origin";
+                for row in tx.query(sql, &[site.into()]).await? {
+                    touched.push(authority::origin(site, &row.get::<String>(0)?));
+                }
+                let sql = "DELETE FROM capture_policies WHERE site_id = $1 RETURNING version";
+                for row in tx.query(sql, &[site.into()]).await? {
+                    touched.push(authority::policy(site, row.get(0)?));
+                }
+                tx.execute("DELETE FROM sites WHERE site_id = $1", &[site.into()]).await?;
+                touched.push(authority::site(site));
+            }
+            Ok(touched)
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! What an erasure asks of the registry before and after it destroys: which keys, whether a hold pins one, what is left.
+
+use std::collections::BTreeSet;
+
+use clerestory_model::{KeyId, OrganisationId};
+use clerestory_sql::{SqlError, Tx};
+
+use crate::{KeyError, Keys, Purpose};
+
+impl Keys {
+    /// Every key of an organisation but those of its audit log, which outlives it.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn of_organisation(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+    ) -> Result<Vec<KeyId>, KeyError> {
+        let sql = "SELECT key_id FROM key_rows WHERE organisation = $1 AND purpose <> $2 ORDER BY key_id";
+        let rows = tx.query(sql, &[organisation.into(), (Purpose::AuditMonth as i64).into()]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, SqlError>>()?)
+    }
+
+    /// Those of `keys` that are in the registry, and every key that one of them wraps, directly or not.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn with_those_below(&self, tx: &mut Tx, keys: &[KeyId]) -> Result<Vec<KeyId>, KeyError> {
+        let (mut found, mut left) = (BTreeSet::new(), keys.to_vec());
+        while let Some(key) = left.pop() {
+            let sql = "SELECT key_id FROM key_rows WHERE key_id = $1 OR parent = $1";
+            for row in tx.query(sql, &[key.into()]).await? {
+                let other: KeyId = row.get(0)?;
+                if found.insert(other) && other != key {
+                    left.push(other);
+                }
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// The first of `keys` that a hold pins, or that wraps a pinned one.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn pinned(&self, tx: &mut Tx, keys: &[KeyId]) -> Result<Option<KeyId>, KeyError> {
+        for key in self.with_those_below(tx, keys).await? {
+            let sql = "SELECT 1 FROM key_rows WHERE key_id = $1 AND pins > 0";
+            if tx.query_opt(sql, &[key.into()]).await?.is_some() {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many of `keys` are still in the registry.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn count_present(&self, tx: &mut Tx, keys: &[KeyId]) -> Result<u64, KeyError> {
+        let mut count = 0;
+        for key in keys {
+            let sql = "SELECT 1 FROM key_rows WHERE key_id = $1";
+            count += u64::from(tx.query_opt(sql, &[(*key).into()]).await?.is_some());
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,303 @@
+//! Asking for an erasure: the decision, its entry, and the end of every way to what is erased, in one transaction.
+
+use clerestory_access::{
+    Actor, EraseOrganisation, EraseRecording, EraseSubject, ErasureRef, ListErasures, OpContext,
+    OrganisationRef, ReadErasure, RecordingRef, SubjectRef,
+};
+use clerestory_audit::authority::Touched;
+use clerestory_audit::{NewEntry, ObjectRef, Outcome, Personal};
+use clerestory_identity::Ended;
+use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingId, RecordingState};
+use clerestory_seal::random;
+use clerestory_sql::{Lane, Tx};
+
+use crate::rows::{self, Part};
+use crate::{EraseError, Erasure, Lifecycle, Step, Target};
+
+/// Reasons are cut to this many characters.
+const REASON_CHARS: usize = 500;
+
+impl Lifecycle {
+    /// Decides and begins an erasure. From the commit on nobody sees, plays or sends what is erased; the rest is done by
+    /// [`Self::work`]. Asking again for what is being erased, or was, gives that erasure.
+    ///
+    /// # Errors
+    /// [`EraseError::Refused`], [`EraseError::Held`], [`EraseError::LastAdmin`], [`EraseError::Nothing`]: all of them
+    /// are on record too.
+    pub async fn ask(
+        &self,
+        op: &OpContext,
+        target: Target,
+        reason: Option<String>,
+    ) -> Result<Erasure, EraseError> {
+        if matches!(target, Target::Range { from_us, to_us, .. } if from_us < 0 || to_us < from_us) {
+            return Err(EraseError::BadRange);
+        }
+        self.parts.vault.hold_lease().await?;
+        let (lifecycle, op) = (self.clone(), op.clone());
+        let reason = reason.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
+        let reason = reason.filter(|text| !text.is_empty());
+        self.parts
+            .database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let entry = match lifecycle.decide(tx, &op, target, reason).await? {
+                        Ok(entry) => entry,
+                        Err(refused) => return Ok::<_, EraseError>(Err(refused.into())),
+                    };
+                    match lifecycle.begin(tx, &op, target, entry).await? {
+                        Ok(erasure) => Ok(Ok(erasure)),
+                        Err(obstacle) => {
+                            lifecycle.note_obstacle(tx, &op, target, &obstacle).await?;
+                            Ok(Err(obstacle))
+                        }
+                    }
+                })
+            })
+            .await?
+    }
+
+    async fn decide(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        target: Target,
+        reason: Option<String>,
+    ) -> Result<Result<u64, clerestory_access::Refused>, EraseError> {
+        let organisation = op.actor.organisation();
+        let detail = match target {
+            Target::Track { track, .. } => Some(format!("track {track}")),
+            Target::Range { from_us, to_us, .. } => {
+                Some(format!("{} s to {} s", from_us / 1_000_000, to_us / 1_000_000))
+            }
+            _ => None,
+        };
+        let personal = (reason.is_some() || detail.is_some()).then(|| Personal {
+            reason,
+            detail,
+            ..Personal::default()
+        });
+        let access = &self.parts.access;
+        Ok(match target {
+            Target::Track { recording, .. }
+            | Target::Recording(recording)
+            | Target::Range { recording, .. } => {
+                let on = RecordingRef { organisation, id: recording };
+                access.decide::<EraseRecording>(tx, op, on, personal).await?.map(|grant| grant.entry())
+            }
+            Target::Subject(subject) => {
+                let on = SubjectRef { organisation, id: subject };
+                access.decide::<EraseSubject>(tx, op, on, personal).await?.map(|grant| grant.entry())
+            }
+            Target::Organisation => {
+                let on = OrganisationRef(organisation);
+                access.decide::<EraseOrganisation>(tx, op, on, personal).await?.map(|grant| grant.entry())
+            }
+        })
+    }
+
+    async fn begin(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        target: Target,
+        entry: u64,
+    ) -> Result<Result<Erasure, EraseError>, EraseError> {
+        let organisation = op.actor.organisation();
+        // The deployment's own keys are nobody's to erase.
+        if rows::organisation_key(tx, organisation).await?.is_none() {
+            return Ok(Err(EraseError::Nothing));
+        }
+        let recordings = rows::lock_recordings(tx, organisation, &target).await?;
+        // Under those locks, so that two who ask together get one erasure.
+        if let Some(known) = rows::of_target(tx, organisation, &target).await? {
+            return Ok(Ok(known));
+        }
+        let parts = rows::parts(tx, &target, &recordings).await?;
+        if parts.is_empty() && !matches!(target, Target::Subject(_) | Target::Organisation) {
+            return Ok(Err(EraseError::Nothing));
+        }
+        let keys = self.keys_of(tx, organisation, &target, (&recordings, &parts)).await?;
+        if let Some(pinned) = self.parts.vault.keys().pinned(tx, &keys).await? {
+            return Ok(Err(EraseError::Held(pinned)));
+        }
+        let mut touched: Vec<Touched> = Vec::new();
+        match target {
+            Target::Subject(subject) => match self.parts.identity.end_account(tx, subject).await? {
+                Ended::NoAccount => {}
+                Ended::LastAdmin => return Ok(Err(EraseError::LastAdmin)),
+                Ended::Gone(gone) => touched.extend(gone),
+            },
+            Target::Organisation => {
+                for one in &self.parts.departing {
+                    touched.extend(one.depart(tx, organisation).await?);
+                }
+            }
+            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } => {}
+        }
+        let stretches = match target {
+            Target::Range { recording, from_us, to_us } => {
+                let stretches = self.mark_range(tx, recording, (from_us, to_us)).await?;
+                if stretches.is_empty() {
+                    return Ok(Err(EraseError::Nothing));
+                }
+                stretches
+            }
+            _ => {
+                rows::set_states(tx, &parts, RecordingState::PurgeQueued).await?;
+                Vec::new()
+            }
+        };
+        let erasure = Erasure {
+            id: ErasureId::new(op.at, random()),
+            organisation,
+            target,
+            step: Step::Asked,
+            entry,
+            asked_at: op.at,
+            destroyed_at: None,
+            removed_at: None,
+            verified_at: None,
+            unreadable_since: None,
+            waits: None,
+            tombstones: None,
+            receipt: None,
+        };
+        rows::insert(tx, &erasure).await?;
+        if stretches.is_empty() {
+            self.keep_scope(tx, erasure.id, &parts, &keys).await?;
+        }
+        for stretch in &stretches {
+            rows::keep_stretch(tx, erasure.id, stretch).await?;
+        }
+        if !touched.is_empty() {
+            let object = ObjectRef { kind: "erasure".to_owned(), id: *erasure.id.as_bytes() };
+            self.parts.access.audit().note_change(tx, op.changing(organisation), object, &touched).await?;
+        }
+        self.parts.vault.keys().revoke(tx).await?;
+        Ok(Ok(erasure))
+    }
+
+    pub(crate) async fn keep_scope(
+        &self,
+        tx: &mut Tx,
+        id: ErasureId,
+        parts: &[Part],
+        keys: &[KeyId],
+    ) -> Result<(), EraseError> {
+        for part in parts {
+            rows::keep_part(tx, id, part).await?;
+        }
+        for key in keys {
+            rows::keep_key(tx, id, *key).await?;
+        }
+        Ok(())
+    }
+
+    /// Every key that dies with a target, as far as it is in the registry.
+    pub(crate) async fn keys_of(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        target: &Target,
+        (recordings, parts): (&[RecordingId], &[Part]),
+    ) -> Result<Vec<KeyId>, EraseError> {
+        let registry = self.parts.vault.keys();
+        let mut keys: Vec<KeyId> = parts.iter().map(|part| part.key).collect();
+        keys.extend(rows::summary_keys(tx, recordings).await?);
+        match target {
+            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } => {}
+            Target::Subject(subject) => keys.extend(rows::subject_key(tx, *subject).await?),
+            Target::Organisation => keys.extend(registry.of_organisation(tx, organisation).await?),
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(registry.with_those_below(tx, &keys).await?)
+    }
+
+    /// It was allowed, and something stood in the way.
+    async fn note_obstacle(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        target: Target,
+        obstacle: &EraseError,
+    ) -> Result<(), EraseError> {
+        let organisation = op.actor.organisation();
+        let (action, class, kind, id) = match target {
+            Target::Track { recording, .. }
+            | Target::Recording(recording)
+            | Target::Range { recording, .. } => (
+                "recording.erase",
+                clerestory_audit::Class::RESOURCE_DELETE,
+                "recording",
+                *recording.as_bytes(),
+            ),
+            Target::Subject(subject) => {
+                ("subject.erase", clerestory_audit::Class::ENTITY_DELETE, "subject", *subject.as_bytes())
+            }
+            Target::Organisation => (
+                "organisation.erase",
+                clerestory_audit::Class::ENTITY_DELETE,
+                "organisation",
+                *organisation.as_bytes(),
+            ),
+        };
+        let (actor_kind, actor) = op.actor.logged();
+        let entry = NewEntry {
+            organisation,
+            at: op.at,
+            action,
+            class,
+            outcome: Outcome::Failed,
+            rule: obstacle.to_string(),
+            actor_kind,
+            actor,
+            object: ObjectRef { kind: kind.to_owned(), id },
+            request_id: op.request_id.clone(),
+            personal: None,
+        };
+        self.parts.access.audit().append(tx, entry).await?;
+        Ok(())
+    }
+
+    /// How far an erasure is.
+    ///
+    /// # Errors
+    /// [`EraseError::Refused`], [`EraseError::Nothing`] where there is no such erasure of the caller's organisation.
+    pub async fn find(&self, op: &OpContext, id: ErasureId) -> Result<Erasure, EraseError> {
+        let on = ErasureRef { organisation: op.actor.organisation(), id };
+        let grant = self.parts.access.authorize::<ReadErasure>(op, on, None).await??;
+        let (id, organisation) = (grant.on().id, grant.on().organisation);
+        let found = self.parts.database.read(move |tx| Box::pin(async move { rows::find(tx, id).await }));
+        let found: Result<_, clerestory_sql::SqlError> = found.await;
+        found?.filter(|found| found.organisation == organisation).ok_or(EraseError::Nothing)
+    }
+
+    /// The erasures of the caller's organisation, newest first: those before `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`EraseError::Refused`].
+    pub async fn list(
+        &self,
+        op: &OpContext,
+        before: Option<ErasureId>,
+        limit: u32,
+    ) -> Result<Vec<Erasure>, EraseError> {
+        let on = OrganisationRef(op.actor.organisation());
+        let grant = self.parts.access.authorize::<ListErasures>(op, on, None).await??;
+        let OrganisationRef(organisation) = grant.on();
+        self.parts
+            .database
+            .read(move |tx| {
+                Box::pin(async move { Ok(rows::of_organisation(tx, organisation, before, limit).await?) })
+            })
+            .await
+    }
+
+    /// The program itself, acting on this organisation's data.
+    pub(crate) fn by_program(&self, organisation: OrganisationId) -> OpContext {
+        let actor = Actor::System { organisation };
+        OpContext { actor, request_id: String::new(), at: self.parts.clock.now() }
+    }
+}

@@ -1,0 +1,120 @@
+//! Which copy of an installation is the one: each restore begins a new generation, claimed by an object that is made once.
+//!
+//! A copy that was restored elsewhere, or the database from before a restore that somebody starts by mistake, finds the
+//! next generation claimed and does not start. Where the objects are a directory beside the database this stops nobody
+//! who copied both.
+
+use clerestory_seal::random;
+use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_vault::StoreError;
+
+use crate::Lifecycle;
+
+/// Why an installation is not the one.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// Another one restored a copy of this database over the same objects.
+    #[error(
+        "this database is of generation {generation}, and a restore has begun a later one over the same objects: \
+         start the installation that was restored, and put this copy away"
+    )]
+    Superseded {
+        /// The generation of the database.
+        generation: u64,
+    },
+    /// The objects are of another installation.
+    #[error(
+        "generation {generation} of the installation that has these objects is not this one: it was started over the \
+         objects of another, or from a copy"
+    )]
+    Other {
+        /// The generation of the database.
+        generation: u64,
+    },
+    /// The objects could not be looked at.
+    #[error("the claim of the installation could not be looked at")]
+    Store(#[from] StoreError),
+    /// The row could not be read or written.
+    #[error("the claim of the installation could not be looked up")]
+    Sql(#[from] SqlError),
+}
+
+/// The row of an instance.
+pub(crate) struct Instance {
+    pub(crate) generation: u64,
+    pub(crate) id: [u8; 16],
+    /// What the next generation will be claimed for: drawn before it is claimed, so that a restore that was cut off goes on.
+    pub(crate) next: Option<[u8; 16]>,
+}
+
+pub(crate) async fn find(tx: &mut Tx) -> Result<Option<Instance>, SqlError> {
+    let row = tx.query_opt("SELECT generation, id, next_id FROM instance WHERE one = 1", &[]).await?;
+    row.map(|row| Ok(Instance { generation: row.get(0)?, id: row.get(1)?, next: row.get(2)? })).transpose()
+}
+
+impl Lifecycle {
+    /// Sees that this database is of the newest generation of its installation. The first start claims the first one.
+    ///
+    /// # Errors
+    /// [`InstanceError::Superseded`], [`InstanceError::Other`]: nothing may be served.
+    pub async fn claim_instance(&self) -> Result<(), InstanceError> {
+        let (id, now) = (random::<16>(), self.parts.clock.now());
+        let found = self.parts.database.write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                tx.execute(
+                    "INSERT INTO instance (one, generation, id, claimed_at) VALUES (1, 1, $1, $2)
+                     ON CONFLICT (one) DO NOTHING",
+                    &[id.into(), now.into()],
+                )
+                .await?;
+                find(tx).await?.ok_or(SqlError::RolledBack)
+            })
+        });
+        let found: Result<Instance, SqlError> = found.await;
+        let Instance { generation, id, .. } = found?;
+        if !self.parts.vault.claim_generation(generation, id).await? {
+            return Err(InstanceError::Other { generation });
+        }
+        match self.parts.vault.claimed_by(generation + 1).await? {
+            Some(_) => Err(InstanceError::Superseded { generation }),
+            None => Ok(()),
+        }
+    }
+
+    /// Draws what the next generation is claimed for, once, and claims it.
+    pub(crate) async fn claim_next(&self) -> Result<(u64, [u8; 16]), InstanceError> {
+        let (fresh, now) = (random::<16>(), self.parts.clock.now());
+        let drawn = self.parts.database.write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                tx.execute(
+                    "INSERT INTO instance (one, generation, id, claimed_at) VALUES (1, 1, $1, $2)
+                     ON CONFLICT (one) DO NOTHING",
+                    &[random::<16>().into(), now.into()],
+                )
+                .await?;
+                let sql = "UPDATE instance SET next_id = coalesce(next_id, $1) WHERE one = 1";
+                tx.execute(sql, &[fresh.into()]).await?;
+                find(tx).await?.ok_or(SqlError::RolledBack)
+            })
+        });
+        let drawn: Result<Instance, SqlError> = drawn.await;
+        let Instance { generation, next, .. } = drawn?;
+        let next = next.unwrap_or(fresh);
+        // The copy may be older than restores that it knows nothing of: the generation after all of them is ours.
+        let mut claimed = generation + 1;
+        while !self.parts.vault.claim_generation(claimed, next).await? {
+            claimed += 1;
+        }
+        Ok((claimed, next))
+    }
+}
+
+/// Makes the claimed generation the database's own.
+pub(crate) async fn become_next(
+    tx: &mut Tx,
+    (generation, id): (u64, [u8; 16]),
+    now: clerestory_model::Timestamp,
+) -> Result<(), SqlError> {
+    let sql = "UPDATE instance SET generation = $1, id = $2, next_id = NULL, claimed_at = $3 WHERE one = 1";
+    tx.execute_one("instance", sql, &[generation.into(), id.into(), now.into()]).await
+}

@@ -1,0 +1,143 @@
+//! Erasing, with a receipt; restoring, without bringing back what was erased. What is erased cannot be read again by anybody who holds an old copy of anything, some days
+//! later; the page `keys-and-erasure` of the design is the specification.
+//!
+//! ```text
+//! asked    states set under lock, accounts ended          one transaction with the decision and its entry
+//! resealed what stays of a track lies under a new key      only where a range is erased
+//!   │      leases run out                                 nobody holds an opened key or a decision any more
+//! laid     tombstones durable in the database
+//! outside  tombstones durable beside the objects and in the second place
+//! shredded keys destroyed, rows and derived data gone     one transaction
+//! removed  objects gone, with every version
+//! verified a check that can only read found nothing       signed receipt
+//! closed   the epochs of that day are destroyed           second line of the receipt
+//! ```
+//!
+//! Each arrow is a row's change in the database after what it tells of is durable, so a job that is cut off anywhere
+//! goes on from its row, on any node, and doing a step twice does nothing more.
+
+mod ask;
+mod check;
+mod erasure;
+mod instance;
+mod range;
+mod receipt;
+mod restore;
+mod rows;
+mod shred;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use clerestory_access::{Access, AccessError, Refused};
+use clerestory_audit::AuditError;
+use clerestory_audit::authority::Departing;
+use clerestory_identity::Identity;
+use clerestory_keys::{KeyError, LeasesEnd, TombstonePlace};
+use clerestory_model::{Clock, ErasureId, KeyId};
+use clerestory_sql::{Component, Database, Migration, SqlError};
+use clerestory_store::derived::Derived;
+use clerestory_vault::{SettleError, StoreError, Vault};
+
+pub use erasure::{Assurance, Erasure, Step, Target};
+pub use instance::InstanceError;
+pub use receipt::{Receipt, SignedReceipt};
+pub use restore::{Course, RestoreError, Restored, TABLES};
+
+/// The tables of this crate.
+pub const SCHEMA: Component = Component {
+    name: "lifecycle",
+    migrations: &[Migration { name: "erasures", sql: include_str!("0001-lifecycle.sql") }],
+};
+
+/// What lifecycle is made of.
+pub struct Parts {
+    /// The database.
+    pub database: Database,
+    /// Decisions.
+    pub access: Access,
+    /// Keys and objects.
+    pub vault: Vault,
+    /// Accounts.
+    pub identity: Identity,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Every owner of data that derives from recordings.
+    pub derived: Vec<Arc<dyn Derived>>,
+    /// Every owner of authority rows.
+    pub departing: Vec<Arc<dyn Departing>>,
+    /// Places outside the database that keep tombstones, beside the objects.
+    pub places: Vec<Box<dyn TombstonePlace>>,
+    /// What the installation can promise about destroyed epochs.
+    pub assurance: Assurance,
+}
+
+/// The erasing part of the program. Cheap to clone.
+#[derive(Clone)]
+pub struct Lifecycle {
+    parts: Arc<Parts>,
+    /// When the leases end that ran when this node first saw an erasure. A restart waits once more.
+    leases: Arc<Mutex<HashMap<ErasureId, LeasesEnd>>>,
+}
+
+/// Why something is not erased.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// The decision was no.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// There is no such erasure, or nothing in what was named.
+    #[error("there is nothing to erase")]
+    Nothing,
+    /// A hold pins a key of it.
+    #[error("{0} is pinned by a hold: lift the hold first")]
+    Held(KeyId),
+    /// The person is the organisation's last administrator.
+    #[error("this is the last administrator: make somebody else one first, or erase the organisation")]
+    LastAdmin,
+    /// A range ends before it begins.
+    #[error("the range ends before it begins")]
+    BadRange,
+    /// The check after an erasure found something.
+    #[error("the check after the erasure found something: {0}")]
+    Left(String),
+    /// The decision could not be made or recorded.
+    #[error("the decision could not be recorded")]
+    Access(#[from] AccessError),
+    /// An entry could not be written.
+    #[error("the erasure could not be recorded")]
+    Audit(#[from] AuditError),
+    /// The registry refused.
+    #[error("the key registry")]
+    Key(#[from] KeyError),
+    /// What stays of a track could not be sealed anew, or what is spent not be removed.
+    #[error("moving what stays")]
+    Settle(#[from] SettleError),
+    /// The objects could not be reached.
+    #[error("the object store")]
+    Store(#[from] StoreError),
+    /// A place of tombstones failed.
+    #[error("the tombstone place {place}")]
+    Place {
+        /// Which.
+        place: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The receipt could not be written.
+    #[error("the receipt could not be written")]
+    Encoding(#[from] serde_json::Error),
+    /// The database refused.
+    #[error("the rows could not be read or written")]
+    Sql(#[from] SqlError),
+}
+
+impl Lifecycle {
+    /// Lifecycle over these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts), leases: Arc::default() }
+    }
+}

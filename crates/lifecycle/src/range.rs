@@ -1,0 +1,201 @@
+//! Erasing a part of a recording: what stays of each track is sealed anew under another key, and the old key dies as any
+//! other does.
+
+use clerestory_access::{RecordingRef, ResealSurvivors};
+use clerestory_keys::{NewKey, Purpose};
+use clerestory_model::{ErasureId, GapReason, KeyId, RecordingId, TrackKind};
+use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::segments::{self, Segment};
+use clerestory_store::tracks::{self, Gap, Track};
+use clerestory_store::{organisations, parts, recordings};
+
+use crate::rows::{self, Part, Stretch};
+use crate::{EraseError, Erasure, Lifecycle, Step};
+
+impl Lifecycle {
+    /// Finds what a range takes of each track, and ends every way to it: from the commit on its numbers are neither
+    /// played nor taken again. Nothing where it touches no segment.
+    pub(crate) async fn mark_range(
+        &self,
+        tx: &mut Tx,
+        recording: RecordingId,
+        (from_us, to_us): (i64, i64),
+    ) -> Result<Vec<Stretch>, EraseError> {
+        let mut stretches = Vec::new();
+        for track in tracks::of_recording(tx, recording).await? {
+            if track.state >= clerestory_model::RecordingState::SoftDeleted {
+                continue;
+            }
+            let all = segments::of_track(tx, track.id, 0, u32::MAX).await?;
+            let Some(taken) = widened(&track, &all, (from_us, to_us)) else { continue };
+            let (Some(first), Some(last)) = (taken.first(), taken.last()) else { continue };
+            tracks::note_erased(tx, track.id, first.sequence, last.sequence).await?;
+            let end = taken.iter().map(|segment| segment.start_us.saturating_add(segment.duration_us)).max();
+            let gap = Gap {
+                from_us: first.start_us,
+                to_us: end.unwrap_or(first.start_us),
+                reason: GapReason::Erased,
+            };
+            tracks::note_gap(tx, track.id, gap).await?;
+            let part = Part { track: track.id, recording, key: track.key };
+            stretches.push(Stretch { part, from: first.sequence, to: last.sequence, new_key: None });
+        }
+        Ok(stretches)
+    }
+
+    /// Seals what stays under new keys, and switches the tracks to them.
+    pub(crate) async fn reseal(self, erasure: Erasure) -> Result<bool, EraseError> {
+        let id = erasure.id;
+        let read = self.parts.database.read(move |tx| Box::pin(async move { rows::stretches(tx, id).await }));
+        let stretches: Result<Vec<Stretch>, SqlError> = read.await;
+        self.parts.vault.hold_lease().await?;
+        for stretch in stretches? {
+            if !self.reseal_track(&erasure, stretch).await? {
+                return Ok(false);
+            }
+        }
+        let lifecycle = self.clone();
+        self.parts
+            .database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    let Some(erasure) = rows::at_step(tx, id, Step::Asked).await? else { return Ok(false) };
+                    lifecycle.keep_range_keys(tx, &erasure).await?;
+                    rows::move_on(tx, id, Step::Resealed).await?;
+                    Ok::<_, EraseError>(true)
+                })
+            })
+            .await
+    }
+
+    /// The keys that die: those that the tracks had, and those of what derives from the recording.
+    async fn keep_range_keys(&self, tx: &mut Tx, erasure: &Erasure) -> Result<(), EraseError> {
+        let parts = rows::kept_parts(tx, erasure.id).await?;
+        let mut keys: Vec<KeyId> = parts.iter().map(|part| part.key).collect();
+        let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
+        recordings.dedup();
+        keys.extend(rows::summary_keys(tx, &recordings).await?);
+        self.keep_scope(tx, erasure.id, &[], &keys).await
+    }
+
+    /// `false` when somebody else wrote to the track meanwhile: it is done again by the next turn.
+    async fn reseal_track(&self, erasure: &Erasure, stretch: Stretch) -> Result<bool, EraseError> {
+        let Some(key) = self.new_key(erasure, stretch).await? else { return Ok(true) };
+        let op = self.by_program(erasure.organisation);
+        let on = RecordingRef { organisation: erasure.organisation, id: stretch.part.recording };
+        let grant = self.parts.access.authorize::<ResealSurvivors>(&op, on, None).await??;
+        let keep = move |segment: &Segment| !(stretch.from..=stretch.to).contains(&segment.sequence);
+        let rewritten = self.parts.vault.rewrite_track(&grant, stretch.part.track, key, keep).await?;
+        let Some(rewritten) = rewritten else { return Ok(true) };
+        if !rewritten.lost().is_empty() {
+            tracing::error!(
+                track = %stretch.part.track,
+                segments = ?rewritten.lost(),
+                "segments that should have stayed could not be read any more"
+            );
+        }
+        let (lifecycle, id, now) = (self.clone(), erasure.id, self.parts.clock.now());
+        // Held until the transaction is committed: so long nothing takes the new parts for orphans.
+        let rewritten = std::sync::Arc::new(rewritten);
+        let held = std::sync::Arc::clone(&rewritten);
+        let switched = self
+            .parts
+            .database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move { lifecycle.switch(tx, id, &stretch, &held, now).await })
+            })
+            .await;
+        drop(rewritten);
+        match switched {
+            Ok(()) => Ok(true),
+            Err(Switch::Lost) => Ok(false),
+            Err(Switch::Erase(error)) => Err(error),
+        }
+    }
+
+    async fn switch(
+        &self,
+        tx: &mut Tx,
+        id: ErasureId,
+        stretch: &Stretch,
+        rewritten: &clerestory_vault::Rewritten,
+        now: clerestory_model::Timestamp,
+    ) -> Result<(), Switch> {
+        if rows::at_step(tx, id, Step::Asked).await?.is_none() {
+            return Err(Switch::Lost);
+        }
+        let recording = stretch.part.recording;
+        recordings::resize(tx, recording, 0, 0).await?;
+        let held = parts::objects_of_track(tx, stretch.part.track).await?;
+        self.keep_objects(tx, id, &held).await?;
+        if !rewritten.switch(tx, now).await? {
+            return Err(Switch::Lost);
+        }
+        Ok(())
+    }
+
+    /// The key the survivors of a track are to get: made once. `None` when the track has it already.
+    async fn new_key(&self, erasure: &Erasure, stretch: Stretch) -> Result<Option<KeyId>, EraseError> {
+        let (lifecycle, id) = (self.clone(), erasure.id);
+        self.parts
+            .database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    let Some(track) = tracks::find(tx, stretch.part.track).await? else { return Ok(None) };
+                    if let Some(key) = stretch.new_key {
+                        return Ok(Some(key).filter(|key| *key != track.key));
+                    }
+                    let key = lifecycle.make_key(tx, &track).await?;
+                    rows::set_new_key(tx, id, &stretch, key).await?;
+                    // An erasure of the same track that came first has given it another key since this was asked for.
+                    rows::set_old_key(tx, id, &stretch, track.key).await?;
+                    Ok::<_, EraseError>(Some(key))
+                })
+            })
+            .await
+    }
+
+    async fn make_key(&self, tx: &mut Tx, track: &Track) -> Result<KeyId, EraseError> {
+        let recording = recordings::find(tx, track.recording).await?.ok_or(EraseError::Nothing)?;
+        let new = NewKey {
+            organisation: track.organisation,
+            class: track.class,
+            purpose: Purpose::Track,
+            parent: organisations::subject_key(tx, recording.subject).await?,
+            at: self.parts.clock.now(),
+        };
+        Ok(self.parts.vault.keys().make(tx, new).await?)
+    }
+}
+
+/// Why a track was not switched: nothing of the transaction is kept then.
+enum Switch {
+    Lost,
+    Erase(EraseError),
+}
+
+impl<E: Into<EraseError>> From<E> for Switch {
+    fn from(error: E) -> Self {
+        Self::Erase(error.into())
+    }
+}
+
+/// The segments that a range takes: those it touches with all between them, and in a track of a page those up to the next
+/// keyframe, because they say what changed in a page that nobody may see any more.
+fn widened<'s>(track: &Track, all: &'s [Segment], (from_us, to_us): (i64, i64)) -> Option<&'s [Segment]> {
+    let touched = |segment: &Segment| {
+        segment.start_us <= to_us && segment.start_us.saturating_add(segment.duration_us) >= from_us
+    };
+    let first = all.iter().position(touched)?;
+    let mut last = all.iter().rposition(touched)?;
+    if track.kind == TrackKind::Dom {
+        last = all
+            .iter()
+            .enumerate()
+            .skip(last + 1)
+            .find(|(_, segment)| segment.keyframe)
+            .map_or(all.len(), |(at, _)| at)
+            - 1;
+    }
+    all.get(first..=last)
+}

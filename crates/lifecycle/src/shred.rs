@@ -1,0 +1,136 @@
+//! The transaction that destroys: keys, rows, what derives from them; and what lies outside is written down to be removed.
+
+use clerestory_access::{CarryOutErasure, ErasureRef};
+use clerestory_keys::LeasesOut;
+use clerestory_model::{ErasureId, GapReason, OrganisationId, RecordingId, RecordingState};
+use clerestory_sql::{Lane, Tx};
+use clerestory_store::derived::Erased;
+use clerestory_store::parts::{self, TrackObjects, spent};
+use clerestory_store::recordings;
+use clerestory_store::tracks::{self, Gap};
+
+use crate::rows::{self, Moment, Part};
+use crate::{EraseError, Erasure, Lifecycle, Step, Target};
+
+impl Lifecycle {
+    /// Destroys the keys of erasures of one organisation, all of them or none: the keys of one shard cost one change of
+    /// it.
+    pub(crate) async fn shred(
+        &self,
+        organisation: OrganisationId,
+        ids: Vec<ErasureId>,
+        leases: LeasesOut,
+    ) -> Result<u64, EraseError> {
+        self.parts.vault.hold_lease().await?;
+        let lifecycle = self.clone();
+        self.parts
+            .database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move { lifecycle.shred_in(tx, organisation, ids, leases).await })
+            })
+            .await
+    }
+
+    async fn shred_in(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        ids: Vec<ErasureId>,
+        leases: LeasesOut,
+    ) -> Result<u64, EraseError> {
+        let op = self.by_program(organisation);
+        let (mut all, mut due) = (Vec::new(), Vec::new());
+        // The order of locks: erasures, the head of the log, recordings, and what the registry locks.
+        for id in ids {
+            due.extend(rows::at_step(tx, id, Step::Outside).await?);
+        }
+        for erasure in &due {
+            let on = ErasureRef { organisation, id: erasure.id };
+            let _grant = self.parts.access.decide::<CarryOutErasure>(tx, &op, on, None).await??;
+        }
+        for erasure in due {
+            let recordings = rows::lock_recordings(tx, organisation, &erasure.target).await?;
+            let (parts, keys) = match erasure.target {
+                Target::Range { .. } => {
+                    (rows::kept_parts(tx, erasure.id).await?, rows::kept_keys(tx, erasure.id).await?)
+                }
+                _ => {
+                    let parts = rows::parts(tx, &erasure.target, &recordings).await?;
+                    let keys = self.keys_of(tx, organisation, &erasure.target, (&recordings, &parts)).await?;
+                    // What came to it between asking and the tombstone. What was of it when it was asked for dies too,
+                    // where a restore has taken the rows meanwhile.
+                    self.keep_scope(tx, erasure.id, &parts, &keys).await?;
+                    (parts, rows::kept_keys(tx, erasure.id).await?)
+                }
+            };
+            all.push((erasure, recordings, parts, keys));
+        }
+        let mut moved = 0;
+        let keys: Vec<_> = all.iter().flat_map(|(_, _, _, keys)| keys.iter().copied()).collect();
+        for (erasure, recordings, parts, _) in &all {
+            self.shred_rows(tx, erasure, recordings, parts).await?;
+            rows::note_time(tx, erasure.id, Moment::Destroyed, op.at).await?;
+            rows::move_on(tx, erasure.id, Step::Shredded).await?;
+            moved += 1;
+        }
+        // Last, because it locks shards, pages and the counter.
+        self.parts.vault.keys().destroy(tx, &keys, &leases).await?;
+        Ok(moved)
+    }
+
+    async fn shred_rows(
+        &self,
+        tx: &mut Tx,
+        erasure: &Erasure,
+        recordings: &[RecordingId],
+        parts: &[Part],
+    ) -> Result<(), EraseError> {
+        if !matches!(erasure.target, Target::Range { .. }) {
+            rows::set_states(tx, parts, RecordingState::Shredded).await?;
+            for part in parts {
+                self.take_away(tx, erasure.id, part).await?;
+            }
+        }
+        let erased = self.erased(erasure, recordings, parts);
+        for derived in &self.parts.derived {
+            derived.erase(tx, &erased).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of a track's bytes away, and writes down every object that holds some of them.
+    async fn take_away(&self, tx: &mut Tx, id: ErasureId, part: &Part) -> Result<(), EraseError> {
+        let now = self.parts.clock.now();
+        let held = parts::take_away(tx, part.track, now).await?;
+        self.keep_objects(tx, id, &held).await?;
+        rows::forget_gaps(tx, part).await?;
+        if let Some(recording) = recordings::find(tx, part.recording).await? {
+            let to_us = recording.ended_at.micros().saturating_sub(recording.started_at.micros());
+            let gap = Gap { from_us: 0, to_us, reason: GapReason::Erased };
+            tracks::note_gap(tx, part.track, gap).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down which objects held something: those that rows named, and files of the ingest log that it may have been
+    /// settled out of.
+    pub(crate) async fn keep_objects(
+        &self,
+        tx: &mut Tx,
+        id: ErasureId,
+        held: &TrackObjects,
+    ) -> Result<(), EraseError> {
+        for object in held.names() {
+            rows::keep_object(tx, id, object, object.starts_with("log/")).await?;
+        }
+        for file in spent::log_files(tx).await? {
+            rows::keep_object(tx, id, &file, true).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn erased(&self, erasure: &Erasure, recordings: &[RecordingId], parts: &[Part]) -> Erased {
+        let tracks = parts.iter().map(|part| part.track).collect();
+        Erased { organisation: erasure.organisation, recordings: recordings.to_vec(), tracks }
+    }
+}

@@ -1,0 +1,60 @@
+//! Derived data: what is made of recordings and dies with them.
+
+use clerestory_model::{OrganisationId, RecordingId, TrackId};
+use clerestory_sql::{Body, SqlError, Tx};
+
+/// What is being erased.
+#[derive(Clone, Debug)]
+pub struct Erased {
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// Recordings of which all or a part is erased.
+    pub recordings: Vec<RecordingId>,
+    /// Tracks that are erased, in part or whole.
+    pub tracks: Vec<TrackId>,
+}
+
+/// An owner of data that derives from recordings. `lifecycle` asks each of them, in the transaction that destroys the
+/// keys; what was derived of a part of a recording goes too, and is made again of what stays.
+pub trait Derived: Send + Sync {
+    /// What it is, for receipts.
+    fn name(&self) -> &'static str;
+    /// Removes what derives from `erased`. Nothing being there is fine.
+    fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError>;
+    /// How much of it is still there.
+    fn count<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError>;
+}
+
+/// The sealed summaries of recordings.
+#[derive(Clone, Copy, Debug)]
+pub struct Summaries;
+
+impl Derived for Summaries {
+    fn name(&self) -> &'static str {
+        "summaries"
+    }
+
+    fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
+        Box::pin(async move {
+            for recording in &erased.recordings {
+                // The next version is another one, so that nobody writes over it what was read before.
+                let sql = "UPDATE recordings SET summary = NULL, summary_key = NULL,
+                               summary_version = summary_version + 1
+                           WHERE recording_id = $1 AND summary_key IS NOT NULL";
+                tx.execute(sql, &[(*recording).into()]).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn count<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError> {
+        Box::pin(async move {
+            let mut count = 0;
+            for recording in &erased.recordings {
+                let sql = "SELECT 1 FROM recordings WHERE recording_id = $1 AND summary IS NOT NULL";
+                count += u64::from(tx.query_opt(sql, &[(*recording).into()]).await?.is_some());
+            }
+            Ok(count)
+        })
+    }
+}

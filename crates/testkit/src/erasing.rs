@@ -1,0 +1,115 @@
+//! Carrying erasures on in a test: the clock moves where they wait for time.
+
+use std::time::Duration;
+
+use clerestory::{App, CopyAt, CopyError};
+use clerestory_keys::Protection;
+use clerestory_lifecycle::{Restored, Step};
+use clerestory_seal::random;
+
+use crate::Installation;
+
+impl Installation {
+    /// Carries erasures on until none of them goes any further by itself within some seconds.
+    ///
+    /// # Panics
+    /// When they cannot be looked up.
+    pub async fn carry_erasures_on(&self) {
+        let mut idle = 0;
+        while idle < 2 {
+            let moved = self.app.lifecycle.work().await.expect("erasures can be looked up");
+            idle = if moved == 0 { idle + 1 } else { 0 };
+            self.wait(Duration::from_secs(6));
+        }
+    }
+
+    /// Carries those erasures on, once, that are at this step; says how many moved.
+    ///
+    /// # Panics
+    /// When they cannot be looked up.
+    pub async fn carry_on_at(&self, step: Step) -> u64 {
+        // The first look begins to wait for leases.
+        let moved = self.app.lifecycle.work_at(step).await.expect("erasures can be looked up");
+        if moved > 0 {
+            return moved;
+        }
+        self.wait(Duration::from_secs(6));
+        self.app.lifecycle.work_at(step).await.expect("erasures can be looked up")
+    }
+}
+
+/// A copy of an installation's database.
+#[derive(Clone, Debug)]
+pub struct CopyOfDatabase(CopyAt);
+
+impl CopyOfDatabase {
+    /// The file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match &self.0 {
+            CopyAt::File(path) => Some(path),
+            CopyAt::Postgres(_) => None,
+        }
+    }
+}
+
+impl Installation {
+    /// Copies the database as a backup does: the file with what is still in its log, or every table into another schema.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub async fn copy_of_database(&self) -> CopyOfDatabase {
+        let Some(postgres) = &self.app.places.postgres else {
+            let name: String = random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+            let directory = self.directory().join(format!("copy-{name}"));
+            std::fs::create_dir(&directory).expect("a directory for the copy");
+            for suffix in ["", "-wal"] {
+                let file = format!("clerestory.db{suffix}");
+                let from = self.app.places.data.join(&file);
+                if from.exists() {
+                    std::fs::copy(from, directory.join(file)).expect("the file can be copied");
+                }
+            }
+            return CopyOfDatabase(CopyAt::File(directory.join("clerestory.db")));
+        };
+        let server = std::env::var(crate::postgres::VARIABLE).expect("the server of this test");
+        let copy = crate::postgres::new_schema(&server).await;
+        let schema = copy.address.rsplit("%3D").next().expect("the schema is in the address").to_owned();
+        let (client, connection) =
+            tokio_postgres::connect(&postgres.address, tokio_postgres::NoTls).await.expect("the database");
+        let running = tokio::spawn(connection);
+        let sql =
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()";
+        for row in client.query(sql, &[]).await.expect("its tables") {
+            let table: String = row.get(0);
+            let sql = format!("CREATE TABLE {schema}.{table} AS TABLE {table}");
+            client.batch_execute(&sql).await.expect("a table can be copied");
+        }
+        drop(client);
+        running.await.expect("the connection ends").expect("without an error");
+        CopyOfDatabase(CopyAt::Postgres(copy))
+    }
+
+    /// The same installation after a restore from the copy, as `clerestory restore` does it, and a start. What stood in
+    /// the way, where something did: the installation is then as the restore left it.
+    ///
+    /// # Panics
+    /// When it does not open.
+    pub async fn restored_from(self, copy: &CopyOfDatabase) -> (Self, Result<Restored, CopyError>) {
+        let (places, clock) = (self.app.places.clone(), self.app.clock.clone());
+        let root = places.open(&Protection::Plain).expect("the root key is there");
+        let app = App::build_to_restore(places, root, clock).await.expect("a closed installation opens");
+        // The clock that tests move stands still while the restore waits for leases.
+        let restoring = {
+            let (app, copy) = (app.clone(), copy.0.clone());
+            tokio::spawn(async move { app.restore_from(&copy).await })
+        };
+        while !restoring.is_finished() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.wait(Duration::from_secs(1));
+        }
+        let restored = restoring.await.expect("a restore does not panic");
+        drop(app);
+        (self, restored)
+    }
+}

@@ -1,0 +1,269 @@
+//! Restoring a copy of the database: what came back, what went, what never goes back in time.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use clerestory::{App, CopyError};
+use clerestory_keys::{KeyError, Protection};
+use clerestory_lifecycle::{Course, InstanceError, RestoreError, TABLES};
+use clerestory_sql::{Lane, Row, SqlError, Value as Sql};
+use clerestory_testkit::visit::{Visit, snapshot};
+use clerestory_testkit::{Caller, Installation};
+use serde_json::{Value, json};
+
+async fn rows(installation: &Installation, sql: &'static str, values: Vec<Sql>) -> Vec<Row> {
+    let read =
+        installation.app.database.read(move |tx| Box::pin(async move { tx.query(sql, &values).await }));
+    let rows: Result<_, SqlError> = read.await;
+    rows.unwrap()
+}
+
+async fn execute(installation: &Installation, sql: String) {
+    let write = installation
+        .app
+        .database
+        .write(Lane::Interactive, move |tx| Box::pin(async move { tx.execute(&sql, &[]).await }));
+    let done: Result<u64, SqlError> = write.await;
+    done.unwrap();
+}
+
+async fn record(installation: &Installation, site_key: &str) -> Visit {
+    let now_ms = installation.now().unix_millis() as i64;
+    let visit = Visit::start(installation.recorder("https://shop.example"), site_key, now_ms).await;
+    visit.send(0, &snapshot(now_ms, 4, "hello")).await.ok();
+    visit
+}
+
+/// A visit without its recorder, which would hold the parts of the installation, its open log among them.
+struct Told {
+    recording: String,
+    track: String,
+}
+
+fn told(visit: &Visit) -> Told {
+    Told { recording: visit.recording.clone(), track: visit.track.clone() }
+}
+
+async fn plays(admin: &Caller, visit: &Told, number: u64) -> StatusCode {
+    let begun = admin.post(&format!("/api/v1/recordings/{}/plays", visit.recording), json!({})).await;
+    if !begun.status.is_success() {
+        return begun.status;
+    }
+    let play = begun.json["id"].as_str().unwrap();
+    admin.get(&format!("/api/v1/plays/{play}/tracks/{}/segments/{number}", visit.track)).await.status
+}
+
+async fn erase(installation: &Installation, visit: &Told, asked: Value) -> Value {
+    let admin = installation.person("admin").await;
+    let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
+    let asked = admin.post(&path, asked).await.ok();
+    installation.carry_erasures_on().await;
+    installation.app.settle_now().await.unwrap();
+    installation.carry_erasures_on().await;
+    let done = admin.get(&format!("/api/v1/erasures/{}", asked["id"].as_str().unwrap())).await.ok();
+    assert_eq!(done["state"], "verified", "{done}");
+    done
+}
+
+#[tokio::test]
+async fn every_table_has_its_course_and_no_foreign_key_crosses() {
+    let installation = Installation::new().await;
+    let read = installation.app.database.read(|tx| {
+        Box::pin(async move {
+            let mut found = BTreeMap::new();
+            for table in tx.tables().await? {
+                found.insert(table.clone(), tx.references(&table).await?);
+            }
+            Ok(found)
+        })
+    });
+    let found: Result<BTreeMap<String, Vec<String>>, SqlError> = read.await;
+    let found = found.unwrap();
+    let course: BTreeMap<&str, Course> = TABLES.iter().copied().collect();
+    let names: Vec<&str> = found.keys().map(String::as_str).collect();
+    assert_eq!(names, course.keys().copied().collect::<Vec<_>>(), "say in TABLES what a restore does to it");
+    let mut seen = 0;
+    for (table, references) in &found {
+        for to in references {
+            let (from, to_course) = (course[table.as_str()], course[to.as_str()]);
+            assert_eq!(from.goes_back(), to_course.goes_back(), "{table} refers to {to}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen} foreign keys: the schema was not read");
+}
+
+#[tokio::test]
+async fn what_was_deleted_comes_back_and_what_was_erased_does_not() {
+    let installation = Installation::new().await;
+    let admin = installation.person("admin").await;
+    let site = installation.site(&admin).await;
+    let key = site["site_key"].as_str().unwrap();
+    let sending = record(&installation, key).await;
+    let kept = told(&sending);
+    let lost = told(&record(&installation, key).await);
+    let doomed = told(&record(&installation, key).await);
+    let cut = record(&installation, key).await;
+    installation.wait(Duration::from_secs(30));
+    let at = installation.now().unix_millis() as i64;
+    cut.send(1, &snapshot(at, 2, "later")).await.ok();
+    let cut = told(&cut);
+    let copy = installation.copy_of_database().await;
+
+    // What happens after the copy.
+    installation.wait(Duration::from_secs(3600));
+    sending.send(1, &snapshot(installation.now().unix_millis() as i64, 2, "more")).await;
+    let later = told(&record(&installation, key).await);
+    erase(&installation, &doomed, json!({})).await;
+    erase(&installation, &cut, json!({ "range": { "from_us": 0, "to_us": 1_000_000 } })).await;
+    installation.app.settle_now().await.unwrap();
+    // Somebody deletes a recording's rows by mistake; its objects and key are still there.
+    let track = lost.track.parse::<clerestory_model::TrackId>().unwrap();
+    let hex = hex::encode(track.as_bytes());
+    let literal = match installation.app.places.postgres {
+        Some(_) => format!("'\\x{hex}'::bytea"),
+        None => format!("x'{hex}'"),
+    };
+    for table in ["segments", "gaps", "parts", "part_claims"] {
+        execute(&installation, format!("DELETE FROM {table} WHERE track_id = {literal}")).await;
+    }
+    execute(&installation, format!("DELETE FROM tracks WHERE track_id = {literal}")).await;
+    let before = rows(&installation, "SELECT count(*) FROM audit_entries", Vec::new()).await;
+    let before: i64 = before[0].get(0).unwrap();
+
+    let (installation, restored) = installation.restored_from(&copy).await;
+    let restored = restored.unwrap();
+    assert_eq!((restored.removed_recordings, restored.returned_recordings), (1, 0));
+    assert_eq!((restored.generation, restored.keys_destroyed_again), (2, 0));
+    let installation = installation.restarted().await;
+    let admin = installation.person("admin").await;
+    assert_eq!(plays(&admin, &kept, 0).await, StatusCode::OK);
+    assert_eq!(plays(&admin, &doomed, 0).await, StatusCode::GONE, "it stays erased");
+    assert_eq!(plays(&admin, &cut, 0).await, StatusCode::GONE, "its part stays erased");
+    assert_eq!(plays(&admin, &cut, 1).await, StatusCode::OK, "and the rest plays, sealed anew since");
+    assert_eq!(plays(&admin, &later, 0).await, StatusCode::NOT_FOUND, "it came after the copy");
+    let facts = admin.get(&format!("/api/v1/recordings/{}", doomed.recording)).await.ok();
+    assert_eq!((&facts["state"], &facts["summary"]), (&json!("verified"), &Value::Null));
+    let facts = admin.get(&format!("/api/v1/recordings/{}", lost.recording)).await.ok();
+    assert_eq!(facts["tracks"].as_array().unwrap().len(), 1, "the track is back");
+    assert_eq!(facts["tracks"][0]["segments"].as_array().unwrap().len(), 1);
+
+    // The log went on, and says what happened; authority is as the log says; erasures are still told of.
+    let after = rows(&installation, "SELECT count(*) FROM audit_entries", Vec::new()).await;
+    assert!(after[0].get::<i64>(0).unwrap() > before);
+    let told = "SELECT count(*) FROM audit_entries WHERE action = 'installation.restored'";
+    assert_eq!(rows(&installation, told, Vec::new()).await[0].get::<i64>(0).unwrap(), 1);
+    assert_eq!(installation.app.replay_authority().await.unwrap(), []);
+    assert_eq!(admin.get("/api/v1/audit/verify").await.ok()["intact"], true);
+    assert_eq!(admin.get("/api/v1/erasures").await.ok()["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_erasure_that_was_on_its_way_goes_on_after_a_restore() {
+    let installation = Installation::new().await;
+    let admin = installation.person("admin").await;
+    let site = installation.site(&admin).await;
+    let doomed = told(&record(&installation, site["site_key"].as_str().unwrap()).await);
+    let copy = installation.copy_of_database().await;
+    let path = format!("/api/v1/recordings/{}/erasures", doomed.recording);
+    let asked = admin.post(&path, json!({})).await.ok();
+    // Whoever is signed in holds the parts of the installation, its open log among them.
+    drop(admin);
+    assert_eq!(installation.carry_on_at(clerestory_lifecycle::Step::Asked).await, 1);
+    let (installation, restored) = installation.restored_from(&copy).await;
+    restored.unwrap();
+    let installation = installation.restarted().await;
+    let admin = installation.person("admin").await;
+    assert_eq!(plays(&admin, &doomed, 0).await, StatusCode::GONE);
+    installation.carry_erasures_on().await;
+    installation.app.settle_now().await.unwrap();
+    installation.carry_erasures_on().await;
+    let done = admin.get(&format!("/api/v1/erasures/{}", asked["id"].as_str().unwrap())).await.ok();
+    assert_eq!(done["state"], "verified", "{done}");
+}
+
+#[tokio::test]
+async fn a_restore_that_is_cut_off_leaves_the_installation_closed_and_is_run_again() {
+    let installation = Installation::new().await;
+    let admin = installation.person("admin").await;
+    let site = installation.site(&admin).await;
+    let kept = told(&record(&installation, site["site_key"].as_str().unwrap()).await);
+    let copy = installation.copy_of_database().await;
+    let cut = match installation.app.places.postgres {
+        None => vec![
+            "CREATE TRIGGER cut BEFORE UPDATE ON instance WHEN NEW.generation = 2
+             BEGIN SELECT RAISE(ABORT, 'cut'); END",
+        ],
+        Some(_) => vec![
+            "CREATE OR REPLACE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN RAISE EXCEPTION USING message = ''cut''; END'",
+            "CREATE TRIGGER cut BEFORE UPDATE ON instance FOR EACH ROW WHEN (NEW.generation = 2)
+             EXECUTE FUNCTION cut()",
+        ],
+    };
+    for statement in cut {
+        execute(&installation, statement.to_owned()).await;
+    }
+    let (installation, restored) = installation.restored_from(&copy).await;
+    assert!(matches!(restored, Err(CopyError::Restore(RestoreError::Sql(_)))), "{restored:?}");
+    installation.wait(Duration::from_secs(6));
+    assert_eq!(admin.get("/api/v1/recordings").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let places = installation.app.places.clone();
+    let root = places.open(&Protection::Plain).unwrap();
+    let refused = App::build(places, root, installation.app.clock.clone()).await.err().unwrap();
+    assert!(matches!(refused, clerestory::AppError::Keys(KeyError::Closed)), "{refused:?}");
+    execute(
+        &installation,
+        match installation.app.places.postgres {
+            None => "DROP TRIGGER cut".to_owned(),
+            Some(_) => "DROP FUNCTION cut CASCADE".to_owned(),
+        },
+    )
+    .await;
+    let (installation, restored) = installation.restored_from(&copy).await;
+    assert_eq!(restored.unwrap().generation, 2);
+    let installation = installation.restarted().await;
+    assert_eq!(plays(&installation.person("admin").await, &kept, 0).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_copy_of_another_history_is_refused_before_anything_is_touched() {
+    let installation = Installation::new().await;
+    let other = Installation::new().await;
+    let foreign = other.copy_of_database().await;
+    let (installation, refused) = installation.restored_from(&foreign).await;
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(refused, CopyError::Restore(RestoreError::NotOurs { .. } | RestoreError::Newer { .. })),
+        "{refused:?}"
+    );
+    let admin = installation.person("admin").await;
+    admin.get("/api/v1/recordings").await.ok();
+    // A copy that is newer than the database is the one to keep.
+    admin.get("/api/v1/sites").await.ok();
+    let newer = installation.copy_of_database().await;
+    let sql = "DELETE FROM audit_entries WHERE number = (SELECT max(number) FROM audit_entries e
+                   WHERE e.organisation_id = audit_entries.organisation_id) AND action = 'site.list'";
+    execute(&installation, sql.to_owned()).await;
+    let (_installation, refused) = installation.restored_from(&newer).await;
+    assert!(matches!(refused, Err(CopyError::Restore(RestoreError::BrokenChain { .. }))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn who_has_a_superseded_database_is_told() {
+    let installation = Installation::new().await;
+    assert_eq!(
+        rows(&installation, "SELECT generation FROM instance", Vec::new()).await[0].get::<i64>(0).unwrap(),
+        1
+    );
+    // Another copy of this installation was restored over the same objects.
+    assert!(installation.app.vault.claim_generation(2, [7; 16]).await.unwrap());
+    let refused = installation.app.lifecycle.claim_instance().await;
+    assert!(matches!(refused, Err(InstanceError::Superseded { generation: 1 })), "{refused:?}");
+    // A database that is not the one these objects belong to.
+    execute(&installation, "UPDATE instance SET generation = 2".to_owned()).await;
+    let refused = installation.app.lifecycle.claim_instance().await;
+    assert!(matches!(refused, Err(InstanceError::Other { generation: 2 })), "{refused:?}");
+}

@@ -1,0 +1,141 @@
+//! What an erasure needs of the objects: tombstones among them, and the key that signs its receipt.
+
+use std::io;
+
+use clerestory_keys::{KeyError, Purpose, Tombstone, read_tombstones, tombstone_object};
+use clerestory_model::{KeyId, OrganisationId, RecordingId, Timestamp, TrackId};
+use clerestory_seal::ReceiptKey;
+use clerestory_sql::Tx;
+
+use crate::{ObjectPath, Objects, StoreError, Vault};
+
+impl Vault {
+    /// Makes tombstones durable beside the objects, as one object that is made once. Doing so again is fine.
+    ///
+    /// # Errors
+    /// [`StoreError`]: they may not be there.
+    pub async fn lay_tombstones(&self, tombstones: &[Tombstone]) -> Result<(), StoreError> {
+        let (name, bytes) = tombstone_object(tombstones).map_err(unreadable)?;
+        self.objects.put(&ObjectPath::Tombstones { name: &name }.path(), bytes).await
+    }
+
+    /// Removes every object of its own that a track has, those that no row names among them.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what is left is unknown; call again.
+    pub async fn remove_track(
+        &self,
+        organisation: OrganisationId,
+        recording: RecordingId,
+        track: TrackId,
+    ) -> Result<(), StoreError> {
+        for object in self.objects.presence().of_track(organisation, recording, track).await? {
+            self.objects.remove(&object).await?;
+        }
+        Ok(())
+    }
+
+    /// Every tombstone that lies beside the objects. One that cannot be understood fails all: a missing one would
+    /// bring back what was erased.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+        let mut all = Vec::new();
+        for listed in self.objects.list(&ObjectPath::AllTombstones.path()).await? {
+            let bytes = self.objects.whole(&listed.object).await?;
+            all.extend(read_tombstones(&bytes).map_err(unreadable)?);
+        }
+        Ok(all)
+    }
+
+    /// Claims a generation of this installation for `instance`. `false` when another copy of it has it already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_generation(&self, generation: u64, instance: [u8; 16]) -> Result<bool, StoreError> {
+        let path = ObjectPath::Instance { generation }.path();
+        match self.objects.put(&path, instance.to_vec()).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Exists) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Who claimed a generation, if anybody did.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claimed_by(&self, generation: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.objects.whole(&ObjectPath::Instance { generation }.path()).await {
+            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Err(StoreError::Missing) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The key that signs receipts of erasures, made when there is none. The caller holds the lease on keys.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn receipt_key(&self, tx: &mut Tx, at: Timestamp) -> Result<ReceiptKey, KeyError> {
+        let key: KeyId = self.standing_key(tx, Purpose::Receipt, at).await?;
+        let secret = self.secret_in(tx, key).await?;
+        ReceiptKey::derive(&secret).map_err(|_| KeyError::Shape)
+    }
+}
+
+/// Eyes for objects: they see what is there, and neither write nor open anything.
+#[derive(Clone)]
+pub struct Presence(Objects);
+
+impl Objects {
+    /// Eyes for these objects.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        Presence(self.clone())
+    }
+}
+
+impl Presence {
+    /// How much is left of an object; see [`Objects::traces`].
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is not known.
+    pub async fn traces(&self, object: &str) -> Result<u64, StoreError> {
+        self.0.traces(object).await
+    }
+
+    /// The objects of their own that a track has, whether a row names them or not.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is not known.
+    pub async fn of_track(
+        &self,
+        organisation: OrganisationId,
+        recording: RecordingId,
+        track: TrackId,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        for prefix in [
+            ObjectPath::SegmentsOf { organisation, recording, track }.path(),
+            ObjectPath::PartsOf { organisation, recording, track }.path(),
+        ] {
+            found.extend(self.0.list(&prefix).await?.into_iter().map(|listed| listed.object));
+        }
+        Ok(found)
+    }
+
+    /// The tombstones of one object beside the objects.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError`].
+    pub async fn tombstones(&self, name: &str) -> Result<Vec<Tombstone>, StoreError> {
+        let bytes = self.0.whole(&ObjectPath::Tombstones { name }.path()).await?;
+        read_tombstones(&bytes).map_err(unreadable)
+    }
+}
+
+fn unreadable(error: io::Error) -> StoreError {
+    StoreError::Log(format!("an object of tombstones: {error}"))
+}
