@@ -37,6 +37,16 @@ pub async fn unnamed(tx: &mut Tx, after: &str, limit: u32) -> Result<Vec<Spent>,
     rows.iter().map(|row| Ok(Spent { object: row.get(0)?, at: row.get(1)? })).collect()
 }
 
+/// Whether a row names this object.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn is_named(tx: &mut Tx, object: &str) -> Result<bool, SqlError> {
+    let sql =
+        "SELECT 1 FROM segments WHERE object = $1 UNION ALL SELECT 1 FROM parts WHERE object = $1 LIMIT 1";
+    Ok(tx.query_opt(sql, &[object.into()]).await?.is_some())
+}
+
 /// Of these objects, the ones that are not known to be gone yet: an erasure is not verified before none is left.
 ///
 /// # Errors

@@ -39,12 +39,19 @@ impl Vault {
         Ok(removed)
     }
 
-    /// Removes one object that no row names; `false` when somebody is writing it.
+    /// Removes one object that no row names; `false` when somebody is writing it, or a row names it again.
     pub(crate) async fn remove_one_spent(&self, object: &str) -> Result<bool, SettleError> {
         if self.is_under_way(object).await? {
             return Ok(false);
         }
         let Some(_held) = self.hold_file(object)? else { return Ok(false) };
+        // It was listed before that. Whoever wrote it then may have committed a row since, and is done only now.
+        let name = object.to_owned();
+        let named: Result<bool, SqlError> =
+            self.database.read(move |tx| Box::pin(async move { spent::is_named(tx, &name).await })).await;
+        if named? {
+            return Ok(false);
+        }
         self.objects().remove(object).await?;
         let gone = vec![object.to_owned()];
         let forgotten = self
