@@ -10,7 +10,7 @@ use clerestory_model::{RecordingState, TrackId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError};
 use clerestory_store::parts::{self, Part};
-use clerestory_store::segments::{self, ContentType, Extent, Segment};
+use clerestory_store::segments::{self, ContentType, Segment};
 use clerestory_store::{recordings, tracks};
 use clerestory_testkit::bucket::Fault;
 use clerestory_testkit::visit::{Visit, movement, snapshot};
