@@ -186,8 +186,10 @@ pub(crate) async fn set_tombstones(tx: &mut Tx, id: ErasureId, name: &str) -> Re
 }
 
 pub(crate) async fn set_waits(tx: &mut Tx, id: ErasureId, waits: Option<&str>) -> Result<(), SqlError> {
-    let sql = "UPDATE erasures SET waits = $2 WHERE erasure_id = $1";
-    tx.execute(sql, &[id.into(), waits.map(str::to_owned).into()]).await?;
+    // Another node may have brought it to its end meanwhile.
+    let sql = "UPDATE erasures SET waits = $2 WHERE erasure_id = $1 AND step < $3";
+    let verified = (Step::Verified as i64).into();
+    tx.execute(sql, &[id.into(), waits.map(str::to_owned).into(), verified]).await?;
     Ok(())
 }
 
