@@ -377,9 +377,11 @@ pub(crate) async fn object_gone(
     Ok(())
 }
 
-/// Forgets the gaps of a track.
+/// Forgets the gaps of a track, and what was found to be damaged of it.
 pub(crate) async fn forget_gaps(tx: &mut Tx, part: &Part) -> Result<(), SqlError> {
-    tx.execute("DELETE FROM gaps WHERE track_id = $1", &[part.track.into()]).await?;
+    for sql in ["DELETE FROM gaps WHERE track_id = $1", "DELETE FROM damage WHERE track_id = $1"] {
+        tx.execute(sql, &[part.track.into()]).await?;
+    }
     Ok(())
 }
 
