@@ -7,18 +7,20 @@ use clerestory_store::derived::{Derived, Erased};
 
 use crate::{Intake, authority};
 
-/// The page trees of tracks that are being sent. They are in memory only: other nodes forget theirs when their leases
-/// run out, because they are reached only through a recording that takes segments.
+/// The page trees of tracks that are being sent. They are in memory only, and reached only through a recording that takes
+/// segments; a node that has no part in the erasure keeps its own until others push it out.
 impl Derived for Intake {
     fn name(&self) -> &'static str {
         "page trees"
     }
 
     fn erase<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
-        Box::pin(async move {
-            erased.tracks.iter().for_each(|track| self.shared.trees.forget(*track));
-            Ok(())
-        })
+        self.forget(erased);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn forget(&self, erased: &Erased) {
+        erased.tracks.iter().for_each(|track| self.shared.trees.forget(*track));
     }
 
     fn count<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError> {

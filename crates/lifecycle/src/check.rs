@@ -68,6 +68,7 @@ impl Lifecycle {
         recordings.dedup();
         let erased = self.erased(erasure, &recordings, &parts);
         for derived in &self.parts.derived {
+            derived.forget(&erased);
             let left = derived.count(tx, &erased).await?;
             if left > 0 {
                 return Err(EraseError::Left(format!("{left} of {}", derived.name())));

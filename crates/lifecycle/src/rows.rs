@@ -186,8 +186,10 @@ pub(crate) async fn set_tombstones(tx: &mut Tx, id: ErasureId, name: &str) -> Re
 }
 
 pub(crate) async fn set_waits(tx: &mut Tx, id: ErasureId, waits: Option<&str>) -> Result<(), SqlError> {
-    let sql = "UPDATE erasures SET waits = $2 WHERE erasure_id = $1";
-    tx.execute(sql, &[id.into(), waits.map(str::to_owned).into()]).await?;
+    // Another node may have brought it to its end meanwhile.
+    let sql = "UPDATE erasures SET waits = $2 WHERE erasure_id = $1 AND step < $3";
+    let verified = (Step::Verified as i64).into();
+    tx.execute(sql, &[id.into(), waits.map(str::to_owned).into(), verified]).await?;
     Ok(())
 }
 
@@ -375,9 +377,11 @@ pub(crate) async fn object_gone(
     Ok(())
 }
 
-/// Forgets the gaps of a track.
+/// Forgets the gaps of a track, and what was found to be damaged of it.
 pub(crate) async fn forget_gaps(tx: &mut Tx, part: &Part) -> Result<(), SqlError> {
-    tx.execute("DELETE FROM gaps WHERE track_id = $1", &[part.track.into()]).await?;
+    for sql in ["DELETE FROM gaps WHERE track_id = $1", "DELETE FROM damage WHERE track_id = $1"] {
+        tx.execute(sql, &[part.track.into()]).await?;
+    }
     Ok(())
 }
 

@@ -11,10 +11,12 @@ impl Derived for Playback {
     }
 
     fn erase<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
-        Box::pin(async move {
-            erased.tracks.iter().for_each(|track| self.bases.forget_track(*track));
-            Ok(())
-        })
+        self.forget(erased);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn forget(&self, erased: &Erased) {
+        erased.tracks.iter().for_each(|track| self.bases.forget_track(*track));
     }
 
     fn count<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError> {

@@ -21,6 +21,9 @@ pub trait Derived: Send + Sync {
     fn name(&self) -> &'static str;
     /// Removes what derives from `erased`. Nothing being there is fine.
     fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError>;
+    /// Forgets what this node has of it in memory. Called again before [`Self::count`], because the keys may have been
+    /// destroyed by another node.
+    fn forget(&self, _erased: &Erased) {}
     /// How much of it is still there.
     fn count<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError>;
 }

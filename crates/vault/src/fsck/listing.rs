@@ -7,7 +7,7 @@ use clerestory_model::{OrganisationId, RecordingId, Timestamp, TrackId};
 use crate::{Listed, Objects, PartName, StoreError};
 
 /// What lies beside the objects of recordings and is looked after by others.
-const ELSEWHERE: [&str; 3] = ["tombstones/", "probe/", "clerestory-store.json"];
+const ELSEWHERE: [&str; 4] = ["tombstones/", "instances/", "probe/", "clerestory-store.json"];
 /// Where objects of recordings lie.
 const OURS: [&str; 3] = ["log/", "parts/", "segments/"];
 
