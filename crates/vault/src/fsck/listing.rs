@@ -7,7 +7,7 @@ use clerestory_model::{OrganisationId, RecordingId, Timestamp, TrackId};
 use crate::{Listed, Objects, PartName, StoreError};
 
 /// What lies beside the objects of recordings and is looked after by others.
-const ELSEWHERE: [&str; 3] = ["tombstones/", "probe/", "clerestory-store.json"];
+const ELSEWHERE: [&str; 4] = ["tombstones/", "probe/", "instances/", "clerestory-store.json"];
 /// Where objects of recordings lie.
 const OURS: [&str; 3] = ["log/", "parts/", "segments/"];
 
@@ -167,6 +167,19 @@ pub(super) fn is_ours(object: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_look_after_is_not_strange() {
+        use crate::ObjectPath;
+        for path in [
+            ObjectPath::Mark,
+            ObjectPath::Tombstones { name: "00" },
+            ObjectPath::Instance { generation: 1 },
+            ObjectPath::Probe { suffix: "00" },
+        ] {
+            assert_eq!(Kind::of(&path.path()), Kind::Elsewhere, "{path:?}");
+        }
+    }
 
     #[test]
     fn names_are_told_apart() {
