@@ -253,7 +253,7 @@ pub async fn summarise(
     tx.execute_one(
         "recordings",
         "UPDATE recordings SET summary = $1, summary_version = $2, summary_key = $4
-         WHERE recording_id = $3 AND summary_version = $2 - 1",
+         WHERE recording_id = $3 AND summary_version + 1 = $2",
         &[summary.value().as_bytes().into(), version.into(), id.into(), summary.value().key().into()],
     )
     .await

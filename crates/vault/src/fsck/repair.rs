@@ -203,7 +203,8 @@ impl Vault {
 
     async fn remove_unnamed(&self, object: &str, why: Fault) -> Result<bool, FsckError> {
         let name = object.to_owned();
-        let named = self.database.read(move |tx| {
+        // The look at the intent locks it: whoever commits rows that name the object was first, or fails.
+        let named = self.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move {
                 Ok::<_, SqlError>(
                     segments::any_in(tx, &name).await? || rows::intent(tx, &name).await?.is_some(),
