@@ -43,10 +43,11 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
         }
         sessions.push((session.name.clone(), recorder.recording, sizes));
     }
+    let log = bytes_below(&data.join("objects/log"), None)?;
     let seconds = settle(&bench.binary, &data)?;
     let (mut rows, mut told) = (Vec::new(), Vec::new());
     for (name, recording, mut sizes) in sessions {
-        sizes.settled = bytes_of_parts(&data.join("objects/parts"), &recording)?;
+        sizes.settled = bytes_below(&data.join("objects/parts"), Some(&recording))?;
         rows.push(row(&name, sizes));
         let Sizes { segments, json, gzip, stored, settled } = sizes;
         told.push(json!({ "session": name, "segments": segments, "json_bytes": json, "gzip_bytes": gzip,
@@ -69,6 +70,10 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
         "settled / gzip",
     ];
     table::print(&heads, &rows);
+    let share = 100.0 * log as f64 / all.gzip as f64;
+    println!(
+        "With what stands before each segment in the ingest log until it settles: {log} bytes, {share:.1} %."
+    );
     let rate = all.json as f64 / seconds / 1e6;
     println!("Settling took {seconds:.2} s, program start included: {rate:.1} MB/s of JSON.");
     Ok(Value::Array(told))
@@ -85,13 +90,13 @@ fn settle(binary: &Path, data: &Path) -> Result<f64, String> {
     }
 }
 
-/// Bytes of all parts of a recording: they lie below directories with its id.
-fn bytes_of_parts(parts: &Path, recording: &str) -> Result<u64, String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", parts.display());
-    let (mut bytes, mut folders) = (0, vec![(parts.to_owned(), false)]);
+/// Bytes of all files below a directory; with a recording, of those below directories with its id.
+fn bytes_below(root: &Path, recording: Option<&str>) -> Result<u64, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", root.display());
+    let (mut bytes, mut folders) = (0, vec![(root.to_owned(), recording.is_none())]);
     while let Some((folder, inside)) = folders.pop() {
         for entry in std::fs::read_dir(&folder).map_err(failed)?.flatten() {
-            let inside = inside || entry.file_name() == recording;
+            let inside = inside || entry.file_name().to_str() == recording;
             let kind = entry.metadata().map_err(failed)?;
             if kind.is_dir() {
                 folders.push((entry.path(), inside));
