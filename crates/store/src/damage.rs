@@ -33,6 +33,17 @@ pub struct Damage {
 const COLUMNS: &str =
     "track_id, sequence, organisation_id, recording_id, object, fault, since, seen_at, lost";
 
+fn stand(row: &Row) -> Result<Scrubbing, SqlError> {
+    Ok(Scrubbing {
+        began_at: row.get(0)?,
+        ended_at: row.get(1)?,
+        after_track: row.get(2)?,
+        after_part: row.get(3)?,
+        bytes_read: row.get(4)?,
+        bytes_last: row.get(5)?,
+    })
+}
+
 fn damage(row: &Row) -> Result<Damage, SqlError> {
     Ok(Damage {
         track: row.get(0)?,
@@ -162,17 +173,7 @@ pub async fn take_scrubbing(
                WHERE one = 1 AND (node = $1 OR held_until <= $3)
                RETURNING began_at, ended_at, after_track, after_part, bytes_read, bytes_last";
     let row = tx.query_opt(sql, &[node.into(), until.into(), now.into()]).await?;
-    let scrubbing = |row: Row| {
-        Ok(Scrubbing {
-            began_at: row.get(0)?,
-            ended_at: row.get(1)?,
-            after_track: row.get(2)?,
-            after_part: row.get(3)?,
-            bytes_read: row.get(4)?,
-            bytes_last: row.get(5)?,
-        })
-    };
-    row.map(scrubbing).transpose()
+    row.as_ref().map(stand).transpose()
 }
 
 /// Remembers where the reading stands, if the node still has it.
@@ -200,15 +201,5 @@ pub async fn keep_scrubbing(tx: &mut Tx, node: [u8; 16], at: &Scrubbing) -> Resu
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn scrubbing(tx: &mut Tx) -> Result<Option<Scrubbing>, SqlError> {
     let sql = "SELECT began_at, ended_at, after_track, after_part, bytes_read, bytes_last FROM scrubbing";
-    let scrubbing = |row: Row| {
-        Ok(Scrubbing {
-            began_at: row.get(0)?,
-            ended_at: row.get(1)?,
-            after_track: row.get(2)?,
-            after_part: row.get(3)?,
-            bytes_read: row.get(4)?,
-            bytes_last: row.get(5)?,
-        })
-    };
-    tx.query_opt(sql, &[]).await?.map(scrubbing).transpose()
+    tx.query_opt(sql, &[]).await?.as_ref().map(stand).transpose()
 }

@@ -159,20 +159,7 @@ impl Installation {
             content: "http://127.0.0.1:8700".to_owned(),
             shop: Some("http://shop.localhost:8700".to_owned()),
         };
-        let router = clerestory_api::router(Parts {
-            database: app.database.clone(),
-            access: app.access.clone(),
-            vault: app.vault.clone(),
-            identity: app.identity.clone(),
-            intake: app.intake.clone(),
-            playback: app.playback.clone(),
-            lifecycle: app.lifecycle.clone(),
-            clock: app.clock.clone(),
-            hosts: Arc::new(Hosts::new(origins, None)),
-            data_directory: app.places.data.display().to_string().into(),
-            draining: watched,
-            findings: Arc::new(Vec::new),
-        });
+        let router = router_of(&app, origins, watched);
         Self { app, clock, organisation, other, router, directory, bucket, draining }
     }
 
@@ -240,6 +227,11 @@ impl Installation {
         self.directory.path()
     }
 
+    /// The service that this installation would be at other origins.
+    pub fn service_at(&self, origins: Origins) -> Router {
+        router_of(&self.app, origins, self.draining.subscribe())
+    }
+
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
     }
@@ -291,6 +283,23 @@ impl Installation {
     pub fn now(&self) -> Timestamp {
         self.app.clock.now()
     }
+}
+
+fn router_of(app: &App, origins: Origins, draining: watch::Receiver<bool>) -> Router {
+    clerestory_api::router(Parts {
+        database: app.database.clone(),
+        access: app.access.clone(),
+        vault: app.vault.clone(),
+        identity: app.identity.clone(),
+        intake: app.intake.clone(),
+        playback: app.playback.clone(),
+        lifecycle: app.lifecycle.clone(),
+        clock: app.clock.clone(),
+        hosts: Arc::new(Hosts::new(origins, None)),
+        data_directory: app.places.data.display().to_string().into(),
+        draining,
+        findings: Arc::new(Vec::new),
+    })
 }
 
 async fn add_organisation(

@@ -5,6 +5,7 @@
 )]
 
 pub mod bucket;
+mod by_hand;
 mod caller;
 mod clock;
 pub mod custodians;

@@ -13,7 +13,7 @@ use clerestory_model::{Deployment, OrganisationId, RecordingId, TrackId, number_
 use clerestory_seal::{
     ObjectContext, ObjectKind, ObjectOpener, SealedValue, SecretKey, ValueContext, open_value,
 };
-use clerestory_sql::{Row, SqlError};
+use clerestory_sql::SqlError;
 use clerestory_store::segments;
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Caller, Installation};
@@ -54,12 +54,6 @@ struct Attacker {
     segments: BTreeSet<Taken>,
 }
 
-async fn rows(installation: &Installation, sql: &'static str) -> Vec<Row> {
-    let read = installation.app.database.read(move |tx| Box::pin(async move { tx.query(sql, &[]).await }));
-    let rows: Result<_, SqlError> = read.await;
-    rows.unwrap()
-}
-
 fn secret(bytes: &[u8]) -> SecretKey {
     SecretKey::from_bytes(bytes.try_into().unwrap())
 }
@@ -82,11 +76,11 @@ impl Attacker {
 
     /// Takes a copy of everything but root and epochs, as it is now.
     async fn copy(&mut self, installation: &Installation) {
-        for row in rows(installation, "SELECT page_id, version, sealed FROM key_pages").await {
+        for row in installation.rows("SELECT page_id, version, sealed FROM key_pages", Vec::new()).await {
             self.pages.insert((row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap()));
         }
         let sql = "SELECT key_id, organisation, shard_version, sealed FROM key_rows";
-        for row in rows(installation, sql).await {
+        for row in installation.rows(sql, Vec::new()).await {
             let (id, organisation) = (row.get(0).unwrap(), row.get(1).unwrap());
             self.rows.insert((id, organisation, row.get(2).unwrap(), row.get(3).unwrap()));
         }
@@ -102,13 +96,15 @@ impl Attacker {
                 "SELECT organisation_id, organisation_id, version, name FROM organisations",
             ),
         ] {
-            for row in rows(installation, sql).await {
+            for row in installation.rows(sql, Vec::new()).await {
                 let (organisation, id) = (row.get(0).unwrap(), row.get(1).unwrap());
                 let (version, sealed) = (row.get(2).unwrap(), row.get(3).unwrap());
                 self.columns.insert(Column { place, organisation, row: id, version, sealed });
             }
         }
-        for row in rows(installation, "SELECT track_id, recording_id, organisation_id FROM tracks").await {
+        for row in
+            installation.rows("SELECT track_id, recording_id, organisation_id FROM tracks", Vec::new()).await
+        {
             let track: TrackId = row.get(0).unwrap();
             let read = installation
                 .app
@@ -312,7 +308,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
     let admin = installation.person("admin").await;
     let stranger = installation.person("stranger").await;
     let member_row =
-        rows(&installation, "SELECT subject_id, person_id FROM people WHERE role = 'member'").await;
+        installation.rows("SELECT subject_id, person_id FROM people WHERE role = 'member'", Vec::new()).await;
     let member: clerestory_model::SubjectId = member_row[0].get(0).unwrap();
     let member_id: Id = member_row[0].get(1).unwrap();
     let facts = admin.get(&format!("/api/v1/recordings/{}", visitor.recording)).await.ok();
@@ -337,7 +333,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
         let moved = installation.app.lifecycle.work().await.unwrap();
         installation.app.settle_now().await.unwrap();
         installation.wait(Duration::from_secs(6));
-        let left = rows(&installation, "SELECT 1 FROM erasures WHERE step < 7").await.len();
+        let left = installation.rows("SELECT 1 FROM erasures WHERE step < 7", Vec::new()).await.len();
         if moved == 0 && left == 0 {
             break;
         }
@@ -373,7 +369,10 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
     }
     installation.app.lifecycle.work().await.unwrap();
     assert!(
-        rows(&installation, "SELECT 1 FROM erasures WHERE unreadable_since IS NULL").await.is_empty(),
+        installation
+            .rows("SELECT 1 FROM erasures WHERE unreadable_since IS NULL", Vec::new())
+            .await
+            .is_empty(),
         "every receipt has its second line"
     );
     attacker.take_epochs(&installation);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use clerestory_lifecycle::{SignedReceipt, Step};
 use clerestory_model::{KeyId, TrackId};
-use clerestory_sql::{Lane, Row, SqlError, Value as Sql};
+use clerestory_sql::{Lane, SqlError};
 use clerestory_store::segments;
 use clerestory_store::tracks;
 use clerestory_testkit::visit::{Visit, snapshot};
@@ -32,22 +32,6 @@ struct Scene {
     stays: Recorded,
 }
 
-async fn rows(installation: &Installation, sql: &'static str, values: Vec<Sql>) -> Vec<Row> {
-    let read =
-        installation.app.database.read(move |tx| Box::pin(async move { tx.query(sql, &values).await }));
-    let rows: Result<_, SqlError> = read.await;
-    rows.unwrap()
-}
-
-async fn execute(installation: &Installation, sql: String) {
-    let write = installation
-        .app
-        .database
-        .write(Lane::Interactive, move |tx| Box::pin(async move { tx.execute(&sql, &[]).await }));
-    let done: Result<u64, SqlError> = write.await;
-    done.unwrap();
-}
-
 async fn record(installation: &Installation, site_key: &str) -> Recorded {
     let now_ms = installation.now().unix_millis() as i64;
     let recorder = installation.recorder("https://shop.example");
@@ -56,7 +40,7 @@ async fn record(installation: &Installation, site_key: &str) -> Recorded {
     let track: TrackId = visit.track.parse().unwrap();
     let sql = "SELECT t.key_id, s.object FROM tracks t JOIN segments s ON s.track_id = t.track_id
                WHERE t.track_id = $1";
-    let found = rows(installation, sql, vec![track.into()]).await;
+    let found = installation.rows(sql, vec![track.into()]).await;
     Recorded {
         recording: visit.recording,
         track: visit.track,
@@ -136,9 +120,7 @@ impl Scene {
     }
 
     async fn key_is_there(&self, key: KeyId) -> bool {
-        !rows(&self.installation, "SELECT 1 FROM key_rows WHERE key_id = $1", vec![key.into()])
-            .await
-            .is_empty()
+        !self.installation.rows("SELECT 1 FROM key_rows WHERE key_id = $1", vec![key.into()]).await.is_empty()
     }
 
     /// What must be so when the erasure of the doomed recording is verified.
@@ -159,7 +141,7 @@ impl Scene {
         assert_eq!(self.plays(&self.doomed).await, Err("erased".to_owned()));
         assert_eq!(self.plays(&self.stays).await, Ok(()));
         let track: TrackId = self.doomed.track.parse().unwrap();
-        let left = rows(&self.installation, "SELECT 1 FROM segments WHERE track_id = $1", vec![track.into()]);
+        let left = self.installation.rows("SELECT 1 FROM segments WHERE track_id = $1", vec![track.into()]);
         assert!(left.await.is_empty());
         let differences = self.installation.app.replay_authority().await.unwrap();
         assert_eq!(differences, [], "rows of authority are as the log says");
@@ -249,7 +231,7 @@ async fn cut(installation: &Installation, step: Option<Step>) {
         (None, true) => vec!["DROP FUNCTION cut CASCADE".to_owned()],
     };
     for statement in statements {
-        execute(installation, statement).await;
+        installation.execute(statement, Vec::new()).await;
     }
 }
 
@@ -355,7 +337,7 @@ async fn a_settled_recording_is_erased_with_its_parts_and_its_log() {
     let scene = scene().await;
     scene.settle().await;
     let track: TrackId = scene.doomed.track.parse().unwrap();
-    let parts = rows(&scene.installation, "SELECT object FROM parts WHERE track_id = $1", vec![track.into()]);
+    let parts = scene.installation.rows("SELECT object FROM parts WHERE track_id = $1", vec![track.into()]);
     let part: String = parts.await[0].get(0).unwrap();
     let asked = scene.erase(&scene.admin().await).await;
     scene.installation.carry_erasures_on().await;
@@ -444,7 +426,7 @@ async fn erasing_a_person_ends_their_account_and_the_last_administrator_stays() 
     let admin = scene.admin().await;
     let member = scene.installation.person("member").await;
     let sql = "SELECT subject_id, person_id, role FROM people WHERE organisation_id = $1 ORDER BY role";
-    let people = rows(&scene.installation, sql, vec![scene.installation.organisation.into()]).await;
+    let people = scene.installation.rows(sql, vec![scene.installation.organisation.into()]).await;
     let subject = |role: &str| {
         let row = people.iter().find(|row| row.get::<String>(2).unwrap() == role).unwrap();
         row.get::<clerestory_model::SubjectId>(0).unwrap().to_string()
@@ -501,18 +483,16 @@ async fn erasing_an_organisation_leaves_its_log_and_the_other_organisation() {
     scene.settle().await;
     scene.installation.carry_erasures_on().await;
     let sql = "SELECT step, receipt FROM erasures WHERE organisation_id = $1";
-    let row = &rows(&scene.installation, sql, vec![organisation.into()]).await[0];
+    let row = &scene.installation.rows(sql, vec![organisation.into()]).await[0];
     assert_eq!(row.get::<i64>(0).unwrap(), Step::Verified as i64);
     let receipt: SignedReceipt = serde_json::from_str(&row.get::<String>(1).unwrap()).unwrap();
     let receipt = receipt.verify().unwrap();
     assert_eq!((receipt.kind.as_str(), receipt.tracks), ("organisation", 2));
     assert_eq!(receipt.erasure.to_string(), asked["id"].as_str().unwrap());
-    let left = rows(
-        &scene.installation,
-        "SELECT DISTINCT purpose FROM key_rows WHERE organisation = $1",
-        vec![organisation.into()],
-    )
-    .await;
+    let left = scene
+        .installation
+        .rows("SELECT DISTINCT purpose FROM key_rows WHERE organisation = $1", vec![organisation.into()])
+        .await;
     let left: Vec<i64> = left.iter().map(|row| row.get(0).unwrap()).collect();
     assert_eq!(left, [clerestory_keys::Purpose::AuditMonth as i64], "the log outlives what it is about");
     assert_eq!(scene.installation.app.replay_authority().await.unwrap(), []);
@@ -561,7 +541,7 @@ async fn a_range_goes(settled: bool) {
     assert!(before.iter().all(Result::is_ok), "{before:?}");
     let track: TrackId = visit.track.parse().unwrap();
     let key_of = "SELECT key_id FROM tracks WHERE track_id = $1";
-    let key: KeyId = rows(&installation, key_of, vec![track.into()]).await[0].get(0).unwrap();
+    let key: KeyId = installation.rows(key_of, vec![track.into()]).await[0].get(0).unwrap();
     let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
     let backwards = admin.post(&path, json!({ "range": { "from_us": 5, "to_us": 1 } })).await;
     assert_eq!(backwards.problem(), "malformed");
@@ -582,10 +562,10 @@ async fn a_range_goes(settled: bool) {
     installation.carry_erasures_on().await;
     let done = admin.get(&format!("/api/v1/erasures/{}", asked["id"].as_str().unwrap())).await.ok();
     assert_eq!(done["state"], "verified", "{done}");
-    let new: KeyId = rows(&installation, key_of, vec![track.into()]).await[0].get(0).unwrap();
+    let new: KeyId = installation.rows(key_of, vec![track.into()]).await[0].get(0).unwrap();
     assert_ne!(new, key);
     let present = "SELECT 1 FROM key_rows WHERE key_id = $1";
-    assert!(rows(&installation, present, vec![key.into()]).await.is_empty());
+    assert!(installation.rows(present, vec![key.into()]).await.is_empty());
     let now = segments_of(&admin, &visit.recording, &visit.track).await;
     assert!(now[..2].iter().all(Result::is_err), "{now:?}");
     assert!(now[2..].iter().all(Result::is_ok), "{now:?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use clerestory_model::TrackId;
-use clerestory_sql::{Lane, SqlError, Value as Sql};
+use clerestory_sql::{Lane, SqlError};
 use clerestory_store::parts::{self, Part};
 use clerestory_store::segments::{self, Segment};
 use clerestory_testkit::visit::{Visit, movement, snapshot};
@@ -85,14 +85,7 @@ impl Scene {
     }
 
     async fn parts(&self) -> Vec<Part> {
-        let track = self.track();
-        let read = self
-            .installation
-            .app
-            .database
-            .read(move |tx| Box::pin(async move { parts::of_track(tx, track).await }));
-        let read: Result<Vec<Part>, SqlError> = read.await;
-        read.unwrap()
+        self.installation.parts_of(self.track()).await
     }
 
     async fn segments(&self) -> Vec<Segment> {
@@ -108,14 +101,6 @@ impl Scene {
 
     fn file(&self, object: &str) -> PathBuf {
         self.installation.object_file(object)
-    }
-
-    async fn execute(&self, sql: &'static str, values: Vec<Sql>) {
-        let done = self.installation.app.database.write(Lane::Maintenance, move |tx| {
-            Box::pin(async move { tx.execute(sql, &values).await.map(drop) })
-        });
-        let done: Result<(), SqlError> = done.await;
-        done.unwrap();
     }
 
     async fn read(&self) -> Value {
@@ -262,6 +247,7 @@ async fn what_nobody_names_is_removed_once_it_cannot_be_in_flight() {
         std::fs::write(scene.file(&junk), b"half a").unwrap();
         assert_eq!(scene.told(Depth::Deep).await, [], "too young");
         scene
+            .installation
             .execute(
                 "INSERT INTO object_intents (object, reserved_at) VALUES ($1, $2)",
                 vec![junk.as_str().into(), scene.installation.now().plus(LATER).into()],
@@ -311,12 +297,12 @@ async fn a_store_that_is_not_the_right_one_is_not_repaired() {
         std::fs::write(&file, whole).unwrap();
         assert_eq!(scene.told(Depth::Deep).await, []);
         // A database that knows none of the objects: nothing of them is removed either.
-        scene.execute("DELETE FROM parts", vec![]).await;
+        scene.installation.execute("DELETE FROM parts", vec![]).await;
         scene.installation.wait(LATER);
         assert_eq!(scene.told(Depth::Quick).await, [(Fault::Unlisted, vec![0, 1, 2, 3])]);
         assert_eq!(scene.repair(Depth::Quick).await.unwrap(), Repaired::default());
         assert!(file.exists());
-        scene.execute("DELETE FROM key_rows WHERE key_id = $1", vec![part.key.into()]).await;
+        scene.installation.execute("DELETE FROM key_rows WHERE key_id = $1", vec![part.key.into()]).await;
         for number in 10..30 {
             let name = part.object.replace("/000000-", &format!("/0000{number}-"));
             std::fs::copy(&file, scene.file(&name)).unwrap();
@@ -343,7 +329,7 @@ async fn what_was_erased_and_is_still_there_is_removed() {
         taken.unwrap();
         assert_eq!(scene.told(Depth::Deep).await, [], "it is being removed");
         scene.installation.wait(Duration::from_secs(7200));
-        scene.execute("DELETE FROM key_rows WHERE key_id = $1", vec![part.key.into()]).await;
+        scene.installation.execute("DELETE FROM key_rows WHERE key_id = $1", vec![part.key.into()]).await;
         assert_eq!(scene.told(Depth::Quick).await, [(Fault::Erased, vec![])]);
         scene.repair(Depth::Quick).await.unwrap();
         assert!(!file.exists());
@@ -381,7 +367,10 @@ async fn parts_of_others_put_in_place_are_told() {
         // Under a name of its own that nobody knows, it is an orphan, and no rows are made from it.
         let strange = part.object.replace("-000001", "-000002");
         std::fs::rename(theirs.file(&part.object), theirs.file(&strange)).unwrap();
-        theirs.execute("DELETE FROM parts WHERE object = $1", vec![part.object.as_str().into()]).await;
+        theirs
+            .installation
+            .execute("DELETE FROM parts WHERE object = $1", vec![part.object.as_str().into()])
+            .await;
         let (rebuilt, _) = theirs.installation.app.rebuild(false, &|_, _, _| {}).await.unwrap();
         assert_eq!((rebuilt.segments, rebuilt.not.len()), (0, 1), "{rebuilt:?}");
         assert!(rebuilt.not[0].why.contains("not what was sealed"), "{rebuilt:?}");

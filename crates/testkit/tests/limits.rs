@@ -2,43 +2,21 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use bytes::Bytes;
-use clerestory_api::{Hosts, Origins, Parts};
+use clerestory_api::Origins;
 use clerestory_http::Peer;
 use clerestory_testkit::visit::{Visit, gzip, movement, snapshot};
 use clerestory_testkit::{Caller, Installation};
 use serde_json::json;
-use tokio::sync::watch;
 use tower::ServiceExt;
 
 const ORIGIN: &str = "https://shop.example";
 const MIB: usize = 1024 * 1024;
-
-/// The service of an installation, at these origins.
-fn service(installation: &Installation, origins: Origins) -> axum::Router {
-    let (_, draining) = watch::channel(false);
-    let app = &installation.app;
-    clerestory_api::router(Parts {
-        database: app.database.clone(),
-        access: app.access.clone(),
-        vault: app.vault.clone(),
-        identity: app.identity.clone(),
-        intake: app.intake.clone(),
-        playback: app.playback.clone(),
-        lifecycle: app.lifecycle.clone(),
-        clock: app.clock.clone(),
-        hosts: Arc::new(Hosts::new(origins, None)),
-        data_directory: app.places.data.display().to_string().into(),
-        draining,
-        findings: Arc::new(Vec::new),
-    })
-}
 
 fn origins(console: &str, content: &str) -> Origins {
     Origins { console: console.to_owned(), content: content.to_owned(), shop: None }
@@ -56,7 +34,7 @@ async fn every_answer_over_tls_asks_for_tls_from_then_on() {
             .get(header::STRICT_TRANSPORT_SECURITY)
             .map(|value| value.to_str().unwrap().to_owned())
     };
-    let away = service(&installation, origins("https://console.example", "https://content.example"));
+    let away = installation.service_at(origins("https://console.example", "https://content.example"));
     for (host, path) in [
         ("console.example", "/"),
         ("console.example", "/api/v1/recordings"),
@@ -66,7 +44,7 @@ async fn every_answer_over_tls_asks_for_tls_from_then_on() {
     ] {
         assert_eq!(told(&away, host, path).await.as_deref(), Some("max-age=63072000"), "{host}{path}");
     }
-    let here = service(&installation, origins("http://localhost:8700", "http://127.0.0.1:8700"));
+    let here = installation.service_at(origins("http://localhost:8700", "http://127.0.0.1:8700"));
     assert_eq!(told(&here, "localhost:8700", "/").await, None, "plain HTTP exists on this machine only");
 }
 
@@ -74,7 +52,7 @@ async fn every_answer_over_tls_asks_for_tls_from_then_on() {
 fn from(installation: &Installation, address: &str) -> Caller {
     let client: IpAddr = address.parse().unwrap();
     let peer = Peer { addr: SocketAddr::new(client, 50_000), client, tls: true, via: None };
-    let service = service(installation, origins("http://localhost:8700", "http://127.0.0.1:8700"));
+    let service = installation.service_at(origins("http://localhost:8700", "http://127.0.0.1:8700"));
     Caller::anonymous(service.layer(Extension(peer))).with("origin", ORIGIN)
 }
 

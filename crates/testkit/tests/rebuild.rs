@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clerestory_sql::{Lane, SqlError, Value as Sql};
+use clerestory_sql::{Lane, SqlError};
 use clerestory_store::{recordings, segments, tracks};
 use clerestory_testkit::visit::{Visit, movement, snapshot};
 use clerestory_testkit::{Caller, Installation};
@@ -114,16 +114,8 @@ impl Scene {
             "DELETE FROM tracks",
             "DELETE FROM recordings",
         ] {
-            self.execute(sql, vec![]).await;
+            self.installation.execute(sql, vec![]).await;
         }
-    }
-
-    async fn execute(&self, sql: &'static str, values: Vec<Sql>) {
-        let done = self.installation.app.database.write(Lane::Maintenance, move |tx| {
-            Box::pin(async move { tx.execute(sql, &values).await.map(drop) })
-        });
-        let done: Result<(), SqlError> = done.await;
-        done.unwrap();
     }
 
     /// Everything of a visit that anybody can see: what is said of it, and the bytes of each segment in a play.
@@ -200,7 +192,7 @@ async fn what_was_erased_stays_out() {
         let scene = restarted(scene).await;
         let erased: clerestory_model::TrackId = scene.visits[0].track.parse().unwrap();
         let sql = "DELETE FROM key_rows WHERE key_id = (SELECT key_id FROM tracks WHERE track_id = $1)";
-        scene.execute(sql, vec![erased.into()]).await;
+        scene.installation.execute(sql, vec![erased.into()]).await;
         scene.forget_everything().await;
         let rebuilt = scene.rebuild().await;
         assert_eq!((rebuilt.recordings.len(), rebuilt.erased), (2, 1), "{rebuilt:?}");
@@ -210,7 +202,7 @@ async fn what_was_erased_stays_out() {
         let subject = "INSERT INTO key_tombstones (owner, organisation, kind, key_id, laid_at)
                        SELECT subject_id, organisation_id, 2, key_id, 0 FROM subjects
                        WHERE subject_id = (SELECT subject_id FROM recordings LIMIT 1)";
-        scene.execute(subject, vec![]).await;
+        scene.installation.execute(subject, vec![]).await;
         scene.forget_everything().await;
         assert_eq!(scene.rebuild().await.recordings.len(), 1);
     }

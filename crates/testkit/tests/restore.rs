@@ -8,26 +8,10 @@ use axum::http::StatusCode;
 use clerestory::{App, CopyError};
 use clerestory_keys::{KeyError, Protection};
 use clerestory_lifecycle::{Course, InstanceError, RestoreError, TABLES};
-use clerestory_sql::{Lane, Row, SqlError, Value as Sql};
+use clerestory_sql::SqlError;
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Caller, Installation};
 use serde_json::{Value, json};
-
-async fn rows(installation: &Installation, sql: &'static str, values: Vec<Sql>) -> Vec<Row> {
-    let read =
-        installation.app.database.read(move |tx| Box::pin(async move { tx.query(sql, &values).await }));
-    let rows: Result<_, SqlError> = read.await;
-    rows.unwrap()
-}
-
-async fn execute(installation: &Installation, sql: String) {
-    let write = installation
-        .app
-        .database
-        .write(Lane::Interactive, move |tx| Box::pin(async move { tx.execute(&sql, &[]).await }));
-    let done: Result<u64, SqlError> = write.await;
-    done.unwrap();
-}
 
 async fn record(installation: &Installation, site_key: &str) -> Visit {
     let now_ms = installation.now().unix_millis() as i64;
@@ -127,10 +111,10 @@ async fn what_was_deleted_comes_back_and_what_was_erased_does_not() {
         None => format!("x'{hex}'"),
     };
     for table in ["segments", "gaps", "parts", "part_claims"] {
-        execute(&installation, format!("DELETE FROM {table} WHERE track_id = {literal}")).await;
+        installation.execute(format!("DELETE FROM {table} WHERE track_id = {literal}"), Vec::new()).await;
     }
-    execute(&installation, format!("DELETE FROM tracks WHERE track_id = {literal}")).await;
-    let before = rows(&installation, "SELECT count(*) FROM audit_entries", Vec::new()).await;
+    installation.execute(format!("DELETE FROM tracks WHERE track_id = {literal}"), Vec::new()).await;
+    let before = installation.rows("SELECT count(*) FROM audit_entries", Vec::new()).await;
     let before: i64 = before[0].get(0).unwrap();
 
     let (installation, restored) = installation.restored_from(&copy).await;
@@ -151,10 +135,10 @@ async fn what_was_deleted_comes_back_and_what_was_erased_does_not() {
     assert_eq!(facts["tracks"][0]["segments"].as_array().unwrap().len(), 1);
 
     // The log went on, and says what happened; authority is as the log says; erasures are still told of.
-    let after = rows(&installation, "SELECT count(*) FROM audit_entries", Vec::new()).await;
+    let after = installation.rows("SELECT count(*) FROM audit_entries", Vec::new()).await;
     assert!(after[0].get::<i64>(0).unwrap() > before);
     let told = "SELECT count(*) FROM audit_entries WHERE action = 'installation.restored'";
-    assert_eq!(rows(&installation, told, Vec::new()).await[0].get::<i64>(0).unwrap(), 1);
+    assert_eq!(installation.rows(told, Vec::new()).await[0].get::<i64>(0).unwrap(), 1);
     assert_eq!(installation.app.replay_authority().await.unwrap(), []);
     assert_eq!(admin.get("/api/v1/audit/verify").await.ok()["intact"], true);
     assert_eq!(admin.get("/api/v1/erasures").await.ok()["items"].as_array().unwrap().len(), 2);
@@ -204,7 +188,7 @@ async fn a_restore_that_is_cut_off_leaves_the_installation_closed_and_is_run_aga
         ],
     };
     for statement in cut {
-        execute(&installation, statement.to_owned()).await;
+        installation.execute(statement, Vec::new()).await;
     }
     let (installation, restored) = installation.restored_from(&copy).await;
     assert!(matches!(restored, Err(CopyError::Restore(RestoreError::Sql(_)))), "{restored:?}");
@@ -214,14 +198,15 @@ async fn a_restore_that_is_cut_off_leaves_the_installation_closed_and_is_run_aga
     let root = places.open(&Protection::Plain).unwrap();
     let refused = App::build(places, root, installation.app.clock.clone()).await.err().unwrap();
     assert!(matches!(refused, clerestory::AppError::Keys(KeyError::Closed)), "{refused:?}");
-    execute(
-        &installation,
-        match installation.app.places.postgres {
-            None => "DROP TRIGGER cut".to_owned(),
-            Some(_) => "DROP FUNCTION cut CASCADE".to_owned(),
-        },
-    )
-    .await;
+    installation
+        .execute(
+            match installation.app.places.postgres {
+                None => "DROP TRIGGER cut",
+                Some(_) => "DROP FUNCTION cut CASCADE",
+            },
+            Vec::new(),
+        )
+        .await;
     let (installation, restored) = installation.restored_from(&copy).await;
     assert_eq!(restored.unwrap().generation, 2);
     let installation = installation.restarted().await;
@@ -246,7 +231,7 @@ async fn a_copy_of_another_history_is_refused_before_anything_is_touched() {
     let newer = installation.copy_of_database().await;
     let sql = "DELETE FROM audit_entries WHERE number = (SELECT max(number) FROM audit_entries e
                    WHERE e.organisation_id = audit_entries.organisation_id) AND action = 'site.list'";
-    execute(&installation, sql.to_owned()).await;
+    installation.execute(sql, Vec::new()).await;
     let (_installation, refused) = installation.restored_from(&newer).await;
     assert!(matches!(refused, Err(CopyError::Restore(RestoreError::BrokenChain { .. }))), "{refused:?}");
 }
@@ -255,7 +240,7 @@ async fn a_copy_of_another_history_is_refused_before_anything_is_touched() {
 async fn who_has_a_superseded_database_is_told() {
     let installation = Installation::new().await;
     assert_eq!(
-        rows(&installation, "SELECT generation FROM instance", Vec::new()).await[0].get::<i64>(0).unwrap(),
+        installation.rows("SELECT generation FROM instance", Vec::new()).await[0].get::<i64>(0).unwrap(),
         1
     );
     // Another copy of this installation was restored over the same objects.
@@ -263,7 +248,7 @@ async fn who_has_a_superseded_database_is_told() {
     let refused = installation.app.lifecycle.claim_instance().await;
     assert!(matches!(refused, Err(InstanceError::Superseded { generation: 1 })), "{refused:?}");
     // A database that is not the one these objects belong to.
-    execute(&installation, "UPDATE instance SET generation = 2".to_owned()).await;
+    installation.execute("UPDATE instance SET generation = 2", Vec::new()).await;
     let refused = installation.app.lifecycle.claim_instance().await;
     assert!(matches!(refused, Err(InstanceError::Other { generation: 2 })), "{refused:?}");
 }

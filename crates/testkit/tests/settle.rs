@@ -83,14 +83,7 @@ impl Scene {
     }
 
     async fn parts(&self) -> Vec<Part> {
-        let track = self.track();
-        let read = self
-            .installation
-            .app
-            .database
-            .read(move |tx| Box::pin(async move { parts::of_track(tx, track).await }));
-        let read: Result<Vec<Part>, SqlError> = read.await;
-        read.unwrap()
+        self.installation.parts_of(self.track()).await
     }
 
     async fn unsettled(&self) -> Vec<Segment> {
