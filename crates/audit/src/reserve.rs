@@ -48,9 +48,7 @@ impl Reserve {
         if self.state.load(Ordering::SeqCst) == HELD {
             return Ok(true);
         }
-        let probe = path.with_extension("probe");
-        let made = make(path, BYTES).and_then(|()| make(&probe, BYTES));
-        remove(&probe);
+        let made = make(path, BYTES).and_then(|()| probe(path, BYTES));
         if let Err(error) = made {
             remove(path);
             self.state.store(GONE, Ordering::SeqCst);
@@ -64,11 +62,9 @@ impl Reserve {
     /// and the next [`Self::hold`] says what is wrong.
     pub fn make_room_to_start(&self) {
         let Some(path) = &self.path else { return };
-        let probe = path.with_extension("probe");
-        if make(&probe, STARTING_BYTES).is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull) {
+        if probe(path, STARTING_BYTES).is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull) {
             remove(path);
         }
-        remove(&probe);
     }
 
     /// Gives the file up, for a decision that could not be recorded. `true` where that made room: what failed for a full
@@ -88,7 +84,19 @@ fn make(path: &Path, bytes: usize) -> std::io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|found| found.len() == bytes as u64) {
         return Ok(());
     }
-    let mut file = std::fs::File::create(path)?;
+    fill(std::fs::File::create(path)?, bytes)
+}
+
+/// Whether so much is free beside `path`. The file that finds out has a name of its own, because a command may look while
+/// the server does, and loses it before it is filled: however this process ends, the room is free again.
+fn probe(path: &Path, bytes: usize) -> std::io::Result<()> {
+    let named = path.with_extension(format!("{:016x}.probe", u64::from_ne_bytes(random())));
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&named)?;
+    std::fs::remove_file(&named)?;
+    fill(file, bytes)
+}
+
+fn fill(mut file: std::fs::File, bytes: usize) -> std::io::Result<()> {
     for _ in 0..bytes / BLOCK {
         file.write_all(&random::<BLOCK>())?;
     }

@@ -13,9 +13,10 @@ mod trace;
 pub use control::Control;
 pub use model::{Loss, Model, Survivors};
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 
 use trace::Trace;
 
@@ -27,6 +28,15 @@ pub struct Disk {
     control: Control,
     base: Model,
     deaf_to: Option<String>,
+}
+
+/// `kill -9` of a process that writes to `record`, and waits until it is gone: never between a change and its record.
+pub fn kill(child: &mut Child, record: &Path) {
+    // The recorder's lock. A record that is gone has nothing to lose, and a process that is gone is as good.
+    let held = File::open(record).and_then(|record| record.lock().map(|()| record));
+    drop(child.kill());
+    drop(child.wait());
+    drop(held);
 }
 
 impl Disk {
@@ -65,6 +75,12 @@ impl Disk {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn record(&self) -> &Path {
+        &self.record
     }
 
     /// Its size, its flushes and its clock.

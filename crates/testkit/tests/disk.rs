@@ -4,7 +4,7 @@
 
 use std::process::{Command, Output};
 
-use clerestory_testkit::disk::{Disk, Loss, Survivors};
+use clerestory_testkit::disk::{Disk, Loss, Survivors, kill};
 use clerestory_testkit::load::Random;
 
 struct Bench {
@@ -20,18 +20,26 @@ impl Bench {
         Self { disk: Disk::begin(&root, directory.path()).unwrap(), _directory: directory }
     }
 
-    fn run(&self, script: &str) -> Output {
+    fn command(&self, script: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-e", "-c", script]).current_dir(self.disk.root()).envs(self.disk.environment());
-        command.output().unwrap()
+        command
+    }
+
+    fn run(&self, script: &str) -> Output {
+        self.command(script).output().unwrap()
+    }
+
+    fn check(&self) {
+        let seen = self.disk.at(self.disk.now().unwrap()).unwrap().seen();
+        assert_eq!(seen.differences(&Survivors::read(self.disk.root()).unwrap()), Vec::<String>::new());
     }
 
     /// Runs the script to its end; the recorder has seen all that it did.
     fn does(&self, script: &str) {
         let output = self.run(script);
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-        let seen = self.disk.at(self.disk.now().unwrap()).unwrap().seen();
-        assert_eq!(seen.differences(&Survivors::read(self.disk.root()).unwrap()), Vec::<String>::new());
+        self.check();
     }
 
     fn lose(&self, loss: Loss, seed: u64) -> Survivors {
@@ -127,4 +135,18 @@ fn the_disk_has_a_size_and_the_clock_an_offset() {
     let before = seconds(&bench);
     bench.disk.control().set_clock_offset_us(86_400_000_000).unwrap();
     assert!((86_400..86_460).contains(&(seconds(&bench) - before)));
+}
+
+#[test]
+fn the_record_has_the_order_of_all_processes_and_of_one_that_is_killed() {
+    let bench = Bench::new();
+    let turn =
+        "for i in 1 2 3 4 5 6 7 8 9 10; do printf $0$i > shared; printf $0$i >> shared; rm -f shared; done";
+    bench.does(&format!("for name in a b c d; do sh -c '{turn}' $name & done; wait"));
+    for _ in 0..20 {
+        let mut child = bench.command("while :; do printf one > a; printf two > b; done").spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        kill(&mut child, bench.disk.record());
+        bench.check();
+    }
 }

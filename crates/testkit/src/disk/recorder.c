@@ -2,7 +2,8 @@
  * be rebuilt afterwards (docs/decisions/0017). Preloaded into the real server by the crash tests; part of nothing that
  * ships.
  *
- * Every change is done and recorded under one lock: the record's order is the order of the changes. Flushing is not
+ * Every change is done and recorded under one lock, which is one for all processes that write to the record: its order is
+ * the order of the changes. Who kills such a process holds the lock too, so that no change is left out. Flushing is not
  * done, only recorded: what is durable is decided by the reader of the record, and the tests are faster for it.
  *
  * The same place can have a size, after which writes fail with ENOSPC, flushes that fail with EIO or take their time,
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -49,6 +51,16 @@ static struct control *control;
 
 static void adopt(int fd);
 
+static void open_trace(void) {
+    trace = (int)syscall(SYS_openat, AT_FDCWD, getenv("CLERESTORY_DISK_TRACE"), O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+    if (trace < 0) _exit(86);
+}
+/* The lock goes with the opened file: two processes that share one would not keep each other out. */
+static void forked(void) {
+    syscall(SYS_close, trace);
+    open_trace();
+}
+
 __attribute__((constructor)) static void begin(void) {
     const char *directory = getenv("CLERESTORY_DISK_ROOT");
     const char *record = getenv("CLERESTORY_DISK_TRACE");
@@ -56,9 +68,10 @@ __attribute__((constructor)) static void begin(void) {
     if (!directory || !record || !page) return;
     snprintf(root, sizeof root, "%s", directory);
     int fd = (int)syscall(SYS_openat, AT_FDCWD, page, O_RDWR | O_CLOEXEC, 0);
-    trace = (int)syscall(SYS_openat, AT_FDCWD, record, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+    open_trace();
+    pthread_atfork(NULL, NULL, forked);
     void *shared = (void *)syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (fd < 0 || trace < 0 || shared == MAP_FAILED) {
+    if (fd < 0 || shared == MAP_FAILED) {
         static const char text[] = "the recorder of the crash tests cannot begin\n";
         (void)!syscall(SYS_write, 2, text, sizeof text - 1);
         _exit(86);
@@ -144,10 +157,26 @@ static uint64_t tracked(int fd) {
     return fd >= 0 && fd < FDS ? __atomic_load_n(&inode_of[fd], __ATOMIC_RELAXED) : 0;
 }
 
-static void unknown(const char *what) {
+/* One thread of this process, then one process: a lock of the system's, which ends with whoever has it. */
+static void take(void) {
+    int saved = errno;
     pthread_mutex_lock(&lock);
-    say_path(UNKNOWN, 0, what);
+    while (syscall(SYS_flock, trace, LOCK_EX) != 0)
+        if (errno != EINTR) _exit(89);
+    errno = saved;
+}
+
+static void let_go(void) {
+    int saved = errno;
+    syscall(SYS_flock, trace, LOCK_UN);
     pthread_mutex_unlock(&lock);
+    errno = saved;
+}
+
+static void unknown(const char *what) {
+    take();
+    say_path(UNKNOWN, 0, what);
+    let_go();
 }
 
 static int open_any(int at, const char *path, int flags, mode_t mode) {
@@ -157,7 +186,7 @@ static int open_any(int at, const char *path, int flags, mode_t mode) {
         if (fd >= 0 && fd < FDS) __atomic_store_n(&inode_of[fd], 0, __ATOMIC_RELAXED);
         return fd;
     }
-    pthread_mutex_lock(&lock);
+    take();
     struct stat before, after;
     int existed = look(AT_FDCWD, whole, &before) == 0;
     int fd = (int)syscall(SYS_openat, at, path, flags, mode);
@@ -169,7 +198,7 @@ static int open_any(int at, const char *path, int flags, mode_t mode) {
             say(TRUNCATE, after.st_ino, 0, NULL, 0, NULL, 0);
         }
     }
-    pthread_mutex_unlock(&lock);
+    let_go();
     return fd;
 }
 
@@ -189,8 +218,22 @@ int openat64(int at, const char *path, int flags, ...) { MODE(flags, flags) retu
 int creat(const char *path, mode_t mode) { return open_any(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
 int creat64(const char *path, mode_t mode) { return creat(path, mode); }
 
+/* A file without a name takes its room until it is closed. That of other processes is not looked for. */
+static int open_here(uint64_t inode) {
+    for (int fd = 0; fd < FDS; fd++)
+        if (__atomic_load_n(&inode_of[fd], __ATOMIC_RELAXED) == inode) return 1;
+    return 0;
+}
+
 int close(int fd) {
-    if (fd >= 0 && fd < FDS) __atomic_store_n(&inode_of[fd], 0, __ATOMIC_RELAXED);
+    if (tracked(fd)) {
+        struct stat found;
+        take();
+        int gone = look_fd(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 0;
+        __atomic_store_n(&inode_of[fd], 0, __ATOMIC_RELAXED);
+        if (gone && !open_here(found.st_ino)) control->used -= found.st_size;
+        let_go();
+    } else if (fd >= 0 && fd < FDS) __atomic_store_n(&inode_of[fd], 0, __ATOMIC_RELAXED);
     return (int)syscall(SYS_close, fd);
 }
 
@@ -244,7 +287,7 @@ static ssize_t write_any(int fd, const struct iovec *parts, int count, off_t off
         memcpy(bytes + filled, parts[at].iov_base, parts[at].iov_len);
         filled += parts[at].iov_len;
     }
-    pthread_mutex_lock(&lock);
+    take();
     struct stat before;
     ssize_t done = -1;
     if (look_fd(fd, &before) == 0) {
@@ -264,7 +307,7 @@ static ssize_t write_any(int fd, const struct iovec *parts, int count, off_t off
             }
         }
     }
-    pthread_mutex_unlock(&lock);
+    let_go();
     free(bytes);
     return done;
 }
@@ -291,7 +334,7 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) 
 static int resize(int fd, off_t length) {
     uint64_t inode = tracked(fd);
     if (!inode) return (int)syscall(SYS_ftruncate, fd, (long)length);
-    pthread_mutex_lock(&lock);
+    take();
     struct stat before;
     int result = look_fd(fd, &before);
     if (result == 0) result = (int)syscall(SYS_ftruncate, fd, (long)length);
@@ -299,7 +342,7 @@ static int resize(int fd, off_t length) {
         control->used += length - before.st_size;
         say(TRUNCATE, inode, (uint64_t)length, NULL, 0, NULL, 0);
     }
-    pthread_mutex_unlock(&lock);
+    let_go();
     return result;
 }
 int ftruncate(int fd, off_t length) { return resize(fd, length); }
@@ -330,19 +373,19 @@ int fallocate64(int fd, int mode, off64_t offset, off64_t length) { return fallo
 static int flush(int fd, long call) {
     uint64_t inode = tracked(fd);
     if (!inode) return (int)syscall(call, fd);
-    pthread_mutex_lock(&lock);
+    take();
     uint64_t covers = (uint64_t)syscall(SYS_lseek, trace, 0, SEEK_END);
-    pthread_mutex_unlock(&lock);
+    let_go();
     int64_t pause = control->sync_pause_us;
     if (pause > 0) {
         struct timespec wait = {pause / 1000000, (pause % 1000000) * 1000};
         syscall(SYS_nanosleep, &wait, NULL);
     }
-    pthread_mutex_lock(&lock);
+    take();
     int fails = control->sync_failures > 0;
     if (fails) control->sync_failures--;
     say(fails ? SYNC_FAILED : SYNC, inode, covers, NULL, 0, NULL, 0);
-    pthread_mutex_unlock(&lock);
+    let_go();
     if (fails) errno = EIO;
     return fails ? -1 : 0;
 }
@@ -351,7 +394,7 @@ int fdatasync(int fd) { return flush(fd, SYS_fdatasync); }
 
 static void freed(const char *path) {
     struct stat found;
-    if (look(AT_FDCWD, path, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 1)
+    if (look(AT_FDCWD, path, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 1 && !open_here(found.st_ino))
         control->used -= found.st_size;
 }
 
@@ -360,7 +403,7 @@ static int rename_any(int from_at, const char *from, int to_at, const char *to, 
     int was = ours(from_at, from, first), is = ours(to_at, to, second);
     if (!was && !is) return (int)syscall(SYS_renameat2, from_at, from, to_at, to, flags);
     if (!was || !is) unknown("a rename over the border of the directory");
-    pthread_mutex_lock(&lock);
+    take();
     int64_t used = control->used;
     freed(second);
     int result = (int)syscall(SYS_renameat2, from_at, from, to_at, to, flags);
@@ -369,7 +412,7 @@ static int rename_any(int from_at, const char *from, int to_at, const char *to, 
     } else {
         control->used = used;
     }
-    pthread_mutex_unlock(&lock);
+    let_go();
     return result;
 }
 int rename(const char *from, const char *to) { return rename_any(AT_FDCWD, from, AT_FDCWD, to, 0); }
@@ -385,10 +428,10 @@ static int link_any(int from_at, const char *from, int to_at, const char *to, in
     int was = ours(from_at, from, first), is = ours(to_at, to, second);
     if (!was && !is) return (int)syscall(SYS_linkat, from_at, from, to_at, to, flags);
     if (!was || !is) unknown("a link over the border of the directory");
-    pthread_mutex_lock(&lock);
+    take();
     int result = (int)syscall(SYS_linkat, from_at, from, to_at, to, flags);
     if (result == 0) say(LINK, 0, 0, first, strlen(first), second, strlen(second));
-    pthread_mutex_unlock(&lock);
+    let_go();
     return result;
 }
 int link(const char *from, const char *to) { return link_any(AT_FDCWD, from, AT_FDCWD, to, 0); }
@@ -399,7 +442,7 @@ int linkat(int from_at, const char *from, int to_at, const char *to, int flags) 
 int unlinkat(int at, const char *path, int flags) {
     char whole[PATH_MAX];
     if (!ours(at, path, whole)) return (int)syscall(SYS_unlinkat, at, path, flags);
-    pthread_mutex_lock(&lock);
+    take();
     int64_t used = control->used;
     if (!(flags & AT_REMOVEDIR)) freed(whole);
     int result = (int)syscall(SYS_unlinkat, at, path, flags);
@@ -408,7 +451,7 @@ int unlinkat(int at, const char *path, int flags) {
     } else {
         control->used = used;
     }
-    pthread_mutex_unlock(&lock);
+    let_go();
     return result;
 }
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
@@ -417,11 +460,11 @@ int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 int mkdirat(int at, const char *path, mode_t mode) {
     char whole[PATH_MAX];
     if (!ours(at, path, whole)) return (int)syscall(SYS_mkdirat, at, path, mode);
-    pthread_mutex_lock(&lock);
+    take();
     int result = (int)syscall(SYS_mkdirat, at, path, mode);
     struct stat made;
     if (result == 0 && look(AT_FDCWD, whole, &made) == 0) say_path(MKDIR, made.st_ino, whole);
-    pthread_mutex_unlock(&lock);
+    let_go();
     return result;
 }
 int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }

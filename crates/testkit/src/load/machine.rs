@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Console, client};
-use crate::disk::{Disk, Loss, Survivors};
+use crate::disk::{self, Disk, Loss, Survivors};
 use crate::load::Random;
 
 /// Longer than any start takes.
@@ -25,6 +25,8 @@ pub struct Machine {
 /// A server that runs on a [`Machine`]. Killed when dropped.
 pub struct Running {
     child: Child,
+    /// The record of its disk.
+    record: PathBuf,
     /// Where its console is.
     pub origin: String,
 }
@@ -136,7 +138,7 @@ impl Machine {
             .stderr(log)
             .spawn()
             .map_err(failed)?;
-        Ok(Running { child, origin })
+        Ok(Running { child, record: self.disk.record().to_owned(), origin })
     }
 
     /// The end of what the server that was started last said.
@@ -225,9 +227,7 @@ impl Running {
 
     /// `kill -9`, and waits until it is gone.
     pub fn kill(&mut self) {
-        // Gone already is as good.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        disk::kill(&mut self.child, &self.record);
     }
 }
 
