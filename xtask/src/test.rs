@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::place::{self, Place};
 use crate::steps::Steps;
@@ -93,6 +93,8 @@ fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
 struct Postgres {
     child: Child,
     address: String,
+    /// What it goes on to say has somewhere to go: a program that cannot be heard ends.
+    _said: BufReader<ChildStdout>,
 }
 
 impl Postgres {
@@ -101,11 +103,12 @@ impl Postgres {
         let child = Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child =
             child.map_err(|error| Failure(format!("{} does not start: {error}.", program.display())))?;
+        let none = || Failure::new("No PostgreSQL could be started; what it said stands above.");
+        let mut said = BufReader::new(child.stdout.take().ok_or_else(none)?);
         let mut address = String::new();
-        let said = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut address));
-        match said {
-            Some(Ok(length)) if length > 0 => Ok(Self { child, address: address.trim().to_owned() }),
-            _ => Err(Failure::new("No PostgreSQL could be started; what it said stands above.")),
+        match said.read_line(&mut address) {
+            Ok(length) if length > 0 => Ok(Self { child, address: address.trim().to_owned(), _said: said }),
+            _ => Err(none()),
         }
     }
 }

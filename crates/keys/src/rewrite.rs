@@ -191,10 +191,8 @@ impl Keys {
             let rows = tx.query_locked(Lock::Exclusive, sql, &[shard.into()]).await?;
             let (removed, kept) = self.apart(tx, rows, &changes).await?;
             done.keys += removed.len() as u64;
-            for key in &removed {
-                let sql = "DELETE FROM key_rows WHERE key_id = $1";
-                tx.execute_one("key_rows", sql, &[(*key).into()]).await?;
-            }
+            let values: Vec<Vec<Value>> = removed.iter().map(|key| vec![(*key).into()]).collect();
+            tx.execute_each("key_rows", "DELETE FROM key_rows WHERE key_id = $1", &values).await?;
             let key = if kept.is_empty() {
                 let sql = "DELETE FROM key_shards WHERE shard_id = $1";
                 tx.execute_one("key_shards", sql, &[shard.into()]).await?;
@@ -267,6 +265,7 @@ impl Keys {
             &[shard.into(), next.into()],
         )
         .await?;
+        let mut rows = Vec::with_capacity(kept.len());
         for row in kept {
             let (key, organisation): (KeyId, OrganisationId) = (row.get(0)?, row.get(1)?);
             if row.get::<i64>(2)? != version {
@@ -279,16 +278,16 @@ impl Keys {
             }
             let context = self.row_context(key, organisation, next);
             let sealed = seal_value(&new, KeyId::from_bytes(shard), &context, &inner);
-            let values: [Value; 4] =
-                [key.into(), next.into(), sealed.as_bytes().into(), parent.map_or(Value::Null, Value::from)];
-            tx.execute_one(
-                "key_rows",
-                "UPDATE key_rows SET shard_version = $2, sealed = $3, parent = coalesce($4, parent)
-                 WHERE key_id = $1 AND shard_version = $2 - 1",
-                &values,
-            )
-            .await?;
+            let parent = parent.map_or(Value::Null, Value::from);
+            rows.push(vec![key.into(), next.into(), sealed.as_bytes().into(), parent]);
         }
+        tx.execute_each(
+            "key_rows",
+            "UPDATE key_rows SET shard_version = $2, sealed = $3, parent = coalesce($4, parent)
+             WHERE key_id = $1 AND shard_version = $2 - 1",
+            &rows,
+        )
+        .await?;
         Ok(new)
     }
 }

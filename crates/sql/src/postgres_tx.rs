@@ -4,9 +4,13 @@ use std::error::Error;
 
 use bytes::BytesMut;
 use deadpool_postgres::Object;
+use futures_util::future::join_all;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::{Row, SqlError, Value};
+
+/// Statements that are sent before the first is answered.
+const UNDER_WAY: usize = 256;
 
 pub(crate) struct PostgresTx {
     pub(crate) client: Object,
@@ -21,6 +25,24 @@ impl PostgresTx {
     pub(crate) async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
         let statement = self.client.prepare_cached(sql).await?;
         Ok(self.client.execute(&statement, &parameters(values)).await?)
+    }
+
+    /// The statement for each of the rows, without waiting for one before the next is sent.
+    pub(crate) async fn execute_each(
+        &mut self,
+        sql: &str,
+        rows: &[Vec<Value>],
+    ) -> Result<Vec<u64>, SqlError> {
+        let statement = self.client.prepare_cached(sql).await?;
+        let (client, mut changed) = (&self.client, Vec::with_capacity(rows.len()));
+        for some in rows.chunks(UNDER_WAY) {
+            // Futures that are looked at in their order send in their order, and all answers are waited for.
+            let sent = some.iter().map(async |values| client.execute(&statement, &parameters(values)).await);
+            for answer in join_all(sent).await {
+                changed.push(answer?);
+            }
+        }
+        Ok(changed)
     }
 
     pub(crate) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, SqlError> {

@@ -117,6 +117,29 @@ impl Tx {
         }
     }
 
+    /// Runs a statement once for each of these rows of values, in their order; each must change exactly one row. On
+    /// PostgreSQL they are sent without waiting for one another.
+    ///
+    /// # Errors
+    /// As [`Self::execute_one`].
+    pub async fn execute_each(
+        &mut self,
+        table: &'static str,
+        sql: &str,
+        rows: &[Vec<Value>],
+    ) -> Result<(), SqlError> {
+        self.guard()?;
+        let changed = match &mut self.engine {
+            Engine::Sqlite(tx) => rows.iter().map(|values| tx.execute(sql, values)).collect(),
+            Engine::Postgres(tx) => tx.execute_each(sql, rows).await,
+        };
+        let changed: Vec<u64> = self.note(changed)?;
+        match changed.into_iter().find(|changed| *changed != 1) {
+            None => Ok(()),
+            Some(changed) => Err(SqlError::Inconsistent { table, column: format!("{changed} rows for one") }),
+        }
+    }
+
     /// All rows of an answer. Lists are bounded by the caller's `LIMIT`.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 //! nobody can sign in to any more.
 
 use clap::Args;
-use clerestory_access::{Actor, OpContext};
-use clerestory_lifecycle::{Erasure, Target};
+use clerestory_access::{Actor, OpContext, Refused};
+use clerestory_lifecycle::{EraseError, Erasure, Target};
 use clerestory_model::{OrganisationId, RecordingId, SubjectId};
 
 use super::{Installation, say};
@@ -61,7 +61,12 @@ impl Erase {
         };
         let app = self.installation.open().await?;
         let op = at_command(&app, self.organisation);
-        let erasure = app.lifecycle.ask(&op, target, self.reason).await?;
+        let erasure = match app.lifecycle.ask(&op, target, self.reason).await {
+            Err(EraseError::Refused(Refused::Hidden)) => {
+                anyhow::bail!("there is no such {} in {}", target.word(), self.organisation)
+            }
+            answer => answer?,
+        };
         tell(&erasure);
         say("The server carries it on, now or when it starts.");
         Ok(())

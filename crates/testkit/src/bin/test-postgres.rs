@@ -12,8 +12,9 @@ use clerestory_testkit::postgres::Server;
 async fn main() -> ExitCode {
     match Server::start().await {
         Ok(server) => {
-            println!("{}", server.address());
-            println!("{}", server.data().display());
+            // In one piece: whoever wants the address alone may stop to listen after it.
+            let told = format!("{}\n{}\n", server.address(), server.data().display());
+            print!("{told}");
             let mut rest = Vec::new();
             // Whatever ends the input ends the server.
             drop(std::io::stdin().read_to_end(&mut rest));

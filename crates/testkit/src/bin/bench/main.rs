@@ -7,6 +7,7 @@
 mod answers;
 mod core;
 mod disk;
+mod erasing;
 mod intake;
 mod machine;
 mod sealing;
@@ -25,8 +26,9 @@ use serde_json::{Map, Value};
 use crate::machine::load_average;
 use crate::server::Server;
 
-const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,answers,steady] [--seconds N] [--json FILE]";
-const PARTS: [&str; 9] = ["seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "answers"];
+const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,erase,answers,steady] [--seconds N] [--json FILE]";
+const PARTS: [&str; 10] =
+    ["seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "erase", "answers"];
 /// Takes an hour, and so only when it is asked for.
 const STEADY: &str = "steady";
 const STEADY_MINUTES: u64 = 60;
@@ -132,6 +134,10 @@ impl Bench {
         if self.begin("core", "Below intake: the audit log and the key registry, in one process") {
             let found = core::measure(self).await?;
             self.note("core", found);
+        }
+        if self.begin("erase", "Erasing 10,000 recordings, each asked for by itself, in one process") {
+            let found = erasing::measure().await?;
+            self.note("erase", found);
         }
         if self.begin("answers", "Answers: 50 recordings, 50 entries, one after the other") {
             let found = answers::measure(self).await?;

@@ -1,157 +1,16 @@
-//! The commands that care for the keys, run as programs over an installation with a recording: shares, the drill, a
-//! rotation, and what stands in their arguments, outputs and logs.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
+//! The commands that care for the keys: shares, the drill, a rotation, and what stands in their arguments, outputs and
+//! logs.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use clerestory::{Places, Postgres, SecondPlace};
-use clerestory_testkit::Installation;
-use clerestory_testkit::custodians::{FakeVault, TOKEN, by_token};
-use clerestory_testkit::load::{Console, client};
+use clerestory::{Places, Postgres};
+use clerestory_testkit::custodians::{FakeVault, TOKEN};
 use clerestory_testkit::postgres::AnyServer;
-use clerestory_testkit::visit::{Visit, snapshot};
 
-const ORIGIN: &str = "https://shop.example";
-const WORDS: &str = "words that nobody may find in an output";
-
-/// An installation that lies still, and the program to run over it.
-struct Rig {
-    directory: tempfile::TempDir,
-    places: Places,
-    environment: Vec<(&'static str, String)>,
-}
-
-/// What a command said.
-struct Said {
-    success: bool,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Said {
-    fn from(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self { success: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
-
-impl Said {
-    fn ok(self) -> String {
-        assert!(self.success, "{}", self.err);
-        self.out
-    }
-    fn refused(self, because: &str) -> String {
-        assert!(!self.success, "{}", self.out);
-        assert!(self.err.contains(because), "{}", self.err);
-        self.err
-    }
-}
-
-impl Rig {
-    /// With one recording; in a file, or in a database of a server.
-    async fn over(database: Option<Postgres>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let second = directory.path().join("second");
-        let installation = Installation::kept_in(directory.path(), database, None, |places| {
-            places.second_epochs = Some(SecondPlace::Directory(second));
-        })
-        .await;
-        let environment =
-            vec![("CLERESTORY_SECOND_EPOCHS", directory.path().join("second").display().to_string())];
-        Self::with(directory, installation, environment).await
-    }
-
-    /// With a root and a second place in a Vault.
-    async fn in_vault(vault: &FakeVault) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let custody = by_token(vault, directory.path(), TOKEN);
-        let root = Some("vault:transit/clerestory".parse().unwrap());
-        let installation = Installation::kept_in(directory.path(), None, root, |places| {
-            places.custody = custody;
-            places.second_epochs = Some("vault:secret/clerestory".parse().unwrap());
-        })
-        .await;
-        let environment = vec![
-            ("CLERESTORY_SECOND_EPOCHS", "vault:secret/clerestory".to_owned()),
-            ("CLERESTORY_VAULT_ADDRESS", vault.address()),
-            ("CLERESTORY_VAULT_TOKEN_FILE", directory.path().join("vault-token").display().to_string()),
-        ];
-        Self::with(directory, installation, environment).await
-    }
-
-    async fn with(
-        directory: tempfile::TempDir,
-        installation: Installation,
-        mut environment: Vec<(&'static str, String)>,
-    ) -> Self {
-        let site = installation.site(&installation.person("admin").await).await;
-        let now = i64::try_from(installation.now().unix_millis()).unwrap();
-        let key = site["site_key"].as_str().unwrap();
-        let visit = Visit::start(installation.recorder(ORIGIN), key, now).await;
-        visit.send(0, &snapshot(now, 3, WORDS)).await.ok();
-        let places = installation.app.places.clone();
-        environment.push(("CLERESTORY_DATA", places.data.display().to_string()));
-        environment.push(("CLERESTORY_LOG", "info".to_owned()));
-        if let Some(postgres) = &places.postgres {
-            environment.push(("CLERESTORY_DATABASE", postgres.address.clone()));
-        }
-        Self { directory, places, environment }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_clerestory")));
-        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Said {
-        self.command(arguments).stdin(Stdio::null()).output().unwrap().into()
-    }
-
-    fn run_with(&self, arguments: &[&str], lines: &str) -> Said {
-        let command = &mut self.command(arguments);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-        child.wait_with_output().unwrap().into()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Shares in files, and their lines.
-    fn shares(&self, name: &str) -> (Vec<String>, Vec<String>) {
-        let directory = self.path(name);
-        std::fs::create_dir(&directory).unwrap();
-        let to = directory.display().to_string();
-        self.run(&["admin", "shares", "make", "--needed", "3", "--of", "5", "--to-files", &to]).ok();
-        let files: Vec<String> = (1..=5)
-            .map(|number| directory.join(format!("share-{number}.txt")).display().to_string())
-            .collect();
-        let lines = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        (files, lines)
-    }
-
-    /// A copy of the database, as an administrator makes one.
-    fn copy(&self, name: &str) -> String {
-        let copy = self.path(name);
-        std::fs::copy(self.places.database(), &copy).unwrap();
-        let beside = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
-        if beside(&self.places.database()).exists() {
-            std::fs::copy(beside(&self.places.database()), beside(&copy)).unwrap();
-        }
-        copy.display().to_string()
-    }
-}
-
-fn arguments<'a>(first: &[&'a str], files: &[&'a String]) -> Vec<&'a str> {
-    let files = files.iter().flat_map(|file| ["--share-file", file.as_str()]);
-    first.iter().copied().chain(files).collect()
-}
+use crate::rig::{Rig, Said, Served, WORDS, arguments};
 
 /// Names and contents of everything below.
 fn everything(below: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -327,7 +186,6 @@ async fn the_program_lives_on_a_vault_and_tells_its_secrets_to_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
     std::fs::write(path("token"), format!("{TOKEN}\n")).unwrap();
-    let places = Places::beside(&directory.path().join("data"), None);
     let environment = vec![
         ("CLERESTORY_DATA", path("data")),
         ("CLERESTORY_VAULT_ADDRESS", vault.address()),
@@ -335,7 +193,7 @@ async fn the_program_lives_on_a_vault_and_tells_its_secrets_to_nobody() {
         ("CLERESTORY_SECOND_EPOCHS", "vault:secret/clerestory".to_owned()),
         ("CLERESTORY_LOG", "trace".to_owned()),
     ];
-    let rig = Rig { directory, places, environment };
+    let rig = Rig::empty(directory, environment);
     let init = rig.run(&["init", "--throw-away", "--root", "vault:transit/clerestory"]);
     let mut heard = format!("{}{}", init.out, init.err);
     init.ok();
@@ -372,65 +230,6 @@ async fn serve_for_a_moment(rig: &Rig) -> String {
     let arguments = std::fs::read(format!("/proc/{}/cmdline", served.child.id())).unwrap();
     served.end();
     format!("{}{}", String::from_utf8_lossy(&arguments), std::fs::read_to_string(rig.path("log")).unwrap())
-}
-
-/// A server that is well.
-struct Served {
-    child: std::process::Child,
-    console: String,
-}
-
-impl Served {
-    async fn start(rig: &Rig) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (console, content) = (format!("http://localhost:{port}"), format!("http://127.0.0.1:{port}"));
-        let listen = format!("127.0.0.1:{port}");
-        let mut serve = rig.command(&["serve", "--listen", &listen, "--console-origin", &console]);
-        let log = rig.path("log");
-        serve.args(["--content-origin", &content]).stderr(std::fs::File::create(&log).unwrap());
-        let served = Self { child: serve.spawn().unwrap(), console };
-        let (http, began) = (client().unwrap(), std::time::Instant::now());
-        loop {
-            if let Ok(answer) = http.get(format!("{}/api/v1/health", served.console)).send().await
-                && answer.status().is_success()
-            {
-                return served;
-            }
-            let log = || std::fs::read_to_string(&log).unwrap();
-            assert!(began.elapsed() < Duration::from_secs(30), "it does not get ready: {}", log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// What the health page says under this name, as soon as it says something.
-    async fn says(&self, rig: &Rig, id: &str) -> (String, String) {
-        let link = rig.run(&["admin", "sign-in-link", "--email", "admin@example.org"]).ok();
-        let link = link.lines().find(|line| line.contains("#token=")).unwrap().trim();
-        let console = Console::sign_in(&self.console, link).await.unwrap();
-        for _ in 0..200 {
-            let findings = console.get("/health/findings").await.unwrap();
-            let found = findings["items"].as_array().unwrap().iter().find(|finding| finding["id"] == id);
-            if let Some(found) = found {
-                let text = |field: &str| found[field].as_str().unwrap().to_owned();
-                return (text("level"), text("sentence"));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("health says nothing of {id}");
-    }
-
-    fn end(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // Gone already, after `end`, is fine.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,178 @@
+//! The commands that care for what is stored: `fsck`, its repair and its rebuild, `admin erase` and `restore`; on SQLite
+//! and on PostgreSQL.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clerestory::Postgres;
+use clerestory_testkit::postgres::{AnyServer, new_schema};
+use serde_json::Value;
+
+use crate::rig::{Rig, Served};
+
+/// The exit statuses of `fsck`.
+const CLEAN: Option<i32> = Some(0);
+const FINDINGS: Option<i32> = Some(1);
+const NOT_CHECKED: Option<i32> = Some(2);
+
+/// A database of each kind.
+async fn databases(server: &AnyServer) -> [Option<Postgres>; 2] {
+    [None, Some(new_schema(server.address()).await)]
+}
+
+impl Rig {
+    /// What `fsck` says as JSON, and its exit status.
+    fn fsck(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let said = self.run(&[&["fsck", "--json"][..], arguments].concat());
+        (said.status, serde_json::from_str(&said.out).unwrap_or(Value::Null))
+    }
+
+    /// The faults that `fsck` finds.
+    fn faults(&self, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
+        let (status, told) = self.fsck(arguments);
+        let findings = told["report"]["findings"].as_array().unwrap();
+        (status, findings.iter().map(|found| found["fault"].as_str().unwrap().to_owned()).collect())
+    }
+
+    /// The only file of the ingest log.
+    fn log_file(&self) -> PathBuf {
+        let below = |path: PathBuf| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        let runs = below(self.places.data.join("objects/log")).filter(|path| path.is_dir());
+        let mut files: Vec<_> = runs.flat_map(below).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files.remove(0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fsck_says_by_its_exit_status_what_it_found_and_repairs_only_what_it_may() {
+    let server = AnyServer::get().await;
+    for database in databases(&server).await {
+        let rig = Rig::over(database).await;
+        assert_eq!(rig.faults(&[]), (CLEAN, vec![]));
+        assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]));
+        rig.run(&["fsck"]).ok();
+
+        // One byte is another: only reading finds it, and it is told by recording.
+        let (log, whole) = (rig.log_file(), std::fs::read(rig.log_file()).unwrap());
+        let mut flipped = whole.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        std::fs::write(&log, flipped).unwrap();
+        assert_eq!(rig.faults(&[]).0, CLEAN);
+        let (status, told) = rig.fsck(&["--deep"]);
+        assert_eq!(status, FINDINGS);
+        assert_eq!(told["report"]["findings"][0]["recording"], rig.recording.as_str(), "{told}");
+        let said = rig.run(&["fsck", "--deep"]);
+        assert!(said.status == FINDINGS && said.out.contains(&rig.recording), "{}", said.out);
+        std::fs::write(&log, &whole).unwrap();
+        assert_eq!(rig.faults(&["--deep"]).0, CLEAN);
+
+        // Everything that rows name is gone: that is a disk that is not mounted, and not a loss to record.
+        let aside = rig.path("aside.log");
+        std::fs::rename(&log, &aside).unwrap();
+        assert_eq!(rig.faults(&[]), (FINDINGS, vec!["missing".to_owned()]));
+        let said = rig.run(&["fsck", "--repair"]);
+        assert_eq!(said.status, NOT_CHECKED);
+        assert!(said.err.contains("--accept-loss"), "{}", said.err);
+        let said = rig.run(&["fsck", "--repair", "--dry-run", "--accept-loss"]);
+        assert!(said.status == FINDINGS && said.out.contains("none of them taken"), "{}", said.out);
+        assert_eq!(rig.faults(&[]).0, FINDINGS, "nothing was done");
+        std::fs::rename(&aside, &log).unwrap();
+        assert_eq!(rig.faults(&["--deep"]).0, CLEAN, "it is mounted again");
+
+        // It is not: the loss is recorded, and then nothing is wrong any more.
+        std::fs::remove_file(&log).unwrap();
+        let (status, told) = rig.fsck(&["--repair", "--accept-loss"]);
+        assert_eq!(status, CLEAN, "{told}");
+        let (status, told) = rig.fsck(&[]);
+        assert_eq!((status, &told["report"]["lost"]), (CLEAN, &Value::from(1)), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_checked_is_no_finding() {
+    let rig = Rig::over(None).await;
+    let nothing = rig.run(&["fsck", "--dry-run"]);
+    assert!(nothing.status == NOT_CHECKED && nothing.err.contains("add one of them"), "{}", nothing.err);
+    let elsewhere = rig.path("nowhere").display().to_string();
+    let said = rig.run(&["fsck", "--data", &elsewhere]);
+    assert!(said.status == NOT_CHECKED && said.err.contains("not checked"), "{}", said.err);
+    // Whoever mistypes an option has not checked anything either.
+    assert_eq!(rig.run(&["fsck", "--depe"]).status, NOT_CHECKED);
+    assert_eq!(rig.run(&["fsck", "--repair", "--rebuild"]).status, NOT_CHECKED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_made_again_from_the_store_and_only_once() {
+    let server = AnyServer::get().await;
+    for database in databases(&server).await {
+        let rig = Rig::prepared(database, async |installation| {
+            for table in ["segments", "gaps", "tracks", "recordings"] {
+                installation.execute(format!("DELETE FROM {table}"), Vec::new()).await;
+            }
+        })
+        .await;
+        let (status, told) = rig.fsck(&[]);
+        assert_eq!((status, &told["report"]["young"]), (CLEAN, &Value::from(1)), "too young to judge");
+        let days_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 24 * 3600);
+        std::fs::File::options().write(true).open(rig.log_file()).unwrap().set_modified(days_ago).unwrap();
+        assert_eq!(rig.faults(&[]), (FINDINGS, vec!["unlisted".to_owned()]));
+        let dry = rig.run(&["fsck", "--rebuild", "--dry-run"]).ok();
+        assert!(dry.contains("1 would be made") && dry.contains("1 segments"), "{dry}");
+        assert_eq!(rig.fsck(&[]).0, FINDINGS, "nothing was done");
+        let (status, told) = rig.fsck(&["--rebuild"]);
+        assert_eq!((status, &told["rebuilt"]["segments"]), (CLEAN, &Value::from(1)), "{told}");
+        assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]));
+        let (status, told) = rig.fsck(&["--rebuild"]);
+        assert_eq!((status, &told["rebuilt"]["segments"]), (CLEAN, &Value::from(0)), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_erased_by_command_stays_erased_when_a_copy_is_restored() {
+    let server = AnyServer::get().await;
+    for database in databases(&server).await {
+        let restorable = database.is_none();
+        let rig = Rig::over(database).await;
+        let copy = restorable.then(|| rig.copy("copy.db"));
+        let (organisation, recording) = (rig.organisation.as_str(), rig.recording.as_str());
+        let erase = ["admin", "erase", "--organisation", organisation];
+        let with = |more: &[&'static str]| [&erase[..], more].concat();
+        rig.run(&erase).refused("say what to erase: --recording, --subject or --everything");
+        rig.run(&with(&["--recording", "somewhere"])).refused("--recording");
+        rig.run(&with(&["--recording", "rec_00000000000070008000000000000001"]))
+            .refused("there is no such recording");
+        rig.run(&with(&["--everything", "org_00000000000070008000000000000001"]))
+            .refused("names another organisation");
+        let said = rig.run(&[&erase[..], &["--recording", recording, "--reason", "a letter"]].concat()).ok();
+        assert!(said.contains("The server carries it on"), "{said}");
+
+        // A server carries it on to its receipt, as soon as no opened key can be left anywhere.
+        let mut served = Served::start(&rig).await;
+        let erasures = ["admin", "erasures", "--organisation", organisation];
+        let began = std::time::Instant::now();
+        let told = loop {
+            let told = rig.run(&erasures).ok();
+            if told.contains("verified") {
+                break told;
+            }
+            assert!(began.elapsed() < Duration::from_secs(90), "{told}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        };
+        assert!(told.contains(recording) && told.contains("signature"), "{told}");
+        if let Some(copy) = &copy {
+            rig.run(&["restore", "--at", copy]).refused("another process serves");
+        }
+        served.end();
+        assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]));
+        let Some(copy) = copy else { continue };
+        let nothing = rig.path("no-copy.db").display().to_string();
+        rig.run(&["restore", "--at", &nothing]).refused("no-copy.db");
+        let said = rig.run(&["restore", "--at", &copy]).ok();
+        assert!(said.contains("Tracks that are erased and stay so: 1"), "{said}");
+        assert!(said.contains("Generation 2"), "{said}");
+        assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]));
+        rig.run(&["verify"]).ok();
+        assert!(rig.run(&erasures).ok().contains("verified"), "the receipt is kept");
+    }
+}

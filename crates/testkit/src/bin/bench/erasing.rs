@@ -1,0 +1,127 @@
+//! What it takes to erase ten thousand recordings, each asked for by itself: decided, recorded, destroyed, looked for, and
+//! receipted.
+
+use std::time::Instant;
+
+use clerestory_lifecycle::Step;
+use clerestory_testkit::postgres::{AnyServer, new_schema};
+use clerestory_testkit::visit::{Visit, snapshot};
+use clerestory_testkit::{Caller, Installation};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+
+use crate::machine::status_kib;
+use crate::table;
+
+/// Recordings that are erased.
+const RECORDINGS: usize = 10_000;
+/// Visits and requests at once.
+const AT_ONCE: usize = 16;
+
+/// Both engines, objects in a directory, in this process.
+pub(crate) async fn measure() -> Result<Value, String> {
+    let server = AnyServer::get().await;
+    let (mut rows, mut told) = (Vec::new(), Vec::new());
+    for engine in ["SQLite", "PostgreSQL"] {
+        let database = match engine {
+            "SQLite" => None,
+            _ => Some(new_schema(server.address()).await),
+        };
+        let installation = Installation::over(database).await;
+        for (what, seconds) in erase(&installation).await? {
+            let per_second = RECORDINGS as f64 / seconds;
+            rows.push(vec![
+                what.to_owned(),
+                engine.to_owned(),
+                format!("{seconds:.1}"),
+                format!("{per_second:.0}"),
+            ]);
+            told.push(json!({ "what": what, "engine": engine, "seconds": seconds }));
+        }
+    }
+    println!(
+        "resident at most, with the databases' clients: {} MiB",
+        status_kib(std::process::id(), "VmHWM") / 1024
+    );
+    table::print(&["10,000 recordings", "engine", "s", "a second"], &rows);
+    Ok(Value::Array(told))
+}
+
+async fn erase(installation: &Installation) -> Result<Vec<(&'static str, f64)>, String> {
+    let admin = installation.person("admin").await;
+    let site = installation.site(&admin).await;
+    let site_key = site.get("site_key").and_then(Value::as_str).ok_or("a site has a key")?;
+    let mut figures = Vec::new();
+
+    let began = Instant::now();
+    let recordings: Vec<String> = stream::iter(0..RECORDINGS)
+        .map(|number| record(installation, site_key, number))
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    figures.push(("recorded, a segment each", began.elapsed().as_secs_f64()));
+
+    let began = Instant::now();
+    installation.app.settle_now().await.map_err(|error| format!("settling: {error}"))?;
+    figures.push(("settled", began.elapsed().as_secs_f64()));
+
+    // Hours have passed for the session.
+    let admin = installation.person("admin").await;
+    let began = Instant::now();
+    stream::iter(&recordings)
+        .map(|recording| ask(&admin, recording))
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
+    figures.push(("asked for, decided and recorded", began.elapsed().as_secs_f64()));
+
+    let mut all = 0.0;
+    for (what, steps) in [
+        ("tombstones laid", &[Step::Asked, Step::Resealed, Step::Laid][..]),
+        ("keys destroyed, rows gone", &[Step::Outside]),
+        ("objects removed", &[Step::Shredded]),
+        ("looked for and receipted", &[Step::Removed]),
+    ] {
+        let began = Instant::now();
+        for step in steps {
+            // Where the ingest log still holds something, it takes another look.
+            while installation.carry_on_at(*step).await > 0 {}
+        }
+        all += began.elapsed().as_secs_f64();
+        figures.push((what, began.elapsed().as_secs_f64()));
+    }
+    figures.push(("erased, from what was asked for to the receipt", all));
+    let sql = "SELECT COUNT(*) FROM erasures WHERE receipt IS NOT NULL";
+    let receipts: i64 = installation
+        .rows(sql, Vec::new())
+        .await
+        .first()
+        .map_or(Ok(0), |row| row.get(0))
+        .map_err(|error| error.to_string())?;
+    if receipts != RECORDINGS as i64 {
+        return Err(format!("only {receipts} of {RECORDINGS} have a receipt"));
+    }
+    Ok(figures)
+}
+
+async fn record(installation: &Installation, site_key: &str, number: usize) -> Result<String, String> {
+    // Time passes, so that no limit of the network's is met.
+    installation.wait(std::time::Duration::from_secs(1));
+    let now_ms = i64::try_from(installation.now().unix_millis()).map_err(|error| error.to_string())?;
+    let recorder = installation.recorder("https://shop.example");
+    let visit = Visit::start(recorder, site_key, now_ms).await;
+    let answer = visit.send(0, &snapshot(now_ms, 4, &format!("visit {number}"))).await;
+    if !answer.status.is_success() {
+        return Err(format!("a segment is refused: {}", answer.json));
+    }
+    Ok(visit.recording)
+}
+
+async fn ask(admin: &Caller, recording: &str) -> Result<(), String> {
+    let path = format!("/api/v1/recordings/{recording}/erasures");
+    let answer = admin.post(&path, json!({ "reason": "measured" })).await;
+    if !answer.status.is_success() {
+        return Err(format!("an erasure is refused: {}", answer.json));
+    }
+    Ok(())
+}
