@@ -259,6 +259,23 @@ pub async fn summarise(
     .await
 }
 
+/// The recordings that have segments and no summary, after the one given, at most `limit`; those of them that are being
+/// erased are left out.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn without_summary(
+    tx: &mut Tx,
+    after: RecordingId,
+    limit: u32,
+) -> Result<Vec<RecordingId>, SqlError> {
+    let sql =
+        "SELECT recording_id FROM recordings WHERE recording_id > $1 AND summary IS NULL AND segments > 0
+                   AND state < $2 ORDER BY recording_id LIMIT $3";
+    let values = [after.into(), RecordingState::PurgeQueued.into(), limit.into()];
+    tx.query(sql, &values).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// The organisations that have recordings of `source` whose last segment came before `silent_since`.
 ///
 /// # Errors
