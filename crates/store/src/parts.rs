@@ -79,7 +79,8 @@ pub fn read_table(
     table::read(track, object, base, facts, proofs)
 }
 
-/// Adds a part whose object is durable. Its segments' own rows are the caller's to take away.
+/// Adds a part whose object is durable. Its segments' own rows are the caller's to take away, and the track is the
+/// caller's to lock.
 ///
 /// # Errors
 /// [`SqlError::Exists`] when the number is taken; [`SqlError::Inconsistent`] for a part without segments.
@@ -112,6 +113,8 @@ pub async fn insert(tx: &mut Tx, new: &Part) -> Result<(), SqlError> {
         ],
     )
     .await?;
+    let sql = "UPDATE tracks SET next_part = $2 WHERE track_id = $1 AND next_part < $2";
+    tx.execute(sql, &[new.track.into(), new.number.saturating_add(1).into()]).await?;
     Ok(())
 }
 
@@ -125,14 +128,22 @@ pub async fn replace(tx: &mut Tx, part: &Part) -> Result<(), SqlError> {
     if part.segments.is_empty() { Ok(()) } else { insert(tx, part).await }
 }
 
-/// The number after the last part a track has.
+/// The number of a track's next part: no part ever had it, not one either whose segments are all lost and may come back.
 ///
 /// # Errors
 /// [`SqlError::Engine`].
 pub async fn next_number(tx: &mut Tx, track: TrackId) -> Result<u32, SqlError> {
-    let row = tx.query_opt("SELECT max(part) FROM parts WHERE track_id = $1", &[track.into()]).await?;
-    let last: Option<u32> = row.map_or(Ok(None), |row| row.get(0))?;
-    Ok(last.map_or(0, |last| last + 1))
+    let mut next = 0;
+    for sql in [
+        "SELECT next_part FROM tracks WHERE track_id = $1",
+        // A node of an older version does not count.
+        "SELECT max(part) + 1 FROM parts WHERE track_id = $1",
+    ] {
+        let row = tx.query_opt(sql, &[track.into()]).await?;
+        let number: Option<u32> = row.map_or(Ok(None), |row| row.get(0))?;
+        next = next.max(number.unwrap_or(0));
+    }
+    Ok(next)
 }
 
 /// The parts of a track, in the order of their numbers.
@@ -285,6 +296,27 @@ pub async fn objects_of_track(tx: &mut Tx, track: TrackId) -> Result<TrackObject
 /// # Errors
 /// [`SqlError`].
 pub async fn take_away(tx: &mut Tx, track: TrackId, at: Timestamp) -> Result<TrackObjects, SqlError> {
+    let mut found = take_away_but_lost(tx, track, at).await?;
+    for object in crate::damage::lost_objects(tx, track).await? {
+        if object.starts_with("log/") {
+            spent::note(tx, &object, at).await?;
+            found.log.push(Extent { object, offset: 0, length: 0 });
+        }
+    }
+    tx.execute("DELETE FROM damage WHERE track_id = $1", &[Value::from(track)]).await?;
+    Ok(found)
+}
+
+/// The same for a track that is written anew under the same key: what says that segments are lost stays, and with it
+/// what is left of their objects.
+///
+/// # Errors
+/// [`SqlError`].
+pub async fn take_away_but_lost(
+    tx: &mut Tx,
+    track: TrackId,
+    at: Timestamp,
+) -> Result<TrackObjects, SqlError> {
     tracks::next_fence(tx, track).await?;
     let found = objects_of_track(tx, track).await?;
     for object in found.names() {
@@ -294,7 +326,7 @@ pub async fn take_away(tx: &mut Tx, track: TrackId, at: Timestamp) -> Result<Tra
         "DELETE FROM segments WHERE track_id = $1",
         "DELETE FROM parts WHERE track_id = $1",
         "DELETE FROM part_claims WHERE track_id = $1",
-        "DELETE FROM damage WHERE track_id = $1",
+        "DELETE FROM damage WHERE track_id = $1 AND lost = 0",
     ] {
         tx.execute(sql, &[Value::from(track)]).await?;
     }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use clerestory_keys::{Owner, Tombstone};
+use clerestory_model::SubjectId;
 use clerestory_sql::{Lane, SqlError};
 use clerestory_store::{recordings, segments, tracks};
 use clerestory_testkit::visit::{Visit, movement, snapshot};
@@ -95,6 +97,18 @@ impl Scene {
         });
         let inserted: Result<(), SqlError> = inserted.await;
         inserted.unwrap();
+    }
+
+    /// The row of a visit's track.
+    async fn track(&self, visit: usize) -> tracks::Track {
+        let id = self.visits[visit].track.parse().unwrap();
+        let found = self
+            .installation
+            .app
+            .database
+            .read(move |tx| Box::pin(async move { tracks::find(tx, id).await }));
+        let found: Result<_, SqlError> = found.await;
+        found.unwrap().unwrap()
     }
 
     async fn settle(&self) {
@@ -191,8 +205,13 @@ async fn what_was_erased_stays_out() {
     for scene in scenes().await {
         let scene = restarted(scene).await;
         let erased: clerestory_model::TrackId = scene.visits[0].track.parse().unwrap();
-        let sql = "DELETE FROM key_rows WHERE key_id = (SELECT key_id FROM tracks WHERE track_id = $1)";
-        scene.installation.execute(sql, vec![erased.into()]).await;
+        for sql in [
+            "INSERT INTO key_tombstones (owner, organisation, kind, key_id, laid_at)
+                 SELECT key_id, organisation_id, 3, key_id, 0 FROM tracks WHERE track_id = $1",
+            "DELETE FROM key_rows WHERE key_id = (SELECT key_id FROM tracks WHERE track_id = $1)",
+        ] {
+            scene.installation.execute(sql, vec![erased.into()]).await;
+        }
         scene.forget_everything().await;
         let rebuilt = scene.rebuild().await;
         assert_eq!((rebuilt.recordings.len(), rebuilt.erased), (2, 1), "{rebuilt:?}");
@@ -227,7 +246,7 @@ async fn of_two_attempts_at_a_part_the_later_complete_one_counts() {
         let rebuilt = scene.rebuild().await;
         assert_eq!((rebuilt.parts, rebuilt.not.len()), (2, 2), "{rebuilt:?}");
         is_same(&before, &scene.seen(0).await);
-        // Numbers that were given out are not given out again.
+        // Fences that were given out are not given out again, and a name alone says nothing of that.
         scene.installation.wait(Duration::from_secs(1));
         let visit = &scene.visits[0];
         visit.send(4, &movement(scene.now_ms + 8000)).await.ok();
@@ -238,6 +257,99 @@ async fn of_two_attempts_at_a_part_the_later_complete_one_counts() {
             .filter(|object| object.contains(&visit.track))
             .filter_map(|object| object.rsplit_once('-').map(|(_, fence)| fence))
             .collect();
-        assert!(fences.contains(&"000009"), "{fences:?}");
+        assert!(fences.contains(&"000002") && !fences.contains(&"000009"), "{fences:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tombstone_that_lies_beside_the_objects_alone_keeps_out_what_its_key_would_open() {
+    for scene in scenes().await {
+        let scene = restarted(scene).await;
+        let track = scene.track(0).await;
+        let [key, other] = [track.key, scene.track(1).await.key];
+        let (organisation, at) = (track.organisation, scene.installation.now());
+        let stone = |owner, key| Tombstone { organisation, owner, key, at };
+        let vault = &scene.installation.app.vault;
+        vault.lay_tombstones(&[stone(Owner::Key, key)]).await.unwrap();
+        scene.forget_everything().await;
+        let rebuilt = scene.rebuild().await;
+        assert_eq!(rebuilt.recordings.len(), 2, "{rebuilt:?}");
+        assert!(rebuilt.recordings.iter().all(|id| *id != track.recording));
+        // One of the subject, whose key is above that of the track.
+        let keys = std::sync::Arc::clone(vault.keys());
+        let found = scene
+            .installation
+            .app
+            .database
+            .read(move |tx| Box::pin(async move { keys.locate(tx, other).await }))
+            .await;
+        let subject = SubjectId::from_bytes([9; 16]);
+        let above = stone(Owner::Subject(subject), found.unwrap().parent.unwrap());
+        vault.lay_tombstones(&[above]).await.unwrap();
+        scene.forget_everything().await;
+        assert_eq!(scene.rebuild().await.recordings.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_were_erased_stay_out_of_the_log_and_of_parts() {
+    for scene in scenes().await {
+        let scene = restarted(scene).await;
+        let track = scene.track(1).await;
+        let id = track.id;
+        let noted = scene.installation.app.database.write(Lane::Maintenance, move |tx| {
+            Box::pin(async move {
+                tracks::note_erased(tx, id, 1, 1).await?;
+                tracks::note_erased(tx, id, 4, 4).await
+            })
+        });
+        let noted: Result<(), SqlError> = noted.await;
+        noted.unwrap();
+        scene.forget_everything().await;
+        assert_eq!(scene.rebuild().await.segments, 12);
+        let rows = scene
+            .installation
+            .app
+            .database
+            .read(move |tx| Box::pin(async move { segments::of_track(tx, id, 0, 100).await }));
+        let rows: Result<Vec<segments::Segment>, SqlError> = rows.await;
+        let numbers: Vec<u64> = rows.unwrap().iter().map(|row| row.sequence).collect();
+        assert_eq!(numbers, [0, 2, 3, 5]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_somebody_made_does_not_use_the_fences_up() {
+    for scene in scenes().await {
+        let objects = scene.installation.objects().await;
+        let track = &scene.visits[0].track;
+        let part =
+            objects.iter().find(|object| object.starts_with("parts/") && object.contains(track)).unwrap();
+        for end in ["/000000-4294967295", "/000000-2147483647", "/2147483647-000002"] {
+            let name = format!("{}{end}", part.rsplit_once('/').unwrap().0);
+            std::fs::write(scene.installation.object_file(&name), b"anything").unwrap();
+        }
+        let rebuilt = scene.rebuild().await;
+        assert_eq!(rebuilt.not.iter().filter(|not| not.object.starts_with("parts/")).count(), 2);
+        scene.visits[0].send(4, &movement(scene.now_ms + 8000)).await.ok();
+        let settled = scene.installation.app.settle_now().await.unwrap();
+        assert_eq!(settled.left, 0);
+        assert_eq!(scene.installation.parts_of(track.parse().unwrap()).await.len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn summaries_are_derived_after_a_rebuild_that_was_cut_off_before_them() {
+    for scene in scenes().await {
+        let before = scene.seen(0).await;
+        let scene = restarted(scene).await;
+        scene.forget_everything().await;
+        let app = &scene.installation.app;
+        let cut_off = app.vault.rebuild_rows(&app.access, false, &|_, _, _| {}).await.unwrap();
+        assert_eq!(cut_off.recordings.len(), 3);
+        let (rebuilt, summaries) = app.rebuild(false, &|_, _, _| {}).await.unwrap();
+        assert_eq!((rebuilt.recordings.len(), summaries), (0, 3));
+        is_same(&before, &scene.seen(0).await);
+        assert_eq!(app.rebuild(false, &|_, _, _| {}).await.unwrap().1, 0);
     }
 }

@@ -23,6 +23,8 @@ use crate::{ObjectPath, Objects, StoreError};
 
 /// Bytes made durable in one go at most, so that the first in a long queue does not wait for the last.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// No file or object of the log is larger: a file is closed beyond 64 MiB, by a batch that may be a segment too large.
+pub(crate) const LARGEST_FILE: u64 = 80 * 1024 * 1024;
 /// Segments that may wait; senders beyond it wait to send.
 const QUEUE: usize = 1024;
 

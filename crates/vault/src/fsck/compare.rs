@@ -20,7 +20,7 @@ const STEP: u64 = 100;
 /// Leave to open manifests, for each organisation asked for once.
 pub(super) struct Leaves<'a> {
     access: &'a Access,
-    held: HashMap<OrganisationId, Grant<CheckObjects>>,
+    held: HashMap<OrganisationId, Option<Grant<CheckObjects>>>,
 }
 
 impl<'a> Leaves<'a> {
@@ -28,16 +28,20 @@ impl<'a> Leaves<'a> {
         Self { access, held: HashMap::new() }
     }
 
+    /// `None` for an organisation that is not there: whoever names an object must not make entries in the audit log.
     pub(super) async fn of(
         &mut self,
         vault: &Vault,
         organisation: OrganisationId,
-    ) -> Result<&Grant<CheckObjects>, FsckError> {
+    ) -> Result<Option<&Grant<CheckObjects>>, FsckError> {
         let held = match self.held.remove(&organisation) {
             Some(held) => held,
-            None => vault.leave(self.access, organisation, None).await?,
+            None if vault.has_organisation(organisation).await? => {
+                Some(vault.leave(self.access, organisation, None).await?)
+            }
+            None => None,
         };
-        Ok(self.held.entry(organisation).or_insert(held))
+        Ok(self.held.entry(organisation).or_insert(held).as_ref())
     }
 }
 
@@ -138,7 +142,7 @@ impl Vault {
                 break;
             }
             let grant = match (&naming.part, depth) {
-                (Some(_), Depth::Deep) => Some(leaves.of(self, found.organisation).await?),
+                (Some(_), Depth::Deep) => leaves.of(self, found.organisation).await?,
                 _ => None,
             };
             let look = self.look(object, &naming, depth, grant).await?;

@@ -19,8 +19,13 @@ pub enum Fault {
     Altered,
     /// The store has the object and does not give its bytes.
     Unreadable,
-    /// No row names it, and it holds segments that no row knows: `fsck --rebuild` brings them back.
+    /// No row names it, and it holds segments that no row knows, or whose rows name bytes that are gone:
+    /// `fsck --rebuild` brings them back.
     Unlisted,
+    /// No row names it, the registry has not its key, and nothing says that it was erased.
+    UnknownKey,
+    /// No row names it, and it does not open: what would be lost with it is not known.
+    Unopenable,
     /// What it holds was erased, or its rows were taken away, and it is still there.
     Erased,
     /// Nobody names it, and nothing would be lost with it.
@@ -44,6 +49,8 @@ impl Fault {
             Self::Altered => "altered",
             Self::Unreadable => "unreadable",
             Self::Unlisted => "unlisted",
+            Self::UnknownKey => "unknown_key",
+            Self::Unopenable => "unopenable",
             Self::Erased => "erased",
             Self::Orphaned => "orphaned",
             Self::LeftOver => "left_over",
@@ -58,6 +65,13 @@ impl Fault {
         matches!(self, Self::Missing | Self::Truncated | Self::BeyondEnd | Self::Altered | Self::Unreadable)
     }
 
+    /// Whether every repair leaves the object alone: it holds what no row knows, nobody can say what it holds, or it is
+    /// none of ours.
+    #[must_use]
+    pub const fn is_left_alone(self) -> bool {
+        matches!(self, Self::Unlisted | Self::UnknownKey | Self::Unopenable | Self::Strange)
+    }
+
     const fn sentence(self) -> &'static str {
         match self {
             Self::Missing => "the object is not there",
@@ -66,8 +80,12 @@ impl Fault {
             Self::Altered => "the bytes are not those that were stored",
             Self::Unreadable => "the store has the object and does not give its bytes",
             Self::Unlisted => {
-                "no row names it, and it holds segments that no row knows; fsck --rebuild brings them back"
+                "no row names it, and it holds segments that nothing else has; fsck --rebuild brings them back"
             }
+            Self::UnknownKey => {
+                "no row names it, its key is not in the registry, and nothing says that it was erased; it is left alone"
+            }
+            Self::Unopenable => "no row names it, and it does not open; it is left alone",
             Self::Erased => "what it holds was erased, and it is still there",
             Self::Orphaned => "nobody names it",
             Self::LeftOver => "a write that was cut off left it behind",
@@ -99,6 +117,9 @@ pub struct Finding {
     /// What exactly, where there is more to say.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// Whether its rows were taken away, so that it would be removed without a repair.
+    #[serde(skip)]
+    pub(super) spent: bool,
 }
 
 impl Finding {
@@ -111,6 +132,7 @@ impl Finding {
             track: None,
             segments: Vec::new(),
             detail: String::new(),
+            spent: false,
         }
     }
 

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use clerestory_model::{OrganisationId, RecordingId, Timestamp, TrackId};
 
+use crate::log::LARGEST_FILE;
+use crate::log::entry::LARGEST_ENTRY;
 use crate::{Listed, Objects, PartName, StoreError};
 
 /// What lies beside the objects of recordings and is looked after by others.
@@ -22,6 +24,15 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Whether it is larger than any object with entries of the log that is written: it is not read then.
+    pub(super) fn is_too_large(&self) -> bool {
+        match self.kind {
+            Kind::Log => self.bytes > LARGEST_FILE,
+            Kind::Single(..) => self.bytes > LARGEST_ENTRY,
+            _ => false,
+        }
+    }
+
     pub(super) fn listed(&self) -> Listed {
         Listed { object: self.object.clone(), bytes: self.bytes }
     }
@@ -38,6 +49,8 @@ pub(super) enum Kind {
     Single(OrganisationId, RecordingId, TrackId),
     /// What a write that was cut off left: the local store writes beside an object and moves it into place.
     LeftOver,
+    /// A directory that cannot be read and in which nothing of ours can lie.
+    Closed,
     /// Looked after by others.
     Elsewhere,
     /// None of ours.
@@ -134,7 +147,7 @@ fn walk(directory: &Path, above: &str, all: &mut Vec<Found>) -> std::io::Result<
         Ok(entries) => entries,
         // Removed since it was listed, as a run that is over is.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !above.is_empty() => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) => return closed(above, error).map(|found| all.push(found)),
     };
     for entry in entries {
         let entry = entry?;
@@ -159,6 +172,17 @@ fn walk(directory: &Path, above: &str, all: &mut Vec<Found>) -> std::io::Result<
     Ok(())
 }
 
+/// A directory that cannot be read, such as `lost+found`. Where objects lie nothing may be passed over, nor where others
+/// keep what they rely on.
+fn closed(above: &str, error: std::io::Error) -> std::io::Result<Found> {
+    let apart = !above.is_empty() && !OURS.iter().chain(&ELSEWHERE).any(|name| above.starts_with(name));
+    if !apart || error.kind() != std::io::ErrorKind::PermissionDenied {
+        return Err(error);
+    }
+    let object = above.trim_end_matches('/').to_owned();
+    Ok(Found { object, bytes: 0, modified: Timestamp::from_micros(0), kind: Kind::Closed })
+}
+
 /// Whether the name is one below which only objects of recordings lie.
 pub(super) fn is_ours(object: &str) -> bool {
     OURS.iter().any(|prefix| object.starts_with(prefix))
@@ -167,6 +191,17 @@ pub(super) fn is_ours(object: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_of_others_that_cannot_be_read_is_told_and_ends_nothing() {
+        let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let found = closed("lost+found/", denied()).expect("it is told");
+        assert_eq!((found.object.as_str(), found.kind), ("lost+found", Kind::Closed));
+        for ours in ["", "parts/", "log/0123456789ab-01234567/", "tombstones/"] {
+            assert!(closed(ours, denied()).is_err(), "{ours}");
+        }
+        assert!(closed("lost+found/", std::io::Error::other("a disk that fails")).is_err());
+    }
 
     #[test]
     fn names_are_told_apart() {

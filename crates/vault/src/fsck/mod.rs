@@ -6,6 +6,7 @@
 //! part's manifest with the part's row.
 
 mod compare;
+mod erased;
 mod finding;
 mod listing;
 mod named;
@@ -20,6 +21,7 @@ use clerestory_audit::Personal;
 use clerestory_keys::KeyError;
 use clerestory_model::OrganisationId;
 use clerestory_sql::SqlError;
+use clerestory_store::organisations;
 use serde::Serialize;
 
 pub use finding::{Fault, Finding};
@@ -119,5 +121,13 @@ impl Vault {
         let op = OpContext { actor: Actor::System { organisation }, request_id: String::new(), at };
         let personal = detail.map(|detail| Personal { detail: Some(detail), ..Personal::default() });
         Ok(access.authorize::<A>(&op, OrganisationRef(organisation), personal).await??)
+    }
+
+    async fn has_organisation(&self, organisation: OrganisationId) -> Result<bool, SqlError> {
+        let found = self
+            .database
+            .read(move |tx| Box::pin(async move { organisations::find(tx, organisation).await }));
+        let found: Result<_, SqlError> = found.await;
+        Ok(found?.is_some())
     }
 }

@@ -46,9 +46,8 @@ impl Vault {
             look.say(Fault::Missing, numbers_of(&naming.segments), "");
             return Ok(look);
         };
-        let end = |segment: &Segment| segment.extent.offset.saturating_add(segment.extent.length);
         let (whole, cut): (Vec<&Segment>, Vec<&Segment>) =
-            naming.segments.iter().partition(|segment| end(segment) <= length);
+            naming.segments.iter().partition(|segment| end_of(segment) <= length);
         let fault = if object.starts_with("log/") { Fault::BeyondEnd } else { Fault::Truncated };
         let has = format!("it has {length} bytes");
         let short = naming.part.as_ref().filter(|part| length < part.object_bytes);
@@ -72,6 +71,12 @@ impl Vault {
         Ok(look)
     }
 
+    /// Whether the bytes of a segment are those that were stored.
+    pub(super) async fn is_whole(&self, segment: &Segment) -> Result<bool, FsckError> {
+        let read = readable(self.objects().read(&segment.extent).await)?;
+        Ok(read.is_ok_and(|bytes| sha256(&bytes) == segment.sha256 && bytes.starts_with(&segment.header)))
+    }
+
     async fn read_segments(
         &self,
         object: &str,
@@ -80,6 +85,8 @@ impl Vault {
         together: bool,
         look: &mut Look,
     ) -> Result<(), FsckError> {
+        // Somebody may have made the object larger than memory.
+        let length = length.min(segments.iter().map(|segment| end_of(segment)).max().unwrap_or(0));
         let extent = Extent { object: object.to_owned(), offset: 0, length };
         let whole = match together {
             true => Some(readable(self.objects().read(&extent).await)?),
@@ -173,6 +180,11 @@ fn readable(read: Result<Vec<u8>, StoreError>) -> Result<Result<Vec<u8>, String>
         Err(error) if error.passes() || matches!(error, StoreError::Denied(_)) => Err(error),
         Err(error) => Ok(Err(chain(&error))),
     }
+}
+
+/// Where a segment ends in its object.
+fn end_of(segment: &Segment) -> u64 {
+    segment.extent.offset.saturating_add(segment.extent.length)
 }
 
 fn numbers_of(segments: &[Segment]) -> Vec<u64> {

@@ -1,37 +1,37 @@
 //! Making the rows of recordings, tracks, segments and parts again from what lies in the store and in the registry.
 //!
-//! Rows are only added: what rows say stands. Of several objects for the same part the one with the highest fence that is
+//! Rows are only added: what rows say stands, unless the bytes that they name are gone and another object has the same
+//! segment. Of several objects for the same part the one with the highest fence that is
 //! complete counts, and all of a track is under one key, which is that of its newest part. What does not open under a key
 //! of the registry stays out, and so does what a tombstone names: it was erased.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clerestory_access::{Access, Grant, RebuildRows};
-use clerestory_keys::{KeyError, Tombstone};
-use clerestory_model::{GapReason, KeyId, OrganisationId, RecordingId, RecordingState, Source, SubjectId};
-use clerestory_model::{Timestamp, TrackId};
-use clerestory_seal::sha256;
-use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_keys::KeyError;
+use clerestory_model::{KeyId, OrganisationId, RecordingId, Timestamp, TrackId};
+use clerestory_sql::{Lane, SqlError};
 use clerestory_store::damage::{self, Damage};
-use clerestory_store::organisations;
-use clerestory_store::parts::{self, Part, claims, spent};
-use clerestory_store::recordings::{self, Recording};
-use clerestory_store::segments::{self, Extent};
-use clerestory_store::tracks::{self, Track};
+use clerestory_store::parts::{Part, claims, spent};
+use clerestory_store::segments::{self, Extent, Segment};
+use clerestory_store::tracks::Track;
 use serde::Serialize;
 
+use super::erased::{Erasures, KeyStanding};
 use super::listing::{Found, Kind};
+use super::unnamed::{NO_ORGANISATION, TOO_LARGE};
 use super::{FsckError, Progress};
 use crate::error::chain;
-use crate::log::entry::{self, Entry};
+use crate::log::entry::{self, Entry, Frame, Frames};
+use crate::parts::key_of_end;
 use crate::{Manifest, ManifestError, OpenError, PartName, Provenance, StoreError, Vault};
+use rows::{Halt, Made};
 
-/// A visit that was heard of within this time goes on; the job that closes silent recordings closes it later.
-const SILENCE: Duration = Duration::from_secs(30 * 60);
-/// The same for everything else that captures.
-const LONG_SILENCE: Duration = Duration::from_secs(24 * 3600);
+/// What is said of what is sealed under a key of which nothing is known.
+const UNKNOWN_KEY: &str = "its key is not in the registry, and nothing says that it was erased";
 
 /// Something that was not made again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ pub struct Rebuilt {
 /// What the store has of one recording.
 #[derive(Default)]
 struct Material {
-    parts: Vec<(PartName, u64)>,
+    parts: Vec<(PartName, Found)>,
     entries: Vec<Entry>,
 }
 
@@ -73,7 +73,7 @@ struct Material {
 struct TrackMaterial {
     manifests: Vec<Manifest>,
     entries: Vec<Entry>,
-    /// The highest fence in the name of any object.
+    /// The highest fence in the name of any part that opened: anybody can give a name.
     fence: u32,
 }
 
@@ -89,11 +89,23 @@ struct TrackPlan {
     fence: u32,
     /// Segments that were recorded as lost and are whole.
     found_again: Vec<u64>,
+    /// Segments of these objects that are whole, and the bytes that their rows name and that are not.
+    better: BTreeMap<(String, u64), Extent>,
+}
+
+/// Leave to make rows again, for each organisation asked for once; none for one that is not there.
+type Grants = BTreeMap<OrganisationId, Option<Grant<RebuildRows>>>;
+
+/// What an entry of the log comes to.
+enum Opened {
+    Entry(Box<Entry>),
+    Erased,
+    Not(String),
 }
 
 /// What is the same for all recordings.
 struct Known {
-    tombstones: BTreeSet<[u8; 16]>,
+    erasures: Erasures,
     lost: BTreeMap<(TrackId, u64), Damage>,
     /// Objects on their way out.
     spent: BTreeSet<String>,
@@ -121,7 +133,13 @@ impl Vault {
         let all = material.len() as u64;
         for (done, ((organisation, recording), material)) in (0..).zip(material) {
             progress("recordings compared", done, all);
-            let grant = self.leave_once(access, &mut grants, organisation).await?;
+            let Some(grant) = self.leave_once(access, &mut grants, organisation).await? else {
+                let objects = material.parts.into_iter().map(|(_, found)| found.object);
+                rebuilt
+                    .not
+                    .extend(objects.map(|object| NotRebuilt { object, why: NO_ORGANISATION.to_owned() }));
+                continue;
+            };
             let plans = self.plan(grant, material, &known, &mut rebuilt).await?;
             if !plans.is_empty() {
                 self.make_rows(organisation, recording, plans, dry, &mut rebuilt).await?;
@@ -130,38 +148,44 @@ impl Vault {
         Ok(rebuilt)
     }
 
+    /// `None` for an organisation that is not there: whoever names an object must not make entries in the audit log.
     async fn leave_once<'g>(
         &self,
         access: &Access,
-        grants: &'g mut BTreeMap<OrganisationId, Grant<RebuildRows>>,
+        grants: &'g mut Grants,
         organisation: OrganisationId,
-    ) -> Result<&'g Grant<RebuildRows>, FsckError> {
+    ) -> Result<Option<&'g Grant<RebuildRows>>, FsckError> {
         match grants.entry(organisation) {
-            btree_map::Entry::Occupied(held) => Ok(held.into_mut()),
+            btree_map::Entry::Occupied(held) => Ok(held.into_mut().as_ref()),
             btree_map::Entry::Vacant(place) => {
-                let detail = Some("fsck: rows are made again from the store".to_owned());
-                Ok(place.insert(self.leave(access, organisation, detail).await?))
+                let leave = match self.has_organisation(organisation).await? {
+                    true => {
+                        let detail = Some("fsck: rows are made again from the store".to_owned());
+                        Some(self.leave(access, organisation, detail).await?)
+                    }
+                    false => None,
+                };
+                Ok(place.insert(leave).as_ref())
             }
         }
     }
 
     async fn known(&self) -> Result<Known, FsckError> {
-        let keys = Arc::clone(self.keys());
+        let (erasures, now) = (self.erasures().await?, self.log.intents().now());
         let read = self.database.read(move |tx| {
             Box::pin(async move {
-                let tombstones = keys.tombstones(tx).await?.iter().map(Tombstone::id).collect();
                 let lost = damage::lost(tx).await?;
                 let lost = lost.into_iter().map(|damage| ((damage.track, damage.sequence), damage)).collect();
                 let (mut gone, mut after) = (BTreeSet::new(), String::new());
                 loop {
-                    let page = spent::unnamed(tx, &after, 500).await?;
+                    let page = spent::unnamed(tx, &after, now, 500).await?;
                     let Some(last) = page.last() else { break };
                     after.clone_from(&last.object);
                     gone.extend(page.into_iter().map(|spent| spent.object));
                 }
                 let claims = claims::older_than(tx, Timestamp::from_micros(i64::MAX)).await?;
                 let under_way = claims.into_iter().map(|claim| claim.object).collect();
-                Ok::<_, KeyError>(Known { tombstones, lost, spent: gone, under_way })
+                Ok::<_, SqlError>(Known { erasures, lost, spent: gone, under_way })
             })
         });
         let mut known = read.await?;
@@ -175,7 +199,7 @@ impl Vault {
         access: &Access,
         listed: &[Found],
         known: &Known,
-        grants: &mut BTreeMap<OrganisationId, Grant<RebuildRows>>,
+        grants: &mut Grants,
         progress: Progress<'_>,
         rebuilt: &mut Rebuilt,
     ) -> Result<BTreeMap<(OrganisationId, RecordingId), Material>, FsckError> {
@@ -195,11 +219,11 @@ impl Vault {
             }
             if let Kind::Part(name) = found.kind {
                 let of = material.entry((name.organisation, name.recording)).or_default();
-                of.parts.push((name, found.bytes));
+                of.parts.push((name, found.clone()));
                 continue;
             }
             progress("ingest log read", done, listed.len() as u64);
-            for entry in self.entries_of(access, found, grants, rebuilt).await? {
+            for entry in self.entries_of(access, found, known, grants, rebuilt).await? {
                 let of = material.entry((entry.place.organisation, entry.place.recording)).or_default();
                 of.entries.push(entry);
             }
@@ -212,44 +236,79 @@ impl Vault {
         &self,
         access: &Access,
         found: &Found,
-        grants: &mut BTreeMap<OrganisationId, Grant<RebuildRows>>,
+        known: &Known,
+        grants: &mut Grants,
         rebuilt: &mut Rebuilt,
     ) -> Result<Vec<Entry>, FsckError> {
+        let mut told = Vec::new();
+        let (mut entries, mut covered) = (Vec::new(), 0);
+        if found.is_too_large() {
+            rebuilt.not.push(NotRebuilt { object: found.object.clone(), why: TOO_LARGE.to_owned() });
+            return Ok(entries);
+        }
         let whole = Extent { object: found.object.clone(), offset: 0, length: found.bytes };
         let bytes = match self.objects().read(&whole).await {
             Ok(bytes) => bytes,
-            Err(StoreError::Missing | StoreError::Truncated) => return Ok(Vec::new()),
+            Err(StoreError::Missing | StoreError::Truncated) => return Ok(entries),
             Err(error) => return Err(error.into()),
         };
-        let mut not = |why: String| rebuilt.not.push(NotRebuilt { object: found.object.clone(), why });
-        let (mut entries, mut covered) = (Vec::new(), 0);
-        for frame in entry::frames(&bytes) {
-            covered = frame.segment().end.max(covered);
+        let mut frames = Frames::of(&bytes);
+        while let Some(frame) = frames.next() {
             let place = frame.place;
-            if !self.is_track_key(place.key).await? {
-                rebuilt.erased += 1;
-                continue;
-            }
-            let grant = self.leave_once(access, grants, place.organisation).await?;
-            if !grant.covers_segments(place.organisation, place.recording) {
-                continue;
-            }
-            let key = match self.secret(place.key).await {
-                Ok(key) => key,
-                Err(KeyError::Unknown(_)) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            match entry::open(&key, self.keys().deployment(), &found.object, &bytes, &frame) {
-                Ok(entry) => entries.push(entry),
-                Err(error) => {
-                    not(format!("segment {} of track {}: {}", place.sequence, place.track, chain(&error)))
+            match self.entry_of(access, found, &bytes, &frame, known, grants).await? {
+                Opened::Entry(entry) => {
+                    covered = frame.end().max(covered);
+                    entries.push(*entry);
+                    continue;
+                }
+                Opened::Erased => {
+                    covered = frame.end().max(covered);
+                    rebuilt.erased += 1;
+                }
+                Opened::Not(why) => {
+                    told.push(format!("segment {} of track {}: {why}", place.sequence, place.track));
                 }
             }
+            frames.look_into(&frame);
         }
-        if covered < found.bytes {
-            not(format!("its bytes from {covered} on are no entry of the log"));
+        if covered < found.bytes && told.is_empty() {
+            told.push(format!("its bytes from {covered} on are no entry of the log"));
         }
+        let told = told.into_iter().map(|why| NotRebuilt { object: found.object.clone(), why });
+        rebuilt.not.extend(told);
         Ok(entries)
+    }
+
+    async fn entry_of(
+        &self,
+        access: &Access,
+        found: &Found,
+        bytes: &[u8],
+        frame: &Frame,
+        known: &Known,
+        grants: &mut Grants,
+    ) -> Result<Opened, FsckError> {
+        let place = frame.place;
+        match self.key_standing(&known.erasures, (place.organisation, place.track), place.key).await? {
+            KeyStanding::Held => {}
+            KeyStanding::Erased => return Ok(Opened::Erased),
+            KeyStanding::Unknown => return Ok(Opened::Not(UNKNOWN_KEY.to_owned())),
+        }
+        let Some(grant) = self.leave_once(access, grants, place.organisation).await? else {
+            return Ok(Opened::Not(NO_ORGANISATION.to_owned()));
+        };
+        if !grant.covers_segments(place.organisation, place.recording) {
+            return Ok(Opened::Not("the leave to make rows again does not cover it".to_owned()));
+        }
+        let key = match self.secret(place.key).await {
+            Ok(key) => key,
+            Err(KeyError::Unknown(_)) => return Ok(Opened::Erased),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match entry::open(&key, self.keys().deployment(), &found.object, bytes, frame) {
+            Ok(entry) => Opened::Entry(Box::new(entry)),
+            Err(error) => Opened::Not(chain(&error)),
+        })
     }
 
     /// What becomes of the tracks of one recording.
@@ -261,17 +320,21 @@ impl Vault {
         rebuilt: &mut Rebuilt,
     ) -> Result<Vec<TrackPlan>, FsckError> {
         let mut tracks: BTreeMap<TrackId, TrackMaterial> = BTreeMap::new();
-        for (name, bytes) in material.parts {
+        for (name, found) in material.parts {
             let of = tracks.entry(name.track).or_default();
-            of.fence = of.fence.max(name.fence);
-            let object = name.to_string();
-            let listed = crate::Listed { object: object.clone(), bytes };
-            match self.read_manifest(grant, &listed).await {
-                Ok(manifest) => of.manifests.push(manifest),
-                Err(ManifestError::Open(OpenError::Erased)) => rebuilt.erased += 1,
+            match self.read_manifest(grant, &found.listed()).await {
+                Ok(manifest) => {
+                    of.fence = of.fence.max(name.fence);
+                    of.manifests.push(manifest);
+                }
+                Err(ManifestError::Open(OpenError::Erased)) => {
+                    self.tell_erased(&name, &found, known, rebuilt).await?;
+                }
                 Err(ManifestError::Open(error)) => return Err(error.into()),
                 Err(ManifestError::Store(error)) if error.passes() => return Err(error.into()),
-                Err(error) => rebuilt.not.push(NotRebuilt { object, why: chain(&error) }),
+                Err(error) => {
+                    rebuilt.not.push(NotRebuilt { object: found.object, why: chain(&error) });
+                }
             }
         }
         for entry in material.entries {
@@ -280,12 +343,70 @@ impl Vault {
         let mut plans = Vec::new();
         for (track, material) in tracks {
             let row = self.track(track).await?;
-            if let Some(mut plan) = choose(track, row.as_ref(), material, known) {
-                self.leave_out_lost(&mut plan, known).await?;
-                plans.push(plan);
+            let Some(mut plan) = choose(track, row.as_ref(), material, known) else { continue };
+            if self.is_below_erased(&plan, known).await? {
+                continue;
             }
+            self.leave_out_lost(&mut plan, known).await?;
+            self.compare_with_rows(&mut plan).await?;
+            plans.push(plan);
         }
         Ok(plans)
+    }
+
+    /// Says of a part that its key is gone, and why if that is known.
+    async fn tell_erased(
+        &self,
+        name: &PartName,
+        found: &Found,
+        known: &Known,
+        rebuilt: &mut Rebuilt,
+    ) -> Result<(), FsckError> {
+        let end = self.end_of(found).await?;
+        let Some(key) = end.and_then(|end| key_of_end(&end)) else { return Ok(()) };
+        match self.key_standing(&known.erasures, (name.organisation, name.track), key).await? {
+            KeyStanding::Unknown => {
+                rebuilt.not.push(NotRebuilt { object: found.object.clone(), why: UNKNOWN_KEY.to_owned() });
+            }
+            KeyStanding::Erased | KeyStanding::Held => rebuilt.erased += 1,
+        }
+        Ok(())
+    }
+
+    /// Whether a tombstone names whom the track's key belongs to: the key itself may have come back with a registry.
+    async fn is_below_erased(&self, plan: &TrackPlan, known: &Known) -> Result<bool, FsckError> {
+        let (keys, key) = (Arc::clone(self.keys()), plan.key);
+        let found = self.database.read(move |tx| Box::pin(async move { keys.locate(tx, key).await }));
+        match found.await {
+            Ok(found) => Ok(found.parent.is_some_and(|parent| known.erasures.names_key(parent))),
+            // Destroyed since it opened.
+            Err(KeyError::Unknown(_)) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes what rows say lies elsewhere, where it is not any more, and is whole here: the database is older than the
+    /// store then, or a copy was lost.
+    async fn compare_with_rows(&self, plan: &mut TrackPlan) -> Result<(), FsckError> {
+        let track = plan.track;
+        let read = self
+            .database
+            .read(move |tx| Box::pin(async move { segments::of_track(tx, track, 0, u32::MAX).await }));
+        let rows: Result<Vec<Segment>, SqlError> = read.await;
+        let rows: BTreeMap<u64, Segment> = rows?.into_iter().map(|row| (row.sequence, row)).collect();
+        let candidates = plan.parts.iter().flat_map(|part| &part.segments);
+        let candidates: Vec<&Segment> =
+            candidates.chain(plan.entries.iter().map(|entry| &entry.segment)).collect();
+        let mut better = BTreeMap::new();
+        for candidate in candidates {
+            let Some(row) = rows.get(&candidate.sequence) else { continue };
+            let same = row.content_mac == candidate.content_mac && row.extent != candidate.extent;
+            if same && !self.is_whole(row).await? && self.is_whole(candidate).await? {
+                better.insert((candidate.extent.object.clone(), candidate.sequence), row.extent.clone());
+            }
+        }
+        plan.better = better;
+        Ok(())
     }
 
     /// Leaves out of parts what was recorded as lost, unless it is whole again.
@@ -296,11 +417,9 @@ impl Vault {
                 if !known.lost.contains_key(&(plan.track, segment.sequence)) {
                     continue;
                 }
-                match self.objects().read(&segment.extent).await {
-                    Ok(bytes) if sha256(&bytes) == segment.sha256 => plan.found_again.push(segment.sequence),
-                    Ok(_) => still.push(segment.sequence),
-                    Err(error) if error.passes() => return Err(error.into()),
-                    Err(_) => still.push(segment.sequence),
+                match self.is_whole(segment).await? {
+                    true => plan.found_again.push(segment.sequence),
+                    false => still.push(segment.sequence),
                 }
             }
             // What is packed on a lost one is lost with it.
@@ -327,13 +446,13 @@ impl Vault {
             Box::pin(async move {
                 let mut made = Made::default();
                 for plan in &plans {
-                    match whose(tx, &keys, plan, now).await? {
-                        Ok(subject) => add_track(tx, plan, subject, now, &mut made).await?,
+                    match rows::whose(tx, &keys, plan, now).await? {
+                        Ok(subject) => rows::add_track(tx, plan, subject, now, &mut made).await?,
                         Err(why) => made.refused(plan, &why),
                     }
                 }
                 if made.segments > 0 || made.new_recording {
-                    recount(tx, recording, now, made.new_recording).await?;
+                    rows::recount(tx, recording, now, made.new_recording).await?;
                 }
                 if dry { Err(Halt::Dry(made)) } else { Ok(made) }
             })
@@ -382,7 +501,7 @@ fn choose(track: TrackId, row: Option<&Track>, material: TrackMaterial, known: &
         (None, None) => return None,
     };
     let erased = [organisation.as_bytes(), recording.as_bytes(), track.as_bytes()];
-    if erased.iter().any(|id| known.tombstones.contains(*id)) {
+    if erased.iter().any(|id| known.erasures.names(id)) || known.erasures.names_key(key) {
         return None;
     }
     let by_parts =
@@ -402,215 +521,22 @@ fn choose(track: TrackId, row: Option<&Track>, material: TrackMaterial, known: &
         }
     }
     (provenance.gaps, provenance.kept_until) = (gaps, kept_until);
-    if known.tombstones.contains(provenance.subject.as_bytes()) {
+    if known.erasures.names(provenance.subject.as_bytes()) {
         return None;
     }
-    let parts = chosen.into_values().map(|manifest| manifest.part).collect();
-    let found_again = Vec::new();
-    Some(TrackPlan { organisation, recording, track, key, provenance, parts, entries, fence, found_again })
-}
-
-/// What one recording came to.
-#[derive(Default)]
-struct Made {
-    new_recording: bool,
-    tracks: u64,
-    parts: u64,
-    segments: u64,
-    not: Vec<NotRebuilt>,
-}
-
-impl Made {
-    fn refused(&mut self, plan: &TrackPlan, why: &str) {
-        let objects = plan.parts.iter().map(|part| part.object.clone());
-        let objects = objects.chain(plan.entries.first().map(|entry| entry.segment.extent.object.clone()));
-        let why = format!("track {}: {why}", plan.track);
-        self.not.extend(objects.map(|object| NotRebuilt { object, why: why.clone() }));
-    }
-}
-
-/// Why a transaction is not kept.
-enum Halt {
-    Dry(Made),
-    Sql(SqlError),
-    Key(KeyError),
-}
-
-impl From<SqlError> for Halt {
-    fn from(error: SqlError) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl From<KeyError> for Halt {
-    fn from(error: KeyError) -> Self {
-        Self::Key(error)
-    }
-}
-
-/// Whom a track is about: the registry says it, and not what was stored once. A visitor who became known since has
-/// another subject than the manifest names.
-async fn whose(
-    tx: &mut Tx,
-    keys: &clerestory_keys::Keys,
-    plan: &TrackPlan,
-    now: Timestamp,
-) -> Result<Result<SubjectId, String>, Halt> {
-    let parent = match keys.locate(tx, plan.key).await {
-        Ok(found) => found.parent,
-        Err(KeyError::Unknown(_)) => return Ok(Err("its key was destroyed meanwhile".to_owned())),
-        Err(error) => return Err(error.into()),
-    };
-    let Some(parent) = parent else { return Ok(Err("its key belongs to no subject".to_owned())) };
-    let told = plan.provenance.subject;
-    if let Some((subject, organisation)) = organisations::subject_with_key(tx, parent).await? {
-        if organisation != plan.organisation {
-            return Ok(Err("its key belongs to a subject of another organisation".to_owned()));
-        }
-        return Ok(Ok(subject));
-    }
-    if organisations::subject_key(tx, told).await?.is_some() {
-        return Ok(Err(format!("its key belongs to no subject that is known, and {told} has another")));
-    }
-    organisations::insert_subject(tx, plan.organisation, told, parent, now).await?;
-    Ok(Ok(told))
-}
-
-/// Adds what is missing of one track.
-async fn add_track(
-    tx: &mut Tx,
-    plan: &TrackPlan,
-    subject: SubjectId,
-    now: Timestamp,
-    made: &mut Made,
-) -> Result<(), Halt> {
-    let told = &plan.provenance;
-    if !recordings::lock(tx, plan.recording).await? {
-        recordings::insert(tx, &blank(plan, subject, now)).await?;
-        made.new_recording = true;
-    }
-    if tracks::lock(tx, plan.track).await?.is_none() {
-        let track = Track {
-            id: plan.track,
-            recording: plan.recording,
-            organisation: plan.organisation,
-            kind: told.kind,
-            writer: told.writer,
-            state: RecordingState::Active,
-            class: told.class,
-            key: plan.key,
-            clock_offset_us: told.clock_offset_us,
-            kept_until: told.kept_until,
-        };
-        tracks::insert(tx, &track).await?;
-        made.tracks += 1;
-    }
-    for part in &plan.parts {
-        add_part(tx, part, made).await?;
-    }
-    for entry in &plan.entries {
-        if segments::find(tx, plan.track, entry.segment.sequence).await?.is_none() {
-            segments::insert(tx, &entry.segment).await?;
-            made.segments += 1;
-        }
-    }
-    for gap in &told.gaps {
-        tracks::note_gap(tx, plan.track, *gap).await?;
-    }
-    for number in &plan.found_again {
-        if let Some(segment) = segments::find(tx, plan.track, *number).await? {
-            damage::forget(tx, plan.track, *number).await?;
-            tracks::forget_gap(tx, plan.track, segment.start_us, GapReason::Lost).await?;
-        }
-    }
-    tracks::fence_at_least(tx, plan.track, plan.fence).await?;
-    Ok(tracks::keep_until(tx, plan.track, told.kept_until).await?)
-}
-
-async fn add_part(tx: &mut Tx, part: &Part, made: &mut Made) -> Result<(), Halt> {
-    let mut not = |why: String| made.not.push(NotRebuilt { object: part.object.clone(), why });
-    let rows = parts::of_track(tx, part.track).await?;
-    if let Some(row) = rows.iter().find(|row| row.number == part.number) {
-        if row.object != part.object {
-            // The one that counts is named; this one lost, and a repair removes it.
-            return Ok(());
-        }
-        let missing = part.segments.len().saturating_sub(row.segments.len());
-        if missing > 0 {
-            parts::replace(tx, part).await?;
-            made.segments += missing as u64;
-        }
-        return Ok(());
-    }
-    let known = rows.iter().flat_map(|row| &row.segments).map(|segment| segment.sequence);
-    let known: BTreeSet<u64> = known.collect();
-    for segment in &part.segments {
-        if known.contains(&segment.sequence) {
-            not(format!("segment {} is in another part already", segment.sequence));
-            return Ok(());
-        }
-        if segments::find(tx, part.track, segment.sequence).await?.is_some() {
-            not(format!("segment {} has a row of its own: it is settled again", segment.sequence));
-            return Ok(());
-        }
-    }
-    parts::insert(tx, part).await?;
-    made.parts += 1;
-    made.segments += part.segments.len() as u64;
-    Ok(())
-}
-
-/// A recording's row before anything is counted.
-fn blank(plan: &TrackPlan, subject: SubjectId, now: Timestamp) -> Recording {
-    let told = &plan.provenance;
-    Recording {
-        id: plan.recording,
-        organisation: plan.organisation,
-        project: told.project,
-        site: told.site,
-        subject,
-        source: told.source,
-        state: RecordingState::Active,
-        policy_version: told.policy_version,
-        started_at: told.started_at,
-        ended_at: told.started_at,
-        last_segment_at: told.started_at,
-        kept_until: told.kept_until,
-        size_bytes: 0,
-        segments: 0,
-        summary: None,
-        // Above every version there was: an older sealed summary put back in its place does not open.
-        summary_version: now.unix_millis(),
-        summary_key: None,
-    }
-}
-
-/// Says again what a recording's segments say of it.
-async fn recount(tx: &mut Tx, id: RecordingId, now: Timestamp, new: bool) -> Result<(), SqlError> {
-    let Some(mut recording) = recordings::find(tx, id).await? else { return Ok(()) };
-    let (mut bytes, mut count, mut newest) = (0, 0, None::<Timestamp>);
-    for track in tracks::of_recording(tx, id).await? {
-        recording.kept_until = recording.kept_until.max(track.kept_until);
-        for segment in segments::of_track(tx, track.id, 0, u32::MAX).await? {
-            bytes += segment.extent.length;
-            count += 1;
-            let end = segment.start_us.saturating_add(segment.duration_us);
-            let end = Timestamp::from_micros(recording.started_at.micros().saturating_add(end));
-            recording.ended_at = recording.ended_at.max(end);
-            if newest.is_none_or(|newest| segment.received_at > newest) {
-                newest = Some(segment.received_at);
-                recording.policy_version = segment.policy_version;
-            }
-        }
-    }
-    (recording.size_bytes, recording.segments) = (bytes, count);
-    if new && let Some(newest) = newest {
-        recording.last_segment_at = newest;
-        let silence = if recording.source == Source::Web { SILENCE } else { LONG_SILENCE };
-        if now.since(newest) < silence {
-            recording.state = RecordingState::Capturing;
-            tracks::reopen(tx, id).await?;
-        }
-    }
-    recordings::recount(tx, &recording).await
+    let mut parts: Vec<Part> = chosen.into_values().map(|manifest| manifest.part).collect();
+    // What was written anew counts, and what it was written from adds what could not be read then.
+    parts.sort_by_key(|part| std::cmp::Reverse(part.fence));
+    Some(TrackPlan {
+        organisation,
+        recording,
+        track,
+        key,
+        provenance,
+        parts,
+        entries,
+        fence,
+        found_again: Vec::new(),
+        better: BTreeMap::new(),
+    })
 }

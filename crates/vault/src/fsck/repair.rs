@@ -1,5 +1,5 @@
 //! Mending what a check found: what nobody names is removed, what is lost is recorded as lost, and what can be written
-//! anew is. Nothing that a row names is removed.
+//! anew is. Nothing that a row names is removed, nothing that only the store knows, and nothing that cannot be opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,10 +18,10 @@ use super::finding::numbers;
 use super::{Fault, Finding, FsckError, Report};
 use crate::{StoreError, Vault, rows};
 
-/// More than so many percent missing, or unnamed, is not what a repair is for.
+/// More than so many percent damaged, or unnamed, is not what a repair is for.
 const MOST_PERCENT: u64 = 10;
-/// Unless it is no more than so many.
-const FEW: u64 = 10;
+/// Unless it is no more than so many: a tenth of a small store is less than one object.
+const FEW: u64 = 2;
 
 /// One step of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +33,14 @@ pub enum Deed {
         object: String,
         /// Why it may go.
         why: Fault,
+        /// Whose it is, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        organisation: Option<OrganisationId>,
+    },
+    /// Forgets that the rows of an object were taken away: it holds what no row knows, and would be removed for it.
+    Keep {
+        /// The object.
+        object: String,
         /// Whose it is, where that is known.
         #[serde(skip_serializing_if = "Option::is_none")]
         organisation: Option<OrganisationId>,
@@ -70,7 +78,9 @@ pub enum Deed {
 impl Deed {
     fn organisation(&self) -> OrganisationId {
         match self {
-            Self::Remove { organisation, .. } => organisation.unwrap_or(OrganisationId::nil()),
+            Self::Remove { organisation, .. } | Self::Keep { organisation, .. } => {
+                organisation.unwrap_or(OrganisationId::nil())
+            }
             Self::ForgetIntent { .. } => OrganisationId::nil(),
             Self::RecordLost { organisation, .. } | Self::WriteAnew { organisation, .. } => *organisation,
         }
@@ -82,6 +92,9 @@ impl fmt::Display for Deed {
         match self {
             Self::Remove { object, why, .. } => {
                 write!(f, "remove {} ({})", object.escape_debug(), why.word())
+            }
+            Self::Keep { object, .. } => {
+                write!(f, "keep {}, which holds what nothing else has", object.escape_debug())
             }
             Self::ForgetIntent { object } => write!(f, "forget the intent for {}", object.escape_debug()),
             Self::RecordLost { recording, track, segments, .. } => {
@@ -104,13 +117,16 @@ pub struct Repaired {
 /// Why nothing is repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// Rows name much that is not there.
+    /// Much of what rows name is missing, cut, altered or unreadable.
     #[error(
-        "{missing} of {named} objects that rows name are missing: is {store} the right store, and is its disk mounted? \
-         Nothing was changed. If they are gone for good, say --accept-loss"
+        "{damaged} of {named} objects that rows name are damaged, {missing} of them missing: is {store} the right \
+         store, is its disk mounted, and is the database as new as it? Nothing was changed. What is told as unlisted \
+         comes back with --rebuild. If the rest is gone for good, say --accept-loss"
     )]
-    Missing {
-        /// Objects that are not there.
+    Damaged {
+        /// Objects of which something is missing or wrong.
+        damaged: u64,
+        /// Those that are not there at all.
         missing: u64,
         /// Objects that rows name.
         named: u64,
@@ -139,16 +155,30 @@ impl Vault {
     /// What a repair after this check would do, in order. Nothing is done.
     ///
     /// # Errors
-    /// [`RepairError::Missing`] and [`RepairError::Unnamed`], unless the loss is accepted.
+    /// [`RepairError::Damaged`] and [`RepairError::Unnamed`], unless the loss is accepted.
     pub fn plan_repair(&self, report: &Report, accept_loss: bool) -> Result<Vec<Deed>, RepairError> {
         let much = |part: u64, whole: u64| part > FEW && part * 100 > whole * MOST_PERCENT;
         let Report { missing, named, objects, .. } = *report;
-        if !accept_loss && missing > 0 && (missing == named || much(missing, named)) {
-            return Err(RepairError::Missing { missing, named, store: report.store.clone() });
+        let damaged: BTreeSet<&str> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.fault.is_damage())
+            .map(|finding| finding.object.as_str())
+            .collect();
+        let damaged = damaged.len() as u64;
+        if !accept_loss && (much(damaged, named) || (missing > 0 && missing == named)) {
+            let store = report.store.clone();
+            return Err(RepairError::Damaged { damaged, missing, named, store });
         }
+        // What another object has comes back by a rebuild: it is not lost.
+        let unlisted = report.findings.iter().filter(|finding| finding.fault == Fault::Unlisted);
+        let elsewhere = unlisted
+            .filter_map(|finding| finding.track.map(|track| (track, &finding.segments)))
+            .flat_map(|(track, numbers)| numbers.iter().map(move |number| (track, *number)))
+            .collect();
         let mut anew = BTreeSet::new();
         let deeds: Vec<Deed> =
-            report.findings.iter().filter_map(|finding| deed(finding, &mut anew)).collect();
+            report.findings.iter().filter_map(|finding| deed(finding, &elsewhere, &mut anew)).collect();
         let unnamed = deeds.iter().filter(|deed| matches!(deed, Deed::Remove { .. })).count() as u64;
         if !accept_loss && much(unnamed, objects) {
             return Err(RepairError::Unnamed { unnamed, objects, store: report.store.clone() });
@@ -185,6 +215,15 @@ impl Vault {
     async fn carry_out(&self, grant: &Grant<RepairObjects>, deed: &Deed) -> Result<bool, FsckError> {
         match deed {
             Deed::Remove { object, why, .. } => self.remove_unnamed(object, *why).await,
+            Deed::Keep { object, .. } => {
+                let kept = vec![object.clone()];
+                let forgotten = self.database.write(Lane::Maintenance, move |tx| {
+                    Box::pin(async move { spent::forget(tx, &kept).await })
+                });
+                let forgotten: Result<(), SqlError> = forgotten.await;
+                forgotten?;
+                Ok(true)
+            }
             Deed::ForgetIntent { object } => {
                 let object = object.clone();
                 let gone = self.database.write(Lane::Maintenance, move |tx| {
@@ -243,13 +282,33 @@ impl Vault {
         fault: Fault,
     ) -> Result<bool, FsckError> {
         let at = self.log.intents().now();
-        let (numbers, object): (BTreeSet<u64>, String) =
-            (segments.iter().copied().collect(), object.to_owned());
+        let numbers = self.still_lost(track, segments, object).await?;
+        if numbers.is_empty() {
+            return Ok(false);
+        }
+        let object = object.to_owned();
         let recorded = self.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move { lose(tx, track, &numbers, &object, fault, at).await })
         });
         let recorded: Result<bool, SqlError> = recorded.await;
         Ok(recorded?)
+    }
+
+    /// Of these segments, those that cannot be had from their object now: a check of every byte takes hours, and a disk
+    /// that was not mounted may be by now.
+    async fn still_lost(
+        &self,
+        track: TrackId,
+        numbers: &[u64],
+        object: &str,
+    ) -> Result<BTreeSet<u64>, FsckError> {
+        let mut lost = BTreeSet::new();
+        for segment in self.naming(object, track).await?.segments {
+            if numbers.contains(&segment.sequence) && !self.is_whole(&segment).await? {
+                lost.insert(segment.sequence);
+            }
+        }
+        Ok(lost)
     }
 
     /// The parts of a track are written anew as they are, under the same key.
@@ -273,23 +332,37 @@ impl Vault {
     }
 }
 
-fn deed(finding: &Finding, anew: &mut BTreeSet<TrackId>) -> Option<Deed> {
+fn deed(
+    finding: &Finding,
+    elsewhere: &BTreeSet<(TrackId, u64)>,
+    anew: &mut BTreeSet<TrackId>,
+) -> Option<Deed> {
     let object = finding.object.clone();
     match finding.fault {
         Fault::Erased | Fault::Orphaned | Fault::LeftOver => {
             Some(Deed::Remove { object, why: finding.fault, organisation: finding.organisation })
         }
         Fault::StaleIntent => Some(Deed::ForgetIntent { object }),
-        // It holds what no row knows, or it is none of ours: a repair removes neither.
-        Fault::Unlisted | Fault::Strange => None,
+        fault if fault.is_left_alone() => {
+            let organisation = finding.organisation;
+            finding.spent.then_some(Deed::Keep { object, organisation })
+        }
         fault => {
             let (organisation, recording, track) =
                 (finding.organisation?, finding.recording?, finding.track?);
             if finding.segments.is_empty() {
                 return anew.insert(track).then_some(Deed::WriteAnew { organisation, track });
             }
-            let segments = finding.segments.clone();
-            Some(Deed::RecordLost { organisation, recording, track, segments, object, fault })
+            let mut segments = finding.segments.clone();
+            segments.retain(|number| !elsewhere.contains(&(track, *number)));
+            (!segments.is_empty()).then_some(Deed::RecordLost {
+                organisation,
+                recording,
+                track,
+                segments,
+                object,
+                fault,
+            })
         }
     }
 }

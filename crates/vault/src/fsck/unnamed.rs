@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clerestory_keys::{KeyError, Purpose};
-use clerestory_model::{KeyId, OrganisationId, RecordingState, Timestamp, TrackId};
+use clerestory_keys::KeyError;
+use clerestory_model::{OrganisationId, RecordingState, Timestamp, TrackId};
 use clerestory_sql::SqlError;
 use clerestory_store::damage::Damage;
 use clerestory_store::parts::spent;
@@ -12,11 +12,12 @@ use clerestory_store::segments::{self, Extent};
 use clerestory_store::tracks;
 
 use super::compare::Leaves;
+use super::erased::{Erasures, KeyStanding};
 use super::listing::{Found, Kind, is_ours};
 use super::named::Named;
 use super::{Fault, Finding, FsckError, InFlight, Progress, Report};
 use crate::error::chain;
-use crate::log::entry::{self, Frame};
+use crate::log::entry::{self, Frame, Frames};
 use crate::parts::{CLAIM_LASTS, key_of_end};
 use crate::{ManifestError, OpenError, PartName, StoreError, Vault};
 
@@ -26,14 +27,36 @@ pub(super) const UNDER_WAY: Duration = Duration::from_secs(25 * 3600);
 const REMOVED_WITHIN: Duration = Duration::from_secs(3600);
 /// A single object's intent stands as long at most.
 const INTENT_STANDS: Duration = Duration::from_secs(24 * 3600);
-/// Names of the end of a part that are read to see under which key it is.
+/// Bytes of the end of a part that are read to see under which key it is.
 const END: u64 = 40;
+/// What is said of an object in which an organisation is named that has no row.
+pub(super) const NO_ORGANISATION: &str = "it names an organisation that this installation does not have";
+/// What is said of an object that is larger than any that is written.
+pub(super) const TOO_LARGE: &str = "it is larger than any that Clerestory writes";
+/// What is said of a part under another key than its track's.
+const OTHER_KEY: &str =
+    "under another key than its track has: the database is older than it, so restore the newest copy";
 
-/// What the rows say is under way, or on its way out.
+/// What the rows say is under way, or on its way out; and of what else they cannot be believed.
 struct Loose {
     intents: Vec<(String, Timestamp)>,
     spent: BTreeMap<String, Timestamp>,
     lost: BTreeSet<String>,
+    erasures: Erasures,
+    /// Segments whose rows name bytes that this check found missing, cut or altered.
+    damaged: BTreeSet<(TrackId, u64)>,
+}
+
+/// What one entry of an object that no row names comes to.
+enum Judged {
+    Erased,
+    UnknownKey,
+    /// It does not open, and nothing else has what it should hold.
+    Broken,
+    /// Something else has it.
+    Known,
+    /// Nothing else has it.
+    Unlisted,
 }
 
 impl Vault {
@@ -46,8 +69,15 @@ impl Vault {
         progress: Progress<'_>,
         report: &mut Report,
     ) -> Result<(), FsckError> {
-        let lost = lost.iter().map(|damage| damage.object.clone()).collect();
-        let loose = Loose { intents: self.objects_under_way().await?, spent: self.spent().await?, lost };
+        let damaged = report.findings.iter().filter(|finding| finding.fault.is_damage());
+        let damaged = damaged.filter_map(|finding| finding.track.map(|track| (track, &finding.segments)));
+        let loose = Loose {
+            intents: self.objects_under_way().await?,
+            spent: self.spent().await?,
+            lost: lost.iter().map(|damage| damage.object.clone()).collect(),
+            erasures: self.erasures().await?,
+            damaged: damaged.flat_map(|(track, numbers)| numbers.iter().map(move |n| (track, *n))).collect(),
+        };
         let unnamed = listed.iter().filter(|found| !named.objects.contains_key(&found.object));
         let unnamed: Vec<&Found> = unnamed.collect();
         for (done, found) in (0..).zip(&unnamed) {
@@ -60,11 +90,12 @@ impl Vault {
     }
 
     async fn spent(&self) -> Result<BTreeMap<String, Timestamp>, SqlError> {
-        let read = self.database.read(|tx| {
+        let now = self.log.intents().now();
+        let read = self.database.read(move |tx| {
             Box::pin(async move {
                 let (mut all, mut after) = (BTreeMap::new(), String::new());
                 loop {
-                    let page = spent::unnamed(tx, &after, 500).await?;
+                    let page = spent::unnamed(tx, &after, now, 500).await?;
                     let Some(last) = page.last() else { return Ok::<_, SqlError>(all) };
                     after.clone_from(&last.object);
                     all.extend(page.into_iter().map(|spent| (spent.object, spent.at)));
@@ -100,8 +131,9 @@ impl Vault {
             return Ok(None);
         }
         let mut finding = match found.kind {
-            Kind::Part(name) => self.judge_part(found, name, leaves).await?,
-            Kind::Log | Kind::Single(..) => self.judge_entries(found, leaves).await?,
+            Kind::Part(name) => self.judge_part(found, name, loose, leaves).await?,
+            Kind::Log | Kind::Single(..) => self.judge_entries(found, loose, leaves).await?,
+            Kind::Closed => Some(Finding::of(Fault::Strange, object).saying("it cannot be read")),
             Kind::LeftOver => Some(Finding::of(Fault::LeftOver, object)),
             Kind::Elsewhere => None,
             Kind::Strange if is_ours(object) => Some(Finding::of(Fault::Strange, object)),
@@ -111,7 +143,9 @@ impl Vault {
         };
         if let Some(finding) = &mut finding {
             finding.detail = said(&finding.detail, spent);
-            if spent.is_some() && finding.fault == Fault::Orphaned {
+            finding.spent = spent.is_some();
+            // This database took its rows away itself.
+            if finding.spent && matches!(finding.fault, Fault::Orphaned | Fault::UnknownKey) {
                 finding.fault = Fault::Erased;
             }
             // What is left of a segment that is recorded as lost is kept, as long as its key is.
@@ -147,6 +181,7 @@ impl Vault {
         &self,
         found: &Found,
         name: PartName,
+        loose: &Loose,
         leaves: &mut Leaves<'_>,
     ) -> Result<Option<Finding>, FsckError> {
         let whose = |fault| Finding {
@@ -155,78 +190,122 @@ impl Vault {
             track: Some(name.track),
             ..Finding::of(fault, &found.object)
         };
-        let whole = Extent { object: found.object.clone(), offset: 0, length: found.bytes };
-        let end = self.objects().read_range(&whole, found.bytes.saturating_sub(END)..found.bytes).await;
-        let end = match end {
-            Ok(end) => end,
-            Err(StoreError::Missing | StoreError::Truncated) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+        let Some(end) = self.end_of(found).await? else { return Ok(None) };
+        // A put is all or nothing: a part that does not open was damaged, and what it held is not known.
         let Some(key) = key_of_end(&end) else {
-            return Ok(Some(whose(Fault::Orphaned).saying("it is cut off: nothing of it can be told apart")));
+            return Ok(Some(whose(Fault::Unopenable).saying("it does not end as parts do")));
         };
-        if !self.is_track_key(key).await? {
-            return Ok(Some(whose(Fault::Erased)));
+        match self.key_standing(&loose.erasures, (name.organisation, name.track), key).await? {
+            KeyStanding::Held => {}
+            KeyStanding::Erased => return Ok(Some(whose(Fault::Erased))),
+            KeyStanding::Unknown => return Ok(Some(whose(Fault::UnknownKey))),
         }
-        let grant = leaves.of(self, name.organisation).await?;
+        let Some(grant) = leaves.of(self, name.organisation).await? else {
+            return Ok(Some(Finding::of(Fault::Unopenable, &found.object).saying(NO_ORGANISATION)));
+        };
         let manifest = match self.read_manifest(grant, &found.listed()).await {
             Ok(manifest) => manifest,
+            Err(ManifestError::Store(StoreError::Missing | StoreError::Truncated)) => return Ok(None),
             Err(ManifestError::Store(error)) => return Err(error.into()),
-            Err(ManifestError::Open(OpenError::Erased)) => return Ok(Some(whose(Fault::Erased))),
+            // Destroyed since the look above: the next check tells why.
+            Err(ManifestError::Open(OpenError::Erased)) => return Ok(None),
             Err(ManifestError::Open(error)) => return Err(error.into()),
-            Err(error) => return Ok(Some(whose(Fault::Orphaned).saying(chain(&error)))),
+            Err(error) => return Ok(Some(whose(Fault::Unopenable).saying(chain(&error)))),
         };
         let numbers: Vec<u64> = manifest.part.segments.iter().map(|segment| segment.sequence).collect();
-        let unknown = self.unknown(name.track, key, numbers).await?;
-        let fault = if unknown.is_empty() { Fault::Orphaned } else { Fault::Unlisted };
-        Ok(Some(Finding { segments: unknown, ..whose(fault) }))
+        let only = self.only_here(loose, name.track, numbers).await?;
+        if only.is_empty() {
+            return Ok(Some(whose(Fault::Orphaned)));
+        }
+        let row = self.track(name.track).await?;
+        let detail = if row.is_none_or(|row| row.key == key) { "" } else { OTHER_KEY };
+        Ok(Some(Finding { segments: only, ..whose(Fault::Unlisted) }.saying(detail)))
+    }
+
+    /// The last bytes of an object that may be a part; `None` when it is gone by now.
+    pub(super) async fn end_of(&self, found: &Found) -> Result<Option<Vec<u8>>, StoreError> {
+        let whole = Extent { object: found.object.clone(), offset: 0, length: found.bytes };
+        match self.objects().read_range(&whole, found.bytes.saturating_sub(END)..found.bytes).await {
+            Ok(end) => Ok(Some(end)),
+            Err(StoreError::Missing | StoreError::Truncated) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn judge_entries(
         &self,
         found: &Found,
+        loose: &Loose,
         leaves: &mut Leaves<'_>,
     ) -> Result<Option<Finding>, FsckError> {
+        if found.is_too_large() {
+            return Ok(Some(Finding::of(Fault::Unopenable, &found.object).saying(TOO_LARGE)));
+        }
         let whole = Extent { object: found.object.clone(), offset: 0, length: found.bytes };
         let bytes = match self.objects().read(&whole).await {
             Ok(bytes) => bytes,
             Err(StoreError::Missing | StoreError::Truncated) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let frames = entry::frames(&bytes);
-        let (mut gone, mut unlisted) = (0, BTreeMap::<TrackId, (OrganisationId, Vec<u64>)>::new());
-        for frame in &frames {
+        let mut frames = Frames::of(&bytes);
+        let (mut erased, mut unknown, mut broken, mut known) = (0, 0, 0, 0);
+        let mut unlisted = BTreeMap::<TrackId, (OrganisationId, Vec<u64>)>::new();
+        while let Some(frame) = frames.next() {
+            let entry = self.open_frame(found, &bytes, &frame).await?;
+            if entry.is_none() {
+                frames.look_into(&frame);
+            }
             let place = frame.place;
-            if !self.is_track_key(place.key).await? {
-                gone += 1;
-                continue;
-            }
-            let grant = leaves.of(self, place.organisation).await?;
-            if !grant.covers_manifests(place.organisation, place.recording)
-                || self.open_frame(found, &bytes, frame).await?.is_none()
-            {
-                continue;
-            }
-            if !self.unknown(place.track, place.key, vec![place.sequence]).await?.is_empty() {
-                unlisted
-                    .entry(place.track)
-                    .or_insert_with(|| (place.organisation, Vec::new()))
-                    .1
-                    .push(place.sequence);
+            match self.judge_entry(&frame, entry.is_some(), loose, leaves).await? {
+                Judged::Erased => erased += 1,
+                Judged::UnknownKey => unknown += 1,
+                Judged::Broken => broken += 1,
+                Judged::Known => known += 1,
+                Judged::Unlisted => {
+                    let of = unlisted.entry(place.track).or_insert((place.organisation, Vec::new()));
+                    of.1.push(place.sequence);
+                }
             }
         }
-        let finding = match unlisted.first_key_value() {
+        let none = erased + unknown + broken + known == 0 && bytes.iter().any(|byte| *byte != 0);
+        let told = |fault| Finding::of(fault, &found.object);
+        Ok(Some(match unlisted.first_key_value() {
             Some((track, (organisation, numbers))) => Finding {
                 organisation: Some(*organisation),
                 track: Some(*track),
                 segments: numbers.clone(),
-                ..Finding::of(Fault::Unlisted, &found.object)
-                    .saying(format!("segments of {} tracks", unlisted.len()))
+                ..told(Fault::Unlisted).saying(format!("segments of {} tracks", unlisted.len()))
             },
-            None if !frames.is_empty() && gone == frames.len() => Finding::of(Fault::Erased, &found.object),
-            None => Finding::of(Fault::Orphaned, &found.object),
-        };
-        Ok(Some(finding))
+            None if unknown > 0 => told(Fault::UnknownKey).saying(format!("{unknown} of its entries")),
+            None if broken > 0 => told(Fault::Unopenable).saying(format!("{broken} of its entries")),
+            None if none => told(Fault::Unopenable).saying("no entry of the log is in it"),
+            None if erased > 0 && known == 0 => told(Fault::Erased),
+            None => told(Fault::Orphaned),
+        }))
+    }
+
+    async fn judge_entry(
+        &self,
+        frame: &Frame,
+        opens: bool,
+        loose: &Loose,
+        leaves: &mut Leaves<'_>,
+    ) -> Result<Judged, FsckError> {
+        let place = frame.place;
+        match self.key_standing(&loose.erasures, (place.organisation, place.track), place.key).await? {
+            KeyStanding::Held => {}
+            KeyStanding::Erased => return Ok(Judged::Erased),
+            KeyStanding::Unknown => return Ok(Judged::UnknownKey),
+        }
+        if leaves.of(self, place.organisation).await?.is_none() {
+            return Ok(Judged::Broken);
+        }
+        let only = self.only_here(loose, place.track, vec![place.sequence]).await?;
+        Ok(match (only.is_empty(), opens) {
+            (true, _) => Judged::Known,
+            (false, true) => Judged::Unlisted,
+            (false, false) => Judged::Broken,
+        })
     }
 
     /// Whether the entry is what was sealed for its place.
@@ -243,37 +322,33 @@ impl Vault {
         }
     }
 
-    /// Of these numbers of a track sealed under `key`, those that no row knows. None of a track that has another key by
-    /// now, or that was erased.
-    async fn unknown(&self, track: TrackId, key: KeyId, numbers: Vec<u64>) -> Result<Vec<u64>, SqlError> {
+    /// Of these numbers of a track, those that nothing else has: no row knows them, or what their rows name is damaged,
+    /// as it is where an older database came back and settling had moved them since. What was erased is nobody's loss.
+    async fn only_here(
+        &self,
+        loose: &Loose,
+        track: TrackId,
+        numbers: Vec<u64>,
+    ) -> Result<Vec<u64>, SqlError> {
+        let damaged: BTreeSet<u64> =
+            numbers.iter().copied().filter(|number| loose.damaged.contains(&(track, *number))).collect();
         let read = self.database.read(move |tx| {
             Box::pin(async move {
-                if let Some(found) = tracks::find(tx, track).await?
-                    && (found.key != key || found.state >= RecordingState::Shredded)
-                {
+                let row = tracks::find(tx, track).await?;
+                if row.is_some_and(|row| row.state >= RecordingState::Shredded) {
                     return Ok::<_, SqlError>(Vec::new());
                 }
-                let mut unknown = Vec::new();
+                let mut only = Vec::new();
                 for number in numbers {
-                    if segments::find(tx, track, number).await?.is_none() {
-                        unknown.push(number);
+                    let known = segments::find(tx, track, number).await?.is_some();
+                    if (!known || damaged.contains(&number)) && !tracks::is_erased(tx, track, number).await? {
+                        only.push(number);
                     }
                 }
-                Ok(unknown)
+                Ok(only)
             })
         });
         read.await
-    }
-
-    /// Whether the registry has such a key of a track. The id comes from outside: it must not lead to another use.
-    pub(super) async fn is_track_key(&self, key: KeyId) -> Result<bool, FsckError> {
-        let keys = std::sync::Arc::clone(self.keys());
-        let found = self.database.read(move |tx| Box::pin(async move { keys.locate(tx, key).await })).await;
-        match found {
-            Ok(found) => Ok(found.purpose == Purpose::Track),
-            Err(KeyError::Unknown(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Intents whose time is over.

@@ -21,6 +21,10 @@ const MARK: &[u8; 8] = b"clstlog1";
 const FRAME: usize = 8 + 4 + 4 + 4 * 16 + 8;
 /// A segment is never larger than this, sealed.
 const LARGEST: u64 = 17 * 1024 * 1024;
+/// A note is never larger than this, sealed.
+const LARGEST_NOTE: usize = 64 * 1024;
+/// An object with one entry is never larger than this.
+pub(crate) const LARGEST_ENTRY: u64 = FRAME as u64 + LARGEST_NOTE as u64 + LARGEST;
 
 /// The bytes of an entry: `sealed` and what stands before it.
 pub(crate) fn write(
@@ -90,6 +94,8 @@ fn note(provenance: &Provenance, row: &Segment) -> Vec<u8> {
 pub(crate) struct Frame {
     /// The segment's place and key: nobody vouches for them before the note opens.
     pub(crate) place: SegmentPlace,
+    at: usize,
+    /// Both are empty where the lengths cannot be right: it was cut off, or they were altered. It does not open then.
     note: (usize, usize),
     segment: (usize, usize),
 }
@@ -112,36 +118,54 @@ impl Frame {
             key: KeyId::from_bytes(id()?),
             sequence: u64::from_be_bytes(take(8)?.try_into().ok()?),
         };
-        let note = (at + FRAME, (at + FRAME).checked_add(note)?);
-        let segment = (note.1, note.1.checked_add(segment)?);
-        (segment.1 <= bytes.len()).then_some(Self { place, note, segment })
+        let nothing = (at + FRAME, at + FRAME);
+        let end = (at + FRAME).saturating_add(note).saturating_add(segment);
+        if note > LARGEST_NOTE || segment as u64 > LARGEST || end > bytes.len() {
+            return Some(Self { place, at, note: nothing, segment: nothing });
+        }
+        let note = (at + FRAME, at + FRAME + note);
+        Some(Self { place, at, note, segment: (note.1, end) })
     }
 
-    /// Where the sealed segment lies in the object.
-    pub(crate) fn segment(&self) -> std::ops::Range<u64> {
-        self.segment.0 as u64..self.segment.1 as u64
+    /// Where the entry ends in the object.
+    pub(crate) fn end(&self) -> u64 {
+        self.segment.1 as u64
     }
 }
 
-/// The entries of an object. Stretches that are none are passed over.
-pub(crate) fn frames(bytes: &[u8]) -> Vec<Frame> {
-    let (mut found, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        match Frame::parse(bytes, at) {
-            Some(frame) => {
-                at = frame.segment.1;
-                found.push(frame);
+/// The entries of an object, one after another. Stretches that are none are passed over.
+pub(crate) struct Frames<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl<'b> Frames<'b> {
+    /// Those of an object with these bytes.
+    pub(crate) fn of(bytes: &'b [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Goes back into an entry that did not open, behind its mark: its lengths may be what was altered, and then other
+    /// entries lie where they say that it lies.
+    pub(crate) fn look_into(&mut self, frame: &Frame) {
+        self.at = frame.at + MARK.len();
+    }
+}
+
+impl Iterator for Frames<'_> {
+    type Item = Frame;
+
+    fn next(&mut self) -> Option<Frame> {
+        loop {
+            let rest = self.bytes.get(self.at..)?;
+            self.at += rest.windows(MARK.len()).position(|window| window == MARK)?;
+            if let Some(frame) = Frame::parse(self.bytes, self.at) {
+                self.at = frame.segment.1;
+                return Some(frame);
             }
-            None => {
-                let next = bytes
-                    .get(at + 1..)
-                    .and_then(|rest| rest.windows(MARK.len()).position(|window| window == MARK));
-                let Some(next) = next else { break };
-                at += 1 + next;
-            }
+            self.at += MARK.len();
         }
     }
-    found
 }
 
 /// What an entry says, opened and checked.
@@ -286,7 +310,15 @@ mod tests {
             rows.push(row);
         }
         let read = |log: &[u8]| -> Vec<Result<Entry, StreamError>> {
-            frames(log).iter().map(|frame| open(&key, &deployment, "log/x/0.log", log, frame)).collect()
+            let (mut frames, mut all) = (Frames::of(log), Vec::new());
+            while let Some(frame) = frames.next() {
+                let entry = open(&key, &deployment, "log/x/0.log", log, &frame);
+                if entry.is_err() {
+                    frames.look_into(&frame);
+                }
+                all.push(entry);
+            }
+            all
         };
         let all = read(&log);
         assert_eq!(
@@ -297,14 +329,26 @@ mod tests {
         // The first entry's mark is gone, and the last is cut: the one between is found.
         let mut harmed = log[..log.len() - 1].to_vec();
         harmed[0] ^= 1;
-        let left = read(&harmed);
+        let left: Vec<Entry> = read(&harmed).into_iter().flatten().collect();
         assert_eq!(left.len(), 1);
-        assert_eq!(left[0].as_ref().unwrap().segment, rows[1]);
+        assert_eq!(left[0].segment, rows[1]);
         // An id, the note or the segment that is not what was sealed does not open.
         for at in [16, FRAME + 45, log.len() - 1] {
             let mut altered = log.clone();
             altered[at] ^= 1;
             assert_eq!(read(&altered).iter().filter(|entry| entry.is_err()).count(), 1, "at {at}");
+        }
+        // A length that is another costs its own entry and none behind it, whatever it says.
+        for at in MARK.len()..MARK.len() + 8 {
+            for to in 0..=u8::MAX {
+                let mut altered = log.clone();
+                if altered[at] == to {
+                    continue;
+                }
+                altered[at] = to;
+                let left: Vec<Segment> = read(&altered).into_iter().flatten().map(|e| e.segment).collect();
+                assert_eq!(left, rows[1..], "byte {at} is {to}");
+            }
         }
     }
 }

@@ -203,7 +203,9 @@ impl Vault {
         let from = object.bytes.saturating_sub(FIRST_READ);
         let mut end = self.objects().read_range(&whole, from..object.bytes).await?;
         let trailer = Trailer::parse(&end).ok_or(ManifestError::Cut)?;
-        let tail = trailer.manifest_bytes.checked_add(TRAILER).filter(|tail| *tail <= object.bytes);
+        // The length comes from outside: no more is read than a manifest can be.
+        let tail = (trailer.manifest_bytes <= LIMIT as u64).then_some(trailer.manifest_bytes + TRAILER);
+        let tail = tail.filter(|tail| *tail <= object.bytes);
         let tail = tail.ok_or(ManifestError::Cut)?;
         if tail > end.len() as u64 {
             end = self.objects().read_range(&whole, object.bytes - tail..object.bytes).await?;

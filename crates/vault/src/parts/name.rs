@@ -30,6 +30,8 @@ pub struct NoPart;
 impl PartName {
     /// What stands before the names of all parts.
     pub const PREFIX: &'static str = "parts";
+    /// Numbers of parts and fences are below this: whatever a name from outside says, there is a next one.
+    const NUMBERS: u32 = 1 << 31;
 
     /// What the manifest's seal is bound to in the place of a sequence number.
     pub(super) fn sequence(&self) -> u64 {
@@ -59,7 +61,8 @@ impl FromStr for PartName {
             fence: fence.parse().map_err(|_| NoPart)?,
         };
         // One name for each: `+1`, fewer zeros or more steps are no names of ours.
-        if prefix == Self::PREFIX && name.to_string() == text { Ok(name) } else { Err(NoPart) }
+        let ours = prefix == Self::PREFIX && name.part < Self::NUMBERS && name.fence < Self::NUMBERS;
+        if ours && name.to_string() == text { Ok(name) } else { Err(NoPart) }
     }
 }
 
@@ -82,6 +85,8 @@ mod tests {
             text.replace("000004", "4"),
             text.replace("parts", "part"),
             format!("{text}/x"),
+            text.replace("1234567", "4294967295"),
+            text.replace("000004", "2147483648"),
             text[..20].to_owned(),
         ] {
             assert_eq!(wrong.parse::<PartName>(), Err(NoPart), "{wrong}");

@@ -13,7 +13,7 @@ use super::settle::SettleError;
 use super::write::{PART_BYTES, PART_SEGMENTS, Plan};
 use crate::intents::{Intent, Release};
 use crate::packing::Effort;
-use crate::{ObjectPath, PartName, Vault};
+use crate::{ObjectPath, PartName, StoreError, Vault};
 
 /// The survivors of a track in new parts under a new key: durable, and named by no row yet.
 #[must_use = "the track's rows are still to be switched"]
@@ -34,6 +34,8 @@ struct Seen {
     track: Track,
     provenance: Provenance,
     fence: u32,
+    /// That of the first part to be written.
+    number: u32,
     segments: Vec<Segment>,
 }
 
@@ -56,7 +58,7 @@ impl Vault {
         let seen =
             self.database.write(Lane::Maintenance, move |tx| Box::pin(async move { see(tx, track).await }));
         let seen: Result<Option<Seen>, SqlError> = seen.await;
-        let Some(Seen { track, provenance, fence, segments }) = seen? else { return Ok(None) };
+        let Some(Seen { track, provenance, fence, number, segments }) = seen? else { return Ok(None) };
         let had = segments.iter().map(|segment| segment.sequence).collect();
         let kept: Vec<Segment> = segments.iter().filter(|segment| keep(segment)).cloned().collect();
         let mut rewritten = Rewritten {
@@ -69,7 +71,7 @@ impl Vault {
             lost: Vec::new(),
             bytes_before: segments.iter().map(|segment| segment.extent.length).sum(),
         };
-        for (number, stretch) in (0..).zip(stretches(kept)) {
+        for (number, stretch) in (number..).zip(stretches(kept)) {
             let (organisation, recording) = (track.organisation, track.recording);
             let name = PartName { organisation, recording, track: track.id, part: number, fence };
             let intent = self.begin_object(&name).await?;
@@ -102,6 +104,10 @@ impl Vault {
     /// Makes the intent for an object that is to be removed unless a transaction says otherwise.
     async fn begin_object(&self, name: &PartName) -> Result<Intent, SettleError> {
         let (object, intents) = (ObjectPath::Part(*name).path(), self.log.intents().clone());
+        // Over a database that is older than the store: it is another's, and must not be removed for being in the way.
+        if self.objects.length(&object).await?.is_some() {
+            return Err(StoreError::Exists.into());
+        }
         let noted = object.clone();
         let begun = self.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move {
@@ -120,10 +126,11 @@ async fn see(tx: &mut Tx, track: TrackId) -> Result<Option<Seen>, SqlError> {
     let Some((track, _)) = tracks::lock(tx, track).await? else { return Ok(None) };
     let Some(recording) = recordings::find(tx, track.recording).await? else { return Ok(None) };
     let fence = tracks::next_fence(tx, track.id).await?;
+    let number = parts::next_number(tx, track.id).await?;
     let gaps = tracks::gaps(tx, track.id).await?;
     let segments = segments::of_track(tx, track.id, 0, u32::MAX).await?;
     let provenance = Provenance::of(&recording, &track, gaps);
-    Ok(Some(Seen { track, provenance, fence, segments }))
+    Ok(Some(Seen { track, provenance, fence, number, segments }))
 }
 
 /// As many segments as a part holds, again and again.
@@ -174,7 +181,7 @@ impl Rewritten {
         if !recordings::lock(tx, self.recording).await? {
             return Ok(false);
         }
-        let Some((_, fence)) = tracks::lock(tx, self.track).await? else { return Ok(false) };
+        let Some((track, fence)) = tracks::lock(tx, self.track).await? else { return Ok(false) };
         let has = segments::of_track(tx, self.track, 0, u32::MAX).await?;
         let same = has.iter().map(|segment| segment.sequence).eq(self.had.iter().copied());
         if fence != self.fence || !same {
@@ -185,7 +192,12 @@ impl Rewritten {
                 return Ok(false);
             }
         }
-        parts::take_away(tx, self.track, at).await?;
+        if track.key == self.key {
+            parts::take_away_but_lost(tx, self.track, at).await?;
+        } else {
+            // What is left of lost segments is under the key that dies.
+            parts::take_away(tx, self.track, at).await?;
+        }
         tracks::set_key(tx, self.track, self.key).await?;
         for (part, _) in &self.parts {
             parts::insert(tx, part).await?;

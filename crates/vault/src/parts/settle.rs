@@ -6,6 +6,7 @@
 //! two another node may take the track over, or somebody erase it: then the fence is higher, the commit does not happen,
 //! and the object is removed. What a crash leaves is a claim, which runs out, and an object that the claim names.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -264,11 +265,15 @@ impl Vault {
                 Ok(Some(Written { claim, part, before, recording, intent }))
             }
             Ok(None) => {
-                self.give_up(&claim, intent).await?;
+                // Nothing was put, so what has the name is another's.
+                self.give_up(&claim, intent, false).await?;
                 Ok(None)
             }
             Err(error) => {
-                self.give_up(&claim, intent).await?;
+                // Over a database that is older than the store the name may be that of another part, maybe the only one
+                // that has its segments. The next attempt has another name.
+                let ours = !matches!(error, WriteError::Store(StoreError::Exists));
+                self.give_up(&claim, intent, ours).await?;
                 Err(error.into())
             }
         }
@@ -290,26 +295,28 @@ impl Vault {
             Ok(()) => Ok(Some(written.part.clone())),
             Err(Switch::Lost) => {
                 let Some(Written { claim, intent, .. }) = Arc::into_inner(written) else { return Ok(None) };
-                self.give_up(&claim, intent).await?;
+                self.give_up(&claim, intent, true).await?;
                 Ok(None)
             }
             Err(Switch::Sql(error)) => Err(error.into()),
         }
     }
 
-    /// Gives a claim up, and the object that may be there: first on record, then done.
-    async fn give_up(&self, claim: &Claim, intent: Intent) -> Result<(), SettleError> {
+    /// Gives a claim up, and the object that may be there unless it is not `ours`: first on record, then done.
+    async fn give_up(&self, claim: &Claim, intent: Intent, ours: bool) -> Result<(), SettleError> {
         let (at, given_up) = (self.log.intents().now(), claim.clone());
         let noted = self.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move {
                 claims::remove(tx, given_up.track, given_up.fence).await?;
-                spent::note(tx, &given_up.object, at).await
+                if ours { spent::note(tx, &given_up.object, at).await } else { Ok(()) }
             })
         });
         let noted: Result<(), SqlError> = noted.await;
         noted?;
         intent.release().await?;
-        self.remove_one_spent(&claim.object).await?;
+        if ours {
+            self.remove_one_spent(&claim.object).await?;
+        }
         Ok(())
     }
 
@@ -320,11 +327,12 @@ impl Vault {
         let old = self.database.read(move |tx| Box::pin(async move { claims::older_than(tx, before).await }));
         let old: Result<Vec<Claim>, SqlError> = old.await;
         for claim in old? {
+            let known = self.has_bytes_of(&claim).await?;
             let abandoned = self.database.write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     // From here on the one who made the claim cannot commit; if it just did, the claim is gone.
                     tracks::next_fence(tx, claim.track).await?;
-                    if claims::remove(tx, claim.track, claim.fence).await? {
+                    if claims::remove(tx, claim.track, claim.fence).await? && known {
                         spent::note(tx, &claim.object, now).await?;
                     }
                     Ok::<_, SqlError>(())
@@ -333,6 +341,26 @@ impl Vault {
             abandoned.await?;
         }
         Ok(())
+    }
+}
+
+impl Vault {
+    /// Whether everything that a claim is about lies where its rows say. Over an older database it does not: the claim may
+    /// have been committed since, and its object be all there is.
+    async fn has_bytes_of(&self, claim: &Claim) -> Result<bool, SettleError> {
+        let (track, first, last) = (claim.track, claim.first, claim.last);
+        let read = self.database.read(move |tx| {
+            Box::pin(async move { segments::unsettled(tx, track, first, PART_SEGMENTS).await })
+        });
+        let rows: Result<Vec<Segment>, SqlError> = read.await;
+        let rows = rows?.into_iter().filter(|row| row.sequence <= last);
+        let objects: BTreeSet<String> = rows.map(|row| row.extent.object).collect();
+        for object in objects {
+            if self.objects.length(&object).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -22,11 +22,12 @@ impl Vault {
     /// # Errors
     /// [`SettleError::Sql`], [`SettleError::Store`]: what is left is removed by the next call.
     pub async fn remove_spent(&self) -> Result<u64, SettleError> {
-        let (mut removed, mut after) = (0, String::new());
+        let (mut removed, mut after, now) = (0, String::new(), self.log.intents().now());
         loop {
             let from = after.clone();
-            let page =
-                self.database.read(move |tx| Box::pin(async move { spent::unnamed(tx, &from, PAGE).await }));
+            let page = self
+                .database
+                .read(move |tx| Box::pin(async move { spent::unnamed(tx, &from, now, PAGE).await }));
             let page: Result<Vec<Spent>, SqlError> = page.await;
             let page = page?;
             let Some(last) = page.last() else { break };
@@ -46,9 +47,11 @@ impl Vault {
         }
         let Some(_held) = self.hold_file(object)? else { return Ok(false) };
         // It was listed before that. Whoever wrote it then may have committed a row since, and is done only now.
-        let name = object.to_owned();
-        let named: Result<bool, SqlError> =
-            self.database.read(move |tx| Box::pin(async move { spent::is_named(tx, &name).await })).await;
+        let (name, now) = (object.to_owned(), self.log.intents().now());
+        let named: Result<bool, SqlError> = self
+            .database
+            .read(move |tx| Box::pin(async move { spent::is_named(tx, &name, now).await }))
+            .await;
         if named? {
             return Ok(false);
         }

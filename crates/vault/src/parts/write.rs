@@ -131,6 +131,7 @@ impl Assembly {
         let mut packers = Packers::new(chosen, self.plan.effort)?;
         let object = self.plan.name.to_string();
         let (mut bytes, mut moved) = (Vec::new(), Vec::with_capacity(segments.len()));
+        let stays = self.plan.key == self.plan.track.key;
         for (mut segment, sealed) in segments {
             let Some(mut sealed) = sealed else {
                 moved.push(segment);
@@ -144,8 +145,9 @@ impl Assembly {
                     segment.header = sealed.first_chunk().copied().unwrap_or(segment.header);
                     segment.sha256 = sha256(&sealed);
                 }
-                // What does not open is kept as it lies: what is wrong with it stays to be seen.
-                None if self.plan.key == self.plan.track.key => {}
+                // What does not open is kept as it lies: what is wrong with it stays to be seen. What is packed on
+                // another segment cannot be: the part has one base, and that is not it.
+                None if stays && segment.content_type == ContentType::Rrweb => {}
                 None => continue,
             }
             let (offset, length) = (bytes.len() as u64, sealed.len() as u64);
