@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use clerestory_vault::{Deed, Depth, Fault, Rebuilt, Repaired, Report};
+use clerestory_vault::{Deed, Depth, Rebuilt, Repaired, Report};
 use serde_json::{Value, json};
 
 use super::{Installation, say};
@@ -63,6 +63,8 @@ impl Fsck {
             "--dry-run says what --repair or --rebuild would do: add one of them"
         );
         let app = self.installation.open().await?;
+        // What the objects of another installation, or of a later generation, lack is no loss of this one.
+        app.check_objects().await?;
         if matches!(app.places.lock(), Err(PlacesError::InUse(_))) {
             tell("A server is running on this installation: what is in flight is left alone.");
         }
@@ -108,9 +110,7 @@ impl Fsck {
         }
         let repaired = app.vault.repair(&app.access, deeds.clone()).await?;
         self.show(report, Some((&deeds, Some(&repaired))));
-        let left =
-            |finding: &clerestory_vault::Finding| matches!(finding.fault, Fault::Unlisted | Fault::Strange);
-        Ok(repaired.skipped == 0 && !report.findings.iter().any(left))
+        Ok(repaired.skipped == 0 && !report.findings.iter().any(|finding| finding.fault.is_left_alone()))
     }
 
     fn show(&self, report: &Report, repair: Option<(&[Deed], Option<&Repaired>)>) {

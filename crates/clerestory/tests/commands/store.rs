@@ -103,6 +103,41 @@ async fn what_cannot_be_checked_is_no_finding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_store_and_a_later_generation_are_not_checked_nor_repaired() {
+    let server = AnyServer::get().await;
+    for database in databases(&server).await {
+        let rig = Rig::over(database).await;
+        let objects = rig.places.data.join("objects");
+        let not_checked = |because: &str| {
+            for arguments in [&["fsck"][..], &["fsck", "--repair", "--accept-loss"], &["fsck", "--rebuild"]] {
+                let said = rig.run(arguments);
+                assert!(said.status == NOT_CHECKED && said.err.contains(because), "{}", said.err);
+            }
+        };
+        // A restore has begun a later generation over these objects: this is the copy that was put away.
+        let later = objects.join("instances/0000000002");
+        std::fs::write(&later, [7; 16]).unwrap();
+        not_checked("a restore has begun a later one");
+        std::fs::remove_file(&later).unwrap();
+        assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]));
+        // The disk is not mounted.
+        let aside = rig.path("objects-aside");
+        std::fs::rename(&objects, &aside).unwrap();
+        std::fs::create_dir(&objects).unwrap();
+        not_checked("which names the store");
+        // Another one is, where it should be.
+        let mark = std::fs::read_to_string(aside.join("clerestory-store.json")).unwrap();
+        let (before, after) = mark.split_once("\"store\":\"").unwrap();
+        let other = format!("{before}\"store\":\"{}{}", "0".repeat(32), &after[32..]);
+        std::fs::write(objects.join("clerestory-store.json"), other).unwrap();
+        not_checked("is not the store that this installation has its objects in");
+        std::fs::remove_dir_all(&objects).unwrap();
+        std::fs::rename(&aside, &objects).unwrap();
+        assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]), "nothing was changed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_are_made_again_from_the_store_and_only_once() {
     let server = AnyServer::get().await;
     for database in databases(&server).await {
