@@ -341,7 +341,7 @@ impl Intake {
         if !recordings::grow(tx, &growth).await? {
             return Err(IntakeError::Closed);
         }
-        match tracks::takes(tx, track.id, track.key, segment.sequence).await? {
+        match tracks::takes(tx, track.key, &segment).await? {
             Takes::Yes => {}
             Takes::Again => return Err(clerestory_vault::StoreError::GivenUp.into()),
             Takes::No => return Err(IntakeError::Closed),

@@ -109,8 +109,10 @@ impl Lifecycle {
             return Ok(Err(EraseError::Nothing));
         }
         let recordings = rows::lock_recordings(tx, organisation, &target).await?;
-        // Under those locks, so that two who ask together get one erasure.
-        if let Some(known) = rows::of_target(tx, organisation, &target).await? {
+        // Under those locks, so that two who ask together get one erasure. A range may have more to take since.
+        let known = rows::of_target(tx, organisation, &target).await?;
+        let is_range = matches!(target, Target::Range { .. });
+        if let Some(known) = known.clone().filter(|_| !is_range) {
             return Ok(Ok(known));
         }
         let parts = rows::parts(tx, &target, &recordings).await?;
@@ -139,7 +141,7 @@ impl Lifecycle {
             Target::Range { recording, from_us, to_us } => {
                 let stretches = self.mark_range(tx, recording, (from_us, to_us)).await?;
                 if stretches.is_empty() {
-                    return Ok(Err(EraseError::Nothing));
+                    return Ok(known.ok_or(EraseError::Nothing));
                 }
                 stretches
             }

@@ -14,7 +14,8 @@ use crate::{EraseError, Erasure, Lifecycle, Step};
 
 impl Lifecycle {
     /// Finds what a range takes of each track, and ends every way to it: from the commit on its numbers are neither
-    /// played nor taken again. Nothing where it touches no segment.
+    /// played nor taken again, and nothing that was captured in this time is taken later, on whatever track. What an
+    /// earlier range took is not found again. Nothing where it touches no segment.
     pub(crate) async fn mark_range(
         &self,
         tx: &mut Tx,
@@ -26,10 +27,16 @@ impl Lifecycle {
             if track.state >= clerestory_model::RecordingState::SoftDeleted {
                 continue;
             }
-            let all = segments::of_track(tx, track.id, 0, u32::MAX).await?;
+            let mut all = segments::of_track(tx, track.id, 0, u32::MAX).await?;
+            let erased = tracks::erased(tx, track.id).await?;
+            all.retain(|segment| !erased.iter().any(|(from, to)| (*from..=*to).contains(&segment.sequence)));
             let Some(taken) = widened(&track, &all, (from_us, to_us)) else { continue };
             let (Some(first), Some(last)) = (taken.first(), taken.last()) else { continue };
-            tracks::note_erased(tx, track.id, first.sequence, last.sequence).await?;
+            // Where a page's range goes to the end of what there is, what is sent next says what changed in it: nothing
+            // of the track is taken any more, and the page begins another recording.
+            let open = track.kind == TrackKind::Dom && all.last() == Some(last);
+            let end = if open { i64::MAX.cast_unsigned() } else { last.sequence };
+            tracks::note_erased(tx, track.id, first.sequence, end).await?;
             let end = taken.iter().map(|segment| segment.start_us.saturating_add(segment.duration_us)).max();
             let gap = Gap {
                 from_us: first.start_us,
@@ -38,7 +45,13 @@ impl Lifecycle {
             };
             tracks::note_gap(tx, track.id, gap).await?;
             let part = Part { track: track.id, recording, key: track.key };
-            stretches.push(Stretch { part, from: first.sequence, to: last.sequence, new_key: None });
+            let (from, to) = (first.sequence, last.sequence);
+            stretches.push(Stretch { part, from, to, new_key: None, switched: false });
+        }
+        if let (false, Some(found)) = (stretches.is_empty(), recordings::find(tx, recording).await?) {
+            // What has not happened yet was not meant.
+            let live_us = found.ended_at.micros().saturating_sub(found.started_at.micros());
+            tracks::note_erased_time(tx, recording, (from_us, to_us.min(live_us))).await?;
         }
         Ok(stretches)
     }
@@ -68,13 +81,12 @@ impl Lifecycle {
             .await
     }
 
-    /// The keys that die: those that the tracks had, and those of what derives from the recording.
+    /// The keys that die beside those the tracks had: those of what derives from the recording.
     async fn keep_range_keys(&self, tx: &mut Tx, erasure: &Erasure) -> Result<(), EraseError> {
         let parts = rows::kept_parts(tx, erasure.id).await?;
-        let mut keys: Vec<KeyId> = parts.iter().map(|part| part.key).collect();
         let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
         recordings.dedup();
-        keys.extend(rows::summary_keys(tx, &recordings).await?);
+        let keys = rows::summary_keys(tx, &recordings).await?;
         self.keep_scope(tx, erasure.id, &[], &keys).await
     }
 
@@ -126,6 +138,16 @@ impl Lifecycle {
         }
         let recording = stretch.part.recording;
         recordings::resize(tx, recording, 0, 0).await?;
+        // What the track has now, under these locks, and no earlier one: another range may have been faster.
+        let (Some(track), Some(now_so)) =
+            (tracks::find(tx, stretch.part.track).await?, rows::stretch(tx, id, stretch.part.track).await?)
+        else {
+            return Err(Switch::Lost);
+        };
+        if now_so.switched {
+            return Err(Switch::Lost);
+        }
+        rows::set_switched(tx, id, stretch, track.key).await?;
         let held = parts::objects_of_track(tx, stretch.part.track).await?;
         self.keep_objects(tx, id, &held).await?;
         if !rewritten.switch(tx, now).await? {
@@ -134,21 +156,26 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// The key the survivors of a track are to get: made once. `None` when the track has it already.
+    /// The key the survivors of a track are to get: made once, by whichever node is first. `None` when they have got it, or
+    /// when the erasure has gone on.
     async fn new_key(&self, erasure: &Erasure, stretch: Stretch) -> Result<Option<KeyId>, EraseError> {
         let (lifecycle, id) = (self.clone(), erasure.id);
         self.parts
             .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
-                    let Some(track) = tracks::find(tx, stretch.part.track).await? else { return Ok(None) };
-                    if let Some(key) = stretch.new_key {
-                        return Ok(Some(key).filter(|key| *key != track.key));
+                    if rows::at_step(tx, id, Step::Asked).await?.is_none() {
+                        return Ok(None);
                     }
+                    let Some(stretch) = rows::stretch(tx, id, stretch.part.track).await? else {
+                        return Ok(None);
+                    };
+                    if stretch.switched || stretch.new_key.is_some() {
+                        return Ok(stretch.new_key.filter(|_| !stretch.switched));
+                    }
+                    let Some(track) = tracks::find(tx, stretch.part.track).await? else { return Ok(None) };
                     let key = lifecycle.make_key(tx, &track).await?;
                     rows::set_new_key(tx, id, &stretch, key).await?;
-                    // An erasure of the same track that came first has given it another key since this was asked for.
-                    rows::set_old_key(tx, id, &stretch, track.key).await?;
                     Ok::<_, EraseError>(Some(key))
                 })
             })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
-use clerestory_keys::{KeyError, LeasesOut, tombstone_object};
+use clerestory_keys::{LeasesOut, tombstone_object};
 use clerestory_model::{ErasureId, OrganisationId, RecordingState, Timestamp};
 use clerestory_sql::{Lane, Tx};
 use futures_util::{StreamExt, stream};
@@ -222,9 +222,8 @@ impl Lifecycle {
                     let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
                     leases.retain(|id, _| !ids.contains(id));
                 }
-                Err(error) if ids.len() > 1 && matches!(error, EraseError::Key(KeyError::Pinned(_))) => {
-                    moved += self.shred_apart(organisation, ids).await;
-                }
+                // A hold pins one, or one does not open: the others do not wait for it.
+                Err(_) if ids.len() > 1 => moved += self.shred_apart(organisation, ids).await,
                 Err(error) => self.note_failure(&ids, &error).await,
             }
         }

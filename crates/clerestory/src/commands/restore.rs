@@ -32,14 +32,21 @@ impl Restore {
             }),
             false => CopyAt::File(PathBuf::from(at)),
         });
+        let root = places.open_to_restore(&self.installation.protection()?)?;
+        let _serving = places.lock()?;
         let lost = places.postgres.is_none() && !places.database().exists();
         if let (true, Some(CopyAt::File(path))) = (lost, &copy) {
             // The newest there is of everything is then the copy's own.
-            places.put_copy(path)?;
+            places.put_copy(path).await?;
         }
-        let root = places.open(&self.installation.protection()?)?;
-        let _serving = places.lock()?;
+        anyhow::ensure!(
+            places.postgres.is_some() || places.database().exists(),
+            "{} is not there: put a copy in its place, or name one with --at",
+            places.database().display()
+        );
         let app = App::build_to_restore(places, root, Arc::new(SystemClock)).await?;
+        // Tombstones lie beside the objects: those of another store know nothing of what was erased here.
+        app.check_store().await?;
         let restored = match &copy {
             Some(copy) if !lost => app.restore_from(copy).await?,
             _ => app.lifecycle.restore_in_place().await?,
