@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
-use clerestory_keys::{LeasesOut, tombstone_object};
+use clerestory_keys::{KeyError, LeasesOut, tombstone_object};
 use clerestory_model::{ErasureId, OrganisationId, RecordingState, Timestamp};
 use clerestory_sql::{Lane, Tx};
 use futures_util::{StreamExt, stream};
@@ -21,6 +21,9 @@ const REMOVALS: usize = 8;
 
 /// What waits for the ingest log says so.
 const WAITS_FOR_LOG: &str = "Files of the ingest log that held some of it are still there. They go when everything in them has moved.";
+
+/// What is told of an erasure that something of the installation keeps from going on.
+const TRIED_AGAIN: &str = "Something it needs did not answer. It is tried again every few seconds; the server's log says what failed.";
 
 impl Lifecycle {
     /// Carries every erasure on as far as it goes now, and says how many steps were done. What cannot go on says why in
@@ -93,6 +96,11 @@ impl Lifecycle {
     async fn note_failure(&self, ids: &[ErasureId], error: &EraseError) {
         let told = chain(error);
         tracing::error!(error = told, erasures = ids.len(), "erasures do not go on; they are tried again");
+        // Those whose erasure it is read it too: what names places of the installation is for its log alone.
+        let told = match error {
+            EraseError::Key(KeyError::Pinned(_)) | EraseError::Held(_) | EraseError::Left(_) => told,
+            _ => TRIED_AGAIN.to_owned(),
+        };
         for id in ids {
             self.note_wait(*id, Some(told.clone())).await;
         }
@@ -393,8 +401,9 @@ impl Lifecycle {
         let facts = Facts {
             deployment: hex::encode(parts.vault.keys().deployment().environment),
             derived: parts.derived.iter().map(|one| one.name().to_owned()).collect(),
-            tombstones_in: std::iter::once(parts.vault.objects().shown())
-                .chain(parts.places.iter().map(|place| place.name()))
+            tombstones_in: std::iter::once("beside the objects")
+                .chain(parts.places.iter().map(|_| "the second place"))
+                .map(str::to_owned)
                 .collect(),
             assurance: parts.assurance,
         };

@@ -15,7 +15,14 @@ pub struct Restore {
     #[command(flatten)]
     installation: Installation,
     /// The copy: an SQLite file, or the address of a PostgreSQL database that a backup was brought into.
-    #[arg(long, value_name = "COPY", required_unless_present = "in_place", conflicts_with = "in_place")]
+    #[arg(
+        long,
+        env = "CLERESTORY_RESTORE_COPY",
+        hide_env_values = true,
+        value_name = "COPY",
+        required_unless_present = "in_place",
+        conflicts_with = "in_place"
+    )]
     at: Option<String>,
     /// The database in its place is the copy: a backup that was brought into it, or a standby that was promoted.
     #[arg(long)]
@@ -25,7 +32,7 @@ pub struct Restore {
 impl Restore {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let places = self.installation.places()?;
-        let copy = self.at.as_deref().map(|at| match at.starts_with("postgres") {
+        let copy = self.at.as_deref().map(|at| match at.contains("://") {
             true => CopyAt::Postgres(Postgres {
                 address: at.to_owned(),
                 roots: places.postgres.as_ref().and_then(|postgres| postgres.roots.clone()),
@@ -65,6 +72,10 @@ impl Restore {
                  Put every other copy away.",
             );
         }
+        say(
+            "Segments that were settled after the copy was made lie elsewhere than it says. `clerestory fsck` tells \
+             whether there are any, and `clerestory fsck --rebuild` finds them, with recordings from after the copy.",
+        );
         let differences = app.replay_authority().await?;
         for difference in &differences {
             say(&format!("WRONG: {difference}"));
