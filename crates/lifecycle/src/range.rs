@@ -150,8 +150,18 @@ impl Lifecycle {
         rows::set_switched(tx, id, stretch, track.key).await?;
         let held = parts::objects_of_track(tx, stretch.part.track).await?;
         self.keep_objects(tx, id, &held).await?;
+        let unread = rewritten.lost();
+        let all = match unread.is_empty() {
+            true => Vec::new(),
+            false => segments::of_track(tx, stretch.part.track, 0, u32::MAX).await?,
+        };
         if !rewritten.switch(tx, now).await? {
             return Err(Switch::Lost);
+        }
+        for segment in all.iter().filter(|segment| unread.contains(&segment.sequence)) {
+            let to_us = segment.start_us.saturating_add(segment.duration_us);
+            let gap = Gap { from_us: segment.start_us, to_us, reason: GapReason::Lost };
+            tracks::note_gap(tx, stretch.part.track, gap).await?;
         }
         Ok(())
     }

@@ -406,6 +406,7 @@ impl Lifecycle {
                 .map(str::to_owned)
                 .collect(),
             assurance: parts.assurance,
+            kept_after_deletion: parts.vault.objects().kept_after_deletion(),
         };
         Receipt::of(erasure, seen, facts)
     }

@@ -12,7 +12,7 @@ use clerestory_store::segments;
 use clerestory_store::tracks;
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Caller, Installation};
-use clerestory_vault::SegmentPlace;
+use clerestory_vault::{BucketProfile, SegmentPlace};
 use serde_json::{Value, json};
 
 /// A recording of the scene.
@@ -487,6 +487,27 @@ async fn a_recording_is_erased_out_of_a_bucket() {
     scene.settle().await;
     scene.installation.carry_erasures_on().await;
     scene.is_gone(&asked["id"]).await;
+    let erasure = scene.erasure(&asked["id"]).await;
+    let receipt = serde_json::from_value::<SignedReceipt>(erasure["receipt"].clone()).unwrap();
+    assert_eq!(receipt.verify().unwrap().deleted_objects_kept_until, None, "every version is deleted");
+}
+
+#[tokio::test]
+async fn a_receipt_names_the_day_on_which_the_store_gives_up_what_was_deleted() {
+    let s3 = clerestory_testkit::bucket::LocalS3::start();
+    let installation = Installation::kept(None, |_, places| {
+        let bucket = clerestory_testkit::bucket::profile(s3.address(), "kept");
+        places.bucket = Some(BucketProfile { kept_days: Some(30), ..bucket });
+    });
+    let scene = scene_of(installation.await).await;
+    let asked = scene.erase(&scene.admin().await).await;
+    scene.installation.carry_erasures_on().await;
+    scene.settle().await;
+    scene.installation.carry_erasures_on().await;
+    let erasure = scene.erasure(&asked["id"]).await;
+    let receipt = serde_json::from_value::<SignedReceipt>(erasure["receipt"].clone()).unwrap();
+    let until = receipt.verify().unwrap().deleted_objects_kept_until;
+    assert_eq!(until.unwrap().get(..10), Some("2026-12-22"), "thirty days from the day it was removed");
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ pub struct Listed {
 
 pub(crate) enum Place {
     Directory(PathBuf),
-    Bucket { shown: String, versions: Option<Versions>, patience: Patience },
+    Bucket { shown: String, versions: Option<Versions>, patience: Patience, kept: Duration },
 }
 
 /// Where sealed bytes lie. Cheap to clone.
@@ -182,6 +182,15 @@ impl Objects {
         match &*self.place {
             Place::Directory(root) => Some(root),
             Place::Bucket { .. } => None,
+        }
+    }
+
+    /// How long a rule of the store's own keeps what was deleted from it.
+    #[must_use]
+    pub fn kept_after_deletion(&self) -> Duration {
+        match &*self.place {
+            Place::Directory(_) => Duration::ZERO,
+            Place::Bucket { kept, .. } => *kept,
         }
     }
 
