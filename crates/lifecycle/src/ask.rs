@@ -12,6 +12,7 @@ use clerestory_seal::random;
 use clerestory_sql::{Lane, Tx};
 
 use crate::rows::{self, Part};
+use crate::shred::erased;
 use crate::{EraseError, Erasure, Lifecycle, Step, Target};
 
 /// Reasons are cut to this many characters.
@@ -166,8 +167,18 @@ impl Lifecycle {
             receipt: None,
         };
         rows::insert(tx, &erasure).await?;
-        if stretches.is_empty() {
-            self.keep_scope(tx, erasure.id, &parts, &keys).await?;
+        let keys = match is_range {
+            // Those of the tracks are written down as each is moved to another.
+            true => rows::summary_keys(tx, &recordings).await?,
+            false => keys,
+        };
+        self.keep_scope(tx, erasure.id, if is_range { &[] } else { &parts }, &keys).await?;
+        if matches!(target, Target::Track { .. } | Target::Range { .. }) {
+            // The rest goes on and is told of by what comes; title and address may be of what goes.
+            let gone = erased(&erasure, &recordings, (&parts, &keys));
+            for derived in &self.parts.derived {
+                derived.erase(tx, &gone).await?;
+            }
         }
         for stretch in &stretches {
             rows::keep_stretch(tx, erasure.id, stretch).await?;

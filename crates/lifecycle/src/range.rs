@@ -67,27 +67,18 @@ impl Lifecycle {
                 return Ok(false);
             }
         }
-        let lifecycle = self.clone();
         self.parts
             .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
-                    let Some(erasure) = rows::at_step(tx, id, Step::Asked).await? else { return Ok(false) };
-                    lifecycle.keep_range_keys(tx, &erasure).await?;
+                    if rows::at_step(tx, id, Step::Asked).await?.is_none() {
+                        return Ok(false);
+                    }
                     rows::move_on(tx, id, Step::Resealed).await?;
                     Ok::<_, EraseError>(true)
                 })
             })
             .await
-    }
-
-    /// The keys that die beside those the tracks had: those of what derives from the recording.
-    async fn keep_range_keys(&self, tx: &mut Tx, erasure: &Erasure) -> Result<(), EraseError> {
-        let parts = rows::kept_parts(tx, erasure.id).await?;
-        let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
-        recordings.dedup();
-        let keys = rows::summary_keys(tx, &recordings).await?;
-        self.keep_scope(tx, erasure.id, &[], &keys).await
     }
 
     /// `false` when somebody else wrote to the track meanwhile: it is done again by the next turn.

@@ -247,3 +247,28 @@ async fn what_was_captured_in_an_erased_time_is_not_taken_later() {
     assert_eq!(visit.send(8, &snapshot(at, 2, "anew")).await.status, StatusCode::GONE);
     other.send(2, &snapshot(at, 2, "later than anything that was meant")).await.ok();
 }
+
+/// A list shows no title of what is being erased, and a visit that goes on is told of by what comes.
+#[tokio::test]
+async fn the_summary_goes_when_a_range_is_asked_for_and_the_next_one_stays() {
+    let installation = Installation::new().await;
+    let (visit, admin) = long_visit(&installation, 4).await;
+    let recording: clerestory_model::RecordingId = visit.recording.parse().unwrap();
+    let summary = async || -> Option<KeyId> {
+        let sql = "SELECT summary_key FROM recordings WHERE recording_id = $1";
+        installation.rows(sql, vec![recording.into()]).await[0].get(0).unwrap()
+    };
+    let first = summary().await.expect("a page has a title");
+    let asked = ask(&admin, &visit, 0, 10).await;
+    assert_eq!(summary().await, None, "at once");
+    let at = installation.now().unix_millis() as i64;
+    visit.send(4, &snapshot(at, 2, "what is left")).await.ok();
+    let next = summary().await.expect("a page has a title");
+    installation.carry_erasures_on().await;
+    installation.app.settle_now().await.unwrap();
+    installation.carry_erasures_on().await;
+    let done = admin.get(&format!("/api/v1/erasures/{}", asked["id"].as_str().unwrap())).await.ok();
+    assert_eq!(done["state"], "verified", "{done}");
+    assert!(!is_registered(&installation, first).await);
+    assert!(summary().await == Some(next) && is_registered(&installation, next).await);
+}
