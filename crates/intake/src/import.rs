@@ -13,7 +13,7 @@ use clerestory_store::tracks::Track;
 use clerestory_vault::{SegmentPlace, Stored};
 
 use crate::receive::{off_thread, provenance};
-use crate::refine::{Refined, pack};
+use crate::refine::{Refined, pack, too_much_to_judge};
 use crate::rrweb::{self, Limits, TreeState};
 use crate::{Intake, IntakeError, KEPT};
 
@@ -174,6 +174,9 @@ fn clean(bytes: &[u8], rules: &clerestory_settings::capture::Compiled) -> Result
     let mut pieces = Vec::with_capacity(imported.segments.len());
     for mut segment in imported.segments {
         let report = segment.clean(rules, &mut tree);
+        if tree.is_exhausted() {
+            return Err(too_much_to_judge());
+        }
         for (reason, count) in report.sanitised.dropped {
             *dropped.entry(reason.to_owned()).or_default() += count;
         }

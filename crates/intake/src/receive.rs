@@ -1,6 +1,7 @@
 //! Receiving a segment: check, unpack, refine, seal, store, commit, acknowledge; in that order.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
@@ -18,7 +19,7 @@ use crate::origin::Origin;
 use crate::refine::{Refined, refine};
 use crate::rrweb::Malformed;
 use crate::tokens::IngestToken;
-use crate::{Intake, IntakeError, KEPT, LATE, SEGMENT_BYTES};
+use crate::{BodyRoom, Intake, IntakeError, KEPT, LATE, SEGMENT_BYTES};
 
 /// Unpacked bytes may be this many times the packed ones.
 const RATIO: usize = 100;
@@ -38,7 +39,7 @@ pub enum Encoding {
 }
 
 /// A segment on its way in.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Upload {
     /// The ingest token.
     pub token: String,
@@ -52,6 +53,8 @@ pub struct Upload {
     pub policy_version: u64,
     /// Its bytes.
     pub body: Bytes,
+    /// The room they take until they are refined, whoever stops waiting for that.
+    pub room: BodyRoom,
     /// The request's id.
     pub request_id: String,
 }
@@ -135,21 +138,27 @@ impl Intake {
         let sealer = self.vault.segment_sealer(SegmentPlace::of(&admitted.track, upload.sequence)).await?;
         let sequence = upload.sequence;
         // Unpacked events and their trees are many times the bytes that came: few at a time.
-        let refining = self.shared.refining.acquire().await.map_err(|_| IntakeError::Inner("refining"))?;
+        let refining = Arc::clone(&self.shared.refining).acquire_owned().await;
+        let refining = refining.map_err(|_| IntakeError::Inner("refining"))?;
         if let Some(existing) = admitted.existing {
-            let mac = off_thread(move || Ok(sealer.content_mac(&packing.unpack(&upload.body)?))).await?;
-            return repeated(&existing, &mac, live);
+            let mac = off_thread(move || {
+                let _until_done = (refining, upload.room);
+                Ok(sealer.content_mac(&packing.unpack(&upload.body)?))
+            });
+            return repeated(&existing, &mac.await?, live);
         }
-        let trees = self.shared.trees.of(admitted.track.id);
+        let (shared, track) = (Arc::clone(&self.shared), admitted.track.id);
         // Everything that needs the processor, in one visit to a thread for it.
         let ready = off_thread(move || {
+            // Whoever sent it may be gone, and this goes on: so long it counts.
+            let _until_done = (refining, upload.room);
             let sent = packing.unpack(&upload.body)?;
-            let refined = refine(&sent, sequence, &issued.rules, &trees)?;
+            let rules = (&issued.rules, issued.signed.version);
+            let refined = refine(&sent, sequence, rules, (&shared.trees, track))?;
             let sealed = sealer.seal(&sent, &refined.packed);
             Ok(Ready { sequence, policy_version: upload.policy_version, sent: sent.len(), refined, sealed })
         })
         .await?;
-        drop(refining);
         self.keep(admitted.grant, admitted.recording, admitted.track, ready, live).await
     }
 
