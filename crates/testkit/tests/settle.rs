@@ -513,28 +513,6 @@ async fn a_store_that_fails_leaves_everything_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_damaged_segment_stays_damaged_and_the_rest_settles() {
-    for scene in scenes().await {
-        scene.send(3).await;
-        let rows = scene.unsettled().await;
-        let file = scene.installation.object_file(&rows[2].extent.object);
-        let mut bytes = std::fs::read(&file).unwrap();
-        bytes[rows[2].extent.offset as usize + 50] ^= 1;
-        std::fs::write(&file, bytes).unwrap();
-        scene.settle().await;
-        scene.is_tidy(4).await;
-        assert_eq!(scene.parts().await[0].segments[2].sha256, rows[2].sha256, "its hash tells what it was");
-        let play = scene.begin().await;
-        for (number, status) in
-            [(1, StatusCode::OK), (2, StatusCode::UNPROCESSABLE_ENTITY), (3, StatusCode::OK)]
-        {
-            let path = format!("/api/v1/plays/{play}/tracks/{}/segments/{number}", scene.visit.track);
-            assert_eq!(scene.admin.get(&path).await.status, status, "{number}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn bytes_whose_row_is_still_to_come_keep_their_file() {
     for scene in scenes().await {
         scene.send(1).await;

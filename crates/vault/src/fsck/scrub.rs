@@ -181,7 +181,7 @@ impl Vault {
     }
 
     /// Notes which of these numbers of a track are damaged; the others are whole.
-    async fn note_damage(
+    pub(crate) async fn note_damage(
         &self,
         track: &Track,
         damaged: Vec<(u64, String, Fault)>,

@@ -84,7 +84,8 @@ impl Vault {
                 effort: Effort::Thorough,
                 at,
             };
-            let assembled = self.assemble(grant, plan).await?;
+            // What could not be read is among what is lost.
+            let (assembled, _) = self.assemble(grant, plan).await?;
             let there = |sequence: &u64| {
                 assembled
                     .as_ref()

@@ -6,6 +6,7 @@
 //! two another node may take the track over, or somebody erase it: then the fence is higher, the commit does not happen,
 //! and the object is removed. What a crash leaves is a claim, which runs out, and an object that the claim names.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -238,11 +239,12 @@ impl Vault {
         }))
     }
 
-    /// Writes the object of a claimed part. `None` when there is nothing to write, because every segment of it is missing;
-    /// the claim is given up then.
+    /// Writes the object of a claimed part. Segments whose bytes are not those that were stored are noted as damaged and
+    /// stay where they lie. `None` when there is nothing to write, because every segment is such a one; the claim is given
+    /// up then.
     ///
     /// # Errors
-    /// [`SettleError::Write`]; the claim is given up.
+    /// [`SettleError::Write`], [`SettleError::Sql`]; the claim is given up.
     pub async fn write_part(
         &self,
         grant: &Grant<Settle>,
@@ -251,10 +253,15 @@ impl Vault {
         let Claimed { claim, plan, intent } = claimed;
         let recording = plan.name.recording;
         let before = plan.segments.clone();
+        let track = plan.track.clone();
         let put = async {
-            let Some(assembled) = self.assemble(grant, plan).await? else { return Ok(None) };
-            self.objects.put(&claim.object, assembled.bytes).await?;
-            Ok::<_, WriteError>(Some(assembled.part))
+            let (assembled, damaged) = self.assemble(grant, plan).await?;
+            if !damaged.is_empty() {
+                self.note_damage(&track, damaged, BTreeSet::new()).await?;
+            }
+            let Some(assembled) = assembled else { return Ok(None) };
+            self.objects.put(&claim.object, assembled.bytes).await.map_err(WriteError::from)?;
+            Ok::<_, SettleError>(Some(assembled.part))
         };
         match put.await {
             Ok(Some(part)) => {
@@ -269,7 +276,7 @@ impl Vault {
             }
             Err(error) => {
                 self.give_up(&claim, intent).await?;
-                Err(error.into())
+                Err(error)
             }
         }
     }
