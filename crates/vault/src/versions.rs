@@ -25,6 +25,12 @@ pub(crate) struct Versions {
     client: HttpClient,
 }
 
+/// What a list of versions is, by the name of its root: a store that does not know the question answers another one.
+#[derive(Debug, Deserialize)]
+enum Answer {
+    ListVersionsResult(ListVersionsResult),
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ListVersionsResult {
@@ -88,10 +94,7 @@ impl Versions {
             501 => return Ok(None),
             status => return Err(refused("listing versions", status, &body)),
         }
-        let text = String::from_utf8_lossy(&body);
-        let page: ListVersionsResult =
-            quick_xml::de::from_str(&text).map_err(|error| failed("listing versions", error.to_string()))?;
-        Ok(Some(page))
+        read(&body).map(Some).map_err(|error| failed("listing versions", error))
     }
 
     async fn remove(&self, key: &Path, version: &str) -> Result<(), StoreError> {
@@ -119,6 +122,14 @@ impl Versions {
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|error| unreachable(Box::new(error)))?;
         Ok((status, body.to_vec()))
+    }
+}
+
+fn read(body: &[u8]) -> Result<ListVersionsResult, String> {
+    let text = String::from_utf8_lossy(body);
+    match quick_xml::de::from_str(&text) {
+        Ok(Answer::ListVersionsResult(page)) => Ok(page),
+        Err(error) => Err(format!("what the store answers to `?versions` is no list of versions: {error}")),
     }
 }
 
