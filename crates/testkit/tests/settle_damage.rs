@@ -1,6 +1,8 @@
 //! What is damaged does not settle, and nothing that settles is damaged by it: the original goes when its bytes have moved.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
 use clerestory_sql::SqlError;
 use clerestory_store::damage::Damage;
@@ -15,6 +17,7 @@ struct Scene {
     installation: Installation,
     admin: Caller,
     visit: Visit,
+    site_key: String,
 }
 
 /// A visit with four segments, none of which has settled.
@@ -28,7 +31,7 @@ async fn scene(installation: Installation) -> Scene {
     for number in 1..4 {
         visit.send(number, &movement(now_ms + 2000 * number as i64)).await.ok();
     }
-    Scene { installation, admin, visit }
+    Scene { installation, admin, visit, site_key: key.to_owned() }
 }
 
 impl Scene {
@@ -63,6 +66,12 @@ impl Scene {
 
     async fn damage(&self) -> Vec<Damage> {
         self.installation.app.vault.damage(self.installation.organisation).await.unwrap()
+    }
+
+    /// How often somebody was given leave to open segments in order to settle them.
+    async fn entries(&self) -> usize {
+        let answer = self.admin.get("/api/v1/audit?action=maintain.settle").await.ok();
+        answer["items"].as_array().unwrap().len()
     }
 
     async fn settled(&self) -> usize {
@@ -125,8 +134,52 @@ async fn a_damaged_segment_stays_where_it_is_and_the_rest_settles() {
         assert!(scene.installation.objects().await.contains(&rows[2].extent.object));
         let damage = scene.damage().await;
         assert_eq!((damage.len(), damage[0].sequence, damage[0].fault.as_str()), (1, 2, "altered"));
+        assert_eq!(scene.entries().await, 1);
+        assert_eq!(scene.settle().await, Settled::default(), "it is not tried again at once");
+        assert_eq!(scene.entries().await, 1);
         let seen: Vec<StatusCode> = scene.watch().await.into_iter().map(|(status, _)| status).collect();
         let (ok, not) = (StatusCode::OK, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(seen, [ok, ok, not, ok]);
+        // Its bytes come back, and nobody checks.
+        scene.write(&rows[2], |bytes, at| bytes[at] ^= 1);
+        scene.installation.wait(Duration::from_secs(6 * 3600 + 1));
+        assert_eq!(scene.settle().await.segments, 1);
+        assert_eq!((scene.unsettled().await.len(), scene.damage().await), (0, Vec::new()));
+        scene.settle().await;
+        assert_eq!(scene.installation.objects().await.len(), 2, "what is left are its two parts");
     }
+}
+
+#[tokio::test]
+async fn a_file_of_the_log_that_is_cut_off_is_told_of_and_an_erasure_that_waits_for_it_says_so() {
+    let scene = scene(Installation::new().await).await;
+    let other = Visit::start_as(
+        scene.installation.recorder("https://shop.example"),
+        scene.site_key.as_str(),
+        scene.installation.now().unix_millis() as i64,
+        "0190a5e2-0000-7000-8000-000000000009",
+        None,
+    );
+    let other = other.await;
+    let at = scene.installation.now().unix_millis() as i64;
+    other.send(0, &snapshot(at, 4, "another")).await.ok();
+    // They lie in one file; its end is lost, and the end is the other's.
+    let path = format!("/api/v1/recordings/{}/erasures", scene.visit.recording);
+    let asked = scene.admin.post(&path, json!({ "reason": "asked for by letter" })).await.json;
+    let file = scene.installation.object_file(&scene.unsettled().await[0].extent.object);
+    let length = std::fs::metadata(&file).unwrap().len();
+    std::fs::File::options().write(true).open(&file).unwrap().set_len(length - 20).unwrap();
+    for _ in 0..4 {
+        scene.installation.app.settle_now().await.unwrap();
+        scene.installation.wait(Duration::from_secs(40));
+        scene.installation.app.lifecycle.work().await.unwrap();
+    }
+    let damage = scene.damage().await;
+    assert_eq!((damage.len(), damage[0].fault.as_str()), (1, "truncated"));
+    assert_eq!(damage[0].recording.to_string(), other.recording);
+    let id = asked["id"].as_str().unwrap();
+    let admin = scene.installation.person("admin").await;
+    let told = admin.get(&format!("/api/v1/erasures/{id}")).await.ok().to_string();
+    assert!(told.contains("a segment that cannot be read: `clerestory fsck --deep` tells which"), "{told}");
+    assert!(file.exists());
 }

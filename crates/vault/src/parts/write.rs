@@ -141,7 +141,7 @@ impl Vault {
 
     /// The bytes of a segment, which are those that were stored. What is wrong is read once more: a store, or what stands
     /// before it, may be wrong once, and the original goes when its bytes have moved.
-    async fn read_stored(&self, segment: &Segment) -> Result<Result<Vec<u8>, Fault>, StoreError> {
+    pub(crate) async fn read_stored(&self, segment: &Segment) -> Result<Result<Vec<u8>, Fault>, StoreError> {
         match self.read_once(segment).await? {
             Err(_) => self.read_once(segment).await,
             whole => Ok(whole),
