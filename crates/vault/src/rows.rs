@@ -37,7 +37,7 @@ pub(crate) async fn intents_outside(
     after: Timestamp,
 ) -> Result<Vec<String>, SqlError> {
     let sql = "SELECT object FROM object_intents
-               WHERE (reserved_at < $1 OR reserved_at > $2) AND object NOT LIKE '%/'";
+               WHERE (reserved_at < $1 OR reserved_at > $2) AND object NOT LIKE '%/' ORDER BY object";
     let found = tx.query_locked(Lock::Exclusive, sql, &[before.into(), after.into()]).await?;
     found.iter().map(|row| row.get(0)).collect()
 }
