@@ -135,7 +135,7 @@ impl App {
         if clerestory_seal::is_identity() && !allowed {
             return Err(AppError::IdentityBuild);
         }
-        reserve(&places).make_room_to_start();
+        reserve(&places).make_room_to_start(|| places.lock().ok());
         let epochs = places.epochs()?;
         if purpose == Purpose::Create {
             // Root, epoch, database: a database never exists whose epoch is in no place.

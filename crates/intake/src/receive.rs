@@ -277,29 +277,32 @@ impl Intake {
             received_at: now,
         };
         let provenance = provenance(&recording, &track, &segment, &refined);
-        // Held until the row is committed, or is known not to be: so long nothing takes the bytes for an orphan.
+        // It comes out of the transaction: held until that is committed, or is known not to be, also when nobody waits for
+        // this any more. So long nothing takes the bytes for an orphan.
         let stored = self.vault.store_segment(sealed, &provenance, &segment).await?;
         segment.extent = stored.extent().clone();
         // Storing takes a while on a bucket, and whoever waits for news asks for what came since.
         segment.received_at = self.clock.now();
-        let (intake, track_id, named) = (self.clone(), track.id, stored.clone());
+        let (intake, track_id) = (self.clone(), track.id);
         let written = self
             .database
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
-                    named.confirm(tx).await?;
+                    stored.confirm(tx).await?;
                     intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await?;
                     // Last, because everybody who sends for this site may want its row.
                     if let Some(site) = recording.site {
                         sites::heard(tx, site, now).await?;
                     }
-                    Ok(())
+                    Ok(stored)
                 })
             })
             .await;
-        drop(stored);
         match written {
-            Ok(()) => Ok(Acknowledged { sequence, policy_version: live, bytes_stored, repeated: false }),
+            Ok(stored) => {
+                stored.committed();
+                Ok(Acknowledged { sequence, policy_version: live, bytes_stored, repeated: false })
+            }
             // The same number came twice at once; the other one won, and what is here lies in the log unnamed.
             Err(IntakeError::Sql(SqlError::Exists(_))) => {
                 let existing = self.find_segment(track_id, sequence).await?;

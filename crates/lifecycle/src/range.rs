@@ -1,6 +1,8 @@
 //! Erasing a part of a recording: what stays of each track is sealed anew under another key, and the old key dies as any
 //! other does.
 
+use std::sync::Arc;
+
 use clerestory_access::{RecordingRef, ResealSurvivors};
 use clerestory_keys::{NewKey, Purpose};
 use clerestory_model::{ErasureId, GapReason, KeyId, RecordingId, TrackKind};
@@ -8,9 +10,14 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{self, Segment};
 use clerestory_store::tracks::{self, Gap, Track};
 use clerestory_store::{organisations, parts, recordings};
+use clerestory_vault::Rewritten;
 
 use crate::rows::{self, Part, Stretch};
 use crate::{EraseError, Erasure, Lifecycle, Step};
+
+/// How often what came to a track is caught up with before its turn is another's: each round is as long as it takes to
+/// store what came in the round before.
+const ROUNDS: usize = 16;
 
 impl Lifecycle {
     /// Finds what a range takes of each track, and ends every way to it: from the commit on its numbers are neither
@@ -81,7 +88,8 @@ impl Lifecycle {
             .await
     }
 
-    /// `false` when somebody else wrote to the track meanwhile: it is done again by the next turn.
+    /// `false` when somebody else wrote the track meanwhile: it is done again by the next turn. What comes to it meanwhile
+    /// is caught up with.
     async fn reseal_track(&self, erasure: &Erasure, stretch: Stretch) -> Result<bool, EraseError> {
         let Some(key) = self.new_key(erasure, stretch).await? else { return Ok(true) };
         let op = self.by_program(erasure.organisation);
@@ -89,29 +97,52 @@ impl Lifecycle {
         let grant = self.parts.access.authorize::<ResealSurvivors>(&op, on, None).await??;
         let keep = move |segment: &Segment| !(stretch.from..=stretch.to).contains(&segment.sequence);
         let rewritten = self.parts.vault.rewrite_track(&grant, stretch.part.track, key, keep).await?;
-        let Some(rewritten) = rewritten else { return Ok(true) };
-        if !rewritten.lost().is_empty() {
-            tracing::error!(
-                track = %stretch.part.track,
-                segments = ?rewritten.lost(),
-                "segments that should have stayed could not be read any more"
-            );
+        let Some(mut rewritten) = rewritten else { return Ok(true) };
+        for _ in 0..ROUNDS {
+            if !self.parts.vault.catch_up(&grant, &mut rewritten, keep).await? {
+                return Ok(false);
+            }
+            match self.try_switch(erasure, stretch, rewritten).await? {
+                Switched::Yes => return Ok(true),
+                Switched::Behind(again) => rewritten = again,
+                Switched::Lost => return Ok(false),
+            }
         }
+        Ok(false)
+    }
+
+    /// Switches a track to its survivors, unless something came to it that is none of them.
+    async fn try_switch(
+        &self,
+        erasure: &Erasure,
+        stretch: Stretch,
+        rewritten: Rewritten,
+    ) -> Result<Switched, EraseError> {
         let (lifecycle, id, now) = (self.clone(), erasure.id, self.parts.clock.now());
-        // Held until the transaction is committed: so long nothing takes the new parts for orphans.
-        let rewritten = std::sync::Arc::new(rewritten);
-        let held = std::sync::Arc::clone(&rewritten);
+        let rewritten = Arc::new(rewritten);
+        let held = Arc::clone(&rewritten);
         let switched = self
             .parts
             .database
             .write(Lane::Maintenance, move |tx| {
-                Box::pin(async move { lifecycle.switch(tx, id, &stretch, &held, now).await })
+                // It comes out of the transaction, and so is held until that is committed: so long nothing removes the
+                // new parts.
+                Box::pin(async move { lifecycle.switch(tx, id, &stretch, &held, now).await.map(|()| held) })
             })
             .await;
-        drop(rewritten);
         match switched {
-            Ok(()) => Ok(true),
-            Err(Switch::Lost) => Ok(false),
+            Ok(held) => {
+                if !held.lost().is_empty() {
+                    tracing::error!(
+                        track = %stretch.part.track,
+                        segments = ?held.lost(),
+                        "segments that should have stayed could not be read any more"
+                    );
+                }
+                Ok(Switched::Yes)
+            }
+            Err(Switch::Behind) => Ok(Arc::into_inner(rewritten).map_or(Switched::Lost, Switched::Behind)),
+            Err(Switch::Lost) => Ok(Switched::Lost),
             Err(Switch::Erase(error)) => Err(error),
         }
     }
@@ -121,7 +152,7 @@ impl Lifecycle {
         tx: &mut Tx,
         id: ErasureId,
         stretch: &Stretch,
-        rewritten: &clerestory_vault::Rewritten,
+        rewritten: &Rewritten,
         now: clerestory_model::Timestamp,
     ) -> Result<(), Switch> {
         if rows::at_step(tx, id, Step::Asked).await?.is_none() {
@@ -147,7 +178,7 @@ impl Lifecycle {
             false => segments::of_track(tx, stretch.part.track, 0, u32::MAX).await?,
         };
         if !rewritten.switch(tx, now).await? {
-            return Err(Switch::Lost);
+            return Err(Switch::Behind);
         }
         for segment in all.iter().filter(|segment| unread.contains(&segment.sequence)) {
             let to_us = segment.start_us.saturating_add(segment.duration_us);
@@ -198,8 +229,18 @@ impl Lifecycle {
 
 /// Why a track was not switched: nothing of the transaction is kept then.
 enum Switch {
+    /// Something came to it, or somebody wrote it.
+    Behind,
     Lost,
     Erase(EraseError),
+}
+
+/// What came of switching a track.
+enum Switched {
+    Yes,
+    /// Something came to it, or somebody wrote it: what was written is still good if the former.
+    Behind(Rewritten),
+    Lost,
 }
 
 impl<E: Into<EraseError>> From<E> for Switch {

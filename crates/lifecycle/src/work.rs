@@ -20,7 +20,7 @@ const BATCH: u32 = 128;
 const REMOVALS: usize = 8;
 
 /// What waits for the ingest log says so.
-const WAITS_FOR_LOG: &str = "Files of the ingest log that held some of it are still there. They go when everything in them has moved.";
+const WAITS_FOR_LOG: &str = "Files of the ingest log that held some of it are still there. They go when everything in them has moved, and not while they hold a segment that cannot be read: `clerestory fsck --deep` tells which.";
 
 /// What is told of an erasure that something of the installation keeps from going on.
 const TRIED_AGAIN: &str = "Something it needs did not answer. It is tried again every few seconds; the server's log says what failed.";

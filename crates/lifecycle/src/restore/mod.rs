@@ -243,8 +243,10 @@ impl Lifecycle {
         let now = self.parts.clock.now();
         tx.unhurried().await?;
         let mut done = Restored { generation: claimed.0, ..Restored::default() };
-        if staged {
-            graft::rewind(tx, &mut done).await?;
+        match staged {
+            true => graft::rewind(tx, &mut done).await?,
+            // What was under way when the copy was made has come in since, and no row of the copy names it.
+            false => self.parts.vault.forget_objects_under_way(tx).await?,
         }
         let keys = self.parts.vault.keys();
         // The entry before the registry: whoever writes one holds the head of the log, and then locks shards.
