@@ -38,17 +38,22 @@ impl Reserve {
         self.state.load(Ordering::SeqCst) == GONE
     }
 
-    /// Makes the file, unless it is held. It is made again only where as much is free beside it, so that what was given
-    /// up for entries is not taken from them at once. Says whether it is held now.
+    /// Makes the file, unless it is held and still there. It is made only where as much is free beside it, so that what was
+    /// given up for entries is not taken from them at once. Says whether it is held now.
     ///
     /// # Errors
     /// Why it cannot be: usually the full disk.
     pub fn hold(&self) -> std::io::Result<bool> {
         let Some(path) = &self.path else { return Ok(false) };
-        if self.state.load(Ordering::SeqCst) == HELD {
+        let whole = is_whole(path);
+        if self.state.load(Ordering::SeqCst) == HELD && whole {
             return Ok(true);
         }
-        let made = make(path, BYTES).and_then(|()| probe(path, BYTES));
+        // Room for the file and for as much beside it is looked for before anything that stays is written.
+        let made = match whole {
+            true => probe(path, BYTES),
+            false => probe(path, 2 * BYTES).and_then(|()| fill(std::fs::File::create(path)?, BYTES)),
+        };
         if let Err(error) = made {
             remove(path);
             self.state.store(GONE, Ordering::SeqCst);
@@ -59,10 +64,13 @@ impl Reserve {
     }
 
     /// Gives up the file of an earlier run where the disk is so full that a server could not even start: it starts then,
-    /// and the next [`Self::hold`] says what is wrong.
-    pub fn make_room_to_start(&self) {
+    /// and the next [`Self::hold`] says what is wrong. `alone` is asked then, and keeps others from serving while what it
+    /// gives is held: the reserve of a server that runs is not touched.
+    pub fn make_room_to_start<L>(&self, alone: impl FnOnce() -> Option<L>) {
         let Some(path) = &self.path else { return };
-        if probe(path, STARTING_BYTES).is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull) {
+        if probe(path, STARTING_BYTES).is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull)
+            && let Some(_alone) = alone()
+        {
             remove(path);
         }
     }
@@ -80,11 +88,8 @@ impl Reserve {
     }
 }
 
-fn make(path: &Path, bytes: usize) -> std::io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|found| found.len() == bytes as u64) {
-        return Ok(());
-    }
-    fill(std::fs::File::create(path)?, bytes)
+fn is_whole(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.len() == BYTES as u64)
 }
 
 /// Whether so much is free beside `path`. The file that finds out has a name of its own, because a command may look while
@@ -126,6 +131,20 @@ mod tests {
         assert!(reserve.hold().unwrap());
         assert!(!reserve.is_gone() && path.exists());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "the probe is gone");
+    }
+
+    #[test]
+    fn one_that_somebody_took_away_is_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.reserve");
+        let reserve = Reserve::at(path.clone());
+        assert!(reserve.hold().unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(reserve.hold().unwrap());
+        assert!(is_whole(&path));
+        std::fs::write(&path, b"cut").unwrap();
+        assert!(reserve.hold().unwrap());
+        assert!(is_whole(&path));
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl App {
         if clerestory_seal::is_identity() && !allowed {
             return Err(AppError::IdentityBuild);
         }
-        reserve(&places).make_room_to_start();
+        reserve(&places).make_room_to_start(|| places.lock().ok());
         let epochs = places.epochs()?;
         if purpose == Purpose::Create {
             // Root, epoch, database: a database never exists whose epoch is in no place.
@@ -226,9 +226,17 @@ impl App {
     /// [`AppError::Objects`], which names the permission that is missing; [`AppError::Place`]; [`AppError::Instance`] when
     /// a restore has begun a later generation of this installation over the same objects.
     pub async fn check_objects(&self) -> Result<(), AppError> {
-        self.places.objects().check(self.vault.objects()).await?;
-        self.vault.settle_place(self.places.objects_moved).await?;
+        self.check_store().await?;
         Ok(self.lifecycle.claim_instance().await?)
+    }
+
+    /// The same without a claim: a restore begins a generation of its own.
+    ///
+    /// # Errors
+    /// [`AppError::Objects`], [`AppError::Place`].
+    pub async fn check_store(&self) -> Result<(), AppError> {
+        self.places.objects().check(self.vault.objects()).await?;
+        Ok(self.vault.settle_place(self.places.objects_moved).await?)
     }
 }
 

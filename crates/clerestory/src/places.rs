@@ -242,6 +242,18 @@ impl Places {
         Ok(RootFile::open_with(&self.root_key(), protection, &self.custody)?)
     }
 
+    /// Reads the root key for a restore, which may put a copy where the database is missing.
+    ///
+    /// # Errors
+    /// [`PlacesError::Missing`], [`PlacesError::Keys`].
+    pub fn open_to_restore(&self, protection: &Protection) -> Result<RootFile, PlacesError> {
+        if !self.root_key().exists() {
+            return Err(PlacesError::Missing(self.data.clone()));
+        }
+        make_private(&self.data)?;
+        Ok(RootFile::open_with(&self.root_key(), protection, &self.custody)?)
+    }
+
     /// Goes on with an `init` that was cut off between root key and database: only for what is to be thrown away.
     ///
     /// # Errors

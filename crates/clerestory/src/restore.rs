@@ -38,6 +38,9 @@ pub enum CopyError {
     /// The copy cannot be opened.
     #[error("the copy cannot be opened")]
     Sql(#[from] SqlError),
+    /// A part of the database that is missing is still there.
+    #[error("{0} is there without its database: it would be taken for a part of the copy. Move it away")]
+    Remains(PathBuf),
     /// It was opened and not restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -69,23 +72,33 @@ impl App {
 }
 
 impl Places {
-    /// Puts a copy in the place of a database that is not there any more. It may be served after a restore in place.
+    /// Puts a copy in the place of a database that is not there any more. It is closed: nobody serves it before a restore
+    /// in place has run to its end.
     ///
     /// # Errors
-    /// [`CopyError::Io`] when there is a database, or the copy cannot be read.
-    pub fn put_copy(&self, copy: &Path) -> Result<(), CopyError> {
+    /// [`CopyError`] when there is a database or a part of one, or the copy cannot be read or is none of an installation.
+    pub async fn put_copy(&self, copy: &Path) -> Result<(), CopyError> {
         let to = self.database();
-        if to.exists() {
-            let source = std::io::ErrorKind::AlreadyExists.into();
-            return Err(CopyError::Io { path: to, source });
+        for there in [to.clone(), beside(&to, "-wal"), beside(&to, "-shm"), beside(&to, "-journal")] {
+            if there.exists() {
+                return Err(CopyError::Remains(there));
+            }
         }
         let draft = self.data.join("restore.tmp");
         let made = scratch_copy(copy, &draft)?;
-        for (from, to) in [(beside(&made, "-wal"), beside(&to, "-wal")), (made, to.clone())] {
-            if from.exists() {
-                std::fs::rename(&from, &to).map_err(|source| CopyError::Io { path: from, source })?;
-            }
+        let database = Database::open_sqlite(&made, SCHEMAS)?;
+        clerestory_lifecycle::close_copy(&database).await?;
+        // The last connection brings what is in the log into the file, and takes the log away.
+        drop(database);
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| CopyError::Io { path, source }
+        };
+        std::fs::File::open(&made).and_then(|file| file.sync_all()).map_err(io(&made))?;
+        if beside(&made, "-wal").exists() {
+            std::fs::rename(beside(&made, "-wal"), beside(&to, "-wal")).map_err(io(&made))?;
         }
+        std::fs::rename(&made, &to).map_err(io(&made))?;
         let synced = std::fs::File::open(&self.data).and_then(|directory| directory.sync_all());
         synced.map_err(|source| CopyError::Io { path: self.data.clone(), source })?;
         remove(&draft)

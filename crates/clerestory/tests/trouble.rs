@@ -195,6 +195,30 @@ async fn a_server_starts_on_a_full_disk_and_records_decisions() {
     scene.send(&mut tab, 3).await.unwrap();
 }
 
+/// Commands run beside a server whose disk is full: the reserve is the server's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_leaves_the_reserve_of_a_running_server() {
+    let scene = Scene::new().await;
+    scene.wait_for_finding("disk-reserve", "ok").await;
+    let reserve = scene.machine.disk().root().join("data/audit.reserve");
+    let held = std::fs::metadata(&reserve).unwrap().len();
+    let control = scene.machine.disk().control();
+    control.set_room(Some(control.used().unwrap())).unwrap();
+    let refused = control.refused().unwrap();
+    // Whatever comes of it: it may well need room.
+    drop(scene.machine.verify());
+    assert!(control.refused().unwrap() > refused, "the command met no full disk");
+    assert_eq!(std::fs::metadata(&reserve).unwrap().len(), held);
+    // Where somebody takes it away, the server makes it again.
+    control.set_room(None).unwrap();
+    std::fs::remove_file(&reserve).unwrap();
+    let began = Instant::now();
+    while std::fs::metadata(&reserve).map_or(0, |found| found.len()) != held {
+        assert!(began.elapsed() < Duration::from_secs(60), "the reserve does not come back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// A flush that failed does not count, and what it was for is never acknowledged: the next flush of the same file
 /// succeeds and makes nothing durable of what the first one lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -80,12 +80,13 @@ impl KmsPlace {
         let asked = json!({ "KeyId": key, "PendingWindowInDays": DAYS });
         match self.kms.call("ScheduleKeyDeletion", &asked)? {
             Ok(_) => Ok(()),
-            // It is scheduled already, or gone.
-            Err(refused)
-                if ["KMSInvalidStateException", "NotFoundException"]
-                    .contains(&refused.exception.as_str()) =>
-            {
-                Ok(())
+            Err(refused) if refused.exception == "NotFoundException" => Ok(()),
+            // It is scheduled already, or it is in a state in which nobody can schedule it.
+            Err(refused) if refused.exception == "KMSInvalidStateException" => {
+                match self.kms.call("DescribeKey", &json!({ "KeyId": key }))? {
+                    Ok(answer) if answer.get("KeyMetadata").is_some_and(is_pending) => Ok(()),
+                    _ => Err(refused.error("ScheduleKeyDeletion")),
+                }
             }
             Err(refused) => Err(refused.error("ScheduleKeyDeletion")),
         }

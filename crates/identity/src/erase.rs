@@ -40,6 +40,19 @@ impl Identity {
         }
         Ok(Ended::Gone(remove(tx, person).await?))
     }
+
+    /// Ends the account of somebody who was erased and whose rows a restore has brought back, the last administrator or
+    /// not; the rows that went.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn end_erased(&self, tx: &mut Tx, subject: SubjectId) -> Result<Vec<Touched>, SqlError> {
+        let sql = "SELECT person_id FROM people WHERE subject_id = $1";
+        match tx.query_opt_locked(Lock::Exclusive, sql, &[subject.into()]).await? {
+            Some(row) => remove(tx, row.get(0)?).await,
+            None => Ok(Vec::new()),
+        }
+    }
 }
 
 async fn remove(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {

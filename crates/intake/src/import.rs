@@ -13,7 +13,7 @@ use clerestory_store::tracks::Track;
 use clerestory_vault::{SegmentPlace, Stored};
 
 use crate::receive::{off_thread, provenance};
-use crate::refine::{Refined, pack};
+use crate::refine::{Refined, pack, too_much_to_judge};
 use crate::rrweb::{self, Limits, TreeState};
 use crate::{Intake, IntakeError, KEPT};
 
@@ -145,21 +145,25 @@ impl Intake {
     ) -> Result<(), IntakeError> {
         let into = UploadRef { organisation: on.organisation, site: on.id, recording: recording.id };
         let (intake, op) = (self.clone(), op.clone());
-        // Until the commit nothing takes the bytes for orphans.
-        let _held: Vec<Stored> = stored.iter().map(|(bytes, ..)| bytes.clone()).collect();
         self.vault.hold_lease().await?;
-        self.database
+        let named = self
+            .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     let grant = intake.access.resume_in::<WriteImport>(tx, &op, into, entry).await??;
+                    // Until the commit nothing takes the bytes for orphans: they come out of the transaction.
+                    let mut named: Vec<Stored> = Vec::with_capacity(stored.len());
                     for (bytes, segment, refined) in stored {
                         bytes.confirm(tx).await?;
+                        named.push(bytes);
                         intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await?;
                     }
-                    Ok::<_, IntakeError>(())
+                    Ok::<_, IntakeError>(named)
                 })
             })
-            .await
+            .await?;
+        named.into_iter().for_each(Stored::committed);
+        Ok(())
     }
 }
 
@@ -174,6 +178,9 @@ fn clean(bytes: &[u8], rules: &clerestory_settings::capture::Compiled) -> Result
     let mut pieces = Vec::with_capacity(imported.segments.len());
     for mut segment in imported.segments {
         let report = segment.clean(rules, &mut tree);
+        if tree.is_exhausted() {
+            return Err(too_much_to_judge());
+        }
         for (reason, count) in report.sanitised.dropped {
             *dropped.entry(reason.to_owned()).or_default() += count;
         }

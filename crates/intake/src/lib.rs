@@ -22,7 +22,7 @@ mod tokens;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clerestory_access::Access;
@@ -71,6 +71,8 @@ const REFINING: usize = 4;
 /// announces large ones and takes all the time there is must not keep out what recorders send all day.
 const SMALL_ROOM_KIB: usize = 32 * 1024;
 const LARGE_ROOM_KIB: usize = 96 * 1024;
+/// Of each room a network may take one such part.
+const SHARES: usize = 4;
 /// A recorder that sends every few seconds stays far below.
 const SMALL_BODY: usize = 512 * 1024;
 
@@ -96,11 +98,27 @@ struct Shared {
     tokens: tokio::sync::OnceCell<tokens::Minter>,
     trees: refine::Trees,
     /// Segments that are unpacked and refined at once.
-    refining: tokio::sync::Semaphore,
+    refining: Arc<tokio::sync::Semaphore>,
     /// Bytes of small bodies on their way in, in KiB.
     small_room: Arc<tokio::sync::Semaphore>,
     /// The same of large ones.
     large_room: Arc<tokio::sync::Semaphore>,
+    /// What of either room a network may still take.
+    shares: Mutex<HashMap<(IpAddr, Size), Arc<tokio::sync::Semaphore>>>,
+}
+
+/// Which room a body goes into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Size {
+    Small,
+    Large,
+}
+
+/// Room that a body has until it is stored. Dropping it gives it back.
+#[derive(Debug)]
+pub struct BodyRoom {
+    _share: Option<tokio::sync::OwnedSemaphorePermit>,
+    _room: tokio::sync::OwnedSemaphorePermit,
 }
 
 impl Intake {
@@ -116,9 +134,10 @@ impl Intake {
             heard: Mutex::default(),
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
-            refining: tokio::sync::Semaphore::new(REFINING),
+            refining: Arc::new(tokio::sync::Semaphore::new(REFINING)),
             small_room: Arc::new(tokio::sync::Semaphore::new(SMALL_ROOM_KIB)),
             large_room: Arc::new(tokio::sync::Semaphore::new(LARGE_ROOM_KIB)),
+            shares: Mutex::default(),
         };
         Self { database, access, vault, clock, shared: Arc::new(shared) }
     }
@@ -142,19 +161,33 @@ impl Intake {
         Ok(())
     }
 
-    /// Room for a body of so many bytes, before it is read; it is given back when the permit is dropped.
+    /// Room for a body of so many bytes from this network, before it is read; it is given back when it is dropped. A
+    /// network has a share of it, so that one that dawdles with all it may announce keeps only itself out.
     ///
     /// # Errors
     /// [`IntakeError::TooMany`] when there is none for now: the sender tries again.
-    pub async fn room_for(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit, IntakeError> {
-        let (room, all) = match bytes {
-            ..=SMALL_BODY => (&self.shared.small_room, SMALL_ROOM_KIB),
-            _ => (&self.shared.large_room, LARGE_ROOM_KIB),
+    pub async fn room_for(&self, network: Option<IpAddr>, bytes: usize) -> Result<BodyRoom, IntakeError> {
+        let (size, room, all) = match bytes {
+            ..=SMALL_BODY => (Size::Small, &self.shared.small_room, SMALL_ROOM_KIB),
+            _ => (Size::Large, &self.shared.large_room, LARGE_ROOM_KIB),
         };
-        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, all)).unwrap_or(u32::MAX);
-        let room = Arc::clone(room).acquire_many_owned(kib);
-        match tokio::time::timeout(ROOM_WAIT, room).await {
-            Ok(Ok(permit)) => Ok(permit),
+        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, all / SHARES)).unwrap_or(u32::MAX);
+        let share = network.map(|network| {
+            let mut shares = self.shared.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            let whole = || Arc::new(tokio::sync::Semaphore::new(all / SHARES));
+            Arc::clone(shares.entry((network, size)).or_insert_with(whole))
+        });
+        let taken = async {
+            // The network's own first: who waits for that holds nothing of the others'.
+            let _share = match share {
+                Some(share) => Some(share.acquire_many_owned(kib).await?),
+                None => None,
+            };
+            let _room = Arc::clone(room).acquire_many_owned(kib).await?;
+            Ok::<_, tokio::sync::AcquireError>(BodyRoom { _share, _room })
+        };
+        match tokio::time::timeout(ROOM_WAIT, taken).await {
+            Ok(Ok(room)) => Ok(room),
             _ => Err(IntakeError::TooMany),
         }
     }
@@ -166,6 +199,11 @@ impl Intake {
         self.shared.starts.retain_recent();
         self.shared.segments.retain_recent();
         self.shared.segments.shrink_to_fit();
+        self.shared.trees.tidy();
+        self.shared.shares.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, share| {
+            // One that nobody holds a part of is whole again.
+            Arc::strong_count(share) > 1
+        });
     }
 }
 

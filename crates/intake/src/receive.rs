@@ -1,6 +1,7 @@
 //! Receiving a segment: check, unpack, refine, seal, store, commit, acknowledge; in that order.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
@@ -18,7 +19,7 @@ use crate::origin::Origin;
 use crate::refine::{Refined, refine};
 use crate::rrweb::Malformed;
 use crate::tokens::IngestToken;
-use crate::{Intake, IntakeError, KEPT, LATE, SEGMENT_BYTES};
+use crate::{BodyRoom, Intake, IntakeError, KEPT, LATE, SEGMENT_BYTES};
 
 /// Unpacked bytes may be this many times the packed ones.
 const RATIO: usize = 100;
@@ -38,7 +39,7 @@ pub enum Encoding {
 }
 
 /// A segment on its way in.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Upload {
     /// The ingest token.
     pub token: String,
@@ -52,6 +53,8 @@ pub struct Upload {
     pub policy_version: u64,
     /// Its bytes.
     pub body: Bytes,
+    /// The room they take until they are refined, whoever stops waiting for that.
+    pub room: BodyRoom,
     /// The request's id.
     pub request_id: String,
 }
@@ -135,21 +138,27 @@ impl Intake {
         let sealer = self.vault.segment_sealer(SegmentPlace::of(&admitted.track, upload.sequence)).await?;
         let sequence = upload.sequence;
         // Unpacked events and their trees are many times the bytes that came: few at a time.
-        let refining = self.shared.refining.acquire().await.map_err(|_| IntakeError::Inner("refining"))?;
+        let refining = Arc::clone(&self.shared.refining).acquire_owned().await;
+        let refining = refining.map_err(|_| IntakeError::Inner("refining"))?;
         if let Some(existing) = admitted.existing {
-            let mac = off_thread(move || Ok(sealer.content_mac(&packing.unpack(&upload.body)?))).await?;
-            return repeated(&existing, &mac, live);
+            let mac = off_thread(move || {
+                let _until_done = (refining, upload.room);
+                Ok(sealer.content_mac(&packing.unpack(&upload.body)?))
+            });
+            return repeated(&existing, &mac.await?, live);
         }
-        let trees = self.shared.trees.of(admitted.track.id);
+        let (shared, track) = (Arc::clone(&self.shared), admitted.track.id);
         // Everything that needs the processor, in one visit to a thread for it.
         let ready = off_thread(move || {
+            // Whoever sent it may be gone, and this goes on: so long it counts.
+            let _until_done = (refining, upload.room);
             let sent = packing.unpack(&upload.body)?;
-            let refined = refine(&sent, sequence, &issued.rules, &trees)?;
+            let rules = (&issued.rules, issued.signed.version);
+            let refined = refine(&sent, sequence, rules, (&shared.trees, track))?;
             let sealed = sealer.seal(&sent, &refined.packed);
             Ok(Ready { sequence, policy_version: upload.policy_version, sent: sent.len(), refined, sealed })
         })
         .await?;
-        drop(refining);
         self.keep(admitted.grant, admitted.recording, admitted.track, ready, live).await
     }
 
@@ -268,29 +277,32 @@ impl Intake {
             received_at: now,
         };
         let provenance = provenance(&recording, &track, &segment, &refined);
-        // Held until the row is committed, or is known not to be: so long nothing takes the bytes for an orphan.
+        // It comes out of the transaction: held until that is committed, or is known not to be, also when nobody waits for
+        // this any more. So long nothing takes the bytes for an orphan.
         let stored = self.vault.store_segment(sealed, &provenance, &segment).await?;
         segment.extent = stored.extent().clone();
         // Storing takes a while on a bucket, and whoever waits for news asks for what came since.
         segment.received_at = self.clock.now();
-        let (intake, track_id, named) = (self.clone(), track.id, stored.clone());
+        let (intake, track_id) = (self.clone(), track.id);
         let written = self
             .database
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
-                    named.confirm(tx).await?;
+                    stored.confirm(tx).await?;
                     intake.commit_segment(tx, &grant, &recording, &track, segment, &refined).await?;
                     // Last, because everybody who sends for this site may want its row.
                     if let Some(site) = recording.site {
                         sites::heard(tx, site, now).await?;
                     }
-                    Ok(())
+                    Ok(stored)
                 })
             })
             .await;
-        drop(stored);
         match written {
-            Ok(()) => Ok(Acknowledged { sequence, policy_version: live, bytes_stored, repeated: false }),
+            Ok(stored) => {
+                stored.committed();
+                Ok(Acknowledged { sequence, policy_version: live, bytes_stored, repeated: false })
+            }
             // The same number came twice at once; the other one won, and what is here lies in the log unnamed.
             Err(IntakeError::Sql(SqlError::Exists(_))) => {
                 let existing = self.find_segment(track_id, sequence).await?;
@@ -341,7 +353,7 @@ impl Intake {
         if !recordings::grow(tx, &growth).await? {
             return Err(IntakeError::Closed);
         }
-        match tracks::takes(tx, track.id, track.key, segment.sequence).await? {
+        match tracks::takes(tx, track.key, &segment).await? {
             Takes::Yes => {}
             Takes::Again => return Err(clerestory_vault::StoreError::GivenUp.into()),
             Takes::No => return Err(IntakeError::Closed),

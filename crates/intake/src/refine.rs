@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clerestory_model::{GapReason, TrackId};
 use clerestory_settings::capture::Compiled;
@@ -14,8 +14,11 @@ use crate::rrweb::{self, Limits, Segment, TreeState};
 
 /// Tracks whose trees are remembered at once. A forgotten tree masks what it cannot judge until the next keyframe.
 const TREES: usize = 512;
-/// A page with more nodes than this is not remembered between segments.
-const TREE_NODES: usize = 100_000;
+/// Memory that all of them may take together, and one of them: a page that needs more is not remembered between segments.
+const TREES_BYTES: usize = 256 * 1024 * 1024;
+const TREE_BYTES: usize = 16 * 1024 * 1024;
+/// Unused at so many looks, a minute apart, a tree is forgotten: its visit is as good as over.
+const QUIET: u8 = 30;
 
 /// A thread keeps this much room for the JSON it packs.
 const KEPT_JSON: usize = 256 * 1024;
@@ -85,18 +88,34 @@ pub(crate) fn add_told(told: &rrweb::Summary, summary: &mut Summary) {
 pub(crate) fn refine(
     sent: &[u8],
     sequence: u64,
-    rules: &Compiled,
-    tree: &Mutex<TrackTree>,
+    (rules, version): (&Compiled, u64),
+    (trees, track): (&Trees, TrackId),
 ) -> Result<Refined, IntakeError> {
     let mut segment = Segment::parse(sent, &Limits::default())?;
-    {
+    let tree = trees.of(track);
+    let (report, bytes, exhausted) = {
         let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
-        let report = segment.clean(rules, tree.at(sequence));
-        if report.scrubbed.total() > 0 {
-            tracing::warn!(scrubbed = report.scrubbed.total(), "a recorder sent what its policy forbids");
+        let tree = tree.at(sequence, rules, version);
+        let (report, exhausted) = (segment.clean(rules, tree), tree.is_exhausted());
+        if exhausted || tree.bytes() > TREE_BYTES {
+            tree.forget();
         }
+        (report, tree.bytes(), exhausted)
+    };
+    trees.took(track, bytes);
+    if exhausted {
+        return Err(too_much_to_judge());
+    }
+    if report.scrubbed.total() > 0 {
+        tracing::warn!(scrubbed = report.scrubbed.total(), "a recorder sent what its policy forbids");
     }
     pack(&segment)
+}
+
+/// Why a segment is not taken that would cost more than any page does.
+pub(crate) fn too_much_to_judge() -> IntakeError {
+    let reason = "its changes are too many and lie too deep to be held to the policy";
+    rrweb::Malformed { path: String::new(), reason }.into()
 }
 
 /// Packs a segment that was cleaned. One of which nothing is left is stored all the same: its number is taken.
@@ -131,17 +150,23 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
 pub(crate) struct TrackTree {
     tree: TreeState,
     last: Option<u64>,
+    /// The policy's version that judged it.
+    version: Option<u64>,
 }
 
 impl TrackTree {
     /// The tree as it stands before this number. After a number that is not the next, nothing is known of the page:
     /// what cannot be judged is masked until the next keyframe. A number that comes again changes nothing.
-    fn at(&mut self, sequence: u64) -> &mut TreeState {
+    fn at(&mut self, sequence: u64, rules: &Compiled, version: u64) -> &mut TreeState {
+        if self.version.is_some_and(|judged_by| judged_by != version) {
+            self.tree.rules_changed(rules);
+        }
+        self.version = Some(version);
         let follows = match self.last {
             Some(last) => sequence == last || sequence == last + 1,
             None => sequence == 0,
         };
-        if !follows || self.tree.len() > TREE_NODES {
+        if !follows {
             self.tree.forget();
         }
         self.last = Some(sequence);
@@ -155,29 +180,75 @@ pub(crate) struct Trees(Mutex<Remembered>);
 
 #[derive(Default)]
 struct Remembered {
-    trees: HashMap<TrackId, (u64, Arc<Mutex<TrackTree>>)>,
+    trees: HashMap<TrackId, One>,
     uses: u64,
 }
 
+#[derive(Default)]
+struct One {
+    tree: Arc<Mutex<TrackTree>>,
+    used: u64,
+    bytes: usize,
+    /// How often [`Trees::tidy`] has found it unused.
+    quiet: u8,
+}
+
+impl Remembered {
+    /// Forgets those that were not used for longest, but for this one, until there is room for the rest.
+    fn make_room(&mut self, but: TrackId) {
+        let mut all: usize = self.trees.values().map(|one| one.bytes).sum();
+        while all > TREES_BYTES {
+            let others = self.trees.iter().filter(|(track, _)| **track != but);
+            let Some(oldest) = others.min_by_key(|(_, one)| one.used).map(|(track, _)| *track) else {
+                return;
+            };
+            all -= self.trees.remove(&oldest).map_or(0, |one| one.bytes);
+        }
+    }
+}
+
 impl Trees {
-    pub(crate) fn of(&self, track: TrackId) -> Arc<Mutex<TrackTree>> {
-        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, track: TrackId) -> Arc<Mutex<TrackTree>> {
+        let mut remembered = self.remembered();
         if remembered.trees.len() >= TREES && !remembered.trees.contains_key(&track) {
             let oldest = remembered.uses.saturating_sub(TREES as u64 / 2);
-            remembered.trees.retain(|_, (used, _)| *used >= oldest);
+            remembered.trees.retain(|_, one| one.used >= oldest);
         }
         remembered.uses += 1;
         let uses = remembered.uses;
-        let (used, tree) = remembered.trees.entry(track).or_default();
-        *used = uses;
-        Arc::clone(tree)
+        let one = remembered.trees.entry(track).or_default();
+        (one.used, one.quiet) = (uses, 0);
+        Arc::clone(&one.tree)
+    }
+
+    /// A track's tree takes so much now.
+    fn took(&self, track: TrackId, bytes: usize) {
+        let mut remembered = self.remembered();
+        if let Some(one) = remembered.trees.get_mut(&track) {
+            one.bytes = bytes;
+        }
+        remembered.make_room(track);
+    }
+
+    /// Forgets trees that were not used since this was called [`QUIET`] times.
+    pub(crate) fn tidy(&self) {
+        let mut remembered = self.remembered();
+        remembered.trees.retain(|_, one| {
+            one.quiet += 1;
+            one.quiet <= QUIET
+        });
+        remembered.trees.shrink_to_fit();
     }
 
     pub(crate) fn forget(&self, track: TrackId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).trees.remove(&track);
+        self.remembered().trees.remove(&track);
     }
 
     pub(crate) fn knows(&self, track: TrackId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).trees.contains_key(&track)
+        self.remembered().trees.contains_key(&track)
     }
 }

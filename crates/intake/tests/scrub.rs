@@ -142,6 +142,9 @@ fn nothing_about_an_excluded_element_is_kept() {
         attribute_change(6, json!({"class": "Canary"})),
         input(6, "Canary"),
         change(3, json!({"id": 4, "x": 0, "y": 1})),
+        change(2, json!({"type": 2, "id": 6, "x": 10, "y": 20})),
+        change(1, json!({"positions": [{"x": 10, "y": 20, "id": 6, "timeOffset": 0}]})),
+        change(12, json!({"positions": [{"x": 10, "y": 20, "id": 4, "timeOffset": 0}]})),
         mutation(json!({"removes": [{"parentId": 4, "id": 5}]})),
     ] {
         let (left, report) = clean(&json!([about]), &rules, &mut tree);

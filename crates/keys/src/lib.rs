@@ -42,7 +42,7 @@ pub use findings::Finding;
 pub use places::{EpochNumber, EpochPlace, FilePlace};
 pub use registry::{KeyLocation, NewSubjectKey, Purpose};
 pub use rewrite::Destroyed;
-pub use ring::{LEASE, LeasesEnd, LeasesOut};
+pub use ring::{LEASE, LeasesEnd, LeasesOut, close};
 pub use rollover::{EPOCH_LIFE, RolledOver};
 pub use root::{Protection, RootFile};
 pub use root_change::{NewRoot, change_root, change_root_to};

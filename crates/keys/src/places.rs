@@ -111,16 +111,30 @@ impl EpochPlace for FilePlace {
     }
 
     fn replace(&self, epoch: EpochNumber, wrapped: &[u8]) -> io::Result<()> {
-        let draft = write_draft(&self.directory, wrapped)?;
-        std::fs::rename(&draft, self.path(epoch))?;
+        let path = self.path(epoch);
+        let draft = write_draft(&self.directory, &path, wrapped)?;
+        std::fs::rename(&draft, path)?;
         self.sync()
     }
 
     fn remove(&self, epoch: EpochNumber) -> io::Result<()> {
-        match std::fs::remove_file(self.path(epoch)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => self.sync(),
+        remove_if_there(&self.path(epoch))?;
+        // What a write that was cut off left holds the same secret.
+        let drafts = format!("{epoch}.epoch.");
+        for entry in std::fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(&drafts)) {
+                remove_if_there(&entry.path())?;
+            }
         }
+        self.sync()
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -131,7 +145,7 @@ impl EpochPlace for FilePlace {
 /// # Errors
 /// `AlreadyExists` where other bytes are there.
 pub(crate) fn create_only(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = write_draft(directory, bytes)?;
+    let draft = write_draft(directory, path, bytes)?;
     let linked = std::fs::hard_link(&draft, path);
     std::fs::remove_file(&draft)?;
     match linked {
@@ -145,8 +159,10 @@ pub(crate) fn create_only(directory: &Path, path: &Path, bytes: &[u8]) -> io::Re
     File::open(directory)?.sync_all()
 }
 
-fn write_draft(directory: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
-    let draft = directory.join(format!("{}.draft", hex::encode(random::<8>())));
+/// A draft of `path`, beside it: its name begins with the other's, so that whoever removes that finds it.
+fn write_draft(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = directory.join(format!("{name}.{}.draft", hex::encode(random::<8>())));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;

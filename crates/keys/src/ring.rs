@@ -16,6 +16,16 @@ pub const LEASE: Duration = Duration::from_secs(5);
 /// Opened keys kept at most; beyond it the ring starts afresh.
 const CAPACITY: usize = 16_384;
 
+/// Closes an installation, inside the caller's transaction on its database or on a copy of it: whoever holds a lease
+/// answers 503 at its end, and nobody starts, until [`Keys::reopen`].
+///
+/// # Errors
+/// [`KeyError::Sql`].
+pub async fn close(tx: &mut Tx) -> Result<(), KeyError> {
+    let sql = "UPDATE revocations SET closed = 1, counter = counter + 1 WHERE one = 1";
+    Ok(tx.execute_one("revocations", sql, &[]).await?)
+}
+
 /// The epochs that are in use, and the mark that each must have.
 type Marks = BTreeMap<EpochNumber, [u8; 32]>;
 
@@ -212,14 +222,13 @@ impl Keys {
         }
     }
 
-    /// Closes the installation, inside the caller's transaction: at the end of its lease every node answers 503 to
+    /// As [`close`]: at the end of its lease every node answers 503 to
     /// whatever needs a key, and none starts, until [`Self::reopen`].
     ///
     /// # Errors
     /// [`KeyError::Sql`].
     pub async fn close(&self, tx: &mut Tx) -> Result<(), KeyError> {
-        let sql = "UPDATE revocations SET closed = 1, counter = counter + 1 WHERE one = 1";
-        Ok(tx.execute_one("revocations", sql, &[]).await?)
+        close(tx).await
     }
 
     /// Opens the installation again, inside the caller's transaction.

@@ -18,6 +18,8 @@ use crate::{EpochNumber, EpochPlace, Finding, KeyError, Keys};
 
 /// An epoch's secret is kept this long after it was made, so that copies of the database can be restored.
 pub const EPOCH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Clocks of two nodes may differ by so much before they stop: see the time guard.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(3600);
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// What a round of [`Keys::roll_over`] did.
@@ -308,7 +310,8 @@ impl Keys {
         let row = tx
             .query_opt(
                 "SELECT count(*), count(gone_at), max(gone_at) FROM key_epochs WHERE made_at <= $1",
-                &[destroyed_at.into()],
+                // Another node's clock may have been ahead by so much when it made the epoch that was in use.
+                &[destroyed_at.plus(CLOCKS_DIFFER).into()],
             )
             .await?
             .ok_or(KeyError::Shape)?;

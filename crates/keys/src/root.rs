@@ -149,9 +149,12 @@ impl RootFile {
         }
         let draft = beside(path, "anew");
         let io = |error: io::Error| root_file(path, error.to_string());
-        match std::fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            _ => {}
+        // A draft that `init` left when it was cut off holds the same key under the old protection.
+        for left in [&draft, &beside(path, "draft")] {
+            match std::fs::remove_file(left) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+                _ => {}
+            }
         }
         let OpenedRoot::Key(key) = root.root else {
             return Err(root_file(path, "its key is elsewhere: there is nothing to protect".to_owned()));

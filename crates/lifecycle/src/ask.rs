@@ -12,6 +12,7 @@ use clerestory_seal::random;
 use clerestory_sql::{Lane, Tx};
 
 use crate::rows::{self, Part};
+use crate::shred::erased;
 use crate::{EraseError, Erasure, Lifecycle, Step, Target};
 
 /// Reasons are cut to this many characters.
@@ -109,8 +110,10 @@ impl Lifecycle {
             return Ok(Err(EraseError::Nothing));
         }
         let recordings = rows::lock_recordings(tx, organisation, &target).await?;
-        // Under those locks, so that two who ask together get one erasure.
-        if let Some(known) = rows::of_target(tx, organisation, &target).await? {
+        // Under those locks, so that two who ask together get one erasure. A range may have more to take since.
+        let known = rows::of_target(tx, organisation, &target).await?;
+        let is_range = matches!(target, Target::Range { .. });
+        if let Some(known) = known.clone().filter(|_| !is_range) {
             return Ok(Ok(known));
         }
         let parts = rows::parts(tx, &target, &recordings).await?;
@@ -139,7 +142,7 @@ impl Lifecycle {
             Target::Range { recording, from_us, to_us } => {
                 let stretches = self.mark_range(tx, recording, (from_us, to_us)).await?;
                 if stretches.is_empty() {
-                    return Ok(Err(EraseError::Nothing));
+                    return Ok(known.ok_or(EraseError::Nothing));
                 }
                 stretches
             }
@@ -164,8 +167,18 @@ impl Lifecycle {
             receipt: None,
         };
         rows::insert(tx, &erasure).await?;
-        if stretches.is_empty() {
-            self.keep_scope(tx, erasure.id, &parts, &keys).await?;
+        let keys = match is_range {
+            // Those of the tracks are written down as each is moved to another.
+            true => rows::summary_keys(tx, &recordings).await?,
+            false => keys,
+        };
+        self.keep_scope(tx, erasure.id, if is_range { &[] } else { &parts }, &keys).await?;
+        if matches!(target, Target::Track { .. } | Target::Range { .. }) {
+            // The rest goes on and is told of by what comes; title and address may be of what goes.
+            let gone = erased(&erasure, &recordings, (&parts, &keys));
+            for derived in &self.parts.derived {
+                derived.erase(tx, &gone).await?;
+            }
         }
         for stretch in &stretches {
             rows::keep_stretch(tx, erasure.id, stretch).await?;

@@ -6,6 +6,7 @@ use clerestory_sql::Tx;
 use clerestory_vault::Presence;
 
 use crate::rows::{self, KeptObject, Part};
+use crate::shred::erased;
 use crate::{EraseError, Erasure, Lifecycle, Target};
 
 /// What the check looks for.
@@ -66,7 +67,7 @@ impl Lifecycle {
         }
         let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
         recordings.dedup();
-        let erased = self.erased(erasure, &recordings, &parts);
+        let erased = erased(erasure, &recordings, (&parts, &keys));
         for derived in &self.parts.derived {
             derived.forget(&erased);
             let left = derived.count(tx, &erased).await?;

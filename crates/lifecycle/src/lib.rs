@@ -43,12 +43,15 @@ use clerestory_vault::{SettleError, StoreError, Vault};
 pub use erasure::{Assurance, Erasure, Step, Target};
 pub use instance::InstanceError;
 pub use receipt::{Receipt, SignedReceipt};
-pub use restore::{Course, RestoreError, Restored, TABLES};
+pub use restore::{Course, RestoreError, Restored, TABLES, close_copy};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "lifecycle",
-    migrations: &[Migration { name: "erasures", sql: include_str!("0001-lifecycle.sql") }],
+    migrations: &[
+        Migration { name: "erasures", sql: include_str!("0001-lifecycle.sql") },
+        Migration { name: "switched tracks", sql: include_str!("0002-switched.sql") },
+    ],
 };
 
 /// What lifecycle is made of.

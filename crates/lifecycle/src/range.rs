@@ -1,6 +1,8 @@
 //! Erasing a part of a recording: what stays of each track is sealed anew under another key, and the old key dies as any
 //! other does.
 
+use std::sync::Arc;
+
 use clerestory_access::{RecordingRef, ResealSurvivors};
 use clerestory_keys::{NewKey, Purpose};
 use clerestory_model::{ErasureId, GapReason, KeyId, RecordingId, TrackKind};
@@ -8,13 +10,19 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{self, Segment};
 use clerestory_store::tracks::{self, Gap, Track};
 use clerestory_store::{organisations, parts, recordings};
+use clerestory_vault::Rewritten;
 
 use crate::rows::{self, Part, Stretch};
 use crate::{EraseError, Erasure, Lifecycle, Step};
 
+/// How often what came to a track is caught up with before its turn is another's: each round is as long as it takes to
+/// store what came in the round before.
+const ROUNDS: usize = 16;
+
 impl Lifecycle {
     /// Finds what a range takes of each track, and ends every way to it: from the commit on its numbers are neither
-    /// played nor taken again. Nothing where it touches no segment.
+    /// played nor taken again, and nothing that was captured in this time is taken later, on whatever track. What an
+    /// earlier range took is not found again. Nothing where it touches no segment.
     pub(crate) async fn mark_range(
         &self,
         tx: &mut Tx,
@@ -26,10 +34,16 @@ impl Lifecycle {
             if track.state >= clerestory_model::RecordingState::SoftDeleted {
                 continue;
             }
-            let all = segments::of_track(tx, track.id, 0, u32::MAX).await?;
+            let mut all = segments::of_track(tx, track.id, 0, u32::MAX).await?;
+            let erased = tracks::erased(tx, track.id).await?;
+            all.retain(|segment| !erased.iter().any(|(from, to)| (*from..=*to).contains(&segment.sequence)));
             let Some(taken) = widened(&track, &all, (from_us, to_us)) else { continue };
             let (Some(first), Some(last)) = (taken.first(), taken.last()) else { continue };
-            tracks::note_erased(tx, track.id, first.sequence, last.sequence).await?;
+            // Where a page's range goes to the end of what there is, what is sent next says what changed in it: nothing
+            // of the track is taken any more, and the page begins another recording.
+            let open = track.kind == TrackKind::Dom && all.last() == Some(last);
+            let end = if open { i64::MAX.cast_unsigned() } else { last.sequence };
+            tracks::note_erased(tx, track.id, first.sequence, end).await?;
             let end = taken.iter().map(|segment| segment.start_us.saturating_add(segment.duration_us)).max();
             let gap = Gap {
                 from_us: first.start_us,
@@ -38,7 +52,13 @@ impl Lifecycle {
             };
             tracks::note_gap(tx, track.id, gap).await?;
             let part = Part { track: track.id, recording, key: track.key };
-            stretches.push(Stretch { part, from: first.sequence, to: last.sequence, new_key: None });
+            let (from, to) = (first.sequence, last.sequence);
+            stretches.push(Stretch { part, from, to, new_key: None, switched: false });
+        }
+        if let (false, Some(found)) = (stretches.is_empty(), recordings::find(tx, recording).await?) {
+            // What has not happened yet was not meant.
+            let live_us = found.ended_at.micros().saturating_sub(found.started_at.micros());
+            tracks::note_erased_time(tx, recording, (from_us, to_us.min(live_us))).await?;
         }
         Ok(stretches)
     }
@@ -54,13 +74,13 @@ impl Lifecycle {
                 return Ok(false);
             }
         }
-        let lifecycle = self.clone();
         self.parts
             .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
-                    let Some(erasure) = rows::at_step(tx, id, Step::Asked).await? else { return Ok(false) };
-                    lifecycle.keep_range_keys(tx, &erasure).await?;
+                    if rows::at_step(tx, id, Step::Asked).await?.is_none() {
+                        return Ok(false);
+                    }
                     rows::move_on(tx, id, Step::Resealed).await?;
                     Ok::<_, EraseError>(true)
                 })
@@ -68,17 +88,8 @@ impl Lifecycle {
             .await
     }
 
-    /// The keys that die: those that the tracks had, and those of what derives from the recording.
-    async fn keep_range_keys(&self, tx: &mut Tx, erasure: &Erasure) -> Result<(), EraseError> {
-        let parts = rows::kept_parts(tx, erasure.id).await?;
-        let mut keys: Vec<KeyId> = parts.iter().map(|part| part.key).collect();
-        let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
-        recordings.dedup();
-        keys.extend(rows::summary_keys(tx, &recordings).await?);
-        self.keep_scope(tx, erasure.id, &[], &keys).await
-    }
-
-    /// `false` when somebody else wrote to the track meanwhile: it is done again by the next turn.
+    /// `false` when somebody else wrote the track meanwhile: it is done again by the next turn. What comes to it meanwhile
+    /// is caught up with.
     async fn reseal_track(&self, erasure: &Erasure, stretch: Stretch) -> Result<bool, EraseError> {
         let Some(key) = self.new_key(erasure, stretch).await? else { return Ok(true) };
         let op = self.by_program(erasure.organisation);
@@ -86,29 +97,52 @@ impl Lifecycle {
         let grant = self.parts.access.authorize::<ResealSurvivors>(&op, on, None).await??;
         let keep = move |segment: &Segment| !(stretch.from..=stretch.to).contains(&segment.sequence);
         let rewritten = self.parts.vault.rewrite_track(&grant, stretch.part.track, key, keep).await?;
-        let Some(rewritten) = rewritten else { return Ok(true) };
-        if !rewritten.lost().is_empty() {
-            tracing::error!(
-                track = %stretch.part.track,
-                segments = ?rewritten.lost(),
-                "segments that should have stayed could not be read any more"
-            );
+        let Some(mut rewritten) = rewritten else { return Ok(true) };
+        for _ in 0..ROUNDS {
+            if !self.parts.vault.catch_up(&grant, &mut rewritten, keep).await? {
+                return Ok(false);
+            }
+            match self.try_switch(erasure, stretch, rewritten).await? {
+                Switched::Yes => return Ok(true),
+                Switched::Behind(again) => rewritten = again,
+                Switched::Lost => return Ok(false),
+            }
         }
+        Ok(false)
+    }
+
+    /// Switches a track to its survivors, unless something came to it that is none of them.
+    async fn try_switch(
+        &self,
+        erasure: &Erasure,
+        stretch: Stretch,
+        rewritten: Rewritten,
+    ) -> Result<Switched, EraseError> {
         let (lifecycle, id, now) = (self.clone(), erasure.id, self.parts.clock.now());
-        // Held until the transaction is committed: so long nothing takes the new parts for orphans.
-        let rewritten = std::sync::Arc::new(rewritten);
-        let held = std::sync::Arc::clone(&rewritten);
+        let rewritten = Arc::new(rewritten);
+        let held = Arc::clone(&rewritten);
         let switched = self
             .parts
             .database
             .write(Lane::Maintenance, move |tx| {
-                Box::pin(async move { lifecycle.switch(tx, id, &stretch, &held, now).await })
+                // It comes out of the transaction, and so is held until that is committed: so long nothing removes the
+                // new parts.
+                Box::pin(async move { lifecycle.switch(tx, id, &stretch, &held, now).await.map(|()| held) })
             })
             .await;
-        drop(rewritten);
         match switched {
-            Ok(()) => Ok(true),
-            Err(Switch::Lost) => Ok(false),
+            Ok(held) => {
+                if !held.lost().is_empty() {
+                    tracing::error!(
+                        track = %stretch.part.track,
+                        segments = ?held.lost(),
+                        "segments that should have stayed could not be read any more"
+                    );
+                }
+                Ok(Switched::Yes)
+            }
+            Err(Switch::Behind) => Ok(Arc::into_inner(rewritten).map_or(Switched::Lost, Switched::Behind)),
+            Err(Switch::Lost) => Ok(Switched::Lost),
             Err(Switch::Erase(error)) => Err(error),
         }
     }
@@ -118,7 +152,7 @@ impl Lifecycle {
         tx: &mut Tx,
         id: ErasureId,
         stretch: &Stretch,
-        rewritten: &clerestory_vault::Rewritten,
+        rewritten: &Rewritten,
         now: clerestory_model::Timestamp,
     ) -> Result<(), Switch> {
         if rows::at_step(tx, id, Step::Asked).await?.is_none() {
@@ -126,29 +160,54 @@ impl Lifecycle {
         }
         let recording = stretch.part.recording;
         recordings::resize(tx, recording, 0, 0).await?;
+        // What the track has now, under these locks, and no earlier one: another range may have been faster.
+        let (Some(track), Some(now_so)) =
+            (tracks::find(tx, stretch.part.track).await?, rows::stretch(tx, id, stretch.part.track).await?)
+        else {
+            return Err(Switch::Lost);
+        };
+        if now_so.switched {
+            return Err(Switch::Lost);
+        }
+        rows::set_switched(tx, id, stretch, track.key).await?;
         let held = parts::objects_of_track(tx, stretch.part.track).await?;
         self.keep_objects(tx, id, &held).await?;
+        let unread = rewritten.lost();
+        let all = match unread.is_empty() {
+            true => Vec::new(),
+            false => segments::of_track(tx, stretch.part.track, 0, u32::MAX).await?,
+        };
         if !rewritten.switch(tx, now).await? {
-            return Err(Switch::Lost);
+            return Err(Switch::Behind);
+        }
+        for segment in all.iter().filter(|segment| unread.contains(&segment.sequence)) {
+            let to_us = segment.start_us.saturating_add(segment.duration_us);
+            let gap = Gap { from_us: segment.start_us, to_us, reason: GapReason::Lost };
+            tracks::note_gap(tx, stretch.part.track, gap).await?;
         }
         Ok(())
     }
 
-    /// The key the survivors of a track are to get: made once. `None` when the track has it already.
+    /// The key the survivors of a track are to get: made once, by whichever node is first. `None` when they have got it, or
+    /// when the erasure has gone on.
     async fn new_key(&self, erasure: &Erasure, stretch: Stretch) -> Result<Option<KeyId>, EraseError> {
         let (lifecycle, id) = (self.clone(), erasure.id);
         self.parts
             .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
-                    let Some(track) = tracks::find(tx, stretch.part.track).await? else { return Ok(None) };
-                    if let Some(key) = stretch.new_key {
-                        return Ok(Some(key).filter(|key| *key != track.key));
+                    if rows::at_step(tx, id, Step::Asked).await?.is_none() {
+                        return Ok(None);
                     }
+                    let Some(stretch) = rows::stretch(tx, id, stretch.part.track).await? else {
+                        return Ok(None);
+                    };
+                    if stretch.switched || stretch.new_key.is_some() {
+                        return Ok(stretch.new_key.filter(|_| !stretch.switched));
+                    }
+                    let Some(track) = tracks::find(tx, stretch.part.track).await? else { return Ok(None) };
                     let key = lifecycle.make_key(tx, &track).await?;
                     rows::set_new_key(tx, id, &stretch, key).await?;
-                    // An erasure of the same track that came first has given it another key since this was asked for.
-                    rows::set_old_key(tx, id, &stretch, track.key).await?;
                     Ok::<_, EraseError>(Some(key))
                 })
             })
@@ -170,8 +229,18 @@ impl Lifecycle {
 
 /// Why a track was not switched: nothing of the transaction is kept then.
 enum Switch {
+    /// Something came to it, or somebody wrote it.
+    Behind,
     Lost,
     Erase(EraseError),
+}
+
+/// What came of switching a track.
+enum Switched {
+    Yes,
+    /// Something came to it, or somebody wrote it: what was written is still good if the former.
+    Behind(Rewritten),
+    Lost,
 }
 
 impl<E: Into<EraseError>> From<E> for Switch {

@@ -3,6 +3,8 @@
 //! What is signed is the text of a JSON object, byte for byte as it stands in the receipt, behind the line
 //! `clerestory erasure receipt 1`. `docs/formats.md` says each field.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clerestory_model::{ErasureId, KeyId, OrganisationId};
@@ -45,6 +47,9 @@ pub struct Receipt {
     pub derived: Vec<String>,
     /// Places outside the database that keep the tombstones.
     pub tombstones_in: Vec<String>,
+    /// Until when the object store's own rule may keep what was deleted from it: sealed under keys that are destroyed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deleted_objects_kept_until: Option<String>,
     /// When a check that can only read found nothing of it.
     pub verified_at: String,
     /// The tier of assurance.
@@ -92,6 +97,7 @@ pub(crate) struct Facts {
     pub(crate) derived: Vec<String>,
     pub(crate) tombstones_in: Vec<String>,
     pub(crate) assurance: Assurance,
+    pub(crate) kept_after_deletion: Duration,
 }
 
 impl Receipt {
@@ -121,6 +127,10 @@ impl Receipt {
             objects: seen.objects,
             derived: facts.derived,
             tombstones_in: facts.tombstones_in,
+            deleted_objects_kept_until: erasure
+                .removed_at
+                .filter(|_| !facts.kept_after_deletion.is_zero())
+                .map(|removed| removed.plus(facts.kept_after_deletion).to_string()),
             verified_at: time(erasure.verified_at),
             assurance: facts.assurance.word().to_owned(),
             assurance_means: facts.assurance.sentence().to_owned(),

@@ -398,8 +398,10 @@ pub(crate) struct Stretch {
     pub(crate) part: Part,
     pub(crate) from: u64,
     pub(crate) to: u64,
-    /// The key that the survivors get, or have.
+    /// The key that the survivors get.
     pub(crate) new_key: Option<KeyId>,
+    /// They have it, or have had it: another erasure may have given them the next one since.
+    pub(crate) switched: bool,
 }
 
 pub(crate) async fn keep_stretch(tx: &mut Tx, id: ErasureId, stretch: &Stretch) -> Result<(), SqlError> {
@@ -421,15 +423,21 @@ pub(crate) async fn keep_stretch(tx: &mut Tx, id: ErasureId, stretch: &Stretch) 
 }
 
 pub(crate) async fn stretches(tx: &mut Tx, id: ErasureId) -> Result<Vec<Stretch>, SqlError> {
-    let sql = "SELECT track_id, recording_id, key_id, from_sequence, to_sequence, new_key FROM erasure_tracks
+    let sql = "SELECT track_id, recording_id, key_id, from_sequence, to_sequence, new_key, switched FROM erasure_tracks
                WHERE erasure_id = $1 AND from_sequence IS NOT NULL ORDER BY track_id";
     let rows = tx.query(sql, &[id.into()]).await?;
     rows.iter()
         .map(|row| {
             let part = Part { track: row.get(0)?, recording: row.get(1)?, key: row.get(2)? };
-            Ok(Stretch { part, from: row.get(3)?, to: row.get(4)?, new_key: row.get(5)? })
+            let (from, to, new_key, switched) = (row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?);
+            Ok(Stretch { part, from, to, new_key, switched })
         })
         .collect()
+}
+
+/// What a range takes of one track, as it stands now.
+pub(crate) async fn stretch(tx: &mut Tx, id: ErasureId, track: TrackId) -> Result<Option<Stretch>, SqlError> {
+    Ok(stretches(tx, id).await?.into_iter().find(|stretch| stretch.part.track == track))
 }
 
 pub(crate) async fn set_new_key(
@@ -442,15 +450,16 @@ pub(crate) async fn set_new_key(
     tx.execute_one("erasure_tracks", sql, &[id.into(), stretch.part.track.into(), key.into()]).await
 }
 
-/// The track's key as it is now, of a later erasure of the same track too.
-pub(crate) async fn set_old_key(
+/// The survivors of a track have their new key, and `old`, which they had until now, dies with the range.
+pub(crate) async fn set_switched(
     tx: &mut Tx,
     id: ErasureId,
     stretch: &Stretch,
-    key: KeyId,
+    old: KeyId,
 ) -> Result<(), SqlError> {
-    let sql = "UPDATE erasure_tracks SET key_id = $3 WHERE erasure_id = $1 AND track_id = $2";
-    tx.execute_one("erasure_tracks", sql, &[id.into(), stretch.part.track.into(), key.into()]).await
+    keep_key(tx, id, old).await?;
+    let sql = "UPDATE erasure_tracks SET key_id = $3, switched = 1 WHERE erasure_id = $1 AND track_id = $2";
+    tx.execute_one("erasure_tracks", sql, &[id.into(), stretch.part.track.into(), old.into()]).await
 }
 
 /// How many segments a track has in a stretch.

@@ -2,7 +2,7 @@
 
 use clerestory_access::{CarryOutErasure, ErasureRef};
 use clerestory_keys::LeasesOut;
-use clerestory_model::{ErasureId, GapReason, OrganisationId, RecordingId, RecordingState};
+use clerestory_model::{ErasureId, GapReason, KeyId, OrganisationId, RecordingId, RecordingState};
 use clerestory_sql::{Lane, Tx};
 use clerestory_store::derived::Erased;
 use clerestory_store::parts::{self, TrackObjects, spent};
@@ -67,8 +67,8 @@ impl Lifecycle {
         }
         let mut moved = 0;
         let keys: Vec<_> = all.iter().flat_map(|(_, _, _, keys)| keys.iter().copied()).collect();
-        for (erasure, recordings, parts, _) in &all {
-            self.shred_rows(tx, erasure, recordings, parts).await?;
+        for (erasure, recordings, parts, keys) in &all {
+            self.shred_rows(tx, erasure, recordings, (parts, keys)).await?;
             rows::note_time(tx, erasure.id, Moment::Destroyed, op.at).await?;
             rows::move_on(tx, erasure.id, Step::Shredded).await?;
             moved += 1;
@@ -83,7 +83,7 @@ impl Lifecycle {
         tx: &mut Tx,
         erasure: &Erasure,
         recordings: &[RecordingId],
-        parts: &[Part],
+        (parts, keys): (&[Part], &[KeyId]),
     ) -> Result<(), EraseError> {
         if !matches!(erasure.target, Target::Range { .. }) {
             rows::set_states(tx, parts, RecordingState::Shredded).await?;
@@ -91,7 +91,7 @@ impl Lifecycle {
                 self.take_away(tx, erasure.id, part).await?;
             }
         }
-        let erased = self.erased(erasure, recordings, parts);
+        let erased = erased(erasure, recordings, (parts, keys));
         for derived in &self.parts.derived {
             derived.erase(tx, &erased).await?;
         }
@@ -128,9 +128,18 @@ impl Lifecycle {
         }
         Ok(())
     }
+}
 
-    pub(crate) fn erased(&self, erasure: &Erasure, recordings: &[RecordingId], parts: &[Part]) -> Erased {
-        let tracks = parts.iter().map(|part| part.track).collect();
-        Erased { organisation: erasure.organisation, recordings: recordings.to_vec(), tracks }
+/// What an erasure is about, for those who own what derives from it.
+pub(crate) fn erased(
+    erasure: &Erasure,
+    recordings: &[RecordingId],
+    (parts, keys): (&[Part], &[KeyId]),
+) -> Erased {
+    Erased {
+        organisation: erasure.organisation,
+        recordings: recordings.to_vec(),
+        tracks: parts.iter().map(|part| part.track).collect(),
+        keys: keys.to_vec(),
     }
 }

@@ -20,7 +20,10 @@ const BATCH: u32 = 128;
 const REMOVALS: usize = 8;
 
 /// What waits for the ingest log says so.
-const WAITS_FOR_LOG: &str = "Files of the ingest log that held some of it are still there. They go when everything in them has moved.";
+const WAITS_FOR_LOG: &str = "Files of the ingest log that held some of it are still there. They go when everything in them has moved, and not while they hold a segment that cannot be read: `clerestory fsck --deep` tells which.";
+
+/// What is told of an erasure that something of the installation keeps from going on.
+const TRIED_AGAIN: &str = "Something it needs did not answer. It is tried again every few seconds; the server's log says what failed.";
 
 impl Lifecycle {
     /// Carries every erasure on as far as it goes now, and says how many steps were done. What cannot go on says why in
@@ -93,6 +96,11 @@ impl Lifecycle {
     async fn note_failure(&self, ids: &[ErasureId], error: &EraseError) {
         let told = chain(error);
         tracing::error!(error = told, erasures = ids.len(), "erasures do not go on; they are tried again");
+        // Those whose erasure it is read it too: what names places of the installation is for its log alone.
+        let told = match error {
+            EraseError::Key(KeyError::Pinned(_)) | EraseError::Held(_) | EraseError::Left(_) => told,
+            _ => TRIED_AGAIN.to_owned(),
+        };
         for id in ids {
             self.note_wait(*id, Some(told.clone())).await;
         }
@@ -222,9 +230,8 @@ impl Lifecycle {
                     let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
                     leases.retain(|id, _| !ids.contains(id));
                 }
-                Err(error) if ids.len() > 1 && matches!(error, EraseError::Key(KeyError::Pinned(_))) => {
-                    moved += self.shred_apart(organisation, ids).await;
-                }
+                // A hold pins one, or one does not open: the others do not wait for it.
+                Err(_) if ids.len() > 1 => moved += self.shred_apart(organisation, ids).await,
                 Err(error) => self.note_failure(&ids, &error).await,
             }
         }
@@ -394,10 +401,12 @@ impl Lifecycle {
         let facts = Facts {
             deployment: hex::encode(parts.vault.keys().deployment().environment),
             derived: parts.derived.iter().map(|one| one.name().to_owned()).collect(),
-            tombstones_in: std::iter::once(parts.vault.objects().shown())
-                .chain(parts.places.iter().map(|place| place.name()))
+            tombstones_in: std::iter::once("beside the objects")
+                .chain(parts.places.iter().map(|_| "the second place"))
+                .map(str::to_owned)
                 .collect(),
             assurance: parts.assurance,
+            kept_after_deletion: parts.vault.objects().kept_after_deletion(),
         };
         Receipt::of(erasure, seen, facts)
     }

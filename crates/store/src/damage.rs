@@ -93,6 +93,15 @@ pub async fn forget(tx: &mut Tx, track: TrackId, sequence: u64) -> Result<(), Sq
     Ok(())
 }
 
+/// The numbers of a track whose damage nobody has dealt with.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn of_track(tx: &mut Tx, track: TrackId) -> Result<Vec<u64>, SqlError> {
+    let sql = "SELECT sequence FROM damage WHERE track_id = $1 AND lost = 0 ORDER BY sequence";
+    tx.query(sql, &[track.into()]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Damage of segments that still have their rows, after the one given, at most `limit`.
 ///
 /// # Errors
@@ -156,7 +165,8 @@ pub struct Scrubbing {
     pub bytes_last: u64,
 }
 
-/// Takes the reading on for a node, until `until`; `None` while another node has it.
+/// Takes the reading on for a node, until `until`; `None` while another node has it. What another has for more than twice
+/// as long was written by a clock that was ahead.
 ///
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
@@ -169,10 +179,12 @@ pub async fn take_scrubbing(
     let first = "INSERT INTO scrubbing (one, node, held_until, began_at, bytes_read, bytes_last)
                  VALUES (1, $1, $2, $2, 0, 0) ON CONFLICT (one) DO NOTHING";
     tx.execute(first, &[node.into(), now.into()]).await?;
+    // Nobody holds it longer than `until` but a node whose clock was ahead, and that may be as long gone.
     let sql = "UPDATE scrubbing SET node = $1, held_until = $2
-               WHERE one = 1 AND (node = $1 OR held_until <= $3)
+               WHERE one = 1 AND (node = $1 OR held_until <= $3 OR held_until > $4)
                RETURNING began_at, ended_at, after_track, after_part, bytes_read, bytes_last";
-    let row = tx.query_opt(sql, &[node.into(), until.into(), now.into()]).await?;
+    let ahead = until.plus(until.since(now));
+    let row = tx.query_opt(sql, &[node.into(), until.into(), now.into(), ahead.into()]).await?;
     row.as_ref().map(stand).transpose()
 }
 

@@ -1,6 +1,6 @@
 //! Derived data: what is made of recordings and dies with them.
 
-use clerestory_model::{OrganisationId, RecordingId, TrackId};
+use clerestory_model::{KeyId, OrganisationId, RecordingId, TrackId};
 use clerestory_sql::{Body, SqlError, Tx};
 
 /// What is being erased.
@@ -12,10 +12,12 @@ pub struct Erased {
     pub recordings: Vec<RecordingId>,
     /// Tracks that are erased, in part or whole.
     pub tracks: Vec<TrackId>,
+    /// Keys that die with it: what lies under another one was made since, of what is left.
+    pub keys: Vec<KeyId>,
 }
 
 /// An owner of data that derives from recordings. `lifecycle` asks each of them, in the transaction that destroys the
-/// keys; what was derived of a part of a recording goes too, and is made again of what stays.
+/// keys, and already when a part of a recording is asked for; what was derived of a part of a recording goes too, and is made again of what stays.
 pub trait Derived: Send + Sync {
     /// What it is, for receipts.
     fn name(&self) -> &'static str;
@@ -40,10 +42,14 @@ impl Derived for Summaries {
     fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
         Box::pin(async move {
             for recording in &erased.recordings {
+                // One that was made since is of what is left, under a key that stays.
+                if !is_erased(tx, *recording, erased).await? {
+                    continue;
+                }
                 // The next version is another one, so that nobody writes over it what was read before.
                 let sql = "UPDATE recordings SET summary = NULL, summary_key = NULL,
                                summary_version = summary_version + 1
-                           WHERE recording_id = $1 AND summary_key IS NOT NULL";
+                           WHERE recording_id = $1";
                 tx.execute(sql, &[(*recording).into()]).await?;
             }
             Ok(())
@@ -54,10 +60,17 @@ impl Derived for Summaries {
         Box::pin(async move {
             let mut count = 0;
             for recording in &erased.recordings {
-                let sql = "SELECT 1 FROM recordings WHERE recording_id = $1 AND summary IS NOT NULL";
-                count += u64::from(tx.query_opt(sql, &[(*recording).into()]).await?.is_some());
+                count += u64::from(is_erased(tx, *recording, erased).await?);
             }
             Ok(count)
         })
     }
+}
+
+/// Whether the recording's summary lies under a key that dies.
+async fn is_erased(tx: &mut Tx, recording: RecordingId, erased: &Erased) -> Result<bool, SqlError> {
+    let sql = "SELECT summary_key FROM recordings WHERE recording_id = $1";
+    let row = tx.query_opt(sql, &[recording.into()]).await?;
+    let key: Option<KeyId> = row.map_or(Ok(None), |row| row.get(0))?;
+    Ok(key.is_some_and(|key| erased.keys.contains(&key)))
 }

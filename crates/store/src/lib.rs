@@ -26,6 +26,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "parts of tracks", sql: include_str!("0002-parts.sql") },
         Migration { name: "what erasing needs", sql: include_str!("0003-erasure.sql") },
         Migration { name: "damage", sql: include_str!("0004-damage.sql") },
-        Migration { name: "numbers of parts", sql: include_str!("0005-part-numbers.sql") },
+        Migration { name: "erased times", sql: include_str!("0005-erased-times.sql") },
+        Migration { name: "numbers of parts", sql: include_str!("0006-part-numbers.sql") },
     ],
 };

@@ -227,6 +227,43 @@ pub async fn next_sequence(tx: &mut Tx, track: TrackId) -> Result<u64, SqlError>
     Ok(next)
 }
 
+/// The times between which damage was last met of segments that are left where they lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// The earliest.
+    pub from: Timestamp,
+    /// The latest: one that a clock which was ahead has written leaves nothing for ever.
+    pub to: Timestamp,
+}
+
+/// What of `segments s` is not damaged, as far as is known.
+fn sound(from: &str, to: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM damage d WHERE d.track_id = s.track_id AND d.sequence = s.sequence
+             AND d.seen_at > {from} AND d.seen_at < {to})"
+    )
+}
+
+/// As [`unsettled`], without those whose damage was met lately.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn to_settle(
+    tx: &mut Tx,
+    track: TrackId,
+    from: u64,
+    limit: u32,
+    but: Met,
+) -> Result<Vec<Segment>, SqlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM segments s WHERE track_id = $1 AND sequence >= $2 AND {}
+         ORDER BY sequence LIMIT $3",
+        sound("$4", "$5")
+    );
+    let values = [track.into(), from.into(), limit.into(), but.from.into(), but.to.into()];
+    tx.query(&sql, &values).await?.iter().map(segment).collect()
+}
+
 /// What waits in a track to be settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tail {
@@ -249,12 +286,33 @@ pub struct Tail {
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn tails(tx: &mut Tx, after: TrackId, limit: u32) -> Result<Vec<Tail>, SqlError> {
-    let sql = "SELECT s.track_id, t.organisation_id, CAST(sum(s.byte_length) AS BIGINT), min(s.received_at),
-                   max(s.received_at), max(CASE WHEN r.state = $2 THEN 0 ELSE 1 END)
-               FROM segments s JOIN tracks t ON t.track_id = s.track_id
-               JOIN recordings r ON r.recording_id = t.recording_id
-               WHERE s.track_id > $1 GROUP BY s.track_id, t.organisation_id ORDER BY s.track_id LIMIT $3";
-    let values = [after.into(), clerestory_model::RecordingState::Capturing.into(), limit.into()];
+    tails_of(tx, after, limit, None).await
+}
+
+/// As [`tails`], without segments whose damage was met lately.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn tails_to_settle(
+    tx: &mut Tx,
+    after: TrackId,
+    limit: u32,
+    but: Met,
+) -> Result<Vec<Tail>, SqlError> {
+    tails_of(tx, after, limit, Some(but)).await
+}
+
+async fn tails_of(tx: &mut Tx, after: TrackId, limit: u32, but: Option<Met>) -> Result<Vec<Tail>, SqlError> {
+    let sound = but.map_or(String::new(), |_| format!("AND {}", sound("$4", "$5")));
+    let sql = format!(
+        "SELECT s.track_id, t.organisation_id, CAST(sum(s.byte_length) AS BIGINT), min(s.received_at),
+             max(s.received_at), max(CASE WHEN r.state = $2 THEN 0 ELSE 1 END)
+         FROM segments s JOIN tracks t ON t.track_id = s.track_id
+         JOIN recordings r ON r.recording_id = t.recording_id
+         WHERE s.track_id > $1 {sound} GROUP BY s.track_id, t.organisation_id ORDER BY s.track_id LIMIT $3"
+    );
+    let mut values = vec![after.into(), clerestory_model::RecordingState::Capturing.into(), limit.into()];
+    values.extend(but.into_iter().flat_map(|but| [but.from.into(), but.to.into()]));
     let tail = |row: &Row| {
         Ok(Tail {
             track: row.get(0)?,
@@ -265,7 +323,7 @@ pub async fn tails(tx: &mut Tx, after: TrackId, limit: u32) -> Result<Vec<Tail>,
             over: row.get(5)?,
         })
     };
-    tx.query(sql, &values).await?.iter().map(tail).collect()
+    tx.query(&sql, &values).await?.iter().map(tail).collect()
 }
 
 /// The last segment of each of the tracks that were sent to last, settled or not, newest first, at most `limit`.

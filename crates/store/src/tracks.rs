@@ -6,6 +6,8 @@ use clerestory_model::{
 };
 use clerestory_sql::{Lock, Row, SqlError, Tx};
 
+use crate::segments::Segment;
+
 /// A track's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Track {
@@ -180,19 +182,31 @@ pub enum Takes {
     No,
 }
 
-/// Whether the track takes this segment, which was sealed under `key`. It stays so until the transaction ends.
+/// Whether the track takes this segment, which was sealed under `key`: neither its number nor any of its time may have
+/// been erased. It stays so until the transaction ends.
 ///
 /// # Errors
 /// [`SqlError::Engine`].
-pub async fn takes(tx: &mut Tx, id: TrackId, key: KeyId, sequence: u64) -> Result<Takes, SqlError> {
-    let sql = "SELECT state, key_id FROM tracks WHERE track_id = $1";
-    let Some(row) = tx.query_opt_locked(Lock::Share, sql, &[id.into()]).await? else { return Ok(Takes::No) };
+pub async fn takes(tx: &mut Tx, key: KeyId, segment: &Segment) -> Result<Takes, SqlError> {
+    let sql = "SELECT state, key_id, recording_id FROM tracks WHERE track_id = $1";
+    let row = tx.query_opt_locked(Lock::Share, sql, &[segment.track.into()]).await?;
+    let Some(row) = row else { return Ok(Takes::No) };
     if !matches!(row.get(0)?, RecordingState::Capturing | RecordingState::Active) {
         return Ok(Takes::No);
     }
+    let recording: RecordingId = row.get(2)?;
+    let end_us = segment.start_us.saturating_add(segment.duration_us);
     let sql =
-        "SELECT 1 FROM erased_numbers WHERE track_id = $1 AND from_sequence <= $2 AND to_sequence >= $2";
-    if tx.query_opt(sql, &[id.into(), sequence.into()]).await?.is_some() {
+        "SELECT 1 FROM erased_numbers WHERE track_id = $1 AND from_sequence <= $2 AND to_sequence >= $2
+         UNION ALL SELECT 1 FROM erased_times WHERE recording_id = $3 AND from_us < $5 AND to_us > $4 LIMIT 1";
+    let values = [
+        segment.track.into(),
+        segment.sequence.into(),
+        recording.into(),
+        segment.start_us.into(),
+        end_us.into(),
+    ];
+    if tx.query_opt(sql, &values).await?.is_some() {
         return Ok(Takes::No);
     }
     Ok(if row.get::<KeyId>(1)? == key { Takes::Yes } else { Takes::Again })
@@ -218,6 +232,36 @@ pub async fn note_erased(tx: &mut Tx, id: TrackId, from: u64, to: u64) -> Result
          ON CONFLICT (track_id, from_sequence) DO UPDATE SET to_sequence = excluded.to_sequence
          WHERE erased_numbers.to_sequence < excluded.to_sequence",
         &[id.into(), from.into(), to.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The numbers of a track that were erased, first and last of each stretch.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn erased(tx: &mut Tx, id: TrackId) -> Result<Vec<(u64, u64)>, SqlError> {
+    let sql = "SELECT from_sequence, to_sequence FROM erased_numbers WHERE track_id = $1";
+    let rows = tx.query(sql, &[id.into()]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Notes that this time of a recording was erased: what was captured in it and is sent later is not taken, whatever its
+/// number or track.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn note_erased_time(
+    tx: &mut Tx,
+    recording: RecordingId,
+    (from_us, to_us): (i64, i64),
+) -> Result<(), SqlError> {
+    tx.execute(
+        "INSERT INTO erased_times (recording_id, from_us, to_us) VALUES ($1, $2, $3)
+         ON CONFLICT (recording_id, from_us) DO UPDATE SET to_us = excluded.to_us
+         WHERE erased_times.to_us < excluded.to_us",
+        &[recording.into(), from_us.into(), to_us.into()],
     )
     .await?;
     Ok(())

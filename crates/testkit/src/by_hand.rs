@@ -41,4 +41,44 @@ impl Installation {
         let parts: Result<_, SqlError> = read.await;
         parts.expect("the parts can be read")
     }
+
+    /// Bytes as a statement writes them.
+    #[must_use]
+    pub fn literal(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self.app.places.postgres {
+            Some(_) => format!("decode('{hex}', 'hex')"),
+            None => format!("X'{hex}'"),
+        }
+    }
+
+    /// Lets every such change (`UPDATE ON erasures`) fail from now on whose row is as `when` says (`NEW.step = 3`), as if
+    /// the process had ended just before its commit.
+    pub async fn refuse(&self, change: &str, when: &str) {
+        let statements = match self.app.places.postgres {
+            None => vec![format!(
+                "CREATE TRIGGER refused BEFORE {change} WHEN {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )],
+            Some(_) => vec![
+                "CREATE OR REPLACE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN RAISE EXCEPTION USING message = ''refused''; END'"
+                    .to_owned(),
+                format!(
+                    "CREATE TRIGGER refused BEFORE {change} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refused()"
+                ),
+            ],
+        };
+        for statement in statements {
+            self.execute(statement, Vec::new()).await;
+        }
+    }
+
+    /// Ends what [`Self::refuse`] began.
+    pub async fn refuse_no_more(&self) {
+        let statement = match self.app.places.postgres {
+            None => "DROP TRIGGER refused",
+            Some(_) => "DROP FUNCTION refused CASCADE",
+        };
+        self.execute(statement, Vec::new()).await;
+    }
 }

@@ -112,4 +112,30 @@ impl Installation {
         drop(app);
         (self, restored)
     }
+
+    /// The same installation after its database was lost, the copy put in its place and restored there, and a start. On
+    /// SQLite.
+    ///
+    /// # Panics
+    /// When any of it fails.
+    pub async fn put_back(self, copy: &CopyOfDatabase) -> Self {
+        let file = copy.file().expect("a file").to_owned();
+        self.restarted_after(async |places, clock| {
+            for suffix in ["", "-wal", "-shm"] {
+                let lost = places.data.join(format!("clerestory.db{suffix}"));
+                assert!(!lost.exists() || std::fs::remove_file(lost).is_ok(), "it can be lost");
+            }
+            places.put_copy(&file).await.expect("the copy goes into its place");
+            let open = || places.open(&Protection::Plain).expect("the root key is there");
+            assert!(App::build(places.clone(), open(), clock.clone()).await.is_err(), "nobody serves it yet");
+            let app = App::build_to_restore(places.clone(), open(), clock.clone()).await.expect("it opens");
+            let restoring = tokio::spawn(async move { app.lifecycle.restore_in_place().await });
+            while !restoring.is_finished() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                clock.advance(Duration::from_secs(1));
+            }
+            restoring.await.expect("a restore does not panic").expect("it is restored in place");
+        })
+        .await
+    }
 }

@@ -168,9 +168,18 @@ impl Installation {
     /// # Panics
     /// When it does not open again.
     pub async fn restarted(self) -> Self {
+        self.restarted_after(async |_, _| ()).await
+    }
+
+    /// The same after something was done to what lies still.
+    ///
+    /// # Panics
+    /// When it does not open again.
+    pub async fn restarted_after(self, between: impl AsyncFnOnce(&Places, &Arc<Hands>)) -> Self {
         let Self { app, clock, organisation, other, router, directory, bucket, draining } = self;
         let places = app.places.clone();
         drop((app, router, draining));
+        between(&places, &clock).await;
         let root = places.open(&Protection::Plain).expect("the root key is still there");
         let app = App::build(places, root, clock.clone()).await.expect("an installation opens again");
         app.check_objects().await.expect("the objects are where they were");

@@ -390,7 +390,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
         copy_tree(&installation.app.places.keys, &places.keys);
         let file = oldest.file().unwrap();
         places.objects_moved = true;
-        places.put_copy(file).unwrap();
+        places.put_copy(file).await.unwrap();
         let root = places.open(&Protection::Plain).unwrap();
         if let Ok(app) = App::build_to_restore(places, root, installation.app.clock.clone()).await {
             let read = app.database.read(|tx| {

@@ -12,7 +12,7 @@ use clerestory_store::segments;
 use clerestory_store::tracks;
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Caller, Installation};
-use clerestory_vault::SegmentPlace;
+use clerestory_vault::{BucketProfile, SegmentPlace};
 use serde_json::{Value, json};
 
 /// A recording of the scene.
@@ -210,29 +210,8 @@ async fn a_recording_is_erased_over_the_api_and_nothing_else_is() {
 }
 
 /// Lets every move of an erasure to this step fail from now on, as if the process had ended just before its commit.
-async fn cut(installation: &Installation, step: Option<Step>) {
-    let postgres = installation.app.places.postgres.is_some();
-    let statements = match (step, postgres) {
-        (Some(step), false) => vec![format!(
-            "CREATE TRIGGER cut BEFORE UPDATE ON erasures WHEN NEW.step = {} BEGIN SELECT RAISE(ABORT, 'cut'); END",
-            step as i64
-        )],
-        (Some(step), true) => vec![
-            "CREATE OR REPLACE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
-             'BEGIN RAISE EXCEPTION USING message = ''cut''; END'"
-                .to_owned(),
-            format!(
-                "CREATE TRIGGER cut BEFORE UPDATE ON erasures FOR EACH ROW WHEN (NEW.step = {})
-                 EXECUTE FUNCTION cut()",
-                step as i64
-            ),
-        ],
-        (None, false) => vec!["DROP TRIGGER cut".to_owned()],
-        (None, true) => vec!["DROP FUNCTION cut CASCADE".to_owned()],
-    };
-    for statement in statements {
-        installation.execute(statement, Vec::new()).await;
-    }
+async fn cut(installation: &Installation, step: Step) {
+    installation.refuse("UPDATE ON erasures", &format!("NEW.step = {}", step as i64)).await;
 }
 
 const STEPS: [Step; 6] =
@@ -248,7 +227,7 @@ async fn stops_after(step: Step, cut_next: Option<Step>) {
         assert_eq!(scene.installation.carry_on_at(before).await, 1, "{before:?}");
     }
     if let Some(next) = cut_next {
-        cut(&scene.installation, Some(next)).await;
+        cut(&scene.installation, next).await;
         if step == Step::Shredded {
             scene.settle().await;
         }
@@ -257,7 +236,7 @@ async fn stops_after(step: Step, cut_next: Option<Step>) {
     let Scene { installation, doomed, object, stays } = scene;
     let scene = Scene { installation: installation.restarted().await, doomed, object, stays };
     if cut_next.is_some() {
-        cut(&scene.installation, None).await;
+        scene.installation.refuse_no_more().await;
     }
     assert_eq!(scene.plays(&scene.doomed).await, Err("erased".to_owned()), "after {step:?}");
     assert_eq!(scene.plays(&scene.stays).await, Ok(()), "after {step:?}");
@@ -500,138 +479,6 @@ async fn erasing_an_organisation_leaves_its_log_and_the_other_organisation() {
     stranger.get("/api/v1/session").await.ok();
 }
 
-/// A visit of four segments, the third of which is a keyframe: half a minute lies between them.
-async fn long_visit(installation: &Installation) -> (Visit, Caller) {
-    let admin = installation.person("admin").await;
-    let site = installation.site(&admin).await;
-    let recorder = installation.recorder("https://shop.example");
-    let now_ms = installation.now().unix_millis() as i64;
-    let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now_ms).await;
-    for (number, keyframe) in [(0, true), (1, false), (2, true), (3, false)] {
-        let at = installation.now().unix_millis() as i64;
-        let events = if keyframe { snapshot(at, 2, "page") } else { clerestory_testkit::visit::movement(at) };
-        visit.send(number, &events).await.ok();
-        installation.wait(Duration::from_secs(30));
-    }
-    (visit, admin)
-}
-
-async fn segments_of(admin: &Caller, recording: &str, track: &str) -> Vec<Result<usize, String>> {
-    let begun = admin.post(&format!("/api/v1/recordings/{recording}/plays"), json!({})).await.ok();
-    let play = begun["id"].as_str().unwrap();
-    let mut found = Vec::new();
-    for number in 0..4 {
-        let path = format!("/api/v1/plays/{play}/tracks/{track}/segments/{number}");
-        let answer = admin.get(&path).await;
-        found.push(match answer.status.is_success() {
-            true => Ok(answer.bytes.len()),
-            false => Err(answer.problem().to_owned()),
-        });
-    }
-    found
-}
-
-async fn a_range_goes(settled: bool) {
-    let installation = Installation::new().await;
-    let (visit, admin) = long_visit(&installation).await;
-    if settled {
-        installation.app.settle_now().await.unwrap();
-    }
-    let before = segments_of(&admin, &visit.recording, &visit.track).await;
-    assert!(before.iter().all(Result::is_ok), "{before:?}");
-    let track: TrackId = visit.track.parse().unwrap();
-    let key_of = "SELECT key_id FROM tracks WHERE track_id = $1";
-    let key: KeyId = installation.rows(key_of, vec![track.into()]).await[0].get(0).unwrap();
-    let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
-    let backwards = admin.post(&path, json!({ "range": { "from_us": 5, "to_us": 1 } })).await;
-    assert_eq!(backwards.problem(), "malformed");
-    let nowhere = json!({ "range": { "from_us": 900_000_000_i64, "to_us": 900_000_001_i64 } });
-    assert_eq!(admin.post(&path, nowhere).await.status, StatusCode::NOT_FOUND);
-    // It touches the first segment only, and takes what builds on it.
-    let asked = admin.post(&path, json!({ "range": { "from_us": 0, "to_us": 10_000_000 } })).await.ok();
-    assert_eq!(asked["kind"], "range");
-    let gone = Err("erased".to_owned());
-    let now = segments_of(&admin, &visit.recording, &visit.track).await;
-    assert_eq!(now[..2], [gone.clone(), gone.clone()], "at once");
-    assert!(now[2..].iter().all(Result::is_ok), "{now:?}");
-    let moved = clerestory_testkit::visit::movement(installation.now().unix_millis() as i64);
-    assert_eq!(visit.send(1, &moved).await.status, StatusCode::GONE, "what was erased is not taken again");
-
-    installation.carry_erasures_on().await;
-    installation.app.settle_now().await.unwrap();
-    installation.carry_erasures_on().await;
-    let done = admin.get(&format!("/api/v1/erasures/{}", asked["id"].as_str().unwrap())).await.ok();
-    assert_eq!(done["state"], "verified", "{done}");
-    let new: KeyId = installation.rows(key_of, vec![track.into()]).await[0].get(0).unwrap();
-    assert_ne!(new, key);
-    let present = "SELECT 1 FROM key_rows WHERE key_id = $1";
-    assert!(installation.rows(present, vec![key.into()]).await.is_empty());
-    let now = segments_of(&admin, &visit.recording, &visit.track).await;
-    assert!(now[..2].iter().all(Result::is_err), "{now:?}");
-    assert!(now[2..].iter().all(Result::is_ok), "{now:?}");
-    let facts = admin.get(&format!("/api/v1/recordings/{}", visit.recording)).await.ok();
-    assert_eq!((&facts["state"], &facts["segments"]), (&json!("capturing"), &json!(2)));
-    let gaps = facts["tracks"][0]["gaps"].as_array().unwrap();
-    assert!(gaps.iter().any(|gap| gap["reason"] == "erased" && gap["from_us"] == 0), "{gaps:?}");
-    // It goes on as before, under the new key.
-    let at = installation.now().unix_millis() as i64;
-    visit.send(4, &snapshot(at, 2, "on")).await.ok();
-}
-
-#[tokio::test]
-async fn a_range_goes_out_of_the_ingest_log_and_the_rest_plays() {
-    a_range_goes(false).await;
-}
-
-#[tokio::test]
-async fn a_range_goes_out_of_settled_parts_and_the_rest_plays() {
-    a_range_goes(true).await;
-}
-
-#[tokio::test]
-async fn the_erasure_of_a_range_goes_on_wherever_it_is_cut_off() {
-    let steps = [Step::Asked, Step::Resealed, Step::Laid, Step::Outside, Step::Shredded, Step::Removed];
-    for stop in 0..steps.len() {
-        for within in [false, true] {
-            let installation = Installation::new().await;
-            let (visit, admin) = long_visit(&installation).await;
-            let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
-            let asked = admin
-                .post(&path, json!({ "range": { "from_us": 60_000_000, "to_us": 80_000_000 } }))
-                .await
-                .ok();
-            for step in &steps[..stop] {
-                if *step == Step::Shredded {
-                    installation.app.settle_now().await.unwrap();
-                }
-                assert_eq!(installation.carry_on_at(*step).await, 1, "{step:?}");
-            }
-            let next = steps.get(stop + 1).copied().unwrap_or(Step::Verified);
-            if within {
-                cut(&installation, Some(next)).await;
-                installation.app.settle_now().await.unwrap();
-                assert_eq!(installation.carry_on_at(steps[stop]).await, 0, "{:?}", steps[stop]);
-            }
-            // Callers hold the parts of the installation, its open log among them.
-            let (recording, track) = (visit.recording.clone(), visit.track.clone());
-            drop((visit, admin));
-            let installation = installation.restarted().await;
-            if within {
-                cut(&installation, None).await;
-            }
-            let admin = installation.person("admin").await;
-            installation.carry_erasures_on().await;
-            installation.app.settle_now().await.unwrap();
-            installation.carry_erasures_on().await;
-            let done = admin.get(&format!("/api/v1/erasures/{}", asked["id"].as_str().unwrap())).await.ok();
-            assert_eq!(done["state"], "verified", "{done}");
-            let now = segments_of(&admin, &recording, &track).await;
-            assert!(now[..2].iter().all(Result::is_ok), "{now:?} after {:?}", steps[stop]);
-            assert!(now[2..].iter().all(Result::is_err), "{now:?} after {:?}", steps[stop]);
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_recording_is_erased_out_of_a_bucket() {
     let scene = scene_of(Installation::on_bucket().await).await;
@@ -640,6 +487,27 @@ async fn a_recording_is_erased_out_of_a_bucket() {
     scene.settle().await;
     scene.installation.carry_erasures_on().await;
     scene.is_gone(&asked["id"]).await;
+    let erasure = scene.erasure(&asked["id"]).await;
+    let receipt = serde_json::from_value::<SignedReceipt>(erasure["receipt"].clone()).unwrap();
+    assert_eq!(receipt.verify().unwrap().deleted_objects_kept_until, None, "every version is deleted");
+}
+
+#[tokio::test]
+async fn a_receipt_names_the_day_on_which_the_store_gives_up_what_was_deleted() {
+    let s3 = clerestory_testkit::bucket::LocalS3::start();
+    let installation = Installation::kept(None, |_, places| {
+        let bucket = clerestory_testkit::bucket::profile(s3.address(), "kept");
+        places.bucket = Some(BucketProfile { kept_days: Some(30), ..bucket });
+    });
+    let scene = scene_of(installation.await).await;
+    let asked = scene.erase(&scene.admin().await).await;
+    scene.installation.carry_erasures_on().await;
+    scene.settle().await;
+    scene.installation.carry_erasures_on().await;
+    let erasure = scene.erasure(&asked["id"]).await;
+    let receipt = serde_json::from_value::<SignedReceipt>(erasure["receipt"].clone()).unwrap();
+    let until = receipt.verify().unwrap().deleted_objects_kept_until;
+    assert_eq!(until.unwrap().get(..10), Some("2026-12-22"), "thirty days from the day it was removed");
 }
 
 #[tokio::test]

@@ -161,3 +161,29 @@ async fn a_flood_of_large_bodies_does_not_keep_small_ones_out() {
         one.abort();
     }
 }
+
+/// Small bodies that never come take their network's part of the room, and no other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_small_bodies_keeps_out_its_own_network_only() {
+    let scene = scene().await;
+    let flood = scene.visit(1).await.through(from(&scene.installation, "203.0.113.9"));
+    let visit = scene.visit(2).await.through(from(&scene.installation, "198.51.100.7"));
+    let dawdling: Vec<_> = (0..64)
+        .map(|number| {
+            let sender = flood.sender().with("content-length", (512 * 1024).to_string());
+            tokio::spawn(async move {
+                let never = Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>());
+                sender.send("PUT", &format!("/api/v1/capture/segments/{number}"), never).await
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let packed = gzip(snapshot(scene.now, 3, "words").to_string().as_bytes());
+    let sender =
+        visit.sender().with("content-encoding", "gzip").with("content-length", packed.len().to_string());
+    let sent = sender.send("PUT", "/api/v1/capture/segments/0", packed);
+    tokio::time::timeout(Duration::from_secs(5), sent).await.expect("another network finds room").ok();
+    for one in dawdling {
+        one.abort();
+    }
+}

@@ -11,9 +11,7 @@ use clerestory_model::SystemClock;
 use clerestory_sql::{Database, Lane};
 use clerestory_store::segments::Extent;
 use clerestory_testkit::bucket::{self, Fault, Faults, LocalS3, Moto};
-use clerestory_vault::{
-    BucketProfile, Credentials, IngestLog, Objects, ObjectsProfile, SCHEMA, StoreError, Stored,
-};
+use clerestory_vault::{BucketProfile, Credentials, IngestLog, Objects, ObjectsProfile, StoreError, Stored};
 
 /// What reqwest and the program set up first.
 fn provider() {
@@ -152,6 +150,43 @@ async fn every_version_of_an_object_is_removed() {
     assert_eq!(objects.remove("a/1").await.unwrap(), Some(0));
 }
 
+const DELETED: &str = "<DeleteResult><Deleted><Key>suite/objects/a/1</Key></Deleted></DeleteResult>";
+
+/// A store that answers every question with this list, says yes to everything, and keeps what it has.
+async fn keeps_everything(status: u16, list: &'static str) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = move |method: Method| async move {
+        let dated = [("last-modified", "Sun, 22 Nov 2026 09:00:00 GMT"), ("etag", "\"1\"")];
+        match method {
+            Method::GET => (axum::http::StatusCode::from_u16(status).unwrap(), dated, list),
+            Method::POST => (axum::http::StatusCode::OK, dated, DELETED),
+            _ => (axum::http::StatusCode::OK, dated, "bytes"),
+        }
+    };
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    address
+}
+
+/// No erasure counts on a store that only says that it removed something.
+#[tokio::test]
+async fn what_is_still_there_was_not_removed() {
+    provider();
+    let buckets = r#"<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>"#;
+    let versions =
+        r#"<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListVersionsResult>"#;
+    let ignores = at(keeps_everything(200, buckets).await);
+    let told = ignores.remove("a/1").await.unwrap_err();
+    let told = format!("{told:?}");
+    assert!(told.contains("?versions") && told.contains("no list of versions"), "{told}");
+    assert!(ignores.traces("a/1").await.is_err());
+    for (status, list) in [(200, versions), (501, "")] {
+        let keeps = at(keeps_everything(status, list).await);
+        let told = keeps.remove("a/1").await;
+        assert!(matches!(&told, Err(StoreError::Remains { object }) if object == "a/1"), "{told:?}");
+    }
+}
+
 /// Everything that passes by itself: the object is stored once, and is what was sent.
 #[tokio::test]
 async fn a_put_that_fails_is_sent_again_with_the_same_bytes() {
@@ -245,7 +280,7 @@ struct Log {
 
 fn log_on(objects: Objects) -> Log {
     let directory = tempfile::tempdir().unwrap();
-    let database = Database::open_sqlite(&directory.path().join("rows.db"), &[SCHEMA]).unwrap();
+    let database = Database::open_sqlite(&directory.path().join("rows.db"), clerestory::SCHEMAS).unwrap();
     let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::new(SystemClock)));
     Log { directory, database, log, objects }
 }

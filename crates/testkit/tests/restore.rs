@@ -252,3 +252,29 @@ async fn who_has_a_superseded_database_is_told() {
     let refused = installation.app.lifecycle.claim_instance().await;
     assert!(matches!(refused, Err(InstanceError::Other { generation: 2 })), "{refused:?}");
 }
+
+/// The database is lost: the copy that is put in its place knows people, visitors and recordings that were erased since.
+#[tokio::test]
+async fn what_was_erased_stays_erased_in_a_copy_that_is_put_in_the_place_of_the_database() {
+    let installation = Installation::over(None).await;
+    let admin = installation.person("admin").await;
+    let site = installation.site(&admin).await;
+    let key = site["site_key"].as_str().unwrap();
+    let doomed = told(&record(&installation, key).await);
+    let member = installation.person("member").await;
+    let copy = installation.copy_of_database().await;
+
+    let sql = "SELECT subject_id FROM people WHERE organisation_id = $1 AND role = 'member'";
+    let rows = installation.rows(sql, vec![installation.organisation.into()]).await;
+    let subject: clerestory_model::SubjectId = rows[0].get(0).unwrap();
+    admin.post(&format!("/api/v1/subjects/{subject}/erasures"), json!({})).await.ok();
+    erase(&installation, &doomed, json!({})).await;
+    drop((admin, member));
+
+    let installation = installation.put_back(&copy).await;
+    let admin = installation.person("admin").await;
+    assert_eq!(plays(&admin, &doomed, 0).await, StatusCode::GONE);
+    let people = installation.rows(sql, vec![installation.organisation.into()]).await;
+    assert!(people.is_empty(), "somebody who was erased can sign in again");
+    assert_eq!(installation.app.replay_authority().await.unwrap(), [], "and the log says that they cannot");
+}

@@ -392,7 +392,8 @@ async fn a_claim_that_nobody_came_back_to_is_taken_over() {
         assert_eq!(scene.settle().await.parts, 0, "somebody may be at it");
         scene.installation.wait(Duration::from_secs(16 * 60));
         assert_eq!(scene.settle().await.parts, 1);
-        scene.installation.wait(Duration::from_secs(16 * 60));
+        // In a bucket the object of the claim may yet arrive.
+        scene.installation.wait(Duration::from_secs(31 * 60));
         scene.settle().await;
         let scene = scene.signed_in_anew().await;
         scene.is_tidy(4).await;
@@ -508,30 +509,10 @@ async fn a_store_that_fails_leaves_everything_as_it_was() {
     faults.next(1, Method::PUT, "/parts/", Fault::LoseAnswer);
     assert_eq!(scene.settle().await.parts, 1, "it is stored, and its answer was lost");
     assert_eq!(scene.watch().await, before);
+    // So long what was given up may arrive.
+    scene.installation.wait(Duration::from_secs(31 * 60));
     scene.settle().await;
-    scene.is_tidy(4).await;
-}
-
-#[tokio::test]
-async fn a_damaged_segment_stays_damaged_and_the_rest_settles() {
-    for scene in scenes().await {
-        scene.send(3).await;
-        let rows = scene.unsettled().await;
-        let file = scene.installation.object_file(&rows[2].extent.object);
-        let mut bytes = std::fs::read(&file).unwrap();
-        bytes[rows[2].extent.offset as usize + 50] ^= 1;
-        std::fs::write(&file, bytes).unwrap();
-        scene.settle().await;
-        scene.is_tidy(4).await;
-        assert_eq!(scene.parts().await[0].segments[2].sha256, rows[2].sha256, "its hash tells what it was");
-        let play = scene.begin().await;
-        for (number, status) in
-            [(1, StatusCode::OK), (2, StatusCode::UNPROCESSABLE_ENTITY), (3, StatusCode::OK)]
-        {
-            let path = format!("/api/v1/plays/{play}/tracks/{}/segments/{number}", scene.visit.track);
-            assert_eq!(scene.admin.get(&path).await.status, status, "{number}");
-        }
-    }
+    scene.signed_in_anew().await.is_tidy(4).await;
 }
 
 #[tokio::test]

@@ -106,6 +106,14 @@ pub enum StoreError {
         /// The object's path.
         object: String,
     },
+    /// The object store said that it removed the object, and still has it.
+    #[error(
+        "the object store said that it removed {object}, and still has it: see its versions and its locks"
+    )]
+    Remains {
+        /// The object's path.
+        object: String,
+    },
     /// The object store refused for another reason.
     #[error("the object store refused")]
     Objects(#[source] object_store::Error),

@@ -4,15 +4,22 @@
 //! committed, or when the object is known not to be stored. Whoever commits rows that name the object looks at the
 //! intent in the same transaction ([`Stored::confirm`](crate::Stored::confirm)): whoever removes an orphan removes
 //! its intent first, so that the two cannot both go on.
+//!
+//! An object that rows may not name is noted as spent before its intent goes, and so is one whose intent is a day old: it
+//! is removed when no row names it.
 
+use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clerestory_model::{Clock, Timestamp};
 use clerestory_sql::{Database, Lane, SqlError, Tx};
+use clerestory_store::parts::spent;
 use tokio::runtime::Handle;
 
-use crate::StoreError;
-use crate::rows;
+use crate::parts::is_single_in_use;
+use crate::{StoreError, rows};
 
 /// Writes intents.
 #[derive(Clone)]
@@ -46,8 +53,8 @@ impl Intents {
 
     /// The intent for `object` that was committed.
     pub(crate) fn noted(&self, object: &str, release: Release) -> Intent {
-        let (database, runtime) = (self.database.clone(), Handle::current());
-        Intent { object: object.to_owned(), database, runtime, release }
+        let (intents, runtime) = (self.clone(), Handle::current());
+        Intent { object: object.to_owned(), intents, runtime, release, stays: AtomicBool::new(false) }
     }
 }
 
@@ -63,10 +70,12 @@ pub(crate) enum Release {
 /// An intent that is durable.
 pub(crate) struct Intent {
     object: String,
-    database: Database,
+    intents: Intents,
     /// Whoever drops it last may be no thread of the runtime.
     runtime: Handle,
     release: Release,
+    /// It is not known to be on record that the object may have to be removed: the row stays until it is a day old.
+    stays: AtomicBool,
 }
 
 impl Intent {
@@ -87,11 +96,31 @@ impl Intent {
     pub(crate) async fn release(mut self) -> Result<(), SqlError> {
         self.release = Release::Standing;
         let object = std::mem::take(&mut self.object);
-        self.database
+        self.intents
+            .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move { rows::remove_intent(tx, &object).await })
             })
             .await
+    }
+
+    /// Hands an object over to be removed when no row names it, behind whoever does not need it any more. The intent and
+    /// the file are held until that is on record.
+    pub(crate) fn hand_over(self: &Arc<Self>, object: String, file: Option<Arc<File>>) {
+        let intent = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let (at, named) = (intent.intents.now(), object.clone());
+            let noted = intent
+                .intents
+                .database
+                .write(Lane::Maintenance, move |tx| Box::pin(async move { note(tx, &named, at).await }));
+            let noted: Result<(), SqlError> = noted.await;
+            if let Err(error) = noted {
+                intent.stays.store(true, Ordering::Relaxed);
+                tracing::warn!(%error, object, "an object that may have to be removed could not be noted");
+            }
+            drop(file);
+        });
     }
 }
 
@@ -102,12 +131,12 @@ impl std::fmt::Debug for Intent {
 }
 
 impl Drop for Intent {
-    /// Removes the row, behind whoever drops it. What a crash leaves is removed by [`forget_before`].
+    /// Removes the row, behind whoever drops it. What a crash leaves is removed by [`forget_stale`].
     fn drop(&mut self) {
-        if self.release == Release::Standing {
+        if self.release == Release::Standing || self.stays.load(Ordering::Relaxed) {
             return;
         }
-        let (database, object) = (self.database.clone(), std::mem::take(&mut self.object));
+        let (database, object) = (self.intents.database.clone(), std::mem::take(&mut self.object));
         self.runtime.spawn(async move {
             let done = database
                 .write(Lane::Maintenance, move |tx| {
@@ -122,14 +151,32 @@ impl Drop for Intent {
     }
 }
 
-/// Removes the intents for single objects that were reserved before `before`: their writers are gone.
+/// Notes that an object is to be removed when no row names it. One that holds a single segment and is named has nothing
+/// in it that is not.
+async fn note(tx: &mut Tx, object: &str, at: Timestamp) -> Result<(), SqlError> {
+    if is_single_in_use(tx, object).await? { Ok(()) } else { spent::note(tx, object, at).await }
+}
+
+/// Removes the intents for single objects that were reserved longer ago than `lasts`: their writers are gone. So are those
+/// of a clock that was as far ahead. Their objects are handed over to be removed where no row names them.
 ///
 /// # Errors
 /// [`SqlError`].
-pub(crate) async fn forget_before(database: &Database, before: Timestamp) -> Result<u64, SqlError> {
+pub(crate) async fn forget_stale(
+    database: &Database,
+    lasts: Duration,
+    now: Timestamp,
+) -> Result<u64, SqlError> {
     database
         .write(Lane::Maintenance, move |tx| {
-            Box::pin(async move { rows::remove_intents_before(tx, before).await })
+            Box::pin(async move {
+                let old = rows::intents_outside(tx, now.minus(lasts), now.plus(lasts)).await?;
+                for object in &old {
+                    note(tx, object, now).await?;
+                    rows::remove_intent(tx, object).await?;
+                }
+                Ok(old.len() as u64)
+            })
         })
         .await
 }

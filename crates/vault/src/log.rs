@@ -10,7 +10,7 @@ mod file;
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clerestory_model::Clock;
 use clerestory_seal::random;
@@ -39,23 +39,50 @@ pub struct LogStats {
     pub bytes: u64,
 }
 
-/// Bytes that are durable and that no row names yet. While this is held, nothing takes them for an orphan.
+/// Bytes that are durable and that no row names yet. While this is held, nothing takes them for an orphan. Let it come
+/// out of the transaction that names them, so that it is held until that is committed, whoever still waits for it.
+///
+/// Where nobody says [`Self::committed`], the object is handed over to be removed, as soon as nothing is named in it.
 #[derive(Clone, Debug)]
 #[must_use = "rows that name the bytes are still to be written"]
 pub struct Stored {
     extent: Extent,
+    held: Arc<Held>,
+}
+
+/// Keeps an object, or a file of the log, while bytes in it may come to be named. Unless they are known to be, the object
+/// is on record as one to be removed before this lets it go.
+#[derive(Debug)]
+pub(crate) struct Held {
+    object: String,
     intent: Arc<Intent>,
     /// The file of the log they lie in, which is locked while somebody has it.
-    _file: Option<Arc<File>>,
+    file: Option<Arc<File>>,
+    named: AtomicBool,
+}
+
+impl Held {
+    pub(crate) fn of(object: &str, intent: Arc<Intent>, file: Option<Arc<File>>) -> Self {
+        Self { object: object.to_owned(), intent, file, named: AtomicBool::new(false) }
+    }
+
+    /// There is nothing to remove: rows name the bytes, or somebody else answers for them.
+    pub(crate) fn done(&self) {
+        self.named.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.named.load(Ordering::Relaxed) {
+            self.intent.hand_over(std::mem::take(&mut self.object), self.file.take());
+        }
+    }
 }
 
 impl Stored {
-    pub(crate) fn new(extent: Extent, intent: Arc<Intent>) -> Self {
-        Self { extent, intent, _file: None }
-    }
-
-    fn in_file(extent: Extent, intent: Arc<Intent>, file: Arc<File>) -> Self {
-        Self { extent, intent, _file: Some(file) }
+    pub(crate) fn new(extent: Extent, held: Held) -> Self {
+        Self { extent, held: Arc::new(held) }
     }
 
     /// The same where the first `bytes` of what was stored are left out.
@@ -72,12 +99,17 @@ impl Stored {
     }
 
     /// Call it in the transaction that writes rows which name the bytes: they are still there when it commits. Hold
-    /// on to this value until then.
+    /// on to this value until then, and say then that it was [`Self::committed`].
     ///
     /// # Errors
     /// [`StoreError::GivenUp`] when the object was removed as an orphan: it has to be sent again.
     pub async fn confirm(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        self.intent.confirm(tx).await
+        self.held.intent.confirm(tx).await
+    }
+
+    /// Rows that name the bytes are committed.
+    pub fn committed(self) {
+        self.held.done();
     }
 }
 

@@ -147,7 +147,7 @@ pub struct Listed {
 
 pub(crate) enum Place {
     Directory(PathBuf),
-    Bucket { shown: String, versions: Option<Versions>, patience: Patience },
+    Bucket { shown: String, versions: Option<Versions>, patience: Patience, kept: Duration },
 }
 
 /// Where sealed bytes lie. Cheap to clone.
@@ -182,6 +182,15 @@ impl Objects {
         match &*self.place {
             Place::Directory(root) => Some(root),
             Place::Bucket { .. } => None,
+        }
+    }
+
+    /// How long a rule of the store's own keeps what was deleted from it.
+    #[must_use]
+    pub fn kept_after_deletion(&self) -> Duration {
+        match &*self.place {
+            Place::Directory(_) => Duration::ZERO,
+            Place::Bucket { kept, .. } => *kept,
         }
     }
 
@@ -343,21 +352,33 @@ impl Objects {
         }
     }
 
-    /// Removes an object: on S3 with every version of it. One that is not there is removed already.
+    /// Removes an object: on S3 with every version of it. One that is not there is removed already. In a bucket it is
+    /// looked for afterwards.
     ///
     /// Returns how many versions were removed, where the store tells.
     ///
     /// # Errors
-    /// [`StoreError`]: what is left is unknown; call again.
+    /// [`StoreError::Remains`] when it is still there; [`StoreError`]: what is left is unknown; call again.
     pub async fn remove(&self, path: &str) -> Result<Option<u64>, StoreError> {
         if let Place::Bucket { versions: Some(versions), .. } = &*self.place
             && let Some(removed) = versions.remove_all(path).await?
         {
-            return Ok(Some(removed));
+            return self.see_it_gone(path).await.map(|()| Some(removed));
         }
         match self.store.delete(&Path::from(path)).await.map_err(StoreError::from) {
-            Ok(()) | Err(StoreError::Missing) => self.sync_with_way(path).await.map(|()| None),
+            Ok(()) | Err(StoreError::Missing) => self.see_it_gone(path).await.map(|()| None),
             Err(other) => Err(other),
+        }
+    }
+
+    /// A bucket that says that it removed something may still have it. In a directory its absence is made durable.
+    async fn see_it_gone(&self, path: &str) -> Result<(), StoreError> {
+        if self.directory().is_some() {
+            return self.sync_with_way(path).await;
+        }
+        match self.length(path).await? {
+            None => Ok(()),
+            Some(_) => Err(StoreError::Remains { object: path.to_owned() }),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use clerestory_model::Timestamp;
 use clerestory_seal::random;
-use clerestory_sql::{Lane, SqlError};
+use clerestory_sql::{Lane, SqlError, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{self, Settled};
@@ -175,15 +175,24 @@ impl Vault {
         self.database.read(|tx| Box::pin(async move { rows::intents(tx).await })).await
     }
 
-    /// Forgets objects that were under way a day ago: whoever sent them is gone. How many there were.
+    /// Forgets what was under way when a copy of the database was made that is put in its place: it may have become what
+    /// only the store knows, and is left to be found.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn forget_objects_under_way(&self, tx: &mut Tx) -> Result<(), SqlError> {
+        rows::remove_intents(tx).await
+    }
+
+    /// Forgets objects that were under way a day ago: whoever sent them is gone. Those that no row names are removed by
+    /// the next [`Self::remove_spent`]. How many there were.
     ///
     /// # Errors
     /// [`SqlError`].
     pub async fn forget_lost_objects(&self) -> Result<u64, SqlError> {
         let now = self.log.intents().now();
         let day = std::time::Duration::from_secs(24 * 60 * 60);
-        let before = Timestamp::from_micros(now.micros().saturating_sub(day.as_micros() as i64));
-        intents::forget_before(&self.database, before).await
+        intents::forget_stale(&self.database, day, now).await
     }
 }
 

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clerestory_seal::random;
 use clerestory_store::segments::Extent;
@@ -124,6 +125,8 @@ pub struct BucketProfile {
     pub credentials: Credentials,
     /// How long it is given.
     pub patience: Patience,
+    /// Days for which the bucket's own rule keeps what was deleted, where somebody said so.
+    pub kept_days: Option<u16>,
 }
 
 /// Where an installation keeps its objects.
@@ -318,7 +321,18 @@ impl BucketProfile {
             virtual_hosts: false,
             credentials: Credentials::Environment,
             patience: Patience::default(),
+            kept_days: None,
         }
+    }
+
+    /// How long something that was deleted is still there. Google and Azure keep it for a week unless told otherwise; in
+    /// S3 every version is deleted.
+    fn kept(&self) -> Duration {
+        let usual = match self.address.kind {
+            BucketKind::S3 => 0,
+            BucketKind::Gcs | BucketKind::Azure => 7,
+        };
+        Duration::from_secs(u64::from(self.kept_days.unwrap_or(usual)) * 24 * 3600)
     }
 
     /// Opens the store with the settings of the environment `variable` tells.
@@ -335,7 +349,8 @@ impl BucketProfile {
             BucketKind::Gcs => (Arc::new(PrefixStore::new(self.gcs()?, prefix)), None),
             BucketKind::Azure => (Arc::new(PrefixStore::new(self.azure(&variable)?, prefix)), None),
         };
-        let place = Place::Bucket { shown: self.address.to_string(), versions, patience: self.patience };
+        let (shown, kept) = (self.address.to_string(), self.kept());
+        let place = Place::Bucket { shown, versions, patience: self.patience, kept };
         Ok(Objects::in_place(place, store))
     }
 

@@ -31,9 +31,20 @@ pub(crate) async fn remove_intent(tx: &mut Tx, object: &str) -> Result<(), SqlEr
 }
 
 /// Intents of directories stand as long as their process: only those of single objects are looked at.
-pub(crate) async fn remove_intents_before(tx: &mut Tx, before: Timestamp) -> Result<u64, SqlError> {
-    tx.execute("DELETE FROM object_intents WHERE reserved_at < $1 AND object NOT LIKE '%/'", &[before.into()])
-        .await
+pub(crate) async fn intents_outside(
+    tx: &mut Tx,
+    before: Timestamp,
+    after: Timestamp,
+) -> Result<Vec<String>, SqlError> {
+    let sql = "SELECT object FROM object_intents
+               WHERE (reserved_at < $1 OR reserved_at > $2) AND object NOT LIKE '%/' ORDER BY object";
+    let found = tx.query_locked(Lock::Exclusive, sql, &[before.into(), after.into()]).await?;
+    found.iter().map(|row| row.get(0)).collect()
+}
+
+pub(crate) async fn remove_intents(tx: &mut Tx) -> Result<(), SqlError> {
+    tx.execute("DELETE FROM object_intents", &[]).await?;
+    Ok(())
 }
 
 pub(crate) async fn intents(tx: &mut Tx) -> Result<Vec<(String, Timestamp)>, SqlError> {

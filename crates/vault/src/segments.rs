@@ -14,7 +14,7 @@ use clerestory_store::tracks::Track;
 
 use crate::error::KeepError;
 use crate::intents::Release;
-use crate::log::entry;
+use crate::log::{Held, entry};
 use crate::{ObjectPath, OpenError, Provenance, StoreError, Stored, Vault};
 
 /// Segments above this size are objects of their own at once.
@@ -162,9 +162,12 @@ impl Vault {
         let SegmentPlace { organisation, recording, track, sequence, .. } = *place;
         let path = ObjectPath::Segment { organisation, recording, track, sequence, suffix: &suffix }.path();
         let length = entry.len() as u64;
-        let intent = self.log.intents().reserve(&path, Release::OnDrop).await?;
+        let intent = Arc::new(self.log.intents().reserve(&path, Release::OnDrop).await?);
+        // Made before the put: one that failed, or that nobody waits for any more, may have arrived, or arrive yet.
+        let stored =
+            Stored::new(Extent { object: path.clone(), offset: 0, length }, Held::of(&path, intent, None));
         self.objects.put(&path, entry).await?;
-        Ok(Stored::new(Extent { object: path, offset: 0, length }, Arc::new(intent)))
+        Ok(stored)
     }
 
     /// Opens a stored segment.

@@ -25,6 +25,12 @@ pub(crate) struct Versions {
     client: HttpClient,
 }
 
+/// What a list of versions is, by the name of its root: a store that does not know the question answers another one.
+#[derive(Debug, Deserialize)]
+enum Answer {
+    ListVersionsResult(ListVersionsResult),
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ListVersionsResult {
@@ -88,10 +94,7 @@ impl Versions {
             501 => return Ok(None),
             status => return Err(refused("listing versions", status, &body)),
         }
-        let text = String::from_utf8_lossy(&body);
-        let page: ListVersionsResult =
-            quick_xml::de::from_str(&text).map_err(|error| failed("listing versions", error.to_string()))?;
-        Ok(Some(page))
+        read(&body).map(Some).map_err(|error| failed("listing versions", error))
     }
 
     async fn remove(&self, key: &Path, version: &str) -> Result<(), StoreError> {
@@ -122,6 +125,14 @@ impl Versions {
     }
 }
 
+fn read(body: &[u8]) -> Result<ListVersionsResult, String> {
+    let text = String::from_utf8_lossy(body);
+    match quick_xml::de::from_str(&text) {
+        Ok(Answer::ListVersionsResult(page)) => Ok(page),
+        Err(error) => Err(format!("what the store answers to `?versions` is no list of versions: {error}")),
+    }
+}
+
 fn failed(doing: &str, why: String) -> StoreError {
     let source = format!("{doing}: {why}").into();
     StoreError::Objects(object_store::Error::Generic { store: "S3", source })
@@ -135,5 +146,59 @@ fn refused(doing: &str, status: u16, body: &[u8]) -> StoreError {
         401 | 403 => StoreError::Denied(error),
         408 | 429 | 500.. => StoreError::Unavailable(error),
         _ => StoreError::Objects(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIST: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>a/1</Prefix>
+<IsTruncated>false</IsTruncated><Version><Key>a/1</Key><VersionId>v2</VersionId><IsLatest>true</IsLatest></Version>
+<DeleteMarker><Key>a/1</Key><VersionId>null</VersionId></DeleteMarker>
+<Version><Key>a/&amp;1</Key><VersionId>v1</VersionId></Version></ListVersionsResult>"#;
+
+    #[test]
+    fn a_list_of_versions_is_told_from_other_answers() {
+        let page = read(LIST.as_bytes()).unwrap();
+        let keys = |list: &[Version]| -> Vec<String> { list.iter().map(|one| one.key.clone()).collect() };
+        assert_eq!(
+            (keys(&page.version), keys(&page.delete_marker)),
+            (vec!["a/1".to_owned(), "a/&1".to_owned()], vec!["a/1".to_owned()])
+        );
+        let empty = read(b"<ListVersionsResult/>").unwrap();
+        assert!(empty.version.is_empty() && empty.delete_marker.is_empty());
+        for other in ["", "<ListBucketResult></ListBucketResult>", "<html></html>", "{}", "<Error/>"] {
+            assert!(read(other.as_bytes()).is_err(), "{other}");
+        }
+    }
+
+    proptest! {
+        /// Nothing a store answers ends the program, and what is read of it is no longer than it.
+        #[test]
+        fn no_answer_is_too_strange(
+            strange in vec(any::<u8>(), 0..300),
+            changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let _ = read(&strange);
+            let mut list = LIST.as_bytes().to_vec();
+            for (at, byte) in changes {
+                let at = at.index(list.len());
+                list.splice(at..=at, [byte]);
+            }
+            list.truncate(end.index(list.len() + 1));
+            if let Ok(page) = read(&list) {
+                let told = page.version.iter().chain(&page.delete_marker);
+                let bytes: usize = told.map(|one| one.key.len() + one.version_id.len()).sum();
+                prop_assert!(bytes <= 3 * list.len(), "a byte that is no text becomes three");
+            }
+        }
     }
 }

@@ -163,6 +163,7 @@ pub(crate) async fn policy(
 pub(crate) async fn segment(
     State(api): State<Api>,
     Anyone(op): Anyone,
+    Network(network): Network,
     At(sequence): At<u64>,
     request: Request,
 ) -> Result<Json<AcknowledgedBody>, ApiError> {
@@ -178,7 +179,7 @@ pub(crate) async fn segment(
     if length > limit {
         return Err(IntakeError::TooLarge { limit }.into());
     }
-    let _room = api.intake.room_for(length).await?;
+    let room = api.intake.room_for(network, length).await?;
     let arriving = tokio::time::timeout(time_for(length), axum::body::to_bytes(body, length));
     let body: Bytes = match arriving.await {
         Ok(Ok(body)) => body,
@@ -187,7 +188,7 @@ pub(crate) async fn segment(
         Ok(Err(_)) | Err(_) => return Err(IntakeError::TooSlow.into()),
     };
     let upload =
-        Upload { token, origin, sequence, encoding, policy_version, body, request_id: op.request_id };
+        Upload { token, origin, sequence, encoding, policy_version, body, room, request_id: op.request_id };
     let done = api.intake.receive(upload).await?;
     Ok(Json(AcknowledgedBody {
         acknowledged: done.sequence,

@@ -14,6 +14,7 @@ use clerestory_keys::{Care, EpochPlace, KeyError, Protection, ReadOnly, RootFile
 use clerestory_model::{Clock, SystemClock};
 use clerestory_sql::{Database, PostgresCopy, Schema, SqlError};
 use clerestory_store::{segments, tracks};
+use clerestory_vault::{OpenError, StoreError};
 
 use super::admin::on_record;
 use super::shares::Given;
@@ -21,7 +22,7 @@ use super::{Installation, say};
 use crate::{App, AppError, Places, SCHEMAS};
 
 /// Segments that are tried, of as many tracks.
-const TRIED: u32 = 20;
+const TRIED: u32 = 100;
 
 #[derive(Args)]
 pub(super) struct Drill {
@@ -232,7 +233,7 @@ async fn open_some(app: &App) -> anyhow::Result<Opened> {
         })
     });
     let mut opened = Opened { segments: 0, bytes: 0 };
-    let mut erased = 0;
+    let (mut erased, mut moved) = (0, 0);
     for (track, segment) in found.await? {
         let on = RecordingRef { organisation: track.organisation, id: track.recording };
         let actor = Actor::System { organisation: track.organisation };
@@ -243,7 +244,13 @@ async fn open_some(app: &App) -> anyhow::Result<Opened> {
                 opened.segments += 1;
                 opened.bytes += bytes.len() as u64;
             }
-            Err(clerestory_vault::OpenError::Erased) => erased += 1,
+            Err(OpenError::Erased) => erased += 1,
+            // Settled since the copy was made: it lies in a part that this copy does not know.
+            Err(OpenError::Unreadable { source: StoreError::Missing, .. })
+                if segment.extent.object.starts_with("log/") =>
+            {
+                moved += 1;
+            }
             Err(error) => {
                 return Err(error).with_context(|| format!("{} does not open", track.recording));
             }
@@ -251,7 +258,8 @@ async fn open_some(app: &App) -> anyhow::Result<Opened> {
     }
     anyhow::ensure!(
         opened.segments > 0,
-        "the copy names no segment that could be opened ({erased} were erased): record something, and make a new copy"
+        "the copy names no segment that could be opened ({erased} were erased, {moved} have been settled since): make a new \
+         copy, of something that was recorded"
     );
     Ok(opened)
 }

@@ -124,6 +124,10 @@ struct Objects {
     /// The name of an S3 bucket is part of the host name, and not of the path.
     #[arg(id = "objects-virtual-hosts", long, env = "CLERESTORY_OBJECTS_VIRTUAL_HOSTS")]
     virtual_hosts: bool,
+    /// Days for which the bucket's own rule keeps what was deleted (soft delete, versions): receipts of erasures name the
+    /// day. 7 for Google and Azure, 0 for S3, where every version is deleted, unless something else is said.
+    #[arg(id = "objects-kept-days", long, env = "CLERESTORY_OBJECTS_KEPT_DAYS", value_name = "DAYS")]
+    kept_days: Option<u16>,
     /// All objects were copied to where they are looked for now: say it once.
     #[arg(id = "objects-moved", long)]
     moved: bool,
@@ -135,6 +139,7 @@ impl Objects {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             virtual_hosts: self.virtual_hosts,
+            kept_days: self.kept_days,
             ..BucketProfile::new(address)
         });
         Places { bucket, objects_moved: self.moved, ..places }

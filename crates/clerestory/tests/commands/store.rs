@@ -34,6 +34,24 @@ impl Rig {
         (status, findings.iter().map(|found| found["fault"].as_str().unwrap().to_owned()).collect())
     }
 
+    fn erasures(&self) -> String {
+        self.run(&["admin", "erasures", "--organisation", &self.organisation]).ok()
+    }
+
+    /// What is told of the erasures as soon as a server has carried one on to its receipt, which is when no opened key can
+    /// be left anywhere.
+    async fn verified(&self) -> String {
+        let began = std::time::Instant::now();
+        loop {
+            let told = self.erasures();
+            if told.contains("verified") {
+                return told;
+            }
+            assert!(began.elapsed() < Duration::from_secs(90), "{told}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
     /// The only file of the ingest log.
     fn log_file(&self) -> PathBuf {
         let below = |path: PathBuf| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
@@ -183,18 +201,8 @@ async fn what_was_erased_by_command_stays_erased_when_a_copy_is_restored() {
         let said = rig.run(&[&erase[..], &["--recording", recording, "--reason", "a letter"]].concat()).ok();
         assert!(said.contains("The server carries it on"), "{said}");
 
-        // A server carries it on to its receipt, as soon as no opened key can be left anywhere.
         let mut served = Served::start(&rig).await;
-        let erasures = ["admin", "erasures", "--organisation", organisation];
-        let began = std::time::Instant::now();
-        let told = loop {
-            let told = rig.run(&erasures).ok();
-            if told.contains("verified") {
-                break told;
-            }
-            assert!(began.elapsed() < Duration::from_secs(90), "{told}");
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        };
+        let told = rig.verified().await;
         assert!(told.contains(recording) && told.contains("signature"), "{told}");
         if let Some(copy) = &copy {
             rig.run(&["restore", "--at", copy]).refused("another process serves");
@@ -209,6 +217,46 @@ async fn what_was_erased_by_command_stays_erased_when_a_copy_is_restored() {
         assert!(said.contains("Generation 2"), "{said}");
         assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]));
         rig.run(&["verify"]).ok();
-        assert!(rig.run(&erasures).ok().contains("verified"), "the receipt is kept");
+        assert!(rig.erasures().contains("verified"), "the receipt is kept");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_in_the_place_of_a_lost_database_is_served_when_it_is_restored_and_not_before() {
+    let rig = Rig::over(None).await;
+    let copy = rig.copy("copy.db");
+    let (organisation, recording) = (rig.organisation.as_str(), rig.recording.as_str());
+    rig.run(&["admin", "erase", "--organisation", organisation, "--recording", recording]).ok();
+    let mut served = Served::start(&rig).await;
+    rig.verified().await;
+    served.end();
+
+    let empty = rig.path("empty.db");
+    std::fs::write(&empty, b"").unwrap();
+    let empty = empty.display().to_string();
+    rig.run(&["restore", "--at", &empty]).refused("no entry in any audit log");
+    rig.run(&["verify"]).ok();
+
+    // The file is lost, and what lay beside it is not: that would be taken for the end of the copy.
+    let database = rig.places.database();
+    std::fs::remove_file(&database).unwrap();
+    rig.run(&["restore", "--in-place"]).refused("is not there: put a copy in its place");
+    if rig.places.data.join("clerestory.db-wal").exists() {
+        rig.run(&["restore", "--at", &copy]).refused("without its database");
+    }
+    for suffix in ["-wal", "-shm"] {
+        let beside = rig.places.data.join(format!("clerestory.db{suffix}"));
+        assert!(!beside.exists() || std::fs::remove_file(beside).is_ok());
+    }
+    rig.run(&["restore", "--at", &empty]).refused("no entry in any audit log");
+    assert!(!database.exists(), "an empty file is no database");
+
+    // Cut off after the copy is in its place: nobody serves it.
+    rig.places.put_copy(std::path::Path::new(&copy)).await.unwrap();
+    rig.run(&["admin", "confirm-time"]).refused("closed");
+    let said = rig.run(&["restore", "--in-place"]).ok();
+    assert!(said.contains("Tracks that are erased and stay so: 1"), "{said}");
+    let mut served = Served::start(&rig).await;
+    served.end();
+    rig.run(&["verify"]).ok();
 }

@@ -47,6 +47,7 @@ impl Segment<'_> {
     }
 
     fn walk(&mut self, rules: Option<&Compiled>, tree: &mut TreeState) -> CleanReport {
+        tree.begin();
         let images = rules.is_none_or(Compiled::media_allowed);
         let mut cleaner =
             Cleaner { rules, images, tree, nodes: &mut self.nodes, report: CleanReport::default() };
@@ -150,6 +151,15 @@ impl<'a> Cleaner<'_, 'a> {
         true
     }
 
+    /// How far a field is scrolled tells how much is in it.
+    fn tells_of_a_masked_field(&mut self, id: i64, place: Place) -> bool {
+        let tag = self.tree.tag(id).unwrap_or_default();
+        let field = ["input", "textarea", "select"].iter().any(|one| tag.eq_ignore_ascii_case(one));
+        let masked = self.rules.is_some() && field && place.standing.decision() != Decision::Show;
+        self.report.scrubbed.events += u64::from(masked);
+        masked
+    }
+
     fn change(&mut self, change: &mut Incremental<'a>) -> bool {
         match change {
             Incremental::Mutation(mutation) => {
@@ -177,7 +187,19 @@ impl<'a> Cleaner<'_, 'a> {
             }
             Incremental::Scroll { id, .. } => {
                 let place = self.place(*id);
+                self.is_about_something(place) && !self.tells_of_a_masked_field(*id, place)
+            }
+            // Where something excluded lies on the screen says too much of it.
+            Incremental::Interaction { id, .. } => {
+                let place = self.place(*id);
                 self.is_about_something(place)
+            }
+            Incremental::Move { positions, .. } => {
+                positions.retain(|position| {
+                    let place = self.place(position.id);
+                    self.is_about_something(place)
+                });
+                !positions.is_empty()
             }
             Incremental::Selection { ranges } => {
                 let before = ranges.len();
@@ -203,10 +225,7 @@ impl<'a> Cleaner<'_, 'a> {
                 name.as_ref().is_some_and(|name| names::is_custom_name(name))
                     || self.refuse_event("custom_element")
             }
-            Incremental::Move { .. }
-            | Incremental::Interaction { .. }
-            | Incremental::Resize { .. }
-            | Incremental::Media(_) => true,
+            Incremental::Resize { .. } | Incremental::Media(_) => true,
         }
     }
 

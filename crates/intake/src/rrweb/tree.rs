@@ -1,5 +1,7 @@
 //! What a track's page looks like so far, as far as judging the next event needs it.
 
+use std::cell::Cell;
+
 use clerestory_settings::capture::{Compiled, Element, Standing};
 use foldhash::{HashMap, HashSet};
 
@@ -8,8 +10,14 @@ use super::names::Role;
 /// The most nodes that are remembered. Beyond, everything is forgotten until the next keyframe, and judged as unknown.
 const MOST_NODES: usize = 1_000_000;
 
-/// Longer chains of ancestors are taken for a circle.
-const LONGEST_CHAIN: usize = 4_096;
+/// Longer chains of ancestors are taken for a circle. A snapshot's tree is at most half as deep.
+const LONGEST_CHAIN: usize = 1_024;
+
+/// Looks at elements that one segment may cost: a page of 20,000 nodes that changes altogether takes a tenth of it. Who
+/// sends more wants to keep the processor busy.
+const MOST_LOOKS: u64 = 20_000_000;
+/// What a node takes in memory besides its attributes, about.
+const NODE_BYTES: usize = 120;
 
 /// Longest attribute value that is remembered, but for `class`: no selector is as long.
 const LONGEST_VALUE: usize = 256;
@@ -25,6 +33,10 @@ pub struct TreeState {
     nodes: HashMap<i64, Remembered>,
     /// Fields that were password fields; they stay secret until the page is numbered anew.
     secrets: HashSet<i64>,
+    /// Bytes that it takes in memory, about.
+    bytes: usize,
+    /// Elements that were looked at since the segment began.
+    looks: Cell<u64>,
     /// The policy denies the page that is being recorded.
     pub(super) denied: bool,
     /// The element whose text is the title.
@@ -39,6 +51,19 @@ pub(super) struct Remembered {
     /// Hangs in the shadow root of its parent.
     pub(super) in_shadow: bool,
     pub(super) kind: Known,
+}
+
+impl Remembered {
+    fn bytes(&self) -> usize {
+        let attributes = match &self.kind {
+            Known::Element { tag, attributes, .. } => {
+                tag.len()
+                    + attributes.iter().map(|(name, value)| 32 + name.len() + value.len()).sum::<usize>()
+            }
+            _ => 0,
+        };
+        NODE_BYTES + attributes
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +101,34 @@ impl TreeState {
         self.nodes.len()
     }
 
+    /// Bytes of memory that it takes, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Another segment begins: its looks are counted from here.
+    pub(super) fn begin(&self) {
+        self.looks.set(0);
+    }
+
+    /// Whether judging the segment took more than any page needs. What was judged since is judged as unknown.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.looks.get() > MOST_LOOKS
+    }
+
+    fn look(&self) {
+        self.looks.set(self.looks.get() + 1);
+    }
+
+    /// What is remembered was judged by other rules: it is forgotten, and if some pages are not to be recorded, this one is
+    /// taken for one of them until it says which it is.
+    pub fn rules_changed(&mut self, rules: &Compiled) {
+        self.forget();
+        self.denied = rules.judges_pages();
+    }
+
     /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -84,20 +137,27 @@ impl TreeState {
 
     /// Forgets the page, as a keyframe does and as must happen when a segment is missing.
     pub fn forget(&mut self) {
-        self.nodes.clear();
-        self.secrets.clear();
+        // The room too: a large page may be followed by small ones.
+        self.nodes = HashMap::default();
+        self.secrets = HashSet::default();
         self.title = None;
+        self.bytes = 0;
     }
 
     pub(super) fn insert(&mut self, id: i64, node: Remembered) {
         if self.nodes.len() >= MOST_NODES {
             self.forget();
         }
-        self.nodes.insert(id, node);
+        self.bytes += node.bytes();
+        if let Some(before) = self.nodes.insert(id, node) {
+            self.bytes = self.bytes.saturating_sub(before.bytes());
+        }
     }
 
     pub(super) fn remove(&mut self, id: i64) {
-        self.nodes.remove(&id);
+        if let Some(before) = self.nodes.remove(&id) {
+            self.bytes = self.bytes.saturating_sub(before.bytes());
+        }
     }
 
     pub(super) fn get(&self, id: i64) -> Option<&Remembered> {
@@ -147,6 +207,8 @@ impl TreeState {
         }
         attributes.retain(|(own, _)| &**own != name);
         if let Some(value) = value {
+            // What it replaces is not counted off: a page that changes for long is forgotten a little early.
+            self.bytes += name.len() + value.len();
             attributes.push((name.into(), value.into()));
         }
     }
@@ -162,7 +224,8 @@ impl TreeState {
                 known = false;
                 break;
             };
-            if chain.len() >= LONGEST_CHAIN {
+            self.look();
+            if chain.len() >= LONGEST_CHAIN || self.is_exhausted() {
                 return Place::UNKNOWN;
             }
             if let Known::Element { role, .. } = node.kind {
@@ -215,6 +278,10 @@ impl<'t> At<'t> {
     }
 
     fn element(&self, id: i64) -> Option<Self> {
+        self.tree.look();
+        if self.tree.is_exhausted() {
+            return None;
+        }
         matches!(self.tree.nodes.get(&id)?.kind, Known::Element { .. })
             .then_some(Self { tree: self.tree, id })
     }

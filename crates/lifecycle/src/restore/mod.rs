@@ -11,7 +11,7 @@ mod tables;
 use std::sync::Arc;
 
 use clerestory_audit::{ActorKind, AuditError, Class, NewEntry, ObjectRef, Outcome, Personal};
-use clerestory_keys::{KeyError, LeasesOut, Tombstone};
+use clerestory_keys::{KeyError, LeasesOut, Owner, Tombstone};
 use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingState};
 use clerestory_sql::{Database, Lane, SqlError, Tx};
 use clerestory_vault::StoreError;
@@ -64,6 +64,9 @@ pub enum RestoreError {
         /// The copy's last entry.
         number: u64,
     },
+    /// The copy has no audit log.
+    #[error("the copy has no entry in any audit log: it is empty, or no copy of an installation's database")]
+    Empty,
     /// A chain of the audit log does not hold.
     #[error("the audit log of {organisation} is broken at entry {number}: run `clerestory verify`")]
     BrokenChain {
@@ -102,6 +105,22 @@ pub enum RestoreError {
     /// The database refused.
     #[error("the rows could not be read or written")]
     Sql(#[from] SqlError),
+}
+
+/// Closes a copy that is to be put in the place of a database: nobody serves it before [`Lifecycle::restore_in_place`] has
+/// run to its end.
+///
+/// # Errors
+/// [`RestoreError::Empty`], [`RestoreError::Sql`].
+pub async fn close_copy(copy: &Database) -> Result<(), RestoreError> {
+    copy.write(Lane::Interactive, |tx| {
+        Box::pin(async move {
+            let entries = tx.query_opt("SELECT 1 FROM audit_heads WHERE number > 0 LIMIT 1", &[]).await?;
+            entries.ok_or(RestoreError::Empty)?;
+            Ok(clerestory_keys::close(tx).await?)
+        })
+    })
+    .await
 }
 
 impl Lifecycle {
@@ -153,6 +172,9 @@ impl Lifecycle {
         });
         let heads: Result<Vec<(OrganisationId, u64, [u8; 32])>, SqlError> = heads.await;
         let heads = heads?;
+        if heads.iter().all(|(_, number, _)| *number == 0) {
+            return Err(RestoreError::Empty);
+        }
         self.parts
             .database
             .read(move |tx| {
@@ -221,19 +243,46 @@ impl Lifecycle {
         let now = self.parts.clock.now();
         tx.unhurried().await?;
         let mut done = Restored { generation: claimed.0, ..Restored::default() };
-        if staged {
-            graft::rewind(tx, &mut done).await?;
+        match staged {
+            true => graft::rewind(tx, &mut done).await?,
+            // What was under way when the copy was made has come in since, and no row of the copy names it.
+            false => self.parts.vault.forget_objects_under_way(tx).await?,
         }
         let keys = self.parts.vault.keys();
         // The entry before the registry: whoever writes one holds the head of the log, and then locks shards.
         crate::instance::become_next(tx, claimed, now).await?;
         self.record_restore(tx, &done).await?;
+        self.end_erased_accounts(tx, tombstones).await?;
         let again = keys.replay_tombstones(tx, tombstones).await?;
         let again = self.without_unfinished(tx, again).await?;
         done.keys_destroyed_again = keys.destroy(tx, &again, leases).await?.keys;
         done.erased_tracks = graft::bury(tx, now).await?;
         self.mark_unfinished(tx).await?;
         Ok(done)
+    }
+
+    /// People and organisations that were erased have no account: a database that was put back may have it again.
+    async fn end_erased_accounts(&self, tx: &mut Tx, tombstones: &[Tombstone]) -> Result<(), RestoreError> {
+        for tombstone in tombstones {
+            let touched = match tombstone.owner {
+                Owner::Subject(subject) => self.parts.identity.end_erased(tx, subject).await?,
+                Owner::Organisation => {
+                    let mut touched = Vec::new();
+                    for one in &self.parts.departing {
+                        touched.extend(one.depart(tx, tombstone.organisation).await?);
+                    }
+                    touched
+                }
+                Owner::Key => continue,
+            };
+            if !touched.is_empty() {
+                let object = ObjectRef { kind: "subject".to_owned(), id: tombstone.id() };
+                let op = self.by_program(tombstone.organisation);
+                let change = op.changing(tombstone.organisation);
+                self.parts.access.audit().note_change(tx, change, object, &touched).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Without keys that erasures which go on are about to destroy: those write down first what their keys sealed, and

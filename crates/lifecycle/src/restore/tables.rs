@@ -40,6 +40,7 @@ pub const TABLES: &[(&str, Course)] = &[
     ("credentials", Course::Stays),
     ("damage", Course::Stays),
     ("erased_numbers", Course::Stays),
+    ("erased_times", Course::Stays),
     ("erasure_keys", Course::Stays),
     ("erasure_objects", Course::Stays),
     ("erasure_tracks", Course::Stays),

@@ -182,6 +182,12 @@ impl Compiled {
             && (self.allow.is_empty() || self.allow.iter().any(|pattern| pattern.matches(path)))
     }
 
+    /// Whether any rule says which pages are captured.
+    #[must_use]
+    pub const fn judges_pages(&self) -> bool {
+        !self.deny.is_empty() || !self.allow.is_empty()
+    }
+
     /// The strongest rule on the element itself.
     fn own<E: Element>(&self, element: &E) -> Option<Decision> {
         let attribute = element.attr("data-clerestory").map(|value| {

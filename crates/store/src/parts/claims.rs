@@ -89,11 +89,24 @@ pub async fn remove(tx: &mut Tx, track: TrackId, fence: u32) -> Result<bool, Sql
     Ok(tx.execute(sql, &[track.into(), fence.into()]).await? > 0)
 }
 
-/// Claims that were made before `before`: whoever made them is gone, or too slow.
+/// Claims that were made before `before`: whoever made them is gone, or too slow. And those that were made after `after`,
+/// by a clock that was ahead: they would stand until that time comes.
 ///
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
-pub async fn older_than(tx: &mut Tx, before: Timestamp) -> Result<Vec<Claim>, SqlError> {
-    let sql = format!("SELECT {COLUMNS} FROM part_claims WHERE claimed_at < $1 ORDER BY track_id LIMIT 1000");
-    tx.query(&sql, &[before.into()]).await?.iter().map(claim).collect()
+pub async fn outside(tx: &mut Tx, before: Timestamp, after: Timestamp) -> Result<Vec<Claim>, SqlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM part_claims WHERE claimed_at < $1 OR claimed_at > $2
+         ORDER BY track_id LIMIT 1000"
+    );
+    tx.query(&sql, &[before.into(), after.into()]).await?.iter().map(claim).collect()
+}
+
+/// Every claim there is.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn all(tx: &mut Tx) -> Result<Vec<Claim>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM part_claims ORDER BY track_id");
+    tx.query(&sql, &[]).await?.iter().map(claim).collect()
 }

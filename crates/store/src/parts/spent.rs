@@ -46,6 +46,15 @@ pub async fn unnamed(tx: &mut Tx, after: &str, now: Timestamp, limit: u32) -> Re
     rows.iter().map(|row| Ok(Spent { object: row.get(0)?, at: row.get(1)? })).collect()
 }
 
+/// Since when this object is to be removed; `None` when it is not, or somebody has removed it.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn since(tx: &mut Tx, object: &str) -> Result<Option<Timestamp>, SqlError> {
+    let sql = "SELECT spent_at FROM spent_objects WHERE object = $1";
+    tx.query_opt(sql, &[object.into()]).await?.map(|row| row.get(0)).transpose()
+}
+
 /// Whether a row names this object, as [`unnamed`] says it.
 ///
 /// # Errors

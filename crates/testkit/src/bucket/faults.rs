@@ -36,6 +36,8 @@ pub enum Fault {
     CutBody,
     /// The request is done; half of the answer's body comes back, as if that were all.
     ShortBody,
+    /// The request is done; the answer's body comes back with one bit of it turned over.
+    Garble,
 }
 
 struct Rule {
@@ -162,7 +164,10 @@ async fn answer(
             response.headers_mut().insert("etag", "\"00000000000000000000000000000000\"".parse()?);
             return Ok(response);
         }
-        Some(Fault::LoseAnswer | Fault::CutBody | Fault::ShortBody | Fault::AnswerAfter(_)) | None => {}
+        Some(
+            Fault::LoseAnswer | Fault::CutBody | Fault::ShortBody | Fault::AnswerAfter(_) | Fault::Garble,
+        )
+        | None => {}
     };
     let (parts, body) = request.into_parts();
     // The host stays the one that was signed.
@@ -182,6 +187,11 @@ async fn answer(
     }
     let body = if fault == Some(Fault::ShortBody) {
         whole_body(whole.slice(..whole.len() / 2))
+    } else if fault == Some(Fault::Garble) {
+        let mut garbled = whole.to_vec();
+        let middle = garbled.len() / 2;
+        garbled.iter_mut().skip(middle).take(1).for_each(|byte| *byte ^= 1);
+        whole_body(garbled.into())
     } else if fault == Some(Fault::CutBody) {
         let half = whole.slice(..whole.len() / 2);
         let frames = futures_util::stream::iter([Ok(Frame::data(half)), Err(Failure::from("cut"))]);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use clerestory_access::{Access, Grant, RebuildRows};
 use clerestory_keys::KeyError;
-use clerestory_model::{KeyId, OrganisationId, RecordingId, Timestamp, TrackId};
+use clerestory_model::{KeyId, OrganisationId, RecordingId, TrackId};
 use clerestory_sql::{Lane, SqlError};
 use clerestory_store::damage::{self, Damage};
 use clerestory_store::parts::{Part, claims, spent};
@@ -183,7 +183,7 @@ impl Vault {
                     after.clone_from(&last.object);
                     gone.extend(page.into_iter().map(|spent| spent.object));
                 }
-                let claims = claims::older_than(tx, Timestamp::from_micros(i64::MAX)).await?;
+                let claims = claims::all(tx).await?;
                 let under_way = claims.into_iter().map(|claim| claim.object).collect();
                 Ok::<_, SqlError>(Known { erasures, lost, spent: gone, under_way })
             })

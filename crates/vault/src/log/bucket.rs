@@ -11,7 +11,7 @@ use clerestory_store::segments::Extent;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Append, BATCH_BYTES, Counters, QUEUE, Stored};
+use super::{Append, BATCH_BYTES, Counters, Held, QUEUE, Stored};
 use crate::error::chain;
 use crate::intents::{Intents, Release};
 use crate::{ObjectPath, Objects, StoreError};
@@ -115,8 +115,9 @@ impl Sender {
             Ok(intent) => {
                 self.counters.flushed(replies.len(), bytes);
                 for (reply, extent) in replies.into_iter().zip(extents) {
-                    // A sender that went away leaves bytes in the object that no row names.
-                    drop(reply.send(Ok(Stored::new(extent, Arc::clone(&intent)))));
+                    // A sender that went away leaves bytes that no row names: the object is handed over.
+                    let held = Held::of(&object, Arc::clone(&intent), None);
+                    drop(reply.send(Ok(Stored::new(extent, held))));
                 }
             }
             Err(error) => {
@@ -130,8 +131,11 @@ impl Sender {
     }
 
     async fn store(&self, object: &str, bytes: Bytes) -> Result<Arc<crate::intents::Intent>, StoreError> {
-        let intent = self.intents.reserve(object, Release::OnDrop).await?;
+        let intent = Arc::new(self.intents.reserve(object, Release::OnDrop).await?);
+        // A put that failed may have arrived, or arrive yet.
+        let held = Held::of(object, Arc::clone(&intent), None);
         self.objects.put(object, bytes).await?;
-        Ok(Arc::new(intent))
+        held.done();
+        Ok(intent)
     }
 }

@@ -244,6 +244,9 @@ fn read_note(plain: &[u8], place: &SegmentPlace, sealed: &[u8]) -> Option<(Prove
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 

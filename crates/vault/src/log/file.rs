@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use clerestory_store::segments::Extent;
 use tokio::sync::oneshot;
 
-use super::{Append, BATCH_BYTES, Counters, QUEUE, Stored};
+use super::{Append, BATCH_BYTES, Counters, Held, QUEUE, Stored};
 use crate::intents::Intent;
 use crate::{ObjectPath, StoreError};
 
@@ -154,9 +154,9 @@ impl Writer {
         match self.write(&batch) {
             Ok((file, extents)) => {
                 for (append, extent) in batch.into_iter().zip(extents) {
-                    let stored = Stored::in_file(extent, Arc::clone(&self.intent), Arc::clone(&file));
-                    // A sender that went away leaves bytes in the log that no row names.
-                    drop(append.reply.send(Ok(stored)));
+                    let held = Held::of(&extent.object, Arc::clone(&self.intent), Some(Arc::clone(&file)));
+                    // A sender that went away leaves bytes that no row names: the file is handed over.
+                    drop(append.reply.send(Ok(Stored::new(extent, held))));
                 }
             }
             Err(error) => {

@@ -260,6 +260,9 @@ fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }
 
+#[cfg(test)]
+mod properties;
+
 /// Times as microseconds.
 mod micros {
     use clerestory_model::Timestamp;

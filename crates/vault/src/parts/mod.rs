@@ -19,4 +19,5 @@ pub use name::PartName;
 pub use rewrite::Rewritten;
 pub(crate) use settle::CLAIM_LASTS;
 pub use settle::{Claimed, Due, SettleError, Settled, Written};
+pub(crate) use sweep::is_single_in_use;
 pub use write::WriteError;

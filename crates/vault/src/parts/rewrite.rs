@@ -1,5 +1,7 @@
 //! Writing what is left of a track anew, under another key: how a range of it is erased.
 
+use std::collections::BTreeSet;
+
 use clerestory_access::{Action, Grant};
 use clerestory_model::{KeyId, RecordingId, Timestamp, TrackId};
 use clerestory_sql::{Lane, SqlError, Tx};
@@ -23,8 +25,10 @@ pub struct Rewritten {
     key: KeyId,
     fence: u32,
     parts: Vec<(Part, Intent)>,
+    /// The number of the next part: an object may be there though its part came to nothing.
+    next: u32,
     /// The numbers the track had.
-    had: Vec<u64>,
+    had: BTreeSet<u64>,
     /// The numbers that should have stayed and could not be read any more.
     lost: Vec<u64>,
     bytes_before: u64,
@@ -54,39 +58,84 @@ impl Vault {
         key: KeyId,
         keep: impl Fn(&Segment) -> bool,
     ) -> Result<Option<Rewritten>, SettleError> {
-        let at = self.log.intents().now();
-        let seen =
-            self.database.write(Lane::Maintenance, move |tx| Box::pin(async move { see(tx, track).await }));
+        let seen = self
+            .database
+            .write(Lane::Maintenance, move |tx| Box::pin(async move { see(tx, track, None).await }));
         let seen: Result<Option<Seen>, SqlError> = seen.await;
-        let Some(Seen { track, provenance, fence, number, segments }) = seen? else { return Ok(None) };
-        let had = segments.iter().map(|segment| segment.sequence).collect();
-        let kept: Vec<Segment> = segments.iter().filter(|segment| keep(segment)).cloned().collect();
+        let Some(seen) = seen? else { return Ok(None) };
         let mut rewritten = Rewritten {
-            track: track.id,
-            recording: track.recording,
+            track: seen.track.id,
+            recording: seen.track.recording,
             key,
-            fence,
+            fence: seen.fence,
             parts: Vec::new(),
-            had,
+            next: 0,
+            had: BTreeSet::new(),
             lost: Vec::new(),
-            bytes_before: segments.iter().map(|segment| segment.extent.length).sum(),
+            bytes_before: 0,
         };
-        for (number, stretch) in (number..).zip(stretches(kept)) {
+        self.write_survivors(grant, seen, keep, &mut rewritten).await?;
+        Ok(Some(rewritten))
+    }
+
+    /// Writes what came to the track since into new parts too: whoever is recorded still need not wait with it. `false`
+    /// when something else happened to the track, or somebody else writes it: the caller may begin anew.
+    ///
+    /// # Errors
+    /// As [`Self::rewrite_track`].
+    pub async fn catch_up<A: Action>(
+        &self,
+        grant: &Grant<A>,
+        rewritten: &mut Rewritten,
+        keep: impl Fn(&Segment) -> bool,
+    ) -> Result<bool, SettleError> {
+        let (track, fence) = (rewritten.track, rewritten.fence);
+        let seen = self
+            .database
+            .write(Lane::Maintenance, move |tx| Box::pin(async move { see(tx, track, Some(fence)).await }));
+        let seen: Result<Option<Seen>, SqlError> = seen.await;
+        let Some(mut seen) = seen? else { return Ok(false) };
+        let all = seen.segments.len();
+        seen.segments.retain(|segment| !rewritten.had.contains(&segment.sequence));
+        if seen.segments.len() + rewritten.had.len() != all {
+            return Ok(false);
+        }
+        self.write_survivors(grant, seen, keep, rewritten).await?;
+        Ok(true)
+    }
+
+    /// Writes those of the segments that were seen which `keep` says, and notes that they were there.
+    async fn write_survivors<A: Action>(
+        &self,
+        grant: &Grant<A>,
+        seen: Seen,
+        keep: impl Fn(&Segment) -> bool,
+        rewritten: &mut Rewritten,
+    ) -> Result<(), SettleError> {
+        let at = self.log.intents().now();
+        let Seen { track, provenance, fence, number, segments } = seen;
+        rewritten.next = rewritten.next.max(number);
+        rewritten.had.extend(segments.iter().map(|segment| segment.sequence));
+        rewritten.bytes_before += segments.iter().map(|segment| segment.extent.length).sum::<u64>();
+        let kept: Vec<Segment> = segments.iter().filter(|segment| keep(segment)).cloned().collect();
+        for stretch in stretches(kept) {
             let (organisation, recording) = (track.organisation, track.recording);
-            let name = PartName { organisation, recording, track: track.id, part: number, fence };
+            let name = PartName { organisation, recording, track: track.id, part: rewritten.next, fence };
+            rewritten.next += 1;
             let intent = self.begin_object(&name).await?;
             let sequences: Vec<u64> = stretch.iter().map(|segment| segment.sequence).collect();
             let plan = Plan {
                 name,
                 track: track.clone(),
-                key,
+                key: rewritten.key,
                 provenance: provenance.clone(),
                 bases: bases_of(&stretch, &segments),
                 segments: stretch,
                 effort: Effort::Thorough,
                 at,
             };
-            let assembled = self.assemble(grant, plan).await?;
+            // What could not be read is among what is lost.
+            let (assembled, _) = self.assemble(grant, plan).await?;
             let there = |sequence: &u64| {
                 assembled
                     .as_ref()
@@ -98,7 +147,7 @@ impl Vault {
                 rewritten.parts.push((assembled.part, intent));
             }
         }
-        Ok(Some(rewritten))
+        Ok(())
     }
 
     /// Makes the intent for an object that is to be removed unless a transaction says otherwise.
@@ -121,11 +170,15 @@ impl Vault {
     }
 }
 
-/// Raises the fence and reads everything of the track.
-async fn see(tx: &mut Tx, track: TrackId) -> Result<Option<Seen>, SqlError> {
-    let Some((track, _)) = tracks::lock(tx, track).await? else { return Ok(None) };
+/// Raises the fence and reads everything of the track. `None` where another has raised it since it was `standing`.
+async fn see(tx: &mut Tx, track: TrackId, standing: Option<u32>) -> Result<Option<Seen>, SqlError> {
+    let Some((track, now)) = tracks::lock(tx, track).await? else { return Ok(None) };
     let Some(recording) = recordings::find(tx, track.recording).await? else { return Ok(None) };
-    let fence = tracks::next_fence(tx, track.id).await?;
+    let fence = match standing {
+        None => tracks::next_fence(tx, track.id).await?,
+        Some(fence) if fence == now => fence,
+        Some(_) => return Ok(None),
+    };
     let number = parts::next_number(tx, track.id).await?;
     let gaps = tracks::gaps(tx, track.id).await?;
     let segments = segments::of_track(tx, track.id, 0, u32::MAX).await?;
@@ -170,8 +223,9 @@ impl Rewritten {
     }
 
     /// Switches the track to its new parts and its new key, and hands its old objects over to be removed
-    /// ([`Vault::remove_spent`]), in the caller's transaction. `false` when somebody wrote to the track meanwhile: nothing
-    /// is changed then, and the caller may begin anew. The old key is the caller's to destroy.
+    /// ([`Vault::remove_spent`]), in the caller's transaction. `false` when something came to the track or somebody wrote it
+    /// meanwhile: nothing is changed then, and the caller may [catch up](Vault::catch_up) or begin anew. The old key is the
+    /// caller's to destroy.
     ///
     /// Locks the recording and the track. Hold on to this value until the transaction is committed.
     ///
@@ -201,7 +255,10 @@ impl Rewritten {
         tracks::set_key(tx, self.track, self.key).await?;
         for (part, _) in &self.parts {
             parts::insert(tx, part).await?;
-            spent::forget(tx, std::slice::from_ref(&part.object)).await?;
+            // What is named again is not to be removed: the part, and objects of single segments that stay where they lie.
+            let own = part.segments.iter().map(|segment| &segment.extent.object);
+            let named: BTreeSet<String> = own.chain([&part.object]).cloned().collect();
+            spent::forget(tx, &Vec::from_iter(named)).await?;
         }
         let kept = || self.parts.iter().flat_map(|(part, _)| &part.segments);
         let now: u64 = kept().map(|segment| segment.extent.length).sum();

@@ -15,8 +15,8 @@ use clerestory_model::{OrganisationId, RecordingId, RecordingState, Timestamp, T
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::parts::claims::{self, Claim};
 use clerestory_store::parts::{self, Part, spent};
-use clerestory_store::segments::{self, Segment, Tail};
-use clerestory_store::{recordings, tracks};
+use clerestory_store::segments::{self, Met, Segment, Tail};
+use clerestory_store::{damage, recordings, tracks};
 
 use super::manifest::Provenance;
 use super::write::{PART_BYTES, PART_SEGMENTS, Plan, WriteError};
@@ -32,6 +32,9 @@ const BEHIND: Duration = Duration::from_secs(60 * 60);
 const LARGE: u64 = 8 * 1024 * 1024;
 /// A claim of this age is another's to take: writing a part takes seconds, and on a bucket that fails two minutes.
 pub(crate) const CLAIM_LASTS: Duration = Duration::from_secs(15 * 60);
+/// A segment that was found damaged is left where it lies for so long, and then tried again: a store may be wrong for a
+/// while. Whoever checks finds it whole before that.
+const DAMAGED: Duration = Duration::from_secs(6 * 60 * 60);
 /// Tracks looked at in one go.
 const TRACKS: u32 = 500;
 
@@ -59,6 +62,8 @@ impl Due {
 
     fn is_due(&self, tail: &Tail, now: Timestamp) -> bool {
         now.since(tail.oldest) >= self.after
+            // By a clock that was ahead: it would wait until that time comes.
+            || tail.oldest > now.plus(self.after)
             || (tail.over && now.since(tail.newest) >= self.quiet)
             || tail.bytes >= LARGE
     }
@@ -153,9 +158,9 @@ impl Vault {
         let now = self.log.intents().now();
         let (mut found, mut after) = (Vec::new(), TrackId::nil());
         loop {
-            let tails = self
-                .database
-                .read(move |tx| Box::pin(async move { segments::tails(tx, after, TRACKS).await }));
+            let tails = self.database.read(move |tx| {
+                Box::pin(async move { segments::tails_to_settle(tx, after, TRACKS, met(now)).await })
+            });
             let tails: Vec<Tail> = tails.await?;
             let Some(last) = tails.last() else { break };
             after = last.track;
@@ -213,7 +218,7 @@ impl Vault {
         let intents = self.log.intents().clone();
         let claimed = self.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move {
-                let Some(found) = look(tx, track, from).await? else { return Ok(None) };
+                let Some(found) = look(tx, track, from, at).await? else { return Ok(None) };
                 let Found { track, provenance, segments } = found;
                 let fence = tracks::next_fence(tx, track.id).await?;
                 let part = parts::next_number(tx, track.id).await?;
@@ -239,11 +244,12 @@ impl Vault {
         }))
     }
 
-    /// Writes the object of a claimed part. `None` when there is nothing to write, because every segment of it is missing;
-    /// the claim is given up then.
+    /// Writes the object of a claimed part. Segments whose bytes are not those that were stored are noted as damaged and
+    /// stay where they lie. `None` when there is nothing to write, because every segment is such a one; the claim is given
+    /// up then.
     ///
     /// # Errors
-    /// [`SettleError::Write`]; the claim is given up.
+    /// [`SettleError::Write`], [`SettleError::Sql`]; the claim is given up.
     pub async fn write_part(
         &self,
         grant: &Grant<Settle>,
@@ -252,10 +258,15 @@ impl Vault {
         let Claimed { claim, plan, intent } = claimed;
         let recording = plan.name.recording;
         let before = plan.segments.clone();
+        let track = plan.track.clone();
         let put = async {
-            let Some(assembled) = self.assemble(grant, plan).await? else { return Ok(None) };
-            self.objects.put(&claim.object, assembled.bytes).await?;
-            Ok::<_, WriteError>(Some(assembled.part))
+            let (assembled, damaged) = self.assemble(grant, plan).await?;
+            if !damaged.is_empty() {
+                self.note_damage(&track, damaged, BTreeSet::new()).await?;
+            }
+            let Some(assembled) = assembled else { return Ok(None) };
+            self.objects.put(&claim.object, assembled.bytes).await.map_err(WriteError::from)?;
+            Ok::<_, SettleError>(Some(assembled.part))
         };
         match put.await {
             Ok(Some(part)) => {
@@ -272,9 +283,9 @@ impl Vault {
             Err(error) => {
                 // Over a database that is older than the store the name may be that of another part, maybe the only one
                 // that has its segments. The next attempt has another name.
-                let ours = !matches!(error, WriteError::Store(StoreError::Exists));
+                let ours = !matches!(error, SettleError::Write(WriteError::Store(StoreError::Exists)));
                 self.give_up(&claim, intent, ours).await?;
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -288,11 +299,12 @@ impl Vault {
         let at = self.log.intents().now();
         let written = Arc::new(written);
         let switched = Arc::clone(&written);
-        let outcome = self
-            .database
-            .write(Lane::Maintenance, move |tx| Box::pin(async move { switched.switch(tx, at).await }));
+        let outcome = self.database.write(Lane::Maintenance, move |tx| {
+            // It comes out of the transaction: the intent is held until that is committed, whoever waits for it.
+            Box::pin(async move { switched.switch(tx, at).await.map(|()| switched) })
+        });
         match outcome.await {
-            Ok(()) => Ok(Some(written.part.clone())),
+            Ok(written) => Ok(Some(written.part.clone())),
             Err(Switch::Lost) => {
                 let Some(Written { claim, intent, .. }) = Arc::into_inner(written) else { return Ok(None) };
                 self.give_up(&claim, intent, true).await?;
@@ -323,8 +335,9 @@ impl Vault {
     /// Takes over from whoever claimed a part and did not come back.
     pub(crate) async fn abandon_claims(&self) -> Result<(), SettleError> {
         let now = self.log.intents().now();
-        let before = now.minus(CLAIM_LASTS);
-        let old = self.database.read(move |tx| Box::pin(async move { claims::older_than(tx, before).await }));
+        let (before, after) = (now.minus(CLAIM_LASTS), now.plus(CLAIM_LASTS));
+        let old =
+            self.database.read(move |tx| Box::pin(async move { claims::outside(tx, before, after).await }));
         let old: Result<Vec<Claim>, SqlError> = old.await;
         for claim in old? {
             let known = self.has_bytes_of(&claim).await?;
@@ -364,6 +377,11 @@ impl Vault {
     }
 }
 
+/// Damage that is left where it lies now.
+fn met(now: Timestamp) -> Met {
+    Met { from: now.minus(DAMAGED), to: now.plus(DAMAGED) }
+}
+
 /// What there is to settle of a track.
 struct Found {
     track: tracks::Track,
@@ -372,13 +390,13 @@ struct Found {
 }
 
 /// Locks the track; `None` when somebody has it, it must not be written, or nothing waits.
-async fn look(tx: &mut Tx, track: TrackId, from: u64) -> Result<Option<Found>, SqlError> {
+async fn look(tx: &mut Tx, track: TrackId, from: u64, now: Timestamp) -> Result<Option<Found>, SqlError> {
     let Some((track, _)) = tracks::lock(tx, track).await? else { return Ok(None) };
     if track.state >= RecordingState::PurgeQueued || claims::of_track(tx, track.id).await?.is_some() {
         return Ok(None);
     }
     let Some(recording) = recordings::find(tx, track.recording).await? else { return Ok(None) };
-    let mut segments = segments::unsettled(tx, track.id, from, PART_SEGMENTS).await?;
+    let mut segments = segments::to_settle(tx, track.id, from, PART_SEGMENTS, met(now)).await?;
     let mut bytes = 0;
     let fits = |segment: &Segment| {
         let first = bytes == 0;
@@ -412,6 +430,14 @@ impl Written {
         self.before.iter().map(|segment| segment.extent.length).sum()
     }
 
+    /// Whether a segment was read, opened and sealed anew: whatever was said of it, it is whole.
+    fn is_sealed_anew(&self, number: u64) -> bool {
+        let hash = |segments: &[Segment]| {
+            segments.iter().find(|segment| segment.sequence == number).map(|segment| segment.sha256)
+        };
+        matches!((hash(&self.before), hash(&self.part.segments)), (Some(before), Some(now)) if before != now)
+    }
+
     async fn switch(&self, tx: &mut Tx, at: Timestamp) -> Result<(), Switch> {
         // The recording before the track, as everybody locks them.
         if !recordings::lock(tx, self.recording).await? || !claims::holds(tx, &self.claim).await? {
@@ -425,6 +451,11 @@ impl Written {
             return Err(Switch::Lost);
         }
         parts::insert(tx, &self.part).await?;
+        for number in damage::of_track(tx, self.part.track).await? {
+            if self.is_sealed_anew(number) {
+                damage::forget(tx, self.part.track, number).await?;
+            }
+        }
         let now: u64 = self.part.segments.iter().map(|segment| segment.extent.length).sum();
         let by = now.cast_signed().wrapping_sub(self.bytes_before().cast_signed());
         recordings::resize(tx, self.recording, by, 0).await?;

@@ -14,8 +14,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use zeroize::Zeroizing;
 
 use super::manifest::{Provenance, seal_manifest};
+use crate::error::chain;
 use crate::packing::{Base, Effort, SettledPacker};
-use crate::{OpenError, PartName, SegmentPlace, StoreError, Vault, unpack_events};
+use crate::{Fault, OpenError, PartName, SegmentPlace, StoreError, Vault, unpack_events};
 
 /// Segments of a part at most.
 pub(super) const PART_SEGMENTS: u32 = 1024;
@@ -71,14 +72,21 @@ pub(super) struct Assembled {
 /// A segment on its way, with its sealed bytes; without them it stays where it lies.
 type Sealed = (Segment, Option<Vec<u8>>);
 
+/// A segment whose bytes are not those that were stored, or cannot be had.
+pub(super) type Damaged = (u64, String, Fault);
+
+/// What was read of segments, and what could not be.
+type Read = (Vec<Sealed>, Vec<Damaged>);
+
 impl Vault {
-    /// Makes the bytes of a part; stores nothing. Segments whose bytes are missing are left out, and so are those that
-    /// do not open where they cannot be moved as they lie. `None` when nothing is left.
+    /// Makes the bytes of a part; stores nothing. Segments whose bytes are not those that were stored are left out and
+    /// told of, and those that do not open are left out where they cannot be moved as they lie. `None` when nothing is
+    /// left.
     pub(super) async fn assemble<A: Action>(
         &self,
         grant: &Grant<A>,
         plan: Plan,
-    ) -> Result<Option<Assembled>, WriteError> {
+    ) -> Result<(Option<Assembled>, Vec<Damaged>), WriteError> {
         if !grant.covers_segments(plan.track.organisation, plan.track.recording) {
             return Err(OpenError::NotCovered.into());
         }
@@ -88,31 +96,66 @@ impl Vault {
             true => Arc::clone(&old),
             false => self.secret(plan.key).await.map_err(OpenError::from)?,
         };
-        let segments = self.read_all(&plan.segments, stays).await?;
-        let bases = self.read_all(&plan.bases, false).await?;
+        let (segments, damaged) = self.read_all(&plan.segments, stays).await?;
+        let (bases, _) = self.read_all(&plan.bases, false).await?;
         let deployment = self.keys().deployment().clone();
         let work = move || Assembly { old, new, deployment, plan }.run(segments, &bases);
-        tokio::task::spawn_blocking(work).await.map_err(|_| WriteError::Stopped)?
+        let assembled = tokio::task::spawn_blocking(work).await.map_err(|_| WriteError::Stopped)??;
+        Ok((assembled, damaged))
     }
 
-    /// The sealed bytes of segments, a few at a time; those that are missing or cut are left out.
-    async fn read_all(&self, segments: &[Segment], own_stay: bool) -> Result<Vec<Sealed>, StoreError> {
+    /// The sealed bytes of segments, a few at a time. `stay` says that what cannot be had stays where it lies, and large
+    /// segments do anyway.
+    async fn read_all(&self, segments: &[Segment], stay: bool) -> Result<Read, StoreError> {
         let read = |segment: Segment| async move {
-            if own_stay && segment.extent.object.starts_with("segments/") {
-                return Ok(Some((segment, None)));
+            if stay && segment.extent.object.starts_with("segments/") {
+                return Ok(Ok((segment, None)));
             }
-            match self.objects().read(&segment.extent).await {
-                Ok(bytes) => Ok(Some((segment, Some(bytes)))),
-                Err(StoreError::Missing | StoreError::Truncated) => {
-                    let (sequence, object) = (segment.sequence, &segment.extent.object);
-                    tracing::error!(sequence, object, "a segment is missing and stays where it should lie");
-                    Ok(None)
+            let read = match self.read_stored(&segment).await {
+                // A store that refuses one object may give the others. Who has to move everything asks again later.
+                Err(error) if stay && !error.passes() && !matches!(error, StoreError::Denied(_)) => {
+                    tracing::error!(error = chain(&error), "the store does not give a segment's bytes");
+                    Err(Fault::Unreadable)
                 }
-                Err(other) => Err(other),
-            }
+                read => read?,
+            };
+            Ok::<_, StoreError>(match read {
+                Ok(bytes) => Ok((segment, Some(bytes))),
+                Err(fault) => {
+                    let (sequence, object, word) = (segment.sequence, segment.extent.object, fault.word());
+                    tracing::error!(sequence, object, fault = word, "a segment is damaged and is not moved");
+                    Err((sequence, object, fault))
+                }
+            })
         };
-        let reads = stream::iter(segments.to_vec()).map(read).buffered(READS);
-        Ok(reads.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+        let mut reads = stream::iter(segments.to_vec()).map(read).buffered(READS);
+        let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+        while let Some(read) = reads.try_next().await? {
+            match read {
+                Ok(sealed) => whole.push(sealed),
+                Err(what) => damaged.push(what),
+            }
+        }
+        Ok((whole, damaged))
+    }
+
+    /// The bytes of a segment, which are those that were stored. What is wrong is read once more: a store, or what stands
+    /// before it, may be wrong once, and the original goes when its bytes have moved.
+    pub(crate) async fn read_stored(&self, segment: &Segment) -> Result<Result<Vec<u8>, Fault>, StoreError> {
+        match self.read_once(segment).await? {
+            Err(_) => self.read_once(segment).await,
+            whole => Ok(whole),
+        }
+    }
+
+    async fn read_once(&self, segment: &Segment) -> Result<Result<Vec<u8>, Fault>, StoreError> {
+        match self.objects().read(&segment.extent).await {
+            Ok(bytes) if sha256(&bytes) == segment.sha256 => Ok(Ok(bytes)),
+            Ok(_) => Ok(Err(Fault::Altered)),
+            Err(StoreError::Missing) => Ok(Err(Fault::Missing)),
+            Err(StoreError::Truncated) => Ok(Err(Fault::Truncated)),
+            Err(other) => Err(other),
+        }
     }
 }
 
@@ -145,8 +188,8 @@ impl Assembly {
                     segment.header = sealed.first_chunk().copied().unwrap_or(segment.header);
                     segment.sha256 = sha256(&sealed);
                 }
-                // What does not open is kept as it lies: what is wrong with it stays to be seen. What is packed on
-                // another segment cannot be: the part has one base, and that is not it.
+                // It is what was stored and does not open: it is kept as it lies, so that this stays to be seen. What is
+                // packed on another segment cannot be: the part has one base, and that is not it.
                 None if stays && segment.content_type == ContentType::Rrweb => {}
                 None => continue,
             }

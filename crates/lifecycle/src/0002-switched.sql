@@ -1,0 +1,1 @@
+ALTER TABLE erasure_tracks ADD COLUMN switched INTEGER NOT NULL DEFAULT 0;
