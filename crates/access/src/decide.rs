@@ -191,7 +191,9 @@ impl Access {
         on: A::On,
     ) -> Result<Verdict, AccessError> {
         let rule = |scope: &str| format!("matrix {} {} {scope}", A::NAME, actor.column());
-        let Some(owner) = self.owner(tx, on).await? else {
+        // What belongs to somebody else is told like what is not there: the caller's own log shows the rule.
+        let owner = self.owner(tx, on).await?;
+        let Some(owner) = owner.filter(|owner| owner.organisation == actor.organisation()) else {
             return Ok(Verdict { rule: rule("no such object"), allowed: false, visible: false });
         };
         let scope = self.matrix.scope(A::NAME, actor);
@@ -199,7 +201,7 @@ impl Access {
         let seen = |action| self.matrix.scope(action, actor);
         let visible = A::SEEN_BY.map_or(on.recording().is_none() && on.site().is_none(), |action| {
             seen(action).is_some_and(|scope| within(scope, actor, on, &owner))
-        }) && actor.organisation() == owner.organisation;
+        });
         let scope = match scope {
             Some(Scope::Own) => "own",
             Some(Scope::Organisation) => "organisation",

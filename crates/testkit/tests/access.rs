@@ -243,6 +243,40 @@ async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_m
     assert!(checked > 15, "{checked}");
 }
 
+/// What belongs to another organisation leaves nothing of itself in one's own log, not even that it is there.
+#[tokio::test]
+async fn a_refusal_says_nothing_of_what_belongs_to_others() {
+    let scene = scene().await;
+    let stranger = scene.installation.person("stranger").await;
+    let last = if scene.site.ends_with('0') { "1" } else { "0" };
+    let nothing = format!("{}{last}", &scene.site[..scene.site.len() - 1]);
+    let document = json!({ "preset": "private", "media": "allowed", "exclude": [], "mask": [], "unmask": [],
+        "urls": { "deny": [], "allow": [] } });
+    for site in [&scene.site, &nothing] {
+        let asked = json!({ "document": document, "based_on": 1 }).to_string();
+        let answer = stranger.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.json);
+    }
+    let told = stranger.get("/api/v1/audit?action=policy.edit").await.ok();
+    let [one, other] = told["items"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert_eq!((&one["detail"], &other["detail"]), (&Value::Null, &Value::Null));
+    assert_eq!(one["rule"], other["rule"]);
+}
+
+/// Its key is destroyed a little later than it is asked for; nobody is shown anything until then.
+#[tokio::test]
+async fn what_is_being_erased_shows_no_title_and_no_address() {
+    let scene = scene().await;
+    let admin = scene.installation.person("admin").await;
+    let read = format!("/api/v1/recordings/{}", scene.recording);
+    assert_eq!(admin.get(&read).await.ok()["summary"]["url"], "https://shop.example/");
+    scene.act("recording.erase", &admin).await.ok();
+    let facts = admin.get(&read).await.ok();
+    assert_eq!((&facts["state"], &facts["summary"]), (&json!("purge_queued"), &Value::Null));
+    let listed = admin.get("/api/v1/recordings?state=purge_queued").await.ok();
+    assert_eq!((&listed["items"][0]["id"], &listed["items"][0]["summary"]), (&facts["id"], &Value::Null));
+}
+
 #[tokio::test]
 async fn a_play_is_of_one_session_only_and_ends_with_it() {
     let scene = scene().await;
