@@ -346,9 +346,16 @@ async fn a_list_that_continues_rides_on_its_entry_for_a_quarter_of_an_hour() {
     let moving = admin.get(&format!("{asked}2026-01-01T00:00:00Z")).await.ok();
     let told = admin.get("/api/v1/audit?action=recording.list&limit=1").await.ok();
     let detail = &told["items"][0]["detail"];
-    assert_eq!(detail, "recordings in the state capturing, begun after a given time, of at least 10 ms");
+    let told = "in the state capturing, begun at or after 2026-01-01T00:00:00.000000Z, of at least 10 ms";
+    assert_eq!(detail, &format!("recordings {told}"));
     let on = &moving["entry"];
     admin.get(&format!("{asked}2026-01-02T00:00:00Z&continues={on}")).await.ok();
+    admin.get(&format!("{asked}2026-01-01T00:00:00Z&continues={on}")).await.ok();
+    let since_ever = "/api/v1/recordings?state=capturing&min_duration_ms=10";
+    for longer in [&format!("{asked}1970-01-01T00:00:00Z"), since_ever] {
+        let other = admin.get(&format!("{longer}&continues={on}")).await;
+        assert_eq!((other.status, other.problem()), (StatusCode::BAD_REQUEST, "entry-of-another-list"));
+    }
     let manager = scene.installation.person("manager").await;
     let stolen = manager.get(&format!("/api/v1/recordings?continues={entry}")).await;
     assert_eq!(stolen.status, StatusCode::NOT_FOUND);
