@@ -148,7 +148,8 @@ impl Intake {
         // Until the commit nothing takes the bytes for orphans.
         let _held: Vec<Stored> = stored.iter().map(|(bytes, ..)| bytes.clone()).collect();
         self.vault.hold_lease().await?;
-        self.database
+        let written = self
+            .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     let grant = intake.access.resume_in::<WriteImport>(tx, &op, into, entry).await??;
@@ -159,7 +160,8 @@ impl Intake {
                     Ok::<_, IntakeError>(())
                 })
             })
-            .await
+            .await;
+        self.told(written).await
     }
 }
 

@@ -134,6 +134,14 @@ impl Intake {
         }
     }
 
+    /// Puts on record that something was not gone on with.
+    pub(crate) async fn told<T>(&self, done: Result<T, IntakeError>) -> Result<T, IntakeError> {
+        match done {
+            Err(IntakeError::Refused(refused)) => Err(self.access.tell(refused).await?.into()),
+            done => done,
+        }
+    }
+
     /// What the audit log gave up when the disk was full is for entries: nothing captured may use it.
     pub(crate) fn check_room_on_disk(&self) -> Result<(), IntakeError> {
         if self.access.audit().reserve().is_gone() {

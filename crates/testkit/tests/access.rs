@@ -200,6 +200,14 @@ async fn every_route_is_closed_to_the_unauthenticated_but_the_open_ones() {
 }
 
 impl Scene {
+    /// The rules of the refusals of this action that the organisation's log tells of.
+    async fn refusals(&self, action: &str) -> Vec<String> {
+        let admin = self.installation.person("admin").await;
+        let told = admin.get(&format!("/api/v1/audit?action={action}&outcome=refused")).await.ok();
+        let items = told["items"].as_array().unwrap();
+        items.iter().map(|item| item["rule"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// A path with the ids of this scene.
     fn fill(&self, path: &str) -> String {
         path.replace("{recording}", &self.recording)
@@ -310,7 +318,10 @@ async fn taking_a_right_away_ends_a_running_play() {
         })
         .await;
     assert_eq!(demoted.unwrap(), 1);
-    assert_eq!(manager.get(&path).await.status, StatusCode::NOT_FOUND);
+    for _ in 0..3 {
+        assert_eq!(manager.get(&path).await.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(scene.refusals("recording.play").await, ["matrix recording.play member none"], "and counted");
 }
 
 #[tokio::test]
@@ -359,9 +370,12 @@ async fn a_list_that_continues_rides_on_its_entry_for_a_quarter_of_an_hour() {
     let manager = scene.installation.person("manager").await;
     let stolen = manager.get(&format!("/api/v1/recordings?continues={entry}")).await;
     assert_eq!(stolen.status, StatusCode::NOT_FOUND);
+    let refused = ["no recording.list of theirs to go on from"];
+    assert_eq!(scene.refusals("recording.list").await, refused);
     scene.installation.wait(std::time::Duration::from_secs(901));
     let late = admin.get(&format!("/api/v1/recordings?continues={entry}")).await;
     assert_eq!(late.status, StatusCode::NOT_FOUND);
+    assert_eq!(scene.refusals("recording.list").await, refused, "to come too late is no denial");
 }
 
 /// A page of one list is not gone on with as a page of another; a period that moves on is the same list.
