@@ -90,8 +90,8 @@ pub(crate) async fn sign_in(
 ) -> Result<Response, ApiError> {
     api.identity.throttle(network)?;
     let password: String = asked.password.chars().take(PASSWORD_CHARS + 1).collect();
-    let signed_in =
-        api.identity.sign_in(&op, &asked.email, Zeroizing::new(password), device(&headers)).await?;
+    let shown = (asked.email.as_str(), Zeroizing::new(password));
+    let signed_in = api.identity.sign_in(&op, network, shown, device(&headers)).await?;
     welcome(&api, &op, signed_in).await
 }
 
