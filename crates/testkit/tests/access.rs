@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use clerestory_access::{ALL_ACTIONS, Actor, Scope};
+use clerestory_audit::EntryFilter;
 use clerestory_audit::ledger::{
     Hash, SignedCheckpoint, Step, commitment, leaf_hash, verify_consistency, verify_inclusion,
 };
@@ -520,7 +521,15 @@ async fn a_flipped_cookie_is_nobody_and_idle_sessions_end() {
     assert_eq!(admin.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
     let forged =
         scene.installation.anonymous().with("cookie", format!("__Host-clerestory={}", "A".repeat(43)));
-    assert_eq!(forged.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+    for _ in 0..3 {
+        assert_eq!(forged.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+    }
+    let app = &scene.installation.app;
+    let (audit, none) = (app.access.audit().clone(), OrganisationId::nil());
+    let filter = EntryFilter { action: Some("session.use".to_owned()), limit: 9, ..EntryFilter::default() };
+    let told = app.database.read(move |tx| Box::pin(async move { audit.list(tx, none, &filter).await }));
+    let told = told.await.unwrap();
+    assert_eq!(told.len(), 1, "the dead one; the forged ones are counted with it");
 }
 
 #[tokio::test]
