@@ -1,8 +1,8 @@
-//! Who calls: the session behind the cookie, and bodies and queries read strictly.
+//! Who calls: the session behind the cookie, and queries read strictly.
 
 use std::net::IpAddr;
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use clerestory_access::{Actor, OpContext, OrganisationRef, RecordingRef, SiteRef};
@@ -111,36 +111,6 @@ impl FromRequestParts<Api> for Anyone {
 
 fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
-}
-
-/// A JSON body, read into a type that refuses unknown fields.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
-        let bytes = bytes::Bytes::from_request(request, api)
-            .await
-            .map_err(|_| too_large("The body is larger than this takes, or did not arrive whole."))?;
-        let mut reader = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            ApiError::malformed(path, error.into_inner().to_string())
-        })?;
-        reader.end().map_err(|error| ApiError::malformed(String::new(), error.to_string()))?;
-        Ok(Self(value))
-    }
-}
-
-pub(crate) fn too_large(detail: &str) -> ApiError {
-    ApiError::new(
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE,
-        "too-large",
-        "The body is too large",
-        detail,
-        "Send less at once.",
-    )
 }
 
 /// A query, read into a type that refuses unknown parameters.

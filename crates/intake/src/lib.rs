@@ -22,18 +22,19 @@ mod tokens;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clerestory_access::Access;
-use clerestory_model::{Clock, SiteId, Timestamp};
+use clerestory_model::{Clock, OrganisationId, SiteId, Timestamp};
 use clerestory_sql::{Component, Database, Migration};
 use clerestory_vault::Vault;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use authority::AUTHORITY;
 pub use error::IntakeError;
-pub use import::Imported;
+pub use import::{IMPORT_BYTES, Imported};
 pub use origin::{Origin, OriginError};
 pub use policies::{PolicyVersion, SignedPolicy};
 pub use receive::{Acknowledged, Encoding, Upload};
@@ -73,6 +74,10 @@ const SMALL_ROOM_KIB: usize = 32 * 1024;
 const LARGE_ROOM_KIB: usize = 96 * 1024;
 /// A recorder that sends every few seconds stays far below.
 const SMALL_BODY: usize = 512 * 1024;
+/// Imports on their way in may fill so much together, and each organisation brings two at once: they have minutes to
+/// arrive, and must keep out neither recorders nor each other for so long.
+const IMPORT_ROOM_KIB: usize = 192 * 1024;
+const IMPORTS_AT_ONCE: usize = 2;
 
 /// The receiving part of the program.
 #[derive(Clone)]
@@ -96,11 +101,22 @@ struct Shared {
     tokens: tokio::sync::OnceCell<tokens::Minter>,
     trees: refine::Trees,
     /// Segments that are unpacked and refined at once.
-    refining: tokio::sync::Semaphore,
+    refining: Semaphore,
     /// Bytes of small bodies on their way in, in KiB.
-    small_room: Arc<tokio::sync::Semaphore>,
+    small_room: Arc<Semaphore>,
     /// The same of large ones.
-    large_room: Arc<tokio::sync::Semaphore>,
+    large_room: Arc<Semaphore>,
+    /// The same of imports.
+    import_room: Arc<Semaphore>,
+    /// The imports that each organisation may still begin.
+    importing: Mutex<HashMap<OrganisationId, Arc<Semaphore>>>,
+}
+
+/// Room for an import, until it is dropped.
+#[must_use]
+pub struct ImportRoom {
+    _of_organisation: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
 }
 
 impl Intake {
@@ -116,9 +132,11 @@ impl Intake {
             heard: Mutex::default(),
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
-            refining: tokio::sync::Semaphore::new(REFINING),
-            small_room: Arc::new(tokio::sync::Semaphore::new(SMALL_ROOM_KIB)),
-            large_room: Arc::new(tokio::sync::Semaphore::new(LARGE_ROOM_KIB)),
+            refining: Semaphore::new(REFINING),
+            small_room: Arc::new(Semaphore::new(SMALL_ROOM_KIB)),
+            large_room: Arc::new(Semaphore::new(LARGE_ROOM_KIB)),
+            import_room: Arc::new(Semaphore::new(IMPORT_ROOM_KIB)),
+            importing: Mutex::default(),
         };
         Self { database, access, vault, clock, shared: Arc::new(shared) }
     }
@@ -154,17 +172,34 @@ impl Intake {
     ///
     /// # Errors
     /// [`IntakeError::TooMany`] when there is none for now: the sender tries again.
-    pub async fn room_for(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit, IntakeError> {
+    pub async fn room_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, IntakeError> {
         let (room, all) = match bytes {
             ..=SMALL_BODY => (&self.shared.small_room, SMALL_ROOM_KIB),
             _ => (&self.shared.large_room, LARGE_ROOM_KIB),
         };
-        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, all)).unwrap_or(u32::MAX);
-        let room = Arc::clone(room).acquire_many_owned(kib);
-        match tokio::time::timeout(ROOM_WAIT, room).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(IntakeError::TooMany),
-        }
+        room_in(room, bytes, all).await
+    }
+
+    /// The same for a recording that somebody of this organisation imports.
+    ///
+    /// # Errors
+    /// [`IntakeError::TooMany`] when there is none for now, or two are on their way already.
+    pub async fn room_for_import(
+        &self,
+        organisation: OrganisationId,
+        bytes: usize,
+    ) -> Result<ImportRoom, IntakeError> {
+        let turns = {
+            let mut importing = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever imports nothing is forgotten.
+            importing.retain(|_, turns| turns.available_permits() < IMPORTS_AT_ONCE);
+            let new = || Arc::new(Semaphore::new(IMPORTS_AT_ONCE));
+            Arc::clone(importing.entry(organisation).or_insert_with(new)).try_acquire_owned()
+        };
+        Ok(ImportRoom {
+            _of_organisation: turns.map_err(|_| IntakeError::TooMany)?,
+            _bytes: room_in(&self.shared.import_room, bytes, IMPORT_ROOM_KIB).await?,
+        })
     }
 
     /// Forgets limits of recorders that have been quiet: called now and then, so that memory does not grow.
@@ -174,6 +209,18 @@ impl Intake {
         self.shared.starts.retain_recent();
         self.shared.segments.retain_recent();
         self.shared.segments.shrink_to_fit();
+    }
+}
+
+async fn room_in(
+    room: &Arc<Semaphore>,
+    bytes: usize,
+    all_kib: usize,
+) -> Result<OwnedSemaphorePermit, IntakeError> {
+    let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, all_kib)).unwrap_or(u32::MAX);
+    match tokio::time::timeout(ROOM_WAIT, Arc::clone(room).acquire_many_owned(kib)).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(IntakeError::TooMany),
     }
 }
 
