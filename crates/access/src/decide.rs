@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use clerestory_audit::{NewEntry, Outcome, Personal};
+use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, SubjectId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::{organisations, people, recordings, sites};
@@ -10,7 +10,7 @@ use clerestory_store::{organisations, people, recordings, sites};
 use crate::grant::{Action, Grant, Object};
 use crate::matrix::Scope;
 use crate::who::{Actor, OpContext};
-use crate::{Access, AccessError, Refused};
+use crate::{Access, AccessError, Refused, Stopped};
 
 /// Recorded decisions remembered at most; beyond it memory of them starts afresh.
 const REMEMBERED: usize = 65_536;
@@ -83,20 +83,8 @@ impl Access {
         personal: Option<Personal>,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
         let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
-        let (actor_kind, actor) = op.actor.logged();
-        let entry = NewEntry {
-            organisation: op.actor.organisation(),
-            at: op.at,
-            action: A::NAME,
-            class: A::CLASS,
-            outcome: if verdict.allowed { Outcome::Allowed } else { Outcome::Refused },
-            rule: verdict.rule.clone(),
-            actor_kind,
-            actor,
-            object: on.logged(),
-            request_id: op.request_id.clone(),
-            personal,
-        };
+        let outcome = if verdict.allowed { Outcome::Allowed } else { Outcome::Refused };
+        let entry = NewEntry { personal, ..new_entry::<A>(op, on, outcome, verdict.rule.clone()) };
         let recorded = self.audit.append(tx, entry).await?;
         Ok(match verdict {
             Verdict { allowed: true, .. } => Ok(Grant::decided(on, recorded.number())),
@@ -105,12 +93,24 @@ impl Access {
         })
     }
 
-    /// Goes on from a decision that was recorded as `entry`: decides anew by today's rules and rows, and asks that the
-    /// entry says what is claimed. Writes no further entry.
+    /// Whether `A` on `on` would be allowed now. It proves nothing and nothing of it is on record: it spares the work
+    /// before a decision that would refuse.
     ///
     /// # Errors
-    /// The outer error when the decision could not be made. [`Refused::Hidden`] when the entry tells of something
-    /// else; [`Refused::Forbidden`] when the rules no longer allow it.
+    /// [`AccessError`].
+    pub async fn would_allow<A: Action>(&self, op: &OpContext, on: A::On) -> Result<bool, AccessError> {
+        let (access, actor) = (self.clone(), op.actor.clone());
+        self.database
+            .read(move |tx| Box::pin(async move { Ok(access.evaluate::<A>(tx, &actor, on).await?.allowed) }))
+            .await
+    }
+
+    /// Goes on from a decision that was recorded as `entry`: decides anew by today's rules and rows, and asks that the
+    /// entry says what is claimed. Writes an entry of a refusal only.
+    ///
+    /// # Errors
+    /// The outer error when the decision could not be made, or the refusal not be recorded. [`Refused::Hidden`] when
+    /// the entry tells of something else; [`Refused::Forbidden`] when the rules no longer allow it.
     pub async fn resume<A: Action>(
         &self,
         op: &OpContext,
@@ -118,15 +118,37 @@ impl Access {
         entry: u64,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
         let (access, op) = (self.clone(), op.clone());
-        self.database
+        let resumed = self
+            .database
             .read(move |tx| Box::pin(async move { access.resume_in::<A>(tx, &op, on, entry).await }))
-            .await
+            .await?;
+        match resumed {
+            Ok(grant) => Ok(Ok(grant)),
+            Err(refused) => Ok(Err(self.tell(refused).await?)),
+        }
     }
 
-    /// As [`Self::resume`], in the caller's transaction.
+    /// Puts on record what [`Self::resume_in`] refused, once its transaction is over, and says how to tell the caller.
+    /// What goes on asks often: refusals of one kind are counted for a minute, as those of nobody known are.
     ///
     /// # Errors
-    /// As [`Self::resume`].
+    /// [`AccessError::Audit`]: answer 503 then.
+    pub async fn tell(&self, refused: Refused) -> Result<Refused, AccessError> {
+        let Refused::Stopped(stopped) = refused else { return Ok(refused) };
+        let Stopped { told, entry } = *stopped;
+        let lane = match entry.actor_kind {
+            ActorKind::Site => Lane::Arrivals,
+            _ => Lane::Interactive,
+        };
+        self.audit.deny(&self.database, lane, entry).await?;
+        Ok(told)
+    }
+
+    /// As [`Self::resume`], in the caller's transaction. A refusal is to be given to [`Self::tell`] after it.
+    ///
+    /// # Errors
+    /// The outer error as [`Self::resume`]; [`Refused::Stopped`], or [`Refused::Hidden`] when the time to go on is over:
+    /// then nobody is denied anything, and to ask anew is what is to be done.
     pub async fn resume_in<A: Action>(
         &self,
         tx: &mut Tx,
@@ -138,7 +160,8 @@ impl Access {
             return Ok(Err(Refused::Hidden));
         };
         let Some(decided_at) = self.decided_at(tx, op, on, entry, continued).await? else {
-            return Ok(Err(Refused::Hidden));
+            let rule = format!("no {continued} of theirs to go on from");
+            return Ok(Err(stopped::<A>(op, on, rule, Refused::Hidden)));
         };
         if A::LASTS.is_some_and(|lasts| op.at.since(decided_at) >= lasts) {
             return Ok(Err(Refused::Hidden));
@@ -146,10 +169,12 @@ impl Access {
         let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
         Ok(if verdict.allowed {
             Ok(Grant::decided(on, entry))
-        } else if verdict.visible {
-            Err(Refused::Forbidden { rule: verdict.rule, entry })
         } else {
-            Err(Refused::Hidden)
+            let told = match verdict.visible {
+                true => Refused::Forbidden { rule: verdict.rule.clone(), entry },
+                false => Refused::Hidden,
+            };
+            Err(stopped::<A>(op, on, verdict.rule, told))
         })
     }
 
@@ -191,7 +216,9 @@ impl Access {
         on: A::On,
     ) -> Result<Verdict, AccessError> {
         let rule = |scope: &str| format!("matrix {} {} {scope}", A::NAME, actor.column());
-        let Some(owner) = self.owner(tx, on).await? else {
+        // What belongs to somebody else is told like what is not there: the caller's own log shows the rule.
+        let owner = self.owner(tx, on).await?;
+        let Some(owner) = owner.filter(|owner| owner.organisation == actor.organisation()) else {
             return Ok(Verdict { rule: rule("no such object"), allowed: false, visible: false });
         };
         let scope = self.matrix.scope(A::NAME, actor);
@@ -199,7 +226,7 @@ impl Access {
         let seen = |action| self.matrix.scope(action, actor);
         let visible = A::SEEN_BY.map_or(on.recording().is_none() && on.site().is_none(), |action| {
             seen(action).is_some_and(|scope| within(scope, actor, on, &owner))
-        }) && actor.organisation() == owner.organisation;
+        });
         let scope = match scope {
             Some(Scope::Own) => "own",
             Some(Scope::Organisation) => "organisation",
@@ -232,6 +259,28 @@ impl Access {
         }
         Ok(Some(Owner { organisation: on.organisation(), subject: None }))
     }
+}
+
+fn new_entry<A: Action>(op: &OpContext, on: A::On, outcome: Outcome, rule: String) -> NewEntry {
+    let (actor_kind, actor) = op.actor.logged();
+    NewEntry {
+        organisation: op.actor.organisation(),
+        at: op.at,
+        action: A::NAME,
+        class: A::CLASS,
+        outcome,
+        rule,
+        actor_kind,
+        actor,
+        object: on.logged(),
+        request_id: op.request_id.clone(),
+        personal: None,
+    }
+}
+
+fn stopped<A: Action>(op: &OpContext, on: A::On, rule: String, told: Refused) -> Refused {
+    let entry = new_entry::<A>(op, on, Outcome::Refused, rule);
+    Refused::Stopped(Box::new(Stopped { told, entry }))
 }
 
 /// Whether the object lies within the scope. A site's own are the site itself and what it sends.

@@ -12,7 +12,7 @@ mod who;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use clerestory_audit::{Audit, AuditError};
+use clerestory_audit::{Audit, AuditError, NewEntry};
 use clerestory_model::Timestamp;
 use clerestory_sql::{Database, SqlError};
 
@@ -36,9 +36,20 @@ pub enum Refused {
     Forbidden {
         /// The rule that decided.
         rule: String,
-        /// The entry of the audit log that tells of the refusal.
+        /// The entry of the audit log that tells of the refusal; where something was to go on, the one it goes back to.
         entry: u64,
     },
+    /// What was decided once does not go on. It ended the transaction it was found in, so it is not on record yet:
+    /// [`Access::tell`] puts it there, and says how the caller is to be told.
+    #[error("refused to go on")]
+    Stopped(Box<Stopped>),
+}
+
+/// A refusal to go on that is to be put on record.
+#[derive(Debug)]
+pub struct Stopped {
+    told: Refused,
+    entry: NewEntry,
 }
 
 /// The decision could not be made or recorded: nothing may be released.

@@ -1,12 +1,12 @@
-//! Who calls: the session behind the cookie, and bodies and queries read strictly.
+//! Who calls: the session behind the cookie, and queries read strictly.
 
 use std::net::IpAddr;
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use clerestory_access::{Actor, OpContext, OrganisationRef, RecordingRef, SiteRef};
-use clerestory_identity::Token;
+use clerestory_identity::{Token, TokenError};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -47,24 +47,31 @@ impl Caller {
     }
 }
 
-/// The session token in the cookies of a request.
-pub(crate) fn session_token(headers: &HeaderMap, loopback: bool) -> Option<Token> {
+/// The session token in the cookies of a request, if there is one, and if it is one.
+pub(crate) fn session_token(headers: &HeaderMap, loopback: bool) -> Option<Result<Token, TokenError>> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs: Vec<(&str, &str)> =
         cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
     let value = |name: &str| pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
     let text = value(COOKIE).or_else(|| value(LOOPBACK_COOKIE).filter(|_| loopback))?;
-    text.parse().ok()
+    Some(text.parse())
 }
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let token =
-            session_token(&parts.headers, api.hosts.is_loopback()).ok_or_else(ApiError::unauthenticated)?;
-        let (actor, session_ends) =
-            api.identity.actor(&token).await?.ok_or_else(ApiError::unauthenticated)?;
+        let shown = session_token(&parts.headers, api.hosts.is_loopback());
+        let shown = shown.ok_or_else(ApiError::unauthenticated)?;
+        let found = match &shown {
+            Ok(token) => api.identity.actor(token).await?,
+            Err(_) => None,
+        };
+        let (Ok(token), Some((actor, session_ends))) = (shown, found) else {
+            let Anyone(op) = Anyone::from_request_parts(parts, api).await?;
+            api.identity.refuse_token(&op).await?;
+            return Err(ApiError::unauthenticated());
+        };
         let Actor::Person { id, organisation, signed_in, .. } = actor else {
             return Err(ApiError::unauthenticated());
         };
@@ -104,36 +111,6 @@ impl FromRequestParts<Api> for Anyone {
 
 fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
-}
-
-/// A JSON body, read into a type that refuses unknown fields.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
-        let bytes = bytes::Bytes::from_request(request, api)
-            .await
-            .map_err(|_| too_large("The body is larger than this takes, or did not arrive whole."))?;
-        let mut reader = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            ApiError::malformed(path, error.into_inner().to_string())
-        })?;
-        reader.end().map_err(|error| ApiError::malformed(String::new(), error.to_string()))?;
-        Ok(Self(value))
-    }
-}
-
-pub(crate) fn too_large(detail: &str) -> ApiError {
-    ApiError::new(
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE,
-        "too-large",
-        "The body is too large",
-        detail,
-        "Send less at once.",
-    )
 }
 
 /// A query, read into a type that refuses unknown parameters.

@@ -109,7 +109,7 @@ pub(crate) async fn console(State(api): State<Api>, request: Request) -> Respons
 /// What the console may frame: the player, and for somebody who is signed in the sites whose policy they may edit.
 async fn frames(api: &Api, headers: &HeaderMap) -> String {
     let mut frames = api.hosts.origins().content.clone();
-    let Some(token) = session_token(headers, api.hosts.is_loopback()) else { return frames };
+    let Some(Ok(token)) = session_token(headers, api.hosts.is_loopback()) else { return frames };
     // A session that cannot be read frames nothing more; the page itself will say what is wrong.
     let Ok(Some((actor, _))) = api.identity.actor(&token).await else { return frames };
     let organisation = actor.organisation();

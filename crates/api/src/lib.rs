@@ -4,6 +4,7 @@
 //! **content** host (the player's page and nothing else, no cookies), and in the demo the **shop**. Any other Host is
 //! refused.
 
+mod bodies;
 mod caller;
 mod dto;
 mod files;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clerestory_access::{Action, Grant, Object};
 use clerestory_audit::{ActorKind, Entry};
-use clerestory_model::{PersonId, SiteId, Timestamp};
+use clerestory_model::{PersonId, RecordingState, SiteId, Timestamp};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
 use clerestory_store::{people, recordings, sites};
@@ -79,9 +79,12 @@ impl<'a, A: Action> Names<'a, A> {
         now: Timestamp,
     ) -> Result<RecordingItem, ApiError> {
         let recording = &described.recording;
+        // Its key lives a little longer than the wish that it be erased; what is being erased shows nothing of itself.
         let summary = match &recording.summary {
-            Some(sealed) => Some(self.summary(tx, sealed).await?),
-            None => None,
+            Some(sealed) if recording.state < RecordingState::PurgeQueued => {
+                Some(self.summary(tx, sealed).await?)
+            }
+            _ => None,
         };
         let site = match recording.site {
             Some(id) => Some(NamedRef { id: id.to_string(), name: self.site(tx, id).await? }),
@@ -97,7 +100,7 @@ impl<'a, A: Action> Names<'a, A> {
         let segments: Vec<_> =
             described.tracks.iter().flat_map(|track| track.segments.iter().cloned()).collect();
         let gaps: Vec<_> = described.tracks.iter().flat_map(|track| track.gaps.iter().copied()).collect();
-        let live = recording.state == clerestory_model::RecordingState::Capturing;
+        let live = recording.state == RecordingState::Capturing;
         Ok(RecordingItem {
             id: recording.id.to_string(),
             source: recording.source.to_string(),

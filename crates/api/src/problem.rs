@@ -200,7 +200,7 @@ impl IntoResponse for ApiError {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Hidden => Self::not_found(),
+            Refused::Hidden | Refused::Stopped(_) => Self::not_found(),
             Refused::Forbidden { rule, entry } => {
                 let mut error = Self::new(
                     StatusCode::FORBIDDEN,

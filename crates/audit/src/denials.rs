@@ -1,4 +1,4 @@
-//! Denials of nobody known: the first of a kind is an entry at once, those of the minute after it are counted and told in
+//! Denials of nobody known, and of what went on and no longer may: the first of a kind is an entry at once, those of the minute after it are counted and told in
 //! one more. Anybody can be refused as often as they like; the log is not theirs to fill.
 
 use std::collections::HashMap;
@@ -19,6 +19,7 @@ struct Kind {
     organisation: OrganisationId,
     action: &'static str,
     rule: String,
+    actor: [u8; 16],
     object: [u8; 16],
 }
 
@@ -81,6 +82,7 @@ fn kind(entry: &NewEntry) -> Kind {
         organisation: entry.organisation,
         action: entry.action,
         rule: entry.rule.clone(),
+        actor: entry.actor,
         object: entry.object.id,
     }
 }
@@ -98,7 +100,7 @@ fn told(window: &Window) -> NewEntry {
 }
 
 impl Audit {
-    /// Records a denial of nobody known: an entry where it is the first of its kind for a minute, else a count that
+    /// Records a denial that can come as often as its caller likes: an entry where it is the first of its kind for a minute, else a count that
     /// [`Self::write_denials`] tells.
     ///
     /// # Errors

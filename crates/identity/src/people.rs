@@ -48,6 +48,11 @@ pub struct NewPerson<'a> {
     pub password: Option<String>,
 }
 
+/// The form of an address that is compared.
+pub(crate) fn lower_case(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
 impl Identity {
     /// Adds an organisation with its key and first project, in the caller's transaction.
     ///
@@ -196,7 +201,7 @@ impl Identity {
     ) -> Result<[u8; 32], IdentityError> {
         let key = self.vault.standing_key(tx, Purpose::BlindIndex, at).await?;
         let index = self.vault.blind_index_key(tx, key).await?;
-        Ok(index.mac(&[email.trim().to_lowercase().as_bytes()]))
+        Ok(index.mac(&[lower_case(email).as_bytes()]))
     }
 
     async fn make_key(

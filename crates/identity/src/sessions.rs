@@ -134,6 +134,29 @@ impl Identity {
         Ok(Some((actor, row.expires_at)))
     }
 
+    /// Puts on record that somebody showed a token that no running session has. Anybody may show as many as they like,
+    /// so they are counted as the denials of nobody known are.
+    ///
+    /// # Errors
+    /// [`IdentityError::Audit`].
+    pub async fn refuse_token(&self, op: &OpContext) -> Result<(), IdentityError> {
+        let (actor_kind, actor) = Actor::Anonymous.logged();
+        let entry = NewEntry {
+            organisation: OrganisationId::nil(),
+            at: op.at,
+            action: "session.use",
+            class: Class::LOGON,
+            outcome: Outcome::Refused,
+            rule: "no running session has this token".to_owned(),
+            actor_kind,
+            actor,
+            object: ObjectRef { kind: "session".to_owned(), id: [0; 16] },
+            request_id: op.request_id.clone(),
+            personal: None,
+        };
+        Ok(self.access.audit().deny(&self.database, Lane::Interactive, entry).await?)
+    }
+
     async fn note_use(&self, session: SessionId, at: Timestamp) -> Result<(), IdentityError> {
         self.database
             .write(Lane::Interactive, move |tx| {

@@ -8,31 +8,40 @@ use clerestory_access::{Actor, CheckCredential, Grant, OpContext, PersonRef};
 use clerestory_audit::authority::ChangedBy;
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
-use clerestory_seal::random;
+use clerestory_seal::{random, sha256};
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::people::{self, Person, Profile, Role};
 use clerestory_store::{Sealed, organisations};
 use governor::clock::Clock as _;
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::people::{KeptPassword, password_place};
+use crate::people::{KeptPassword, lower_case, password_place};
 use crate::sessions::{self, ABSOLUTE_LIMIT, SessionRow};
 use crate::{Identity, IdentityError, Token, authority};
 
 /// Sign-in links work this long.
 const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// Attempts per address: ten at once, then one every six seconds.
+/// Attempts for one address from one network: ten at once, then one every six seconds.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
-
+/// Attempts for one address from everywhere: three hundred at once, then five a second. It takes thirty networks that
+/// never pause to keep somebody out, and they guess no faster than so.
+const ADDRESS_ATTEMPTS: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
+const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(300).expect("three hundred is not zero");
 /// Attempts from one network: thirty at once, then two a second.
 const NETWORK_ATTEMPTS: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
 const NETWORK_BURST: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
 /// Attempts of everybody together: each costs 19 MiB for a while.
 const ALL_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("twenty is not zero");
+/// A refusal is told so long after the attempt began, or so long again, and so on: how long it took to find out would
+/// tell whether anybody has the address.
+const REFUSED_AFTER: Duration = Duration::from_millis(700);
 
-/// Slows down guessing, per address and altogether; in memory, so a restart forgives.
+/// Slows down guessing; in memory, so a restart forgives.
 pub(crate) struct Throttle {
+    /// By the hash of an address and the network it is tried from.
+    pairs: DefaultKeyedRateLimiter<([u8; 32], Option<IpAddr>)>,
     addresses: DefaultKeyedRateLimiter<[u8; 32]>,
     networks: DefaultKeyedRateLimiter<IpAddr>,
     all: DefaultDirectRateLimiter,
@@ -41,7 +50,8 @@ pub(crate) struct Throttle {
 impl Throttle {
     pub(crate) fn new() -> Self {
         Self {
-            addresses: RateLimiter::keyed(Quota::per_minute(ATTEMPTS)),
+            pairs: RateLimiter::keyed(Quota::per_minute(ATTEMPTS)),
+            addresses: RateLimiter::keyed(Quota::per_second(ADDRESS_ATTEMPTS).allow_burst(ADDRESS_BURST)),
             networks: RateLimiter::keyed(Quota::per_second(NETWORK_ATTEMPTS).allow_burst(NETWORK_BURST)),
             all: RateLimiter::direct(Quota::per_second(ALL_ATTEMPTS)),
         }
@@ -49,20 +59,25 @@ impl Throttle {
 
     /// Forgets addresses nobody tried lately.
     pub(crate) fn tidy(&self) {
+        self.pairs.retain_recent();
+        self.pairs.shrink_to_fit();
         self.addresses.retain_recent();
         self.addresses.shrink_to_fit();
         self.networks.retain_recent();
         self.networks.shrink_to_fit();
     }
 
-    fn check_all(&self) -> Result<(), SignInError> {
-        self.all.check().map_err(|_| SignInError::TooMany { retry_after: Duration::from_secs(1) })
-    }
-
-    fn check(&self, address: [u8; 32]) -> Result<(), SignInError> {
+    /// Counts an attempt. What one network spends on an address it spends of its own share first, and what is refused
+    /// there costs nobody else anything: the shares of all come last.
+    fn check(&self, email: &str, network: Option<IpAddr>) -> Result<(), SignInError> {
+        let address = sha256(lower_case(email).as_bytes());
+        self.pairs.check_key(&(address, network)).map_err(|not_yet| SignInError::TooMany {
+            retry_after: not_yet.wait_time_from(self.pairs.clock().now()),
+        })?;
         self.addresses.check_key(&address).map_err(|not_yet| SignInError::TooMany {
             retry_after: not_yet.wait_time_from(self.addresses.clock().now()),
-        })
+        })?;
+        self.all.check().map_err(|_| SignInError::TooMany { retry_after: Duration::from_secs(1) })
     }
 }
 
@@ -146,20 +161,34 @@ impl Identity {
         })
     }
 
-    /// Signs somebody in by address and password.
+    /// Signs somebody in from a network, by the address and password they show.
     ///
     /// # Errors
     /// [`SignInError`]; refusals are in the audit log before they are told.
     pub async fn sign_in(
         &self,
         op: &OpContext,
+        network: Option<IpAddr>,
+        (email, password): (&str, Zeroizing<String>),
+        device: &str,
+    ) -> Result<SignedIn, SignInError> {
+        let began = Instant::now();
+        self.throttle.check(email, network)?;
+        let judged = self.judge(op, email, password, device).await;
+        if matches!(judged, Err(SignInError::Refused)) {
+            tokio::time::sleep(rest_of(REFUSED_AFTER, began.elapsed())).await;
+        }
+        judged
+    }
+
+    async fn judge(
+        &self,
+        op: &OpContext,
         email: &str,
         password: Zeroizing<String>,
         device: &str,
     ) -> Result<SignedIn, SignInError> {
-        self.throttle.check_all()?;
-        let (mac, person) = self.find_by_address(email, op.at).await?;
-        self.throttle.check(mac)?;
+        let person = self.find_by_address(email, op.at).await?;
         let kept = match &person {
             Some(person) => self.kept_password(op, person).await?,
             None => None,
@@ -202,7 +231,8 @@ impl Identity {
         Ok(token)
     }
 
-    /// Signs somebody in by a link, which is used up by it.
+    /// Signs somebody in by a link, which is used up by it. Nobody guesses one, and none costs more than a look: those
+    /// who try keep nobody else from it.
     ///
     /// # Errors
     /// [`SignInError`]; refusals are in the audit log before they are told.
@@ -212,7 +242,6 @@ impl Identity {
         token: &Token,
         device: &str,
     ) -> Result<SignedIn, SignInError> {
-        self.throttle.check_all()?;
         let (hash, now) = (token.hash(), op.at);
         let person = self
             .database
@@ -234,20 +263,13 @@ impl Identity {
         self.begin_session(op, &person, Shown::Link { hash }, device).await
     }
 
-    async fn find_by_address(
-        &self,
-        email: &str,
-        at: Timestamp,
-    ) -> Result<([u8; 32], Option<Person>), IdentityError> {
+    async fn find_by_address(&self, email: &str, at: Timestamp) -> Result<Option<Person>, IdentityError> {
         self.vault.hold_lease().await?;
         let (identity, email) = (self.clone(), email.to_owned());
         // A write, because the first look-up of all makes the index key.
         self.database
             .write(Lane::Interactive, move |tx| {
-                Box::pin(async move {
-                    let mac = identity.address_mac(tx, &email, at).await?;
-                    Ok((mac, identity.person_by_address(tx, &email, at).await?))
-                })
+                Box::pin(async move { identity.person_by_address(tx, &email, at).await })
             })
             .await
     }
@@ -404,6 +426,12 @@ impl Identity {
     }
 }
 
+/// What is left of the last of the spans that `elapsed` has begun.
+fn rest_of(span: Duration, elapsed: Duration) -> Duration {
+    let spans = u32::try_from(elapsed.as_nanos() / span.as_nanos() + 1).unwrap_or(u32::MAX);
+    span.saturating_mul(spans).saturating_sub(elapsed)
+}
+
 fn sign_in_entry(op: &OpContext, person: Option<&Person>, outcome: Outcome, method: &str) -> NewEntry {
     let (actor_kind, actor) = match (person, outcome) {
         (Some(person), Outcome::Allowed) => (ActorKind::Person, *person.id.as_bytes()),
@@ -424,5 +452,43 @@ fn sign_in_entry(op: &OpContext, person: Option<&Person>, outcome: Outcome, meth
         },
         request_id: op.request_id.clone(),
         personal: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: &str = "admin@example.org";
+
+    fn network(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([198, 51, 100, last]))
+    }
+
+    /// One network never uses up what others may try, for the same address or at all.
+    #[test]
+    fn a_network_spends_its_own_attempts_first() {
+        let throttle = Throttle::new();
+        let tried: Vec<bool> = (0..200).map(|_| throttle.check(ADDRESS, network(1)).is_ok()).collect();
+        assert_eq!(tried.iter().filter(|taken| **taken).count(), 10);
+        throttle.check(" Admin@Example.org", network(2)).unwrap();
+        throttle.check("somebody-else@example.org", network(1)).unwrap();
+    }
+
+    /// From however many networks they come, guesses at one address have an end.
+    #[test]
+    fn all_networks_together_have_a_limit_for_an_address() {
+        let throttle =
+            Throttle { all: RateLimiter::direct(Quota::per_second(NonZeroU32::MAX)), ..Throttle::new() };
+        let taken = (0..100_u8).flat_map(|last| [last; 10]);
+        let taken = taken.filter(|last| throttle.check(ADDRESS, network(*last)).is_ok()).count();
+        assert!((300..400).contains(&taken), "{taken}");
+        throttle.check("somebody-else@example.org", network(1)).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_is_told_at_the_end_of_a_span() {
+        let rest = |elapsed: u64| rest_of(REFUSED_AFTER, Duration::from_millis(elapsed)).as_millis();
+        assert_eq!([rest(0), rest(1), rest(699), rest(700), rest(1500)], [700, 699, 1, 700, 600]);
     }
 }

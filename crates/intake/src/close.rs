@@ -35,7 +35,8 @@ impl Intake {
         let on =
             UploadRef { organisation: claims.organisation, site: claims.site, recording: claims.recording };
         let access = self.access.clone();
-        self.database
+        let ended = self
+            .database
             .write(Lane::Intake, move |tx| {
                 Box::pin(async move {
                     let _grant = access.resume_in::<Upload>(tx, &op, on, claims.entry).await??;
@@ -49,7 +50,8 @@ impl Intake {
                     Ok(recordings::close(tx, on.recording).await?)
                 })
             })
-            .await
+            .await;
+        self.told(ended).await
     }
 
     /// Closes every web recording that has been silent for half an hour; says which. One entry per organisation that

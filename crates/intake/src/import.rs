@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use clerestory_access::{ImportRecording, OpContext, SiteRef, UploadRef, WriteImport};
 use clerestory_model::{RecordingId, RecordingState, Source, Timestamp, WriterId};
 use clerestory_seal::random;
@@ -18,7 +19,7 @@ use crate::rrweb::{self, Limits, TreeState};
 use crate::{Intake, IntakeError, KEPT};
 
 /// Bytes of an imported recording at most.
-const IMPORT_BYTES: usize = 64 * 1024 * 1024;
+pub const IMPORT_BYTES: usize = 64 * 1024 * 1024;
 
 /// What an import brought in.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Intake {
     /// # Errors
     /// [`IntakeError::Malformed`], [`IntakeError::Refused`], [`IntakeError::Store`]; no list shows anything of it
     /// then.
-    pub async fn import(&self, op: &OpContext, on: SiteRef, bytes: Vec<u8>) -> Result<Imported, IntakeError> {
+    pub async fn import(&self, op: &OpContext, on: SiteRef, bytes: Bytes) -> Result<Imported, IntakeError> {
         let grant = self.access.authorize::<ImportRecording>(op, on, None).await??;
         let issued = self.issued(on.id, &op.request_id).await?;
         let (pieces, events, dropped) = off_thread(move || clean(&bytes, &issued.rules)).await?;
@@ -146,7 +147,7 @@ impl Intake {
         let into = UploadRef { organisation: on.organisation, site: on.id, recording: recording.id };
         let (intake, op) = (self.clone(), op.clone());
         self.vault.hold_lease().await?;
-        let named = self
+        let written = self
             .database
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
@@ -161,8 +162,8 @@ impl Intake {
                     Ok::<_, IntakeError>(named)
                 })
             })
-            .await?;
-        named.into_iter().for_each(Stored::committed);
+            .await;
+        self.told(written).await?.into_iter().for_each(Stored::committed);
         Ok(())
     }
 }

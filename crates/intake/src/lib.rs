@@ -14,6 +14,7 @@ mod origin;
 mod policies;
 mod receive;
 mod refine;
+mod rooms;
 pub mod rrweb;
 mod sites;
 mod start;
@@ -22,7 +23,7 @@ mod tokens;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clerestory_access::Access;
@@ -33,10 +34,11 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 pub use authority::AUTHORITY;
 pub use error::IntakeError;
-pub use import::Imported;
+pub use import::{IMPORT_BYTES, Imported};
 pub use origin::{Origin, OriginError};
 pub use policies::{PolicyVersion, SignedPolicy};
 pub use receive::{Acknowledged, Encoding, Upload};
+pub use rooms::{BodyRoom, ImportRoom};
 pub use sites::{NewSite, SiteChange, SiteView};
 pub use start::{Start, Started};
 pub use tokens::{IngestToken, TokenProblem};
@@ -56,8 +58,6 @@ pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Bytes of a segment's events at most, uncompressed.
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// A body waits this long for room.
-const ROOM_WAIT: Duration = Duration::from_secs(10);
 /// Starts per network, however many people are behind it: a burst of two hundred, then twenty a second.
 const NETWORK_STARTS: (u32, u32) = (20, 200);
 /// Starts per site: a burst of two hundred, then fifty a second.
@@ -67,14 +67,6 @@ const SEGMENTS: (u32, u32) = (50, 200);
 
 /// Segments unpacked and refined at once: each may need a hundred megabytes for a moment.
 const REFINING: usize = 4;
-/// Bodies on their way in may fill this much memory together, those of up to [`SMALL_BODY`] bytes and larger ones: who
-/// announces large ones and takes all the time there is must not keep out what recorders send all day.
-const SMALL_ROOM_KIB: usize = 32 * 1024;
-const LARGE_ROOM_KIB: usize = 96 * 1024;
-/// Of each room a network may take one such part.
-const SHARES: usize = 4;
-/// A recorder that sends every few seconds stays far below.
-const SMALL_BODY: usize = 512 * 1024;
 
 /// The receiving part of the program.
 #[derive(Clone)]
@@ -99,26 +91,7 @@ struct Shared {
     trees: refine::Trees,
     /// Segments that are unpacked and refined at once.
     refining: Arc<tokio::sync::Semaphore>,
-    /// Bytes of small bodies on their way in, in KiB.
-    small_room: Arc<tokio::sync::Semaphore>,
-    /// The same of large ones.
-    large_room: Arc<tokio::sync::Semaphore>,
-    /// What of either room a network may still take.
-    shares: Mutex<HashMap<(IpAddr, Size), Arc<tokio::sync::Semaphore>>>,
-}
-
-/// Which room a body goes into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Size {
-    Small,
-    Large,
-}
-
-/// Room that a body has until it is stored. Dropping it gives it back.
-#[derive(Debug)]
-pub struct BodyRoom {
-    _share: Option<tokio::sync::OwnedSemaphorePermit>,
-    _room: tokio::sync::OwnedSemaphorePermit,
+    rooms: rooms::Rooms,
 }
 
 impl Intake {
@@ -135,9 +108,7 @@ impl Intake {
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
             refining: Arc::new(tokio::sync::Semaphore::new(REFINING)),
-            small_room: Arc::new(tokio::sync::Semaphore::new(SMALL_ROOM_KIB)),
-            large_room: Arc::new(tokio::sync::Semaphore::new(LARGE_ROOM_KIB)),
-            shares: Mutex::default(),
+            rooms: rooms::Rooms::default(),
         };
         Self { database, access, vault, clock, shared: Arc::new(shared) }
     }
@@ -153,43 +124,20 @@ impl Intake {
         }
     }
 
+    /// Puts on record that something was not gone on with.
+    pub(crate) async fn told<T>(&self, done: Result<T, IntakeError>) -> Result<T, IntakeError> {
+        match done {
+            Err(IntakeError::Refused(refused)) => Err(self.access.tell(refused).await?.into()),
+            done => done,
+        }
+    }
+
     /// What the audit log gave up when the disk was full is for entries: nothing captured may use it.
     pub(crate) fn check_room_on_disk(&self) -> Result<(), IntakeError> {
         if self.access.audit().reserve().is_gone() {
             return Err(clerestory_vault::StoreError::Full.into());
         }
         Ok(())
-    }
-
-    /// Room for a body of so many bytes from this network, before it is read; it is given back when it is dropped. A
-    /// network has a share of it, so that one that dawdles with all it may announce keeps only itself out.
-    ///
-    /// # Errors
-    /// [`IntakeError::TooMany`] when there is none for now: the sender tries again.
-    pub async fn room_for(&self, network: Option<IpAddr>, bytes: usize) -> Result<BodyRoom, IntakeError> {
-        let (size, room, all) = match bytes {
-            ..=SMALL_BODY => (Size::Small, &self.shared.small_room, SMALL_ROOM_KIB),
-            _ => (Size::Large, &self.shared.large_room, LARGE_ROOM_KIB),
-        };
-        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, all / SHARES)).unwrap_or(u32::MAX);
-        let share = network.map(|network| {
-            let mut shares = self.shared.shares.lock().unwrap_or_else(PoisonError::into_inner);
-            let whole = || Arc::new(tokio::sync::Semaphore::new(all / SHARES));
-            Arc::clone(shares.entry((network, size)).or_insert_with(whole))
-        });
-        let taken = async {
-            // The network's own first: who waits for that holds nothing of the others'.
-            let _share = match share {
-                Some(share) => Some(share.acquire_many_owned(kib).await?),
-                None => None,
-            };
-            let _room = Arc::clone(room).acquire_many_owned(kib).await?;
-            Ok::<_, tokio::sync::AcquireError>(BodyRoom { _share, _room })
-        };
-        match tokio::time::timeout(ROOM_WAIT, taken).await {
-            Ok(Ok(room)) => Ok(room),
-            _ => Err(IntakeError::TooMany),
-        }
     }
 
     /// Forgets limits of recorders that have been quiet: called now and then, so that memory does not grow.
@@ -200,10 +148,7 @@ impl Intake {
         self.shared.segments.retain_recent();
         self.shared.segments.shrink_to_fit();
         self.shared.trees.tidy();
-        self.shared.shares.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, share| {
-            // One that nobody holds a part of is whole again.
-            Arc::strong_count(share) > 1
-        });
+        self.shared.rooms.tidy();
     }
 }
 

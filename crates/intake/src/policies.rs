@@ -283,7 +283,13 @@ impl Intake {
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let current = newest(tx, on.id).await?;
+                    // The caller's own log gets the difference, of a refusal too: to what is theirs, and to nothing else.
+                    let own = sites::find(tx, on.id).await?;
+                    let own = own.filter(|site| site.organisation == op.actor.organisation());
+                    let current = match own {
+                        Some(_) => newest(tx, on.id).await?,
+                        None => None,
+                    };
                     let changes = current.as_ref().map(|current| diff(&current.rules, &rules));
                     let detail = changes.as_ref().map(describe);
                     let personal = clerestory_audit::Personal { detail, ..Default::default() };

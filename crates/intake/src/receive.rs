@@ -215,7 +215,8 @@ impl Intake {
                     Ok::<_, IntakeError>(Admitted { grant, recording, track, existing })
                 })
             })
-            .await?;
+            .await;
+        let admitted = self.told(admitted).await?;
         let open = match admitted.recording.state {
             RecordingState::Capturing | RecordingState::Active => {
                 now.since(admitted.recording.last_segment_at) < LATE

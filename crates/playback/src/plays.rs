@@ -140,6 +140,14 @@ impl Playback {
         Ok((play, grant))
     }
 
+    /// Puts on record that a play was not gone on with.
+    async fn told<T>(&self, done: Result<T, PlaybackError>) -> Result<T, PlaybackError> {
+        match done {
+            Err(PlaybackError::Refused(refused)) => Err(self.access.tell(refused).await?.into()),
+            done => done,
+        }
+    }
+
     /// One segment of a running play.
     ///
     /// # Errors
@@ -168,7 +176,7 @@ impl Playback {
         sequence: u64,
     ) -> Result<SegmentContent, PlaybackError> {
         let (playback, op) = (self.clone(), op.clone());
-        let Found { grant, track, segment, base } = self
+        let found = self
             .database
             .read(move |tx| {
                 Box::pin(async move {
@@ -191,7 +199,8 @@ impl Playback {
                     Ok::<_, PlaybackError>(Found { grant, track, segment, base })
                 })
             })
-            .await?;
+            .await;
+        let Found { grant, track, segment, base } = self.told(found).await?;
         let packed = self.open(&grant, &track, &segment).await?;
         let events = match (segment.content_type, base) {
             (ContentType::Rrweb, _) => unpack_events(&packed, EVENT_BYTES),
@@ -256,7 +265,8 @@ impl Playback {
         after: Vec<(TrackId, u64)>,
     ) -> Result<(Vec<(TrackId, Vec<SegmentFact>)>, Option<i64>), PlaybackError> {
         let (playback, op) = (self.clone(), op.clone());
-        self.database
+        let news = self
+            .database
             .read(move |tx| {
                 Box::pin(async move {
                     let (play, _grant) = playback.resume(tx, &op, play).await?;
@@ -277,7 +287,8 @@ impl Playback {
                     Ok((news, closed))
                 })
             })
-            .await
+            .await;
+        self.told(news).await
     }
 
     /// Notes that a range was watched: an entry of the log, and a row the recorded person will see.
@@ -295,7 +306,8 @@ impl Playback {
         }
         self.vault.hold_lease().await?;
         let (playback, op) = (self.clone(), op.clone());
-        self.database
+        let noted = self
+            .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     playback.access.audit().take_turn(tx, op.actor.organisation()).await?;
@@ -316,7 +328,8 @@ impl Playback {
                     Ok(())
                 })
             })
-            .await
+            .await;
+        self.told(noted).await
     }
 
     /// Ends a play. Ending one that has ended is fine.

@@ -1,7 +1,5 @@
 //! What the capture script calls, from the sites themselves: cross-origin, without cookies.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -15,7 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::policy::Signed;
 use crate::Api;
-use crate::caller::{Anyone, Asked, At, Body, Network};
+use crate::bodies::{self, is_too_long, time_for};
+use crate::caller::{Anyone, Asked, At, Network};
 use crate::problem::{ApiError, Problem};
 
 /// What the recorder is told to keep to.
@@ -108,9 +107,10 @@ pub(crate) async fn start(
     Anyone(op): Anyone,
     Network(network): Network,
     headers: HeaderMap,
-    Body(asked): Body<StartBody>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     api.intake.throttle(network)?;
+    let asked: StartBody = bodies::small(request).await?;
     let started = api
         .intake
         .start(Start {
@@ -198,23 +198,6 @@ pub(crate) async fn segment(
     }))
 }
 
-/// Whether a body could not be read because there is more of it than was said.
-fn is_too_long(error: &axum::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(one) = cause {
-        if one.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        cause = one.source();
-    }
-    false
-}
-
-/// How long a body of so many bytes may take: half a minute, and a second for every 64 KiB.
-fn time_for(bytes: usize) -> Duration {
-    Duration::from_secs(30 + bytes as u64 / (64 * 1024))
-}
-
 /// Ends the sending of one tab.
 #[utoipa::path(post, path = "/capture/end", tag = "capture", request_body = EndBody, responses(
     (status = 204, description = "Ended"), (status = 401, body = Problem), (status = 403, body = Problem)))]
@@ -222,10 +205,13 @@ pub(crate) async fn end(
     State(api): State<Api>,
     Anyone(op): Anyone,
     headers: HeaderMap,
-    Body(asked): Body<EndBody>,
+    request: Request,
 ) -> Result<StatusCode, ApiError> {
-    let stopped = asked.reason == EndReason::Stopped;
-    api.intake.end(&bearer(&headers)?, &origin(&headers)?, stopped, op.request_id).await?;
+    let (token, origin) = (bearer(&headers)?, origin(&headers)?);
+    // Who has no token, or sends too often, gets nothing of theirs read.
+    api.intake.check_sender(&token, &origin, Encoding::Plain).await?;
+    let asked: EndBody = bodies::small(request).await?;
+    api.intake.end(&token, &origin, asked.reason == EndReason::Stopped, op.request_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

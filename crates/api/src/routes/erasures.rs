@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::caller::{Asked, At, Body, Caller};
+use crate::bodies::CallerWith;
+use crate::caller::{Asked, At, Caller};
 use crate::problem::{ApiError, Problem};
 
 /// Erasures of one answer at most.
@@ -156,9 +157,8 @@ async fn ask(
     (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(crate) async fn of_recording(
     State(api): State<Api>,
-    caller: Caller,
     At(recording): At<RecordingId>,
-    Body(asked): Body<EraseRecording>,
+    CallerWith(caller, asked): CallerWith<EraseRecording>,
 ) -> Result<(StatusCode, Json<Erasure>), ApiError> {
     let target = match (asked.track, asked.range) {
         (Some(track), None) => Target::Track { recording, track },
@@ -179,9 +179,8 @@ pub(crate) async fn of_recording(
     (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(crate) async fn of_subject(
     State(api): State<Api>,
-    caller: Caller,
     At(subject): At<SubjectId>,
-    Body(asked): Body<EraseSubject>,
+    CallerWith(caller, asked): CallerWith<EraseSubject>,
 ) -> Result<(StatusCode, Json<Erasure>), ApiError> {
     ask(&api, &caller, Target::Subject(subject), asked.reason).await
 }
@@ -192,8 +191,7 @@ pub(crate) async fn of_subject(
     (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn of_organisation(
     State(api): State<Api>,
-    caller: Caller,
-    Body(asked): Body<EraseOrganisation>,
+    CallerWith(caller, asked): CallerWith<EraseOrganisation>,
 ) -> Result<(StatusCode, Json<Erasure>), ApiError> {
     if asked.organisation != caller.organisation {
         let message = "this is not your organisation's id".to_owned();

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
+use axum::body::HttpBody;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use clerestory_intake::IntakeError;
+use clerestory_access::ImportRecording;
+use clerestory_intake::{IMPORT_BYTES, IntakeError};
 use clerestory_model::SiteId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::caller::{At, Caller, too_large};
+use crate::bodies::{arrive, time_for};
+use crate::caller::{At, Caller};
 use crate::problem::{ApiError, Problem};
 
 #[derive(Serialize, ToSchema)]
@@ -39,10 +41,26 @@ pub(crate) async fn import(
     State(api): State<Api>,
     caller: Caller,
     At(id): At<SiteId>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|_| too_large("A recording to import has at most 64 MiB."))?;
-    let imported = api.intake.import(&caller.op, caller.site(id), body.to_vec()).await;
+    let (mut parts, body) = request.into_parts();
+    let (op, on) = (&caller.op, caller.site(id));
+    // Of who may not, nothing is read; the refusal is put on record.
+    if !api.access.would_allow::<ImportRecording>(op, on).await?
+        && let Err(refused) = api.access.authorize::<ImportRecording>(op, on, None).await?
+    {
+        return Err(refused.into());
+    }
+    let length = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+    let length = length.unwrap_or(IMPORT_BYTES).min(IMPORT_BYTES);
+    let _room = api.intake.room_for_import(caller.organisation, length).await.map_err(|error| {
+        ApiError::from(error)
+            .with_advice("Nothing was imported. Wait until other imports are done, then try again.")
+    })?;
+    let body = arrive(body, length, time_for(length)).await?;
+    // It may have taken minutes: who asks, and what they may do, is looked up anew.
+    let caller = Caller::from_request_parts(&mut parts, &api).await?;
+    let imported = api.intake.import(&caller.op, caller.site(id), body).await;
     let imported = imported.map_err(|error| match error {
         // What a recorder does about a segment is no help to who brings a file.
         IntakeError::Malformed(_) => ApiError::from(error).with_advice(

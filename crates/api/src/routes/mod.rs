@@ -13,18 +13,12 @@ mod recordings;
 mod session;
 mod sites;
 
-use axum::extract::DefaultBodyLimit;
 use axum::{Json, Router, routing};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Api;
-
-/// Bodies of the console's API at most.
-const BODY_BYTES: usize = 256 * 1024;
-/// An imported recording at most.
-const IMPORT_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -84,15 +78,8 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(capture::start))
         .routes(routes!(capture::policy))
         .routes(routes!(capture::end))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .merge(
-            OpenApiRouter::new()
-                .routes(routes!(capture::segment))
-                .layer(DefaultBodyLimit::max(clerestory_intake::SEGMENT_BYTES + 1)),
-        )
-        .merge(
-            OpenApiRouter::new().routes(routes!(imports::import)).layer(DefaultBodyLimit::max(IMPORT_BYTES)),
-        )
+        .routes(routes!(capture::segment))
+        .routes(routes!(imports::import))
 }
 
 /// The OpenAPI 3.1 description of the API.

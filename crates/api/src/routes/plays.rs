@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::caller::{Asked, At, Body, Caller};
+use crate::bodies::CallerWith;
+use crate::caller::{Asked, At, Caller};
 use crate::dto::{SegmentItem, Track, duration_us};
 use crate::problem::{ApiError, Problem};
 
@@ -70,9 +71,8 @@ pub(crate) struct FollowQuery {
     (status = 201, body = Play), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub(crate) async fn begin(
     State(api): State<Api>,
-    caller: Caller,
     At(id): At<RecordingId>,
-    Body(asked): Body<Begin>,
+    CallerWith(caller, asked): CallerWith<Begin>,
 ) -> Result<Response, ApiError> {
     let begun = api.playback.begin(&caller.op, caller.recording(id), asked.reason).await?;
     let recording = &begun.described.recording;
@@ -126,9 +126,8 @@ fn accepts_zstd(headers: &HeaderMap) -> bool {
     (status = 204, description = "On record"), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub(crate) async fn watched(
     State(api): State<Api>,
-    caller: Caller,
     At(play): At<PlayId>,
-    Body(range): Body<WatchedRange>,
+    CallerWith(caller, range): CallerWith<WatchedRange>,
 ) -> Result<StatusCode, ApiError> {
     api.playback.watched(&caller.op, play, (range.from_us, range.to_us)).await?;
     Ok(StatusCode::NO_CONTENT)

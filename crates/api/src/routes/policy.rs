@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::caller::{At, Body, Caller};
+use crate::bodies::CallerWith;
+use crate::caller::{At, Caller};
 use crate::dto::PersonRef;
 use crate::opening::Names;
 use crate::problem::{ApiError, FieldError, Problem};
@@ -164,9 +165,8 @@ pub(crate) async fn read(
     (status = 422, body = Problem)))]
 pub(crate) async fn sign(
     State(api): State<Api>,
-    caller: Caller,
     At(id): At<SiteId>,
-    Body(asked): Body<SignPolicy>,
+    CallerWith(caller, asked): CallerWith<SignPolicy>,
 ) -> Result<Json<Signed>, ApiError> {
     let rules = Rules::from_value(&asked.document).map_err(clerestory_intake::IntakeError::from)?;
     let signed = api.intake.sign_policy(&caller.op, caller.site(id), rules, asked.based_on).await?;
@@ -179,9 +179,8 @@ pub(crate) async fn sign(
     (status = 200, body = Checked), (status = 404, body = Problem)))]
 pub(crate) async fn check(
     State(api): State<Api>,
-    caller: Caller,
     At(id): At<SiteId>,
-    Body(asked): Body<CheckPolicy>,
+    CallerWith(caller, asked): CallerWith<CheckPolicy>,
 ) -> Result<Json<Checked>, ApiError> {
     let _grant = own_site(&api, &caller, id).await?;
     let rules = match Rules::from_value(&asked.document) {

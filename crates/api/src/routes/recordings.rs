@@ -134,44 +134,46 @@ pub(crate) async fn list(
     let on = caller.organisation();
     match asked.continues {
         None => {
-            let personal = Personal { detail: Some(question), ..Personal::default() };
+            let detail = Some(told(&asked, asked.from));
+            let personal = Personal { detail, ..Personal::default() };
             let grant = api.access.authorize::<ListRecordings>(&caller.op, on, Some(personal)).await??;
             answer(api, caller, asked, after, limit, grant).await
         }
         Some(entry) => {
             let grant = api.access.resume::<RefreshList>(&caller.op, on, entry).await??;
-            let grant = same_question(&api, &caller, grant, question).await?;
+            let (grant, asked) = same_question(&api, &caller, grant, asked).await?;
             answer(api, caller, asked, after, limit, grant).await
         }
     }
 }
 
-/// Sees that the entry a list rides on tells of this question.
+/// Sees that the entry a list rides on tells of this question, and of no shorter time.
 async fn same_question(
     api: &Api,
     caller: &Caller,
     grant: Grant<RefreshList>,
-    question: String,
-) -> Result<Grant<RefreshList>, ApiError> {
+    asked: ListQuery,
+) -> Result<(Grant<RefreshList>, ListQuery), ApiError> {
     api.vault.hold_lease().await?;
     let (inner, organisation) = (api.clone(), caller.organisation);
     let read = api.database.read(move |tx| {
         Box::pin(async move {
             let entry = inner.access.audit().find(tx, organisation, grant.entry()).await?;
-            let asked = match entry.and_then(|entry| entry.personal) {
+            let recorded = match entry.and_then(|entry| entry.personal) {
                 Some(sealed) => inner.vault.open(tx, &grant, &sealed).await?.detail,
                 None => None,
             };
-            Ok::<_, ApiError>((grant, asked == Some(question)))
+            let covered = recorded.is_some_and(|recorded| covers(&recorded, &asked));
+            Ok::<_, ApiError>((grant, asked, covered))
         })
     });
     match read.await? {
-        (grant, true) => Ok(grant),
-        (_, false) => Err(ApiError::new(
+        (grant, asked, true) => Ok((grant, asked)),
+        (_, _, false) => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "entry-of-another-list",
             "The entry tells of another list",
-            "The filters are not those of the answer that gave this entry.",
+            "The filters are not those of the answer that gave this entry, or `from` is earlier than it was there.",
             "Ask without `continues`: the new list is put on record.",
         )),
     }
@@ -219,15 +221,35 @@ async fn answer<A: Action>(
         .await
 }
 
-/// What a list is asked for, in words: its entry says so, and its cursors and what rides on the entry are of it alone.
-/// Since when is left out, but for that there is such a time: "the last hour" begins later with every page.
+/// What a list is asked for, in words, as its entry says it; with another time that it begins at.
+fn told(asked: &ListQuery, from: Option<Timestamp>) -> String {
+    words(asked, from.map(|from| format!("{SINCE}{from}")))
+}
+
+/// What the cursors of a list are of. Since when is left out, but for that there is such a time: "the last hour" begins
+/// later with every page.
 fn question(asked: &ListQuery) -> String {
-    let ListQuery { site, state, from, to, min_duration_ms, watched, continues: _, cursor: _, limit: _ } =
+    words(asked, asked.from.map(|_| format!("{SINCE}a given time")))
+}
+
+/// Whether the entry that says `recorded` tells of everything that is asked for: the same filters, and since when it may
+/// only move on.
+fn covers(recorded: &str, asked: &ListQuery) -> bool {
+    let began = recorded.split_once(SINCE).map(|(_, rest)| rest.split(',').next().unwrap_or(rest));
+    let began: Option<Timestamp> = began.and_then(|text| text.parse().ok());
+    began.is_some() == asked.from.is_some() && began <= asked.from && recorded == told(asked, began)
+}
+
+/// Stands before the time since when.
+const SINCE: &str = "begun at or after ";
+
+fn words(asked: &ListQuery, since: Option<String>) -> String {
+    let ListQuery { site, state, from: _, to, min_duration_ms, watched, continues: _, cursor: _, limit: _ } =
         asked;
     let parts = [
         site.map(|site| format!("of {site}")),
         state.map(|state| format!("in the state {state}")),
-        from.map(|_| "begun after a given time".to_owned()),
+        since,
         to.map(|to| format!("begun before {to}")),
         min_duration_ms.map(|least| format!("of at least {least} ms")),
         watched.map(|watched| match watched {

@@ -1,7 +1,7 @@
 //! Signing in and out, and seeing one's own sessions.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{Actor, OpContext, PersonRef as PersonOn, ReadOwnProfile};
@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::Api;
-use crate::caller::{Anyone, Body, COOKIE, Caller, LOOPBACK_COOKIE, Network};
+use crate::bodies;
+use crate::caller::{Anyone, COOKIE, Caller, LOOPBACK_COOKIE, Network};
 use crate::problem::{ApiError, Problem};
 
 /// Longest password that is looked at.
@@ -86,12 +87,14 @@ pub(crate) async fn sign_in(
     Anyone(op): Anyone,
     Network(network): Network,
     headers: HeaderMap,
-    Body(asked): Body<SignIn>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     api.identity.throttle(network)?;
+    let asked: SignIn = bodies::small(request).await?;
+    let op = OpContext { at: api.clock.now(), ..op };
     let password: String = asked.password.chars().take(PASSWORD_CHARS + 1).collect();
-    let signed_in =
-        api.identity.sign_in(&op, &asked.email, Zeroizing::new(password), device(&headers)).await?;
+    let shown = (asked.email.as_str(), Zeroizing::new(password));
+    let signed_in = api.identity.sign_in(&op, network, shown, device(&headers)).await?;
     welcome(&api, &op, signed_in).await
 }
 
@@ -103,9 +106,12 @@ pub(crate) async fn sign_in_by_link(
     Anyone(op): Anyone,
     Network(network): Network,
     headers: HeaderMap,
-    Body(asked): Body<SignInLink>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     api.identity.throttle(network)?;
+    let asked: SignInLink = bodies::small(request).await?;
+    // A link may have run out while the body came.
+    let op = OpContext { at: api.clock.now(), ..op };
     let token: Token =
         asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
     let signed_in = api.identity.sign_in_by_link(&op, &token, device(&headers)).await?;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::caller::{Asked, At, Body, Caller};
+use crate::bodies::CallerWith;
+use crate::caller::{Asked, At, Caller};
 use crate::problem::{ApiError, Problem};
 
 #[derive(Deserialize, ToSchema)]
@@ -149,8 +150,7 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
     (status = 201, body = Site), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn add(
     State(api): State<Api>,
-    caller: Caller,
-    Body(asked): Body<AddSite>,
+    CallerWith(caller, asked): CallerWith<AddSite>,
 ) -> Result<Response, ApiError> {
     let new = NewSite { name: name(&asked.name)?, origins: origins(&asked.origins)? };
     let site = api.intake.add_site(&caller.op, caller.organisation(), new).await?;
@@ -176,9 +176,8 @@ pub(crate) async fn read(
     (status = 200, body = Site), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(crate) async fn change(
     State(api): State<Api>,
-    caller: Caller,
     At(id): At<SiteId>,
-    Body(asked): Body<ChangeSite>,
+    CallerWith(caller, asked): CallerWith<ChangeSite>,
 ) -> Result<Json<Site>, ApiError> {
     let change = SiteChange {
         name: asked.name.as_deref().map(name).transpose()?,

@@ -56,6 +56,6 @@ pub(super) async fn import(app: &App, site: SiteRef, bytes: Vec<u8>) -> anyhow::
         request_id: "import".to_owned(),
         at: app.clock.now(),
     };
-    let imported = app.intake.import(&op, site, bytes).await?;
+    let imported = app.intake.import(&op, site, bytes.into()).await?;
     Ok((imported.recording.to_string(), imported.events))
 }
