@@ -12,7 +12,7 @@ const dist = join(here, "dist");
 const BUDGET = { loader: 2 * 1024, core: 32 * 1024 };
 /** Names that are ours alone: never written to storage, messages or requests. */
 const OURS =
-  /^(?:decideAround|maskedByRule|excludedAround|attributeChanged|whenFrameLoaded|keepSecret|isSecret|readLater|firstSeen|idBefore|rulesChanged|dropPending|forPage|noCanvas|neverShown|mediaAllowed|serverTimeMs|segmentBytes|keyframeMs|silenceMs|flushMs|nextSequence|spoolKeyId|retryAfterMs|acknowledged|policyOutdated|hasNode|nodeMetaMap|idNodeMap|cssCaptured|telling|toldAs|forgetRules|isForbidden)$/;
+  /^(?:decideAround|maskedByRule|excludedAround|attributeChanged|whenFrameLoaded|keepSecret|isSecret|readLater|firstSeen|idBefore|rulesChanged|dropPending|forPage|noCanvas|neverShown|mediaAllowed|serverTimeMs|segmentBytes|keyframeMs|silenceMs|flushMs|nextSequence|spoolKeyId|retryAfterMs|policyOutdated|hasNode|nodeMetaMap|idNodeMap|cssCaptured|telling|toldAs|forgetRules|isForbidden)$/;
 const minify = process.env.CAPTURE_DEBUG !== "1";
 
 async function bundle(entry, define = {}) {

@@ -153,14 +153,15 @@ export class Capture {
       for (let tries = 1; run === this.#running && run !== 0; tries += 1) {
         const answer = await this.#visits.alone(() => this.#ask());
         if (run !== this.#running) return;
-        if (isPassing(answer)) {
+        const visit = answer.status === 201 || answer.status === 200 ? readVisit(answer.body) : null;
+        // Success that grants nothing was not said by this server.
+        if (isPassing(answer) || (!visit && answer.slug === "")) {
           // An origin that is not listed for the site looks the same: the browser hides the answer.
           this.#show({ phase: "starting", reason: answer.slug || "server-unreachable" });
           await new Promise((resolve) => setTimeout(resolve, backoffMs(tries, answer)));
           continue;
         }
-        const visit = answer.status === 201 || answer.status === 200 ? readVisit(answer.body) : null;
-        if (!visit) return this.#end("refused", answer.slug || "start-refused");
+        if (!visit) return this.#end("refused", answer.slug);
         return await this.#enter(visit);
       }
     } catch {
