@@ -133,6 +133,14 @@ describe("a full snapshot", () => {
       '"tagName":"div","childNodes":[],"attributes":{"rr_width":"0px","rr_height":"0px","data-clerestory":"excluded"}',
     );
   });
+  it("holds no value that a masked element's own style keeps", () => {
+    const told = full(
+      page(`<body><p style="--balance:1432; --name:${SECRET}; counter-reset:v 73">a</p></body>`),
+    );
+    expect(told).toContain('"style":"--balance:initial; --name:initial; counter-reset:v "');
+    const shown = `<p style="--name:${SECRET}">a</p>`;
+    expect(full(page(`<body>${shown}</body>`, { unmask: ["p"] }))).toContain(`"--name:${SECRET}"`);
+  });
   it("leaves out comments, sources of scripts and fallbacks", () => {
     const told = full(
       page(
@@ -194,7 +202,9 @@ describe("changes", () => {
     const style = {
       color: "red",
       background: `url(/${SECRET})`,
-      "--name": [`"${SECRET}"`, "important"],
+      content: [`"${SECRET}"`, "important"],
+      "--name": SECRET,
+      "--width": "73%",
       top: false,
     };
     expect(
@@ -206,7 +216,9 @@ describe("changes", () => {
             style: {
               color: "red",
               background: 'url("data:,")',
-              "--name": ['"•••••"', "important"],
+              content: ['"•••••"', "important"],
+              "--name": "initial",
+              "--width": "73%",
               top: false,
             },
           },
@@ -304,6 +316,11 @@ describe("style sheets", () => {
       id,
       index: [0],
       set: { property: "content", value: '"•••••"' },
+    });
+    expect(
+      here.told({ source: 13, id, index: [0], set: { property: "--name", value: SECRET } }),
+    ).toMatchObject({
+      set: { property: "--name", value: "initial" },
     });
   });
 });

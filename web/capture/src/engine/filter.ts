@@ -193,6 +193,11 @@ export class Filter {
     return { shown: this.#judge.decideAround(node) === "show", mediaAllowed: this.#judge.rules.mediaAllowed };
   }
 
+  /** For declarations set on this element alone. */
+  #ownPlace(node: Node): CssPlace {
+    return { ...this.#cssPlace(node), own: true };
+  }
+
   #sheet(node: Node, from: string): string {
     const place = this.#cssPlace(node);
     const known = this.#css.get(node);
@@ -300,11 +305,11 @@ export class Filter {
     if (kept === null) return undefined;
     if (typeof value !== "string") return value;
     // Presentation attributes of SVG are CSS values: `fill="url(https://…)"`.
-    return name === "style" || kept.includes("(") ? filterCss(kept, this.#cssPlace(live)) : kept;
+    return name === "style" || kept.includes("(") ? filterCss(kept, this.#ownPlace(live)) : kept;
   }
 
   #styleChange(live: Element, change: StyleChange): StyleChange {
-    const place = this.#cssPlace(live);
+    const place = this.#ownPlace(live);
     const told: StyleChange = {};
     for (const property of Object.keys(change)) {
       const value = change[property];
@@ -477,7 +482,9 @@ export class Filter {
     told.index = ruleIndex(data.index) ?? [];
     if (set) {
       const property = str(set.property);
-      const value = filterCss(`${property}:${String(set.value ?? "")}`, place).slice(property.length + 1);
+      const value = filterCss(`${property}:${String(set.value ?? "")}`, { ...place, own: true }).slice(
+        property.length + 1,
+      );
       told.set = { property, value, ...(set.priority ? { priority: str(set.priority) } : {}) };
     }
     if (remove) told.remove = { property: str(remove.property) };
