@@ -337,7 +337,8 @@ export function patchRrweb(source) {
     patched = patched.slice(0, start) + put + patched.slice(end);
   }
   patched = plainFields(patched);
-  for (const name of ["EventType", "IncrementalSource", "NodeType", "PointerTypes"]) patched = inlineEnum(patched, name);
+  for (const name of ["EventType", "IncrementalSource", "NodeType", "PointerTypes"])
+    patched = inlineEnum(patched, name);
   return `import { hooks as $ } from "clerestory:hooks";\n${patched}`;
 }
 

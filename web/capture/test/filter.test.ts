@@ -297,6 +297,25 @@ describe("pointer and selection", () => {
 });
 
 describe("style sheets", () => {
+  it("keep no picture below a mask rule, where media is allowed elsewhere", () => {
+    const picture = "data:image/png;base64,AAAA";
+    const css = `background:url(${picture})`;
+    const body = `<body style="${css}"><div class="m"><p style="${css}">a</p><style>a{${css}}</style></div></body>`;
+    const told = full(page(body, { media: "allowed", mask: [".m"] }));
+    expect(told.split(picture)).toHaveLength(2);
+    expect(full(page(body, { media: "allowed" })).split(picture)).toHaveLength(4);
+  });
+  it("are judged anew when a rule masks what they belong to", () => {
+    const picture = `data:image/png;base64,${"A".repeat(1200)}`;
+    const here = page(`<body><div><style>a{background:url(${picture})}</style></div></body>`, {
+      media: "allowed",
+      mask: [".m"],
+    });
+    expect(full(here)).toContain(picture);
+    document.querySelector("div")?.setAttribute("class", "m");
+    here.judge.forget();
+    expect(full(here)).not.toContain(picture);
+  });
   it("cleans rules and leaves out what is no index", () => {
     const here = page("<head><style></style></head><body></body>");
     const id = here.id("style");

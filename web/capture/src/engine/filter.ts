@@ -56,7 +56,7 @@ export class Filter {
   readonly #pictures: Pictures;
   /** Texts that were last told as the mask: saying so again would only tell when they change. */
   #masked = new WeakSet<Node>();
-  #css = new WeakMap<Node, { from: string; shown: boolean; to: string }>();
+  #css = new WeakMap<Node, { from: string; place: CssPlace; to: string }>();
   #told = new WeakMap<Element, Decision>();
   counts: Counts = { shown: 0, masked: 0, excluded: 0 };
 
@@ -185,12 +185,16 @@ export class Filter {
       tag,
       shown: judge.decide(element) === "show",
       neverShown: judge.neverShown(element),
-      mediaAllowed: judge.rules.mediaAllowed && !judge.maskedByRule(element),
+      mediaAllowed: this.#mediaAllowed(element),
     };
   }
 
+  #mediaAllowed(node: Node): boolean {
+    return this.#judge.rules.mediaAllowed && !this.#judge.maskedByRule(node);
+  }
+
   #cssPlace(node: Node): CssPlace {
-    return { shown: this.#judge.decideAround(node) === "show", mediaAllowed: this.#judge.rules.mediaAllowed };
+    return { shown: this.#judge.decideAround(node) === "show", mediaAllowed: this.#mediaAllowed(node) };
   }
 
   /** For declarations set on this element alone. */
@@ -201,9 +205,10 @@ export class Filter {
   #sheet(node: Node, from: string): string {
     const place = this.#cssPlace(node);
     const known = this.#css.get(node);
-    if (known && known.from === from && known.shown === place.shown) return known.to;
+    const isSame = known?.place.shown === place.shown && known.place.mediaAllowed === place.mediaAllowed;
+    if (known?.from === from && isSame) return known.to;
     const to = filterCss(from, place);
-    if (from.length > 1000) this.#css.set(node, { from, shown: place.shown, to });
+    if (from.length > 1000) this.#css.set(node, { from, place, to });
     return to;
   }
 

@@ -66,6 +66,11 @@ function frameOf(page: Document): Element | null {
   }
 }
 
+function elementAround(node: Node): Element | null {
+  if (node.nodeType === Node.DOCUMENT_NODE) return frameOf(node as Document);
+  return (node as Partial<ShadowRoot>).host ?? parentAcross(node);
+}
+
 export class Judge {
   #rules: Rules;
   #known = new Map<Element, Verdict>();
@@ -128,22 +133,20 @@ export class Judge {
     return this.#verdict(element).decision;
   }
 
-  /** A rule, not only the preset, says that this element is masked. */
-  maskedByRule(element: Element): boolean {
-    const verdict = this.#verdict(element);
+  /** A rule, not only the preset, says that this node is masked. */
+  maskedByRule(node: Node): boolean {
+    const verdict = this.#around(node);
     return verdict.decision === "mask" && verdict.ruled;
   }
 
   /** The decision for a text or any other node: that of the element around it. */
   decideAround(node: Node): Decision {
-    if (node.nodeType === Node.ELEMENT_NODE) return this.decide(node as Element);
-    if (node.nodeType === Node.DOCUMENT_NODE) {
-      const frame = frameOf(node as Document);
-      return frame ? this.decide(frame) : PRESET.decision;
-    }
-    const host = (node as Partial<ShadowRoot>).host;
-    const around = host ?? parentAcross(node);
-    return around ? this.decide(around) : PRESET.decision;
+    return this.#around(node).decision;
+  }
+
+  #around(node: Node): Verdict {
+    const around = node.nodeType === Node.ELEMENT_NODE ? (node as Element) : elementAround(node);
+    return around ? this.#verdict(around) : PRESET;
   }
 
   #verdict(element: Element): Verdict {
