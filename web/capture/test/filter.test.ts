@@ -1,5 +1,5 @@
 /** What the filter lets out, event by event. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RecordedEvent, SerializedNode } from "../src/engine/events";
 import { Filter } from "../src/engine/filter";
 import type { Mirror } from "../src/engine/hooks";
@@ -156,6 +156,46 @@ describe("a full snapshot", () => {
     });
     full(here);
     expect(here.filter.counts).toEqual({ shown: 1, masked: 2, excluded: 1 });
+  });
+});
+
+describe("vector pictures", () => {
+  const code = `<svg class="qr">${`<rect x="1" y="1"></rect>`.repeat(41)}</svg>`;
+  const icon = '<svg class="icon"><path d="M1 1h2"></path></svg>';
+  const laidOut = (width: number, height: number): void => {
+    vi.spyOn(SVGElement.prototype, "getBoundingClientRect").mockReturnValue(new DOMRect(0, 0, width, height));
+  };
+  afterEach(() => vi.restoreAllMocks());
+
+  it("of many shapes, of long paths, or larger than icons leave only their size", () => {
+    const told = full(page(`<body>${code}${icon}</body>`));
+    expect(told).not.toContain("rect");
+    expect(told).toContain('"d":"M1 1h2"');
+    expect(told.split('"data-clerestory":"blocked"')).toHaveLength(2);
+    expect(full(page(`<body><svg><path d="M${"1 ".repeat(3000)}"></path></svg></body>`))).not.toContain(
+      "path",
+    );
+    laidOut(200, 40);
+    expect(full(page(`<body>${icon}</body>`))).not.toContain("path");
+  });
+  it("leave where they are shown, or where media is allowed and no rule masks them", () => {
+    expect(full(page(`<body>${code}</body>`, { unmask: [".qr"] }))).toContain("rect");
+    expect(full(page(`<body>${code}</body>`, { media: "allowed" }))).toContain("rect");
+    expect(full(page(`<body>${code}</body>`, { media: "allowed", mask: [".qr"] }))).not.toContain("rect");
+  });
+  it("say nothing of what is drawn later", () => {
+    laidOut(300, 150);
+    const here = page('<body><svg><g><path d="M1 1"></path></g></svg></body>');
+    full(here);
+    const id = here.id("path");
+    const none = { source: 0, texts: [], attributes: [], removes: [], adds: [] };
+    const node = { type: 2, id, tagName: "path", attributes: { d: SECRET }, childNodes: [] };
+    for (const parentId of [here.id("svg"), here.id("g")])
+      expect(here.told({ ...none, adds: [{ parentId, nextId: null, node }] })).toBeNull();
+    expect(here.told({ ...none, attributes: [{ id, attributes: { d: SECRET } }] })).toBeNull();
+    expect(
+      here.told({ ...none, attributes: [{ id: here.id("svg"), attributes: { class: "a" } }] }),
+    ).not.toBeNull();
   });
 });
 

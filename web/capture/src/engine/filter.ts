@@ -6,7 +6,7 @@
  */
 import { type AttributePlace, filterAttribute, MASK } from "../policy/attributes";
 import { type CssPlace, filterCss } from "../policy/css";
-import type { Decision, Judge } from "../policy/judge";
+import { type Decision, type Judge, parentAcross } from "../policy/judge";
 import {
   type AddedNode,
   type AttributeValue,
@@ -185,16 +185,12 @@ export class Filter {
       tag,
       shown: judge.decide(element) === "show",
       neverShown: judge.neverShown(element),
-      mediaAllowed: this.#mediaAllowed(element),
+      mediaAllowed: judge.mediaAllowed(element),
     };
   }
 
-  #mediaAllowed(node: Node): boolean {
-    return this.#judge.rules.mediaAllowed && !this.#judge.maskedByRule(node);
-  }
-
   #cssPlace(node: Node): CssPlace {
-    return { shown: this.#judge.decideAround(node) === "show", mediaAllowed: this.#mediaAllowed(node) };
+    return { shown: this.#judge.decideAround(node) === "show", mediaAllowed: this.#judge.mediaAllowed(node) };
   }
 
   /** For declarations set on this element alone. */
@@ -260,15 +256,19 @@ export class Filter {
     const place = this.#place(live, tag);
     told.attributes = this.#attributes(live, place, attributes);
     this.#count(live, tag, place, attributes);
-    if (!keepsNoChildren(live)) told.childNodes = this.#children(node);
+    if (!keepsNoChildren(live) && !this.#judge.hidesDrawing(live)) told.childNodes = this.#children(node);
     return told;
+  }
+
+  #isPlaceholder(live: Element, { mediaAllowed }: AttributePlace): boolean {
+    return isPlaceholder(live, mediaAllowed) || this.#judge.hidesDrawing(live);
   }
 
   #count(live: Element, tag: string, place: AttributePlace, attributes: SerializedNode["attributes"]): void {
     if (/^(?:input|textarea|select)$/.test(tag) && attributes?.value) {
       this.counts[place.shown && !place.neverShown ? "shown" : "masked"] += 1;
-    } else if (tag === "img" || isPlaceholder(live, place.mediaAllowed)) {
-      this.counts[isPlaceholder(live, place.mediaAllowed) ? "masked" : "shown"] += 1;
+    } else if (tag === "img" || this.#isPlaceholder(live, place)) {
+      this.counts[this.#isPlaceholder(live, place) ? "masked" : "shown"] += 1;
     }
   }
 
@@ -285,7 +285,7 @@ export class Filter {
       const kept = this.#attribute(live, place, name, value);
       if (kept !== undefined) told[name] = kept;
     }
-    if (isPlaceholder(live, place.mediaAllowed)) {
+    if (this.#isPlaceholder(live, place)) {
       Object.assign(told, placeholderSize(live), { "data-clerestory": "blocked" });
     } else if (place.mediaAllowed) {
       const picture = this.#pictures.dataUrl(live);
@@ -364,7 +364,7 @@ export class Filter {
     const texts: { id: unknown; value: string }[] = [];
     for (const { id, value } of list(data.texts)) {
       const node = this.#known(id);
-      if (!node) continue;
+      if (!node || this.#judge.insideDrawing(node)) continue;
       const wasMasked = this.#masked.has(node);
       const text = this.#text(node, str(value));
       if (text !== null && !(wasMasked && text === MASK)) texts.push({ id, value: text });
@@ -380,7 +380,9 @@ export class Filter {
   }
 
   #mayHold(parent: Node | null): boolean {
-    return parent !== null && this.#judge.decideAround(parent) !== "exclude";
+    return (
+      parent !== null && this.#judge.decideAround(parent) !== "exclude" && !this.#judge.insideDrawing(parent)
+    );
   }
 
   #add({ parentId, nextId, node }: AddedNode): AddedNode | null {
@@ -396,6 +398,8 @@ export class Filter {
     changed: { [name: string]: AttributeValue },
   ): { [name: string]: AttributeValue } | null {
     if (!isElement(live) || this.#judge.decide(live) === "exclude") return null;
+    const around = parentAcross(live);
+    if (around && this.#judge.insideDrawing(around)) return null;
     const place = this.#place(live, live.localName.toLowerCase());
     const told: { [name: string]: AttributeValue } = {};
     for (const name of Object.keys(changed)) {

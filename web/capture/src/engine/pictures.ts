@@ -73,9 +73,8 @@ export class Inliner {
         if (run !== this.#run) return;
         this.#queued.delete(element);
         this.#judge.forget();
-        const allowed =
-          this.#judge.rules.mediaAllowed && element.isConnected && this.#judge.decide(element) !== "exclude";
-        if (dataUrl && allowed && !this.#judge.maskedByRule(element)) {
+        const allowed = element.isConnected && this.#judge.decide(element) !== "exclude";
+        if (dataUrl && allowed && this.#judge.mediaAllowed(element)) {
           this.#ready.set(element, { from: sourceOf(element), dataUrl });
           this.#told(element, element.localName === "canvas" ? "rr_dataURL" : "src", dataUrl);
         }

@@ -197,6 +197,7 @@ export class Walker {
     if (child.nodeType !== Node.ELEMENT_NODE) return;
     const element = child as Element;
     if (keepsNoChildren(element) || this.#judge.decide(element) === "exclude") return;
+    if (this.#judge.hidesDrawing(element)) return;
     const nested = isNested ? told : null;
     const cssCaptured = told.attributes?._cssText !== undefined;
     if (element.firstChild) found.push({ node: element, depth, cursor: null, nested, cssCaptured });

@@ -5,6 +5,7 @@
  * change: until the recorder's own code ends, or `forget` is called. Asked again, the page as it is now counts.
  */
 import type { Rules } from "./document";
+import { isDrawing } from "./drawing";
 import { attributeOf, attributesUsed, type Matchable, matches, type Selector } from "./selectors";
 import { captures, pathOf } from "./urls";
 
@@ -78,6 +79,8 @@ export class Judge {
   /** Fields that were once a password, and names such fields went by: frameworks replace the element on "show". */
   readonly #secrets = new WeakSet<Element>();
   readonly #secretNames = new Set<string>();
+  /** Vector pictures that were once more than an icon: told without their content, they stay so. */
+  readonly #drawings = new WeakSet<Element>();
   #watched: ReadonlySet<string>;
 
   constructor(rules: Rules) {
@@ -137,6 +140,26 @@ export class Judge {
   maskedByRule(node: Node): boolean {
     const verdict = this.#around(node);
     return verdict.decision === "mask" && verdict.ruled;
+  }
+
+  /** Whether pictures may leave from here. */
+  mediaAllowed(node: Node): boolean {
+    return this.#rules.mediaAllowed && !this.maskedByRule(node);
+  }
+
+  /** Whether this is a vector picture that is masked and more than an icon: it leaves as its size, as images do. */
+  hidesDrawing(element: Element): boolean {
+    if (element.localName !== "svg" || this.decide(element) === "show" || this.mediaAllowed(element))
+      return false;
+    if (!this.#drawings.has(element) && isDrawing(element)) this.#drawings.add(element);
+    return this.#drawings.has(element);
+  }
+
+  /** The same for anything inside of one, and for itself. */
+  insideDrawing(node: Node): boolean {
+    for (let above: Node | null = node; above; above = parentAcross(above))
+      if (above.nodeType === Node.ELEMENT_NODE && this.hidesDrawing(above as Element)) return true;
+    return false;
   }
 
   /** The decision for a text or any other node: that of the element around it. */
