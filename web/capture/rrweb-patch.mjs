@@ -175,6 +175,11 @@ export const PATCHES = [
     put: 'function escapeImportStatement(rule) {\n  return "";\n',
   },
   {
+    why: "the name of a radio button may hold a quotation mark",
+    find: 'const name = target.name;\n    if (type === "radio"',
+    put: 'const name = CSS.escape(target.name);\n    if (type === "radio"',
+  },
+  {
     why: "films stay placeholders, so nobody asks when they play",
     find: "const mediaInteractionHandler = initMediaInteractionObserver(o);",
     put: "const mediaInteractionHandler = () => {};",
