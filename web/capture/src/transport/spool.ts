@@ -134,8 +134,8 @@ export class Spool {
     );
   }
 
-  /** Throws everything of this site away. */
-  async clear(): Promise<void> {
-    for (const { id } of await this.list()) await this.remove(id);
+  /** Throws everything of this site away that is not of the recording to keep, which is asked for each. */
+  async clear(kept: () => string | undefined = () => undefined): Promise<void> {
+    for (const { id, recording } of await this.list()) if (recording !== kept()) await this.remove(id);
   }
 }

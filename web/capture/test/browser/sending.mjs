@@ -9,6 +9,7 @@ import {
   server,
   settled,
   spoolSize,
+  state,
   test,
   until,
 } from "./harness.mjs";
@@ -291,4 +292,75 @@ test("stop and start again and again leaves nothing behind", async (context) => 
     ].map((fn) => /native code/.test(String(fn)));
   });
   assert.deepEqual(natives, [true, true, true]);
+});
+
+test("a radio button may have any name", async (context) => {
+  server.page(
+    "/radio",
+    `<!doctype html><html><head><!--snippet--></head><body><input type="radio" name='a"b'><input type="radio" name='a"b'></body></html>`,
+  );
+  const page = await open(context, "/radio");
+  await phase(page, "capturing");
+  await page.locator("input").first().click();
+  await page.locator("input").last().click();
+  await settled(page);
+  assert.equal((await state(page)).phase, "capturing");
+});
+
+test("when the recorder breaks, what it captured before is sent, and a gap", async (context) => {
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await settled(page);
+  const segments = server.puts.length;
+  await page.evaluate(() => {
+    const before = document.createElement("mark");
+    document.body.append(before);
+    return new Promise((resolve) => setTimeout(resolve));
+  });
+  await page.evaluate(() => {
+    Element.prototype.getBoundingClientRect = () => {
+      throw new Error("a page that breaks layout");
+    };
+    document.body.append(document.createElement("img"));
+  });
+  await phase(page, "failed");
+  await until("the last segment", () => server.received.includes('"reason":"missing"'));
+  const last = server.puts.slice(segments).map(({ text }) => text);
+  assert.ok(last.some((text) => text.includes('"mark"')));
+  assert.deepEqual(errors, []);
+});
+
+test("stopped and started again while the first start is on its way, capture begins", async (context) => {
+  server.failing = ({ path }) => path.endsWith("/start");
+  const page = await open(context, "/plain");
+  await until("a start", () => server.requests.length > 0);
+  await page.evaluate(() => {
+    window.clerestory.stop();
+    window.clerestory.start();
+  });
+  server.failing = null;
+  await phase(page, "capturing");
+});
+
+test("the end of a stopped recording takes nothing from the one begun meanwhile", async (context) => {
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await settled(page);
+  const first = new Set(server.tracks.keys());
+  let held = true;
+  server.failing = ({ method, track }) => held && method === "PUT" && first.has(track);
+  await page.evaluate(async () => {
+    document.body.append("the last of the first");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    window.clerestory.stop({ flush: true });
+    window.clerestory.start();
+  });
+  await phase(page, "capturing");
+  await until("a second track", () => [...server.tracks.keys()].some((track) => !first.has(track)));
+  held = false;
+  await until("the end of the first", () => server.requests.some(({ path }) => path.endsWith("/end")));
+  await page.evaluate(() => document.body.append(document.createElement("mark")));
+  const second = [...server.tracks.keys()].find((track) => !first.has(track));
+  await until("more of the second", () => JSON.stringify(server.events(second)).includes('"mark"'));
+  assert.equal((await state(page)).phase, "capturing");
 });
