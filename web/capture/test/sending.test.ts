@@ -1,5 +1,6 @@
 // @vitest-environment node
 /** What counts as an answer, and what becomes of a segment after it. */
+import "./support/no-page";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Api } from "../src/transport/api";
 import { Outbox } from "../src/transport/outbox";

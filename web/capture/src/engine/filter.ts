@@ -6,6 +6,7 @@
  */
 import { type AttributePlace, filterAttribute, MASK } from "../policy/attributes";
 import { type CssPlace, filterCss } from "../policy/css";
+import { nameOf, parentOf, typeOf } from "../policy/dom";
 import { type Decision, type Judge, parentAcross } from "../policy/judge";
 import {
   type AddedNode,
@@ -36,12 +37,12 @@ export interface Pictures {
 const num = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
 const str = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (value as Fields[]) : []);
-const isElement = (node: Node | null): node is Element => node?.nodeType === Node.ELEMENT_NODE;
+const isElement = (node: Node | null): node is Element => node !== null && typeOf(node) === Node.ELEMENT_NODE;
 const hasText = (text: string): boolean => /\S/.test(text);
 
 /** What is decided for a document is what is decided for its root element. */
 const pageOf = (node: Node): Node =>
-  node.nodeType === Node.DOCUMENT_NODE ? ((node as Document).documentElement ?? node) : node;
+  typeOf(node) === Node.DOCUMENT_NODE ? ((node as Document).documentElement ?? node) : node;
 
 /** A page may pass anything for an index; what is none cannot be told. */
 function ruleIndex(index: unknown): number | number[] | null {
@@ -174,7 +175,7 @@ export class Filter {
   #isMaskedField(node: Node): boolean {
     return (
       isElement(node) &&
-      /^(?:input|textarea|select)$/.test(node.localName) &&
+      /^(?:input|textarea|select)$/.test(nameOf(node)) &&
       this.#judge.decide(node) !== "show"
     );
   }
@@ -329,9 +330,9 @@ export class Filter {
 
   /** `null` where the text stays in the page altogether. */
   #text(live: Node, text: string): string | null {
-    const around = live.parentNode;
+    const around = parentOf(live);
     if (isElement(around)) {
-      if (around.localName === "style")
+      if (nameOf(around) === "style")
         return this.#judge.decide(around) === "exclude" ? null : this.#sheet(live, text);
       if (keepsNoChildren(around)) return null;
     }
@@ -400,7 +401,7 @@ export class Filter {
     if (!isElement(live) || this.#judge.decide(live) === "exclude") return null;
     const around = parentAcross(live);
     if (around && this.#judge.insideDrawing(around)) return null;
-    const place = this.#place(live, live.localName.toLowerCase());
+    const place = this.#place(live, nameOf(live).toLowerCase());
     const told: { [name: string]: AttributeValue } = {};
     for (const name of Object.keys(changed)) {
       const value = changed[name];
@@ -418,7 +419,7 @@ export class Filter {
     if (decision === "exclude") return null;
     const shown = decision === "show" && !this.#judge.neverShown(live);
     const type = (live as Partial<HTMLInputElement>).type;
-    const isChoice = live.localName === "input" && (type === "radio" || type === "checkbox");
+    const isChoice = nameOf(live) === "input" && (type === "radio" || type === "checkbox");
     if (!shown && isChoice) return null;
     const text = str(data.text);
     const told = { source: Source.input, id: data.id };
@@ -444,7 +445,7 @@ export class Filter {
 
   /** Inside a masked text the offset would tell its length: the selection takes all of it. */
   #offset(node: Node, offset: number, masked: number): number {
-    if (node.nodeType !== Node.TEXT_NODE || this.#judge.decideAround(node) === "show") return offset;
+    if (typeOf(node) !== Node.TEXT_NODE || this.#judge.decideAround(node) === "show") return offset;
     return hasText(node.nodeValue ?? "") ? masked : offset;
   }
 

@@ -2,6 +2,7 @@
  * Which vector pictures say more than an icon does: a code to scan, a signature, a chart. By their size on the
  * screen, or by how much is drawn, for those that are not laid out now.
  */
+import { attribute } from "./dom";
 
 const ICON_AREA = 64 * 64;
 const ICON_SHAPES = 40;
@@ -14,6 +15,6 @@ export function isDrawing(svg: Element): boolean {
   if (shapes.length > ICON_SHAPES) return true;
   let path = 0;
   for (const shape of shapes)
-    path += `${shape.getAttribute("d") ?? ""}${shape.getAttribute("points") ?? ""}`.length;
+    path += `${attribute(shape, "d") ?? ""}${attribute(shape, "points") ?? ""}`.length;
   return path > ICON_PATH;
 }

@@ -5,8 +5,9 @@
  * change: until the recorder's own code ends, or `forget` is called. Asked again, the page as it is now counts.
  */
 import type { Rules } from "./document";
+import { attribute, nameOf, parentOf, typeOf } from "./dom";
 import { isDrawing } from "./drawing";
-import { attributeOf, attributesUsed, type Matchable, matches, type Selector } from "./selectors";
+import { attributeOf, attributesUsed, matches, type Selector } from "./selectors";
 import { captures, pathOf } from "./urls";
 
 export type Decision = "exclude" | "mask" | "show";
@@ -28,15 +29,15 @@ const SECRET_TYPES = ["password", "hidden", "file"];
 const SECRET_TOKEN = /(?:^|\s)(?:cc-\S*|one-time-code|current-password|new-password)(?=\s|$)/i;
 
 /** Whether the element as it stands is a field whose value never leaves. */
-export function isNeverShown(element: Matchable): boolean {
-  if (element.localName.toLowerCase() === "input") {
+export function isNeverShown(element: Element): boolean {
+  if (nameOf(element).toLowerCase() === "input") {
     if (SECRET_TYPES.includes(attributeOf(element, "type")?.trim().toLowerCase() ?? "")) return true;
   }
   return SECRET_TOKEN.test(attributeOf(element, "autocomplete") ?? "");
 }
 
 /** What `data-clerestory` says: an unknown word masks, so that a typing error shows nothing. */
-function attributeRule(element: Matchable): Decision | null {
+function attributeRule(element: Element): Decision | null {
   const word = attributeOf(element, "data-clerestory");
   if (word === null) return null;
   switch (word.replace(/^[ \t\n\f\r]+|[ \t\n\f\r]+$/g, "").toLowerCase()) {
@@ -52,10 +53,10 @@ function attributeRule(element: Matchable): Decision | null {
 
 /** The element above in the tree a person sees: out of a shadow root to its host, out of a frame to the frame. */
 export function parentAcross(node: Node): Element | null {
-  const parent = node.parentNode;
+  const parent = parentOf(node);
   if (!parent) return null;
-  if (parent.nodeType === Node.ELEMENT_NODE) return parent as Element;
-  if (parent.nodeType === Node.DOCUMENT_NODE) return frameOf(parent as Document);
+  if (typeOf(parent) === Node.ELEMENT_NODE) return parent as Element;
+  if (typeOf(parent) === Node.DOCUMENT_NODE) return frameOf(parent as Document);
   return (parent as Partial<ShadowRoot>).host ?? null;
 }
 
@@ -68,7 +69,7 @@ function frameOf(page: Document): Element | null {
 }
 
 function elementAround(node: Node): Element | null {
-  if (node.nodeType === Node.DOCUMENT_NODE) return frameOf(node as Document);
+  if (typeOf(node) === Node.DOCUMENT_NODE) return frameOf(node as Document);
   return (node as Partial<ShadowRoot>).host ?? parentAcross(node);
 }
 
@@ -111,21 +112,21 @@ export class Judge {
   /** Marks a field as secret for good. */
   keepSecret(element: Element): void {
     this.#secrets.add(element);
-    for (const name of [element.getAttribute("name"), element.id]) if (name) this.#secretNames.add(name);
+    for (const name of [attribute(element, "name"), element.id]) if (name) this.#secretNames.add(name);
     this.forget();
   }
 
   neverShown(element: Element): boolean {
     if (isNeverShown(element)) {
-      if (element.getAttribute("type")?.trim().toLowerCase() === "password") {
+      if (attribute(element, "type")?.trim().toLowerCase() === "password") {
         this.#secrets.add(element);
-        for (const name of [element.getAttribute("name"), element.id]) if (name) this.#secretNames.add(name);
+        for (const name of [attribute(element, "name"), element.id]) if (name) this.#secretNames.add(name);
       }
       return true;
     }
-    if (element.localName !== "input") return false;
+    if (nameOf(element) !== "input") return false;
     if (this.#secrets.has(element)) return true;
-    const name = element.getAttribute("name");
+    const name = attribute(element, "name");
     return (
       (name !== null && this.#secretNames.has(name)) ||
       (element.id !== "" && this.#secretNames.has(element.id))
@@ -149,7 +150,7 @@ export class Judge {
 
   /** Whether this is a vector picture that is masked and more than an icon: it leaves as its size, as images do. */
   hidesDrawing(element: Element): boolean {
-    if (element.localName !== "svg" || this.decide(element) === "show" || this.mediaAllowed(element))
+    if (nameOf(element) !== "svg" || this.decide(element) === "show" || this.mediaAllowed(element))
       return false;
     if (!this.#drawings.has(element) && isDrawing(element)) this.#drawings.add(element);
     return this.#drawings.has(element);
@@ -158,7 +159,7 @@ export class Judge {
   /** The same for anything inside of one, and for itself. */
   insideDrawing(node: Node): boolean {
     for (let above: Node | null = node; above; above = parentAcross(above))
-      if (above.nodeType === Node.ELEMENT_NODE && this.hidesDrawing(above as Element)) return true;
+      if (typeOf(above) === Node.ELEMENT_NODE && this.hidesDrawing(above as Element)) return true;
     return false;
   }
 
@@ -168,7 +169,7 @@ export class Judge {
   }
 
   #around(node: Node): Verdict {
-    const around = node.nodeType === Node.ELEMENT_NODE ? (node as Element) : elementAround(node);
+    const around = typeOf(node) === Node.ELEMENT_NODE ? (node as Element) : elementAround(node);
     return around ? this.#verdict(around) : PRESET;
   }
 
@@ -221,7 +222,7 @@ export class Judge {
 
   /** A frame of the same origin whose page the URL rules deny is as good as excluded. */
   #framesDenied(element: Element, urls: Rules["urls"]): boolean {
-    if (element.localName !== "iframe" && element.localName !== "frame") return false;
+    if (nameOf(element) !== "iframe" && nameOf(element) !== "frame") return false;
     try {
       const place = (element as HTMLIFrameElement).contentWindow?.location;
       return place?.protocol.startsWith("http") === true && !captures(urls, pathOf(place.href));

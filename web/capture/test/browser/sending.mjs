@@ -364,3 +364,45 @@ test("the end of a stopped recording takes nothing from the one begun meanwhile"
   await until("more of the second", () => JSON.stringify(server.events(second)).includes('"mark"'));
   assert.equal((await state(page)).phase, "capturing");
 });
+
+test("a form may have controls of any name", async (context) => {
+  const names = ["parentNode", "parentElement", "localName", "getAttribute", "nextSibling", "firstChild"];
+  server.rules = { ...server.rules, exclude: [".x"], unmask: ["body"] };
+  server.page(
+    "/clobbered",
+    `<!doctype html><html><head><!--snippet--></head><body><div class="x"><form><input name="nodeType" value="${CANARY}">${names
+      .map((name) => `<input name="${name}" value="${CANARY}">`)
+      .join("")}</form></div><form><p>first-of-it</p>${names
+      .map((name) => `<input name="${name}">`)
+      .join("")}</form><p>behind-it</p></body></html>`,
+  );
+  const page = await open(context, "/clobbered");
+  await phase(page, "capturing");
+  await page.evaluate((canary) => {
+    for (const form of document.querySelectorAll("form")) form.append(`${canary}-added`);
+    document.querySelectorAll("form")[1].lastChild.data = "added-to-it";
+  }, CANARY);
+  await settled(page);
+  for (const text of ["first-of-it", "behind-it", "added-to-it"])
+    assert.ok(server.received.includes(text), text);
+  assert.ok(!server.received.includes(CANARY));
+  assert.equal((await state(page)).phase, "capturing");
+  assert.deepEqual(errors, []);
+});
+
+test("an error while the page is read in slices ends the recording and stays with us", async (context) => {
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await page.evaluate(() => {
+    const { now } = performance;
+    let calls = 0;
+    document.body.append(...Array.from({ length: 3000 }, () => document.createElement("p")));
+    performance.now = () => {
+      calls += 1;
+      if (new Error().stack.includes("core-") && calls > 1) throw new Error("a page that breaks the clock");
+      return now.call(performance);
+    };
+  });
+  await phase(page, "failed");
+  assert.deepEqual(errors, []);
+});
