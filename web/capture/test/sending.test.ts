@@ -1,6 +1,8 @@
 // @vitest-environment node
 /** What counts as an answer, and what becomes of a segment after it. */
 import "./support/no-page";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Api } from "../src/transport/api";
 import { Outbox } from "../src/transport/outbox";
@@ -16,6 +18,9 @@ import {
   visit,
   writer,
 } from "./support/sending";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 const api = (): Api => new Api("https://clerestory.example", "csw_test");
 
@@ -61,6 +66,54 @@ describe("a segment on its way", () => {
     await vi.waitFor(() => expect(owner.heard).toEqual([heard]));
     expect(outbox.isEmpty).toBe(true);
   });
+});
+
+describe("the plain text of a segment", () => {
+  it("is let go of once it is packed, also where nothing can be stored", async () => {
+    const { requests } = answering(problem(503, "unavailable"));
+    const put = vi.fn(() => Promise.reject(new Error("no room")));
+    const outbox = new Outbox(api(), { put } as Partial<Spool> as Spool, writer(), new Owner());
+    outbox.attach(visit(), []);
+    const encode = vi.spyOn(TextEncoder.prototype, "encode");
+    outbox.take(JSON.stringify({ type: 3, text: "a".repeat(5000) }), 1);
+    const made = encode.mock.results.map(({ value }) => new WeakRef<Uint8Array>(value as Uint8Array));
+    encode.mockRestore();
+    outbox.flush();
+    await vi.waitFor(() => expect(put).toHaveBeenCalled());
+    await vi.waitFor(() => {
+      collectGarbage();
+      expect(made.map((ref) => ref.deref()?.length)).toEqual([undefined]);
+    });
+    expect(requests.length).toBeGreaterThan(0);
+    expect(outbox.isEmpty).toBe(false);
+    outbox.detach();
+  });
+});
+
+it("the spool is opened again after the browser closed it", async () => {
+  const opened: { onclose?: () => void; onversionchange?: () => void }[] = [];
+  const asked = (result: unknown): object => {
+    const request: { result: unknown; onsuccess?: () => void } = { result };
+    queueMicrotask(() => request.onsuccess?.());
+    return request;
+  };
+  const entries = { objectStore: () => ({ getAll: () => asked([]) }) };
+  vi.stubGlobal("indexedDB", {
+    open: () => {
+      const database = { close: () => undefined, transaction: () => entries };
+      opened.push(database);
+      return asked(database);
+    },
+  });
+  const spool = new Spool("here");
+  await spool.list();
+  await spool.list();
+  expect(opened).toHaveLength(1);
+  opened[0]?.onversionchange?.();
+  await spool.list();
+  opened[1]?.onclose?.();
+  await spool.list();
+  expect(opened).toHaveLength(3);
 });
 
 describe("a segment an earlier page left", () => {

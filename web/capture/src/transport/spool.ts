@@ -64,7 +64,14 @@ export class Spool {
           for (const name of [SEGMENTS, ENTRIES]) request.result.createObjectStore(name, { keyPath: "id" });
         };
         const database = await asked(request);
-        database.onversionchange = () => database.close();
+        // A browser may close it by itself, too; whoever asks next opens it anew.
+        database.onclose = () => {
+          this.#opened = null;
+        };
+        database.onversionchange = () => {
+          database.close();
+          this.#opened = null;
+        };
         return database;
       } catch {
         return null;
