@@ -10,9 +10,9 @@ import { rrwebPatch } from "./rrweb-patch.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const BUDGET = { loader: 2 * 1024, core: 32 * 1024 };
-/** Names that are ours alone: never written to storage, messages or requests. */
+/** Names that are used inside the bundle alone: never written to storage, messages or requests, nor as strings. */
 const OURS =
-  /^(?:decideAround|maskedByRule|excludedAround|attributeChanged|whenFrameLoaded|keepSecret|isSecret|readLater|firstSeen|idBefore|rulesChanged|dropPending|forPage|noCanvas|neverShown|mediaAllowed|serverTimeMs|segmentBytes|keyframeMs|silenceMs|flushMs|nextSequence|spoolKeyId|retryAfterMs|acknowledged|policyOutdated|hasNode|nodeMetaMap|idNodeMap|cssCaptured|telling|toldAs|forgetRules|isForbidden)$/;
+  /^(?:decideAround|maskedByRule|excludedAround|attributeChanged|whenFrameLoaded|keepSecret|isSecret|readLater|firstSeen|idBefore|rulesChanged|dropPending|forPage|noCanvas|neverShown|mediaAllowed|serverTimeMs|segmentBytes|keyframeMs|silenceMs|flushMs|nextSequence|spoolKeyId|retryAfterMs|policyOutdated|hasNode|nodeMetaMap|idNodeMap|cssCaptured|telling|toldAs|forgetRules|isForbidden|hidesDrawing|insideDrawing|ignoreClass|ignoreSelector|onSerialize|onIframeLoad|onStylesheetLoad|skipChild|newlyAddedElement|mousemoveCb|mouseInteractionCb|scrollCb|viewportResizeCb|inputCb|mediaInteractionCb|styleSheetRuleCb|styleDeclarationCb|canvasMutationCb|fontCb|selectionCb|customElementCb|adoptedStyleSheetCb|userTriggeredOnInput|collectFonts|recordCrossOriginIframes|recordDOM|mousemoveWait|wrappedEmit|stylesheetLoadTimeout|iframeLoadTimeout|blockClass|blockSelector|maskTextClass|maskTextSelector|inlineStylesheet|maskInputOptions|maskTextFn|maskInputFn|keepIframeSrcFn|recordCanvas|inlineImages|slimDOMOptions|dataURLOptions|iframeManager|stylesheetManager|shadowDomManager|canvasManager|processedNodeManager|mutationCb)$/;
 const minify = process.env.CAPTURE_DEBUG !== "1";
 
 async function bundle(entry, define = {}) {

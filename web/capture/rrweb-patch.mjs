@@ -170,6 +170,16 @@ export const PATCHES = [
     put: 'function absolutifyURLs(cssText, href) {\n  return cssText || "";\n',
   },
   {
+    why: "nor need imports that could not be read be written out",
+    find: "function escapeImportStatement(rule) {\n",
+    put: 'function escapeImportStatement(rule) {\n  return "";\n',
+  },
+  {
+    why: "the name of a radio button may hold a quotation mark",
+    find: 'const name = target.name;\n    if (type === "radio"',
+    put: 'const name = CSS.escape(target.name);\n    if (type === "radio"',
+  },
+  {
     why: "films stay placeholders, so nobody asks when they play",
     find: "const mediaInteractionHandler = initMediaInteractionObserver(o);",
     put: "const mediaInteractionHandler = () => {};",
@@ -243,6 +253,13 @@ export const CUTS = [
     to: "  const slimDOMOptions = {};",
     sha256: "3ea9b802ed862ca3f8bffd9d9a0800428893073f5dfe774057192aefde160626",
     put: "  const maskInputOptions = _maskInputOptions;\n",
+  },
+  {
+    why: "a buffer takes its options as they are, so that no name of an option is a string",
+    from: '    [\n      "mutationCb",',
+    to: "  }\n  freeze() {",
+    sha256: "65f5c3c2254392874c218448858ed5999a8f23fc30103e42952cec133381872a",
+    put: "    Object.assign(this, options);\n",
   },
   {
     why: "nobody adds events or freezes the page",
@@ -325,7 +342,8 @@ export function patchRrweb(source) {
     patched = patched.slice(0, start) + put + patched.slice(end);
   }
   patched = plainFields(patched);
-  for (const name of ["EventType", "IncrementalSource", "NodeType"]) patched = inlineEnum(patched, name);
+  for (const name of ["EventType", "IncrementalSource", "NodeType", "PointerTypes"])
+    patched = inlineEnum(patched, name);
   return `import { hooks as $ } from "clerestory:hooks";\n${patched}`;
 }
 

@@ -24,6 +24,14 @@ const POLICY_REFRESH_MS = 60_000;
 const TICK_MS = 250;
 const FLUSH_WAIT_MS = 10_000;
 const MAX_SETBACKS = 6;
+const LONG_AGO = Number.NEGATIVE_INFINITY;
+
+/** One moment by three clocks, in milliseconds. */
+interface Moment {
+  readonly server: number;
+  readonly wall: number;
+  readonly steady: number;
+}
 
 export class Capture {
   readonly #boot: Boot;
@@ -39,17 +47,20 @@ export class Capture {
   #visit: Visit | null = null;
   #attached: Visit | null = null;
   #before: readonly Spooled[] = [];
-  #clockOffsetMs = 0;
+  #startedAt: Moment = { server: 0, wall: 0, steady: 0 };
+  /** The number of the run that is on, or 0. Whatever was begun in another one comes to nothing. */
   #running = 0;
+  #runs = 0;
   #pauses = new Map<GapReason, number>();
   #timer: ReturnType<typeof setInterval> | null = null;
   #flushedAt = 0;
-  #refreshedAt = 0;
+  #refreshedAt = LONG_AGO;
   #lastEvent = 0;
   #href = "";
   #page = "";
   #excluded = 0;
-  #starting = false;
+  /** The run that asks for a visit now, or 0. */
+  #starting = 0;
   /** Answers in a row that led nowhere: a server that refuses everything is not asked for ever. */
   #setbacks = 0;
   #firstSent = false;
@@ -60,15 +71,18 @@ export class Capture {
     this.#api = new Api(boot.host, boot.site);
     const owner = `${boot.host} ${boot.site}`;
     this.#spool = new Spool(owner);
-    this.#visits = new Visits(boot.site, () => this.stop({}, false));
+    this.#visits = new Visits(boot.site, () => this.#guard(() => this.stop({}, false)));
   }
 
   start(): void {
     if (this.#running !== 0) return;
-    this.#running = Date.now();
+    this.#running = this.#nextRun();
     this.#visits.allow();
     this.#show({ phase: "starting", reason: null });
     this.#setbacks = 0;
+    this.#lastEvent = 0;
+    this.#excluded = 0;
+    this.#firstSent = false;
     this.#writer ??= new Writer(this.#boot.site);
     addEventListener("pagehide", this.#onLeave);
     addEventListener("pageshow", this.#onReturn);
@@ -90,19 +104,31 @@ export class Capture {
     if (remember) this.#visits.forbid();
     const token = this.#visit?.token;
     const wasRunning = this.#running !== 0;
+    const outbox = this.#letGo();
     this.#halt();
     this.#show({ phase: "stopped", reason: "stopped" });
+    if (options.flush) outbox?.flush();
+    else outbox?.detach();
     void (async () => {
-      if (options.flush) {
-        this.#outbox?.flush();
-        await this.#outbox?.drained(FLUSH_WAIT_MS);
-      }
-      this.#outbox?.detach();
-      this.#visit = null;
-      await this.#spool.clear().catch(() => {});
+      if (options.flush) await outbox?.drained(FLUSH_WAIT_MS);
+      outbox?.detach();
+      // Capture may have been started again meanwhile: that recording is not this one's to throw away.
+      await this.#spool.clear(() => this.#visit?.recording).catch(() => {});
       if (token && wasRunning) await this.#api.end(token, "stopped");
     })();
-    if (!options.flush) this.#outbox?.detach();
+  }
+
+  /** The outbox of the run that ends: what it still hears is nobody's concern any more. */
+  #letGo(): Outbox | null {
+    const outbox = this.#outbox;
+    this.#outbox = null;
+    this.#visit = null;
+    return outbox;
+  }
+
+  #nextRun(): number {
+    this.#runs += 1;
+    return this.#runs;
   }
 
   /** Throws away what was not sent and goes on. */
@@ -128,16 +154,32 @@ export class Capture {
   }
 
   #end(phase: "refused" | "failed", reason: string): void {
+    this.#letGo()?.detach();
     this.#halt();
-    this.#outbox?.detach();
     this.#show({ phase, reason });
+  }
+
+  /** Something of ours broke. What was captured before it is sent, and that it ends here. */
+  #broke(): void {
+    try {
+      const now = Date.now();
+      this.#recorder?.stop();
+      this.#tell("clerestory.gap", { reason: "missing", from: now, to: now });
+      const outbox = this.#outbox;
+      outbox?.flush();
+      this.#outbox = null;
+      void outbox?.drained(FLUSH_WAIT_MS).then(() => outbox.detach());
+    } catch {
+      // A page that broke what telling needs: what is not sent by now is lost.
+    }
+    this.#end("failed", "recorder-error");
   }
 
   #guard<T>(work: () => T): T | undefined {
     try {
       return work();
     } catch {
-      this.#end("failed", "recorder-error");
+      this.#broke();
       return undefined;
     }
   }
@@ -145,63 +187,76 @@ export class Capture {
   // The visit
 
   async #begin(): Promise<void> {
-    if (this.#starting) return;
-    this.#starting = true;
     const run = this.#running;
+    if (run === 0 || this.#starting === run) return;
+    this.#starting = run;
     try {
       await this.#writer?.acquire();
       for (let tries = 1; run === this.#running && run !== 0; tries += 1) {
-        const answer = await this.#visits.alone(() => this.#ask());
+        const answer = await this.#visits.alone(() => this.#ask(run));
         if (run !== this.#running) return;
-        if (isPassing(answer)) {
+        const visit = answer.status === 201 || answer.status === 200 ? readVisit(answer.body) : null;
+        // Success that grants nothing was not said by this server.
+        if (isPassing(answer) || (!visit && answer.slug === "")) {
           // An origin that is not listed for the site looks the same: the browser hides the answer.
           this.#show({ phase: "starting", reason: answer.slug || "server-unreachable" });
           await new Promise((resolve) => setTimeout(resolve, backoffMs(tries, answer)));
           continue;
         }
-        const visit = answer.status === 201 || answer.status === 200 ? readVisit(answer.body) : null;
-        if (!visit) return this.#end("refused", answer.slug || "start-refused");
+        if (!visit) return this.#end("refused", answer.slug);
         return await this.#enter(visit);
       }
     } catch {
-      this.#end("failed", "start-failed");
+      if (run === this.#running) this.#end("failed", "start-failed");
     } finally {
-      this.#starting = false;
+      if (run === this.#starting) this.#starting = 0;
+      if (this.#running === 0) this.#writer?.release();
     }
   }
 
-  async #ask(): Promise<Answer> {
+  async #ask(run: number): Promise<Answer> {
     const answer = await this.#api.start(this.#writer?.id ?? "", this.#visits.token);
-    if (typeof answer.body.token === "string") this.#visits.keep(answer.body.token);
+    if (run === this.#running && typeof answer.body.token === "string") this.#visits.keep(answer.body.token);
     return answer;
   }
 
   async #enter(visit: Visit): Promise<void> {
     const run = this.#running;
-    this.#clockOffsetMs = visit.serverTimeMs - Date.now();
+    this.#startedAt = { server: visit.serverTimeMs, wall: Date.now(), steady: performance.now() };
     const writer = this.#writer;
     if (!writer) return;
     writer.attach(visit.recording, visit.nextSequence);
-    this.#before = await takeOwn(this.#spool, writer.id, visit);
+    const before = await takeOwn(this.#spool, writer.id, visit);
     const verified = await verifyPolicy(visit.policy, this.#context());
     if (run !== this.#running) return;
+    this.#before = before;
     this.#visit = visit;
-    this.#outbox ??= new Outbox(this.#api, this.#spool, writer, {
-      policyVersion: () => this.#policy?.version ?? 0,
-      acknowledged: (version) => {
-        this.#setbacks = 0;
-        if (version !== this.#policy?.version) this.#refreshedAt = 0;
-      },
-      lost: (reason, from, to) => this.#lost(reason, from, to),
-      renew: (why) => this.#renew(why),
-      policyOutdated: (from, to) => {
-        this.#refreshedAt = 0;
-        this.#lost("policy_stale", from, to);
-      },
-      refused: (reason) => this.#end("refused", reason),
-    });
+    this.#outbox ??= this.#newOutbox(writer);
     if ("refused" in verified) return this.#distrust(verified.refused);
     this.#trust(verified.policy);
+  }
+
+  #newOutbox(writer: Writer): Outbox {
+    const ours = (work: () => void): void => {
+      if (this.#outbox === outbox) this.#guard(work);
+    };
+    const outbox: Outbox = new Outbox(this.#api, this.#spool, writer, {
+      policyVersion: () => this.#policy?.version ?? 0,
+      acknowledged: (version) =>
+        ours(() => {
+          this.#setbacks = 0;
+          if (version !== this.#policy?.version) this.#refreshedAt = LONG_AGO;
+        }),
+      lost: (reason, from, to) => ours(() => this.#lost(reason, from, to)),
+      renew: (why) => ours(() => this.#renew(why)),
+      policyOutdated: (from, to) =>
+        ours(() => {
+          this.#refreshedAt = LONG_AGO;
+          this.#lost("policy_stale", from, to);
+        }),
+      refused: (reason) => ours(() => this.#end("refused", reason)),
+    });
+    return outbox;
   }
 
   /** Nothing is sent, not even what earlier pages left, before a policy was verified. */
@@ -244,15 +299,19 @@ export class Capture {
     return { pinnedKey: this.#boot.key, now: this.#now(), before: this.#policy };
   }
 
-  /** By the server's clock, milliseconds since 1970. */
+  /**
+   * By the server's clock, milliseconds since 1970. One clock of a device may be set back, the other stands still
+   * while the device sleeps: the one that went further counts.
+   */
   #now(): number {
-    return Date.now() + this.#clockOffsetMs;
+    const { server, wall, steady } = this.#startedAt;
+    return server + Math.max(Date.now() - wall, performance.now() - steady);
   }
 
   #trust(policy: Policy): void {
     const changed = this.#policy?.version !== policy.version;
     this.#policy = policy;
-    this.#refreshedAt = Date.now();
+    this.#refreshedAt = performance.now();
     if (!this.#judge) this.#judge = new Judge(policy.rules);
     else if (changed) this.#judge.use(policy.rules);
     if (changed) this.#recorder?.rulesChanged();
@@ -269,7 +328,7 @@ export class Capture {
 
   async #refresh(): Promise<void> {
     const run = this.#running;
-    this.#refreshedAt = Date.now();
+    this.#refreshedAt = performance.now();
     const answer = await this.#api.policy();
     if (run !== this.#running || run === 0 || answer.status !== 200) return;
     const verified = await verifyPolicy(answer.body, this.#context());
@@ -303,7 +362,7 @@ export class Capture {
       {
         take: (event, json) => this.#take(event, json),
         keyframe: (counts) => this.#keyframe(counts),
-        failed: () => this.#end("failed", "recorder-error"),
+        failed: () => this.#broke(),
       },
       pace,
     );
@@ -388,7 +447,7 @@ export class Capture {
   // Time
 
   #flush(): void {
-    this.#flushedAt = Date.now();
+    this.#flushedAt = performance.now();
     this.#outbox?.flush();
   }
 
@@ -398,7 +457,7 @@ export class Capture {
     this.#judge?.forget();
     if (location.href !== this.#href) this.#navigated();
     if (this.#policy && !this.#pauses.has("policy_stale")) this.#isStale();
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.#refreshedAt >= POLICY_REFRESH_MS) void this.#refresh().catch(() => {});
     if (this.#recorder?.running && !this.#recorder.reading) this.#pageChanged();
     if (now - this.#flushedAt >= visit.limits.flushMs && !this.#recorder?.reading) this.#flush();
@@ -427,10 +486,9 @@ export class Capture {
     if (!event.persisted) return;
     this.#guard(() => {
       this.#recorder?.stop();
-      this.#outbox?.detach();
-      this.#visit = null;
+      this.#letGo()?.detach();
+      this.#running = this.#nextRun();
       this.#writer = new Writer(this.#boot.site);
-      this.#outbox = null;
       void this.#begin();
     });
   };

@@ -1,5 +1,5 @@
 /** What the filter lets out, event by event. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RecordedEvent, SerializedNode } from "../src/engine/events";
 import { Filter } from "../src/engine/filter";
 import type { Mirror } from "../src/engine/hooks";
@@ -133,6 +133,14 @@ describe("a full snapshot", () => {
       '"tagName":"div","childNodes":[],"attributes":{"rr_width":"0px","rr_height":"0px","data-clerestory":"excluded"}',
     );
   });
+  it("holds no value that a masked element's own style keeps", () => {
+    const told = full(
+      page(`<body><p style="--balance:1432; --name:${SECRET}; counter-reset:v 73">a</p></body>`),
+    );
+    expect(told).toContain('"style":"--balance:initial; --name:initial; counter-reset:v "');
+    const shown = `<p style="--name:${SECRET}">a</p>`;
+    expect(full(page(`<body>${shown}</body>`, { unmask: ["p"] }))).toContain(`"--name:${SECRET}"`);
+  });
   it("leaves out comments, sources of scripts and fallbacks", () => {
     const told = full(
       page(
@@ -148,6 +156,46 @@ describe("a full snapshot", () => {
     });
     full(here);
     expect(here.filter.counts).toEqual({ shown: 1, masked: 2, excluded: 1 });
+  });
+});
+
+describe("vector pictures", () => {
+  const code = `<svg class="qr">${`<rect x="1" y="1"></rect>`.repeat(41)}</svg>`;
+  const icon = '<svg class="icon"><path d="M1 1h2"></path></svg>';
+  const laidOut = (width: number, height: number): void => {
+    vi.spyOn(SVGElement.prototype, "getBoundingClientRect").mockReturnValue(new DOMRect(0, 0, width, height));
+  };
+  afterEach(() => vi.restoreAllMocks());
+
+  it("of many shapes, of long paths, or larger than icons leave only their size", () => {
+    const told = full(page(`<body>${code}${icon}</body>`));
+    expect(told).not.toContain("rect");
+    expect(told).toContain('"d":"M1 1h2"');
+    expect(told.split('"data-clerestory":"blocked"')).toHaveLength(2);
+    expect(full(page(`<body><svg><path d="M${"1 ".repeat(3000)}"></path></svg></body>`))).not.toContain(
+      "path",
+    );
+    laidOut(200, 40);
+    expect(full(page(`<body>${icon}</body>`))).not.toContain("path");
+  });
+  it("leave where they are shown, or where media is allowed and no rule masks them", () => {
+    expect(full(page(`<body>${code}</body>`, { unmask: [".qr"] }))).toContain("rect");
+    expect(full(page(`<body>${code}</body>`, { media: "allowed" }))).toContain("rect");
+    expect(full(page(`<body>${code}</body>`, { media: "allowed", mask: [".qr"] }))).not.toContain("rect");
+  });
+  it("say nothing of what is drawn later", () => {
+    laidOut(300, 150);
+    const here = page('<body><svg><g><path d="M1 1"></path></g></svg></body>');
+    full(here);
+    const id = here.id("path");
+    const none = { source: 0, texts: [], attributes: [], removes: [], adds: [] };
+    const node = { type: 2, id, tagName: "path", attributes: { d: SECRET }, childNodes: [] };
+    for (const parentId of [here.id("svg"), here.id("g")])
+      expect(here.told({ ...none, adds: [{ parentId, nextId: null, node }] })).toBeNull();
+    expect(here.told({ ...none, attributes: [{ id, attributes: { d: SECRET } }] })).toBeNull();
+    expect(
+      here.told({ ...none, attributes: [{ id: here.id("svg"), attributes: { class: "a" } }] }),
+    ).not.toBeNull();
   });
 });
 
@@ -194,7 +242,9 @@ describe("changes", () => {
     const style = {
       color: "red",
       background: `url(/${SECRET})`,
-      "--name": [`"${SECRET}"`, "important"],
+      content: [`"${SECRET}"`, "important"],
+      "--name": SECRET,
+      "--width": "73%",
       top: false,
     };
     expect(
@@ -206,7 +256,9 @@ describe("changes", () => {
             style: {
               color: "red",
               background: 'url("data:,")',
-              "--name": ['"•••••"', "important"],
+              content: ['"•••••"', "important"],
+              "--name": "initial",
+              "--width": "73%",
               top: false,
             },
           },
@@ -285,6 +337,25 @@ describe("pointer and selection", () => {
 });
 
 describe("style sheets", () => {
+  it("keep no picture below a mask rule, where media is allowed elsewhere", () => {
+    const picture = "data:image/png;base64,AAAA";
+    const css = `background:url(${picture})`;
+    const body = `<body style="${css}"><div class="m"><p style="${css}">a</p><style>a{${css}}</style></div></body>`;
+    const told = full(page(body, { media: "allowed", mask: [".m"] }));
+    expect(told.split(picture)).toHaveLength(2);
+    expect(full(page(body, { media: "allowed" })).split(picture)).toHaveLength(4);
+  });
+  it("are judged anew when a rule masks what they belong to", () => {
+    const picture = `data:image/png;base64,${"A".repeat(1200)}`;
+    const here = page(`<body><div><style>a{background:url(${picture})}</style></div></body>`, {
+      media: "allowed",
+      mask: [".m"],
+    });
+    expect(full(here)).toContain(picture);
+    document.querySelector("div")?.setAttribute("class", "m");
+    here.judge.forget();
+    expect(full(here)).not.toContain(picture);
+  });
   it("cleans rules and leaves out what is no index", () => {
     const here = page("<head><style></style></head><body></body>");
     const id = here.id("style");
@@ -304,6 +375,11 @@ describe("style sheets", () => {
       id,
       index: [0],
       set: { property: "content", value: '"•••••"' },
+    });
+    expect(
+      here.told({ source: 13, id, index: [0], set: { property: "--name", value: SECRET } }),
+    ).toMatchObject({
+      set: { property: "--name", value: "initial" },
     });
   });
 });

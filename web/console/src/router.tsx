@@ -162,8 +162,9 @@ export const router = createRouter({
 onSignedOut(() => {
   const { href, pathname } = router.state.location;
   if (pathname === "/sign-in") return;
-  queryClient.removeQueries({ queryKey: sessionQuery.queryKey });
-  void router.navigate({ to: "/sign-in", search: { next: href } });
+  // What is on the page is still asked for until the page is gone; then nothing may be left for whoever comes next.
+  const gone = router.navigate({ to: "/sign-in", search: { next: href } });
+  void gone.finally(() => queryClient.clear());
 });
 
 declare module "@tanstack/react-router" {

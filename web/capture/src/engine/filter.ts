@@ -6,7 +6,8 @@
  */
 import { type AttributePlace, filterAttribute, MASK } from "../policy/attributes";
 import { type CssPlace, filterCss } from "../policy/css";
-import type { Decision, Judge } from "../policy/judge";
+import { nameOf, parentOf, typeOf } from "../policy/dom";
+import { type Decision, type Judge, parentAcross } from "../policy/judge";
 import {
   type AddedNode,
   type AttributeValue,
@@ -36,12 +37,12 @@ export interface Pictures {
 const num = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
 const str = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (value as Fields[]) : []);
-const isElement = (node: Node | null): node is Element => node?.nodeType === Node.ELEMENT_NODE;
+const isElement = (node: Node | null): node is Element => node !== null && typeOf(node) === Node.ELEMENT_NODE;
 const hasText = (text: string): boolean => /\S/.test(text);
 
 /** What is decided for a document is what is decided for its root element. */
 const pageOf = (node: Node): Node =>
-  node.nodeType === Node.DOCUMENT_NODE ? ((node as Document).documentElement ?? node) : node;
+  typeOf(node) === Node.DOCUMENT_NODE ? ((node as Document).documentElement ?? node) : node;
 
 /** A page may pass anything for an index; what is none cannot be told. */
 function ruleIndex(index: unknown): number | number[] | null {
@@ -56,7 +57,7 @@ export class Filter {
   readonly #pictures: Pictures;
   /** Texts that were last told as the mask: saying so again would only tell when they change. */
   #masked = new WeakSet<Node>();
-  #css = new WeakMap<Node, { from: string; shown: boolean; to: string }>();
+  #css = new WeakMap<Node, { from: string; place: CssPlace; to: string }>();
   #told = new WeakMap<Element, Decision>();
   counts: Counts = { shown: 0, masked: 0, excluded: 0 };
 
@@ -174,7 +175,7 @@ export class Filter {
   #isMaskedField(node: Node): boolean {
     return (
       isElement(node) &&
-      /^(?:input|textarea|select)$/.test(node.localName) &&
+      /^(?:input|textarea|select)$/.test(nameOf(node)) &&
       this.#judge.decide(node) !== "show"
     );
   }
@@ -185,20 +186,26 @@ export class Filter {
       tag,
       shown: judge.decide(element) === "show",
       neverShown: judge.neverShown(element),
-      mediaAllowed: judge.rules.mediaAllowed && !judge.maskedByRule(element),
+      mediaAllowed: judge.mediaAllowed(element),
     };
   }
 
   #cssPlace(node: Node): CssPlace {
-    return { shown: this.#judge.decideAround(node) === "show", mediaAllowed: this.#judge.rules.mediaAllowed };
+    return { shown: this.#judge.decideAround(node) === "show", mediaAllowed: this.#judge.mediaAllowed(node) };
+  }
+
+  /** For declarations set on this element alone. */
+  #ownPlace(node: Node): CssPlace {
+    return { ...this.#cssPlace(node), own: true };
   }
 
   #sheet(node: Node, from: string): string {
     const place = this.#cssPlace(node);
     const known = this.#css.get(node);
-    if (known && known.from === from && known.shown === place.shown) return known.to;
+    const isSame = known?.place.shown === place.shown && known.place.mediaAllowed === place.mediaAllowed;
+    if (known?.from === from && isSame) return known.to;
     const to = filterCss(from, place);
-    if (from.length > 1000) this.#css.set(node, { from, shown: place.shown, to });
+    if (from.length > 1000) this.#css.set(node, { from, place, to });
     return to;
   }
 
@@ -250,15 +257,19 @@ export class Filter {
     const place = this.#place(live, tag);
     told.attributes = this.#attributes(live, place, attributes);
     this.#count(live, tag, place, attributes);
-    if (!keepsNoChildren(live)) told.childNodes = this.#children(node);
+    if (!keepsNoChildren(live) && !this.#judge.hidesDrawing(live)) told.childNodes = this.#children(node);
     return told;
+  }
+
+  #isPlaceholder(live: Element, { mediaAllowed }: AttributePlace): boolean {
+    return isPlaceholder(live, mediaAllowed) || this.#judge.hidesDrawing(live);
   }
 
   #count(live: Element, tag: string, place: AttributePlace, attributes: SerializedNode["attributes"]): void {
     if (/^(?:input|textarea|select)$/.test(tag) && attributes?.value) {
       this.counts[place.shown && !place.neverShown ? "shown" : "masked"] += 1;
-    } else if (tag === "img" || isPlaceholder(live, place.mediaAllowed)) {
-      this.counts[isPlaceholder(live, place.mediaAllowed) ? "masked" : "shown"] += 1;
+    } else if (tag === "img" || this.#isPlaceholder(live, place)) {
+      this.counts[this.#isPlaceholder(live, place) ? "masked" : "shown"] += 1;
     }
   }
 
@@ -275,7 +286,7 @@ export class Filter {
       const kept = this.#attribute(live, place, name, value);
       if (kept !== undefined) told[name] = kept;
     }
-    if (isPlaceholder(live, place.mediaAllowed)) {
+    if (this.#isPlaceholder(live, place)) {
       Object.assign(told, placeholderSize(live), { "data-clerestory": "blocked" });
     } else if (place.mediaAllowed) {
       const picture = this.#pictures.dataUrl(live);
@@ -300,11 +311,11 @@ export class Filter {
     if (kept === null) return undefined;
     if (typeof value !== "string") return value;
     // Presentation attributes of SVG are CSS values: `fill="url(https://…)"`.
-    return name === "style" || kept.includes("(") ? filterCss(kept, this.#cssPlace(live)) : kept;
+    return name === "style" || kept.includes("(") ? filterCss(kept, this.#ownPlace(live)) : kept;
   }
 
   #styleChange(live: Element, change: StyleChange): StyleChange {
-    const place = this.#cssPlace(live);
+    const place = this.#ownPlace(live);
     const told: StyleChange = {};
     for (const property of Object.keys(change)) {
       const value = change[property];
@@ -319,9 +330,9 @@ export class Filter {
 
   /** `null` where the text stays in the page altogether. */
   #text(live: Node, text: string): string | null {
-    const around = live.parentNode;
+    const around = parentOf(live);
     if (isElement(around)) {
-      if (around.localName === "style")
+      if (nameOf(around) === "style")
         return this.#judge.decide(around) === "exclude" ? null : this.#sheet(live, text);
       if (keepsNoChildren(around)) return null;
     }
@@ -354,7 +365,7 @@ export class Filter {
     const texts: { id: unknown; value: string }[] = [];
     for (const { id, value } of list(data.texts)) {
       const node = this.#known(id);
-      if (!node) continue;
+      if (!node || this.#judge.insideDrawing(node)) continue;
       const wasMasked = this.#masked.has(node);
       const text = this.#text(node, str(value));
       if (text !== null && !(wasMasked && text === MASK)) texts.push({ id, value: text });
@@ -370,7 +381,9 @@ export class Filter {
   }
 
   #mayHold(parent: Node | null): boolean {
-    return parent !== null && this.#judge.decideAround(parent) !== "exclude";
+    return (
+      parent !== null && this.#judge.decideAround(parent) !== "exclude" && !this.#judge.insideDrawing(parent)
+    );
   }
 
   #add({ parentId, nextId, node }: AddedNode): AddedNode | null {
@@ -386,7 +399,9 @@ export class Filter {
     changed: { [name: string]: AttributeValue },
   ): { [name: string]: AttributeValue } | null {
     if (!isElement(live) || this.#judge.decide(live) === "exclude") return null;
-    const place = this.#place(live, live.localName.toLowerCase());
+    const around = parentAcross(live);
+    if (around && this.#judge.insideDrawing(around)) return null;
+    const place = this.#place(live, nameOf(live).toLowerCase());
     const told: { [name: string]: AttributeValue } = {};
     for (const name of Object.keys(changed)) {
       const value = changed[name];
@@ -404,7 +419,7 @@ export class Filter {
     if (decision === "exclude") return null;
     const shown = decision === "show" && !this.#judge.neverShown(live);
     const type = (live as Partial<HTMLInputElement>).type;
-    const isChoice = live.localName === "input" && (type === "radio" || type === "checkbox");
+    const isChoice = nameOf(live) === "input" && (type === "radio" || type === "checkbox");
     if (!shown && isChoice) return null;
     const text = str(data.text);
     const told = { source: Source.input, id: data.id };
@@ -430,7 +445,7 @@ export class Filter {
 
   /** Inside a masked text the offset would tell its length: the selection takes all of it. */
   #offset(node: Node, offset: number, masked: number): number {
-    if (node.nodeType !== Node.TEXT_NODE || this.#judge.decideAround(node) === "show") return offset;
+    if (typeOf(node) !== Node.TEXT_NODE || this.#judge.decideAround(node) === "show") return offset;
     return hasText(node.nodeValue ?? "") ? masked : offset;
   }
 
@@ -477,7 +492,9 @@ export class Filter {
     told.index = ruleIndex(data.index) ?? [];
     if (set) {
       const property = str(set.property);
-      const value = filterCss(`${property}:${String(set.value ?? "")}`, place).slice(property.length + 1);
+      const value = filterCss(`${property}:${String(set.value ?? "")}`, { ...place, own: true }).slice(
+        property.length + 1,
+      );
       told.set = { property, value, ...(set.priority ? { priority: str(set.priority) } : {}) };
     }
     if (remove) told.remove = { property: str(remove.property) };

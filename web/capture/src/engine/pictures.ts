@@ -2,6 +2,8 @@
  * Puts pictures into the recording where the policy allows media: each is drawn once, in a task of its own, and
  * told as an attribute. A replay never asks the recorded site for a picture.
  */
+
+import { nameOf } from "../policy/dom";
 import type { Judge } from "../policy/judge";
 import { isPicture } from "./media";
 
@@ -30,7 +32,7 @@ export class Inliner {
   dataUrl(element: Element): string | null {
     if (!isPicture(element)) return null;
     const known = this.#ready.get(element);
-    if (known && known.from === sourceOf(element) && element.localName !== "canvas") return known.dataUrl;
+    if (known && known.from === sourceOf(element) && nameOf(element) !== "canvas") return known.dataUrl;
     this.#later(element);
     return null;
   }
@@ -49,7 +51,7 @@ export class Inliner {
   #later(element: Element): void {
     if (this.#queued.has(element)) return;
     this.#queued.add(element);
-    if (element.localName === "canvas" || isLoaded(element)) {
+    if (nameOf(element) === "canvas" || isLoaded(element)) {
       this.#waiting.push(element);
       if (!this.#busy) this.#next();
     } else {
@@ -73,11 +75,10 @@ export class Inliner {
         if (run !== this.#run) return;
         this.#queued.delete(element);
         this.#judge.forget();
-        const allowed =
-          this.#judge.rules.mediaAllowed && element.isConnected && this.#judge.decide(element) !== "exclude";
-        if (dataUrl && allowed && !this.#judge.maskedByRule(element)) {
+        const allowed = element.isConnected && this.#judge.decide(element) !== "exclude";
+        if (dataUrl && allowed && this.#judge.mediaAllowed(element)) {
           this.#ready.set(element, { from: sourceOf(element), dataUrl });
-          this.#told(element, element.localName === "canvas" ? "rr_dataURL" : "src", dataUrl);
+          this.#told(element, nameOf(element) === "canvas" ? "rr_dataURL" : "src", dataUrl);
         }
         this.#next();
       });

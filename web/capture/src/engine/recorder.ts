@@ -56,7 +56,11 @@ export class Recorder {
     this.#judge = judge;
     this.#sink = sink;
     this.#pace = pace;
-    this.#walker = new Walker(judge, () => this.#keyframeDone());
+    this.#walker = new Walker(
+      judge,
+      () => this.#keyframeDone(),
+      (error) => this.#fail(error),
+    );
     const mirror = record.mirror as unknown as Mirror;
     this.#pictures = new Inliner(judge, (element, name, dataUrl) => {
       const id = mirror.getId(element);
@@ -175,9 +179,13 @@ export class Recorder {
       isSecret: (element) => judge.neverShown(element),
       attributeChanged: (element, name) => this.#attributeChanged(element, name),
       snapshot: (engine) => {
-        this.#filter.restart();
-        this.#keyframeBytes = 0;
-        this.#walker.snapshot(engine);
+        try {
+          this.#filter.restart();
+          this.#keyframeBytes = 0;
+          this.#walker.snapshot(engine);
+        } catch (error) {
+          this.#fail(error);
+        }
       },
       idBefore: (node) => this.#walker.idBefore(node),
       removed: (node, id) => this.#walker.removed(node, id),
@@ -281,9 +289,10 @@ export class Recorder {
   #fail(error: unknown): void {
     try {
       this.stop();
-    } finally {
-      this.#sink.failed(error);
+    } catch {
+      // What broke first is told; that its end broke, too, must not reach the page.
     }
+    this.#sink.failed(error);
   }
 }
 

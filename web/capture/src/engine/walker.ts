@@ -9,6 +9,8 @@
  * Known is what the mirror holds. The reader keeps a stack of containers (document, element, shadow root) whose
  * children it has not told yet. Coming back to one, it skips the children that became known meanwhile.
  */
+
+import { firstChildOf, nextSiblingOf, parentOf, typeOf } from "../policy/dom";
 import type { Judge } from "../policy/judge";
 import { type AddedNode, EventType, type SerializedNode, Source } from "./events";
 import type { SnapshotEngine } from "./hooks";
@@ -35,6 +37,7 @@ interface Container {
 export class Walker {
   readonly #judge: Judge;
   readonly #done: () => void;
+  readonly #failed: (error: unknown) => void;
   #engine: SnapshotEngine | null = null;
   #stack: Container[] = [];
   #late = new Set<Node>();
@@ -43,9 +46,10 @@ export class Walker {
   /** A slice is being told: the event belongs to the full snapshot before it. */
   telling = false;
 
-  constructor(judge: Judge, done: () => void) {
+  constructor(judge: Judge, done: () => void, failed: (error: unknown) => void) {
     this.#judge = judge;
     this.#done = done;
+    this.#failed = failed;
   }
 
   get active(): boolean {
@@ -101,21 +105,29 @@ export class Walker {
 
   /** Reads a node that was just added when its turn comes. `false`: there is no snapshot to add it to. */
   readLater(node: Node): boolean {
-    const container = node.parentNode;
+    const container = parentOf(node);
     if (!this.#engine || !container) return false;
     this.#late.add(container);
-    this.#timer ??= setTimeout(() => this.#slice(), 0);
+    this.#timer ??= setTimeout(this.#turn, 0);
     return true;
   }
 
   #next(): void {
     if (this.#stack.length > 0 || this.#late.size > 0) {
-      this.#timer = setTimeout(() => this.#slice(), 0);
+      this.#timer = setTimeout(this.#turn, 0);
     } else {
       this.#timer = null;
       this.#done();
     }
   }
+
+  readonly #turn = (): void => {
+    try {
+      this.#slice();
+    } catch (error) {
+      this.#failed(error);
+    }
+  };
 
   #slice(): void {
     const engine = this.#engine;
@@ -159,18 +171,21 @@ export class Walker {
     const { node, nested, depth } = container;
     const owner = ownerOf(node);
     const parentId = engine.mirror.getId(owner);
-    const page = node.nodeType === Node.DOCUMENT_NODE ? (node as Document) : node.ownerDocument;
+    const page = typeOf(node) === Node.DOCUMENT_NODE ? (node as Document) : node.ownerDocument;
     if (!page || depth > MAX_DEPTH) return true;
     const cssCaptured = container.cssCaptured === true;
     const found: Container[] = [];
-    const from = container.cursor?.parentNode === node ? container.cursor.nextSibling : node.firstChild;
+    const from =
+      container.cursor && parentOf(container.cursor) === node
+        ? nextSiblingOf(container.cursor)
+        : firstChildOf(node);
     let follower = nested ? null : this.#nextKnown(from);
     let read = 0;
     let inTime = true;
-    for (let child = from; child; child = child.nextSibling) {
+    for (let child = from; child; child = nextSiblingOf(child)) {
       container.cursor = child;
       if (child === follower) {
-        follower = this.#nextKnown(child.nextSibling);
+        follower = this.#nextKnown(nextSiblingOf(child));
         continue;
       }
       const told = engine.mirror.getId(child) === -2 ? null : engine.serialize(child, page, cssCaptured);
@@ -194,17 +209,18 @@ export class Walker {
   }
 
   #inside(child: Node, told: SerializedNode, isNested: boolean, depth: number, found: Container[]): void {
-    if (child.nodeType !== Node.ELEMENT_NODE) return;
+    if (typeOf(child) !== Node.ELEMENT_NODE) return;
     const element = child as Element;
     if (keepsNoChildren(element) || this.#judge.decide(element) === "exclude") return;
+    if (this.#judge.hidesDrawing(element)) return;
     const nested = isNested ? told : null;
     const cssCaptured = told.attributes?._cssText !== undefined;
-    if (element.firstChild) found.push({ node: element, depth, cursor: null, nested, cssCaptured });
+    if (firstChildOf(element)) found.push({ node: element, depth, cursor: null, nested, cssCaptured });
     if (element.shadowRoot) found.push({ node: element.shadowRoot, depth, cursor: null, nested });
   }
 
   #nextKnown(from: Node | null): Node | null {
-    for (let node = from; node; node = node.nextSibling) if (this.#isKnown(node)) return node;
+    for (let node = from; node; node = nextSiblingOf(node)) if (this.#isKnown(node)) return node;
     return null;
   }
 
@@ -216,11 +232,10 @@ export class Walker {
 
 /** The node whose id stands for a container: of a shadow root, its host. (Links have a `host`, too.) */
 const ownerOf = (node: Node): Node =>
-  node.nodeType === Node.DOCUMENT_FRAGMENT_NODE ? ((node as Partial<ShadowRoot>).host ?? node) : node;
+  typeOf(node) === Node.DOCUMENT_FRAGMENT_NODE ? ((node as Partial<ShadowRoot>).host ?? node) : node;
 
 function depthOf(node: Node): number {
   let depth = 0;
-  for (let above: Node | null = ownerOf(node); above; above = above.parentNode && ownerOf(above.parentNode))
-    depth += 1;
+  for (let above: Node | null = node; above; above = parentOf(ownerOf(above))) depth += 1;
   return depth;
 }

@@ -11,6 +11,24 @@ const INLINED_IMAGE = /^data:image\/(?:png|jpe?g|gif|webp|avif)[;,]/i;
 /** Properties whose strings are drawn as text. Custom properties are among them: any may end in `content`. */
 const TEXT_PROPERTY = /^(?:content|quotes|list-style|list-style-type|--.*)$/i;
 const ADDRESS_FUNCTION = /^(?:url|src|url-prefix|domain)$/;
+const COLOUR = /\b(?:rgb|hsl)a?\([\d\s.,%/]*\)/gi;
+/**
+ * Sizes, angles, times, colours and words of CSS that are nobody's name. A bare number is not among them: it may be a
+ * balance.
+ */
+const LOOK =
+  /^(?:|[-+]?(?:\d+|\d*\.\d+)(?:%|r?em|px|pt|r?ex|r?ch|r?lh|[sld]?v(?:h|w|min|max)|cq(?:w|h)|[cm]m|in|deg|turn|rad|m?s|fr)|#[\da-f]{3,8}|var\(--[\w-]+\)|transparent|currentcolor|none|auto|inherit|initial|unset|normal|bold|italic|(?:inline-)?(?:block|flex|grid)|hidden|visible|left|right|top|bottom|center|start|end|row|column|(?:no)?wrap|solid|dashed|linear|ease(?:-in)?(?:-out)?|!important)$/i;
+/** Longer values are not looked at piece by piece. */
+const LOOK_LENGTH = 200;
+
+/** Whether the value of a custom property only says how something looks. */
+const isLook = (value: string): boolean =>
+  value.length <= LOOK_LENGTH &&
+  value
+    .replace(COLOUR, "none")
+    .split(/[\s,/]+/)
+    .every((part) => LOOK.test(part));
+
 /** Icons and punctuation say nothing about a person: kept where the string holds no letter or digit. */
 const WORDLESS = /^[^\p{L}\p{N}]*$/u;
 
@@ -28,6 +46,8 @@ export interface CssPlace {
   /** Text in the style sheet may be seen: the element it belongs to is shown. */
   readonly shown: boolean;
   readonly mediaAllowed: boolean;
+  /** These are declarations of one element, not a sheet for many: what custom properties hold there may be data. */
+  readonly own?: boolean;
 }
 
 function keptUrl(address: string, place: CssPlace): string {
@@ -85,6 +105,34 @@ function endOfSpace(css: string, from: number): number {
   return at;
 }
 
+/** Past white space and comments, which may stand between the name of a property and its colon. */
+function endOfGap(css: string, from: number): number {
+  let at = endOfSpace(css, from);
+  while (css.startsWith("/*", at)) {
+    const end = css.indexOf("*/", at + 2);
+    at = end < 0 ? css.length : endOfSpace(css, end + 2);
+  }
+  return at;
+}
+
+const CLOSING: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
+
+/** To the `;` behind a declaration's value, or to the end: brackets, strings and comments may hold others. */
+function endOfValue(css: string, from: number): number {
+  const open: string[] = [];
+  for (let at = from; at < css.length; at += 1) {
+    const letter = css[at] ?? "";
+    const closing = CLOSING[letter];
+    if (letter === ";" && open.length === 0) return at;
+    if (letter === "\\") at += 1;
+    else if (letter === '"' || letter === "'") at = endOfString(css, at) - 1;
+    else if (css.startsWith("/*", at)) at = endOfGap(css, at) - 1;
+    else if (closing) open.push(closing);
+    else if (letter === open.at(-1)) open.pop();
+  }
+  return css.length;
+}
+
 /** Past the `;` that ends a rule without a block. */
 function endOfImport(css: string, from: number): number {
   for (let at = from; at < css.length; at += 1) {
@@ -98,7 +146,7 @@ function endOfImport(css: string, from: number): number {
 
 /** A style sheet, a rule or the declarations of a `style` attribute as they may leave. Takes linear time. */
 export function filterCss(css: string, place: CssPlace): string {
-  if (!/["'@\\(]|\/\*/.test(css)) return css;
+  if (!/["'@\\(]|\/\*|--|counter-/i.test(css)) return css;
   let out = "";
   let copied = 0;
   let property = "";
@@ -133,7 +181,7 @@ export function filterCss(css: string, place: CssPlace): string {
     } else if (letter === "\\" || isNameLetter(letter.charCodeAt(0))) {
       const end = Math.max(endOfName(css, at), at + 1);
       const name = unescaped(css.slice(at, end)).toLowerCase();
-      const after = endOfSpace(css, end);
+      const after = endOfGap(css, end);
       if (css[end] === "(" && ADDRESS_FUNCTION.test(name)) {
         const start = endOfSpace(css, end + 1);
         const quoted = css[start] === '"' || css[start] === "'";
@@ -143,9 +191,17 @@ export function filterCss(css: string, place: CssPlace): string {
           : css.slice(start, stop - 1).trim();
         put(keptUrl(unescaped(raw), place), at, stop);
       } else {
-        if (css[end] === "(" && /image(?:-set)?$/.test(name)) addresses = true;
-        else if (css[after] === ":") property = name;
+        const start = at;
         at = end;
+        if (css[end] === "(" && /image(?:-set)?$/.test(name)) addresses = true;
+        else if (css[after] === ":") {
+          property = name;
+          if (place.own && !place.shown && name.startsWith("--")) {
+            const stop = endOfValue(css, after + 1);
+            const value = css.slice(after + 1, stop);
+            put(isLook(value) ? `:${value}` : ":initial", end, stop);
+          }
+        } else if (!place.shown && property.startsWith("counter-") && /^-?\d/.test(name)) put("", start, end);
       }
     } else {
       at += 1;

@@ -5,7 +5,9 @@
  * change: until the recorder's own code ends, or `forget` is called. Asked again, the page as it is now counts.
  */
 import type { Rules } from "./document";
-import { attributeOf, attributesUsed, type Matchable, matches, type Selector } from "./selectors";
+import { attribute, nameOf, parentOf, typeOf } from "./dom";
+import { isDrawing } from "./drawing";
+import { attributeOf, attributesUsed, matches, type Selector } from "./selectors";
 import { captures, pathOf } from "./urls";
 
 export type Decision = "exclude" | "mask" | "show";
@@ -27,15 +29,15 @@ const SECRET_TYPES = ["password", "hidden", "file"];
 const SECRET_TOKEN = /(?:^|\s)(?:cc-\S*|one-time-code|current-password|new-password)(?=\s|$)/i;
 
 /** Whether the element as it stands is a field whose value never leaves. */
-export function isNeverShown(element: Matchable): boolean {
-  if (element.localName.toLowerCase() === "input") {
+export function isNeverShown(element: Element): boolean {
+  if (nameOf(element).toLowerCase() === "input") {
     if (SECRET_TYPES.includes(attributeOf(element, "type")?.trim().toLowerCase() ?? "")) return true;
   }
   return SECRET_TOKEN.test(attributeOf(element, "autocomplete") ?? "");
 }
 
 /** What `data-clerestory` says: an unknown word masks, so that a typing error shows nothing. */
-function attributeRule(element: Matchable): Decision | null {
+function attributeRule(element: Element): Decision | null {
   const word = attributeOf(element, "data-clerestory");
   if (word === null) return null;
   switch (word.replace(/^[ \t\n\f\r]+|[ \t\n\f\r]+$/g, "").toLowerCase()) {
@@ -51,10 +53,10 @@ function attributeRule(element: Matchable): Decision | null {
 
 /** The element above in the tree a person sees: out of a shadow root to its host, out of a frame to the frame. */
 export function parentAcross(node: Node): Element | null {
-  const parent = node.parentNode;
+  const parent = parentOf(node);
   if (!parent) return null;
-  if (parent.nodeType === Node.ELEMENT_NODE) return parent as Element;
-  if (parent.nodeType === Node.DOCUMENT_NODE) return frameOf(parent as Document);
+  if (typeOf(parent) === Node.ELEMENT_NODE) return parent as Element;
+  if (typeOf(parent) === Node.DOCUMENT_NODE) return frameOf(parent as Document);
   return (parent as Partial<ShadowRoot>).host ?? null;
 }
 
@@ -66,6 +68,11 @@ function frameOf(page: Document): Element | null {
   }
 }
 
+function elementAround(node: Node): Element | null {
+  if (typeOf(node) === Node.DOCUMENT_NODE) return frameOf(node as Document);
+  return (node as Partial<ShadowRoot>).host ?? parentAcross(node);
+}
+
 export class Judge {
   #rules: Rules;
   #known = new Map<Element, Verdict>();
@@ -73,6 +80,8 @@ export class Judge {
   /** Fields that were once a password, and names such fields went by: frameworks replace the element on "show". */
   readonly #secrets = new WeakSet<Element>();
   readonly #secretNames = new Set<string>();
+  /** Vector pictures that were once more than an icon: told without their content, they stay so. */
+  readonly #drawings = new WeakSet<Element>();
   #watched: ReadonlySet<string>;
 
   constructor(rules: Rules) {
@@ -103,21 +112,21 @@ export class Judge {
   /** Marks a field as secret for good. */
   keepSecret(element: Element): void {
     this.#secrets.add(element);
-    for (const name of [element.getAttribute("name"), element.id]) if (name) this.#secretNames.add(name);
+    for (const name of [attribute(element, "name"), element.id]) if (name) this.#secretNames.add(name);
     this.forget();
   }
 
   neverShown(element: Element): boolean {
     if (isNeverShown(element)) {
-      if (element.getAttribute("type")?.trim().toLowerCase() === "password") {
+      if (attribute(element, "type")?.trim().toLowerCase() === "password") {
         this.#secrets.add(element);
-        for (const name of [element.getAttribute("name"), element.id]) if (name) this.#secretNames.add(name);
+        for (const name of [attribute(element, "name"), element.id]) if (name) this.#secretNames.add(name);
       }
       return true;
     }
-    if (element.localName !== "input") return false;
+    if (nameOf(element) !== "input") return false;
     if (this.#secrets.has(element)) return true;
-    const name = element.getAttribute("name");
+    const name = attribute(element, "name");
     return (
       (name !== null && this.#secretNames.has(name)) ||
       (element.id !== "" && this.#secretNames.has(element.id))
@@ -128,22 +137,40 @@ export class Judge {
     return this.#verdict(element).decision;
   }
 
-  /** A rule, not only the preset, says that this element is masked. */
-  maskedByRule(element: Element): boolean {
-    const verdict = this.#verdict(element);
+  /** A rule, not only the preset, says that this node is masked. */
+  maskedByRule(node: Node): boolean {
+    const verdict = this.#around(node);
     return verdict.decision === "mask" && verdict.ruled;
+  }
+
+  /** Whether pictures may leave from here. */
+  mediaAllowed(node: Node): boolean {
+    return this.#rules.mediaAllowed && !this.maskedByRule(node);
+  }
+
+  /** Whether this is a vector picture that is masked and more than an icon: it leaves as its size, as images do. */
+  hidesDrawing(element: Element): boolean {
+    if (nameOf(element) !== "svg" || this.decide(element) === "show" || this.mediaAllowed(element))
+      return false;
+    if (!this.#drawings.has(element) && isDrawing(element)) this.#drawings.add(element);
+    return this.#drawings.has(element);
+  }
+
+  /** The same for anything inside of one, and for itself. */
+  insideDrawing(node: Node): boolean {
+    for (let above: Node | null = node; above; above = parentAcross(above))
+      if (typeOf(above) === Node.ELEMENT_NODE && this.hidesDrawing(above as Element)) return true;
+    return false;
   }
 
   /** The decision for a text or any other node: that of the element around it. */
   decideAround(node: Node): Decision {
-    if (node.nodeType === Node.ELEMENT_NODE) return this.decide(node as Element);
-    if (node.nodeType === Node.DOCUMENT_NODE) {
-      const frame = frameOf(node as Document);
-      return frame ? this.decide(frame) : PRESET.decision;
-    }
-    const host = (node as Partial<ShadowRoot>).host;
-    const around = host ?? parentAcross(node);
-    return around ? this.decide(around) : PRESET.decision;
+    return this.#around(node).decision;
+  }
+
+  #around(node: Node): Verdict {
+    const around = typeOf(node) === Node.ELEMENT_NODE ? (node as Element) : elementAround(node);
+    return around ? this.#verdict(around) : PRESET;
   }
 
   #verdict(element: Element): Verdict {
@@ -195,7 +222,7 @@ export class Judge {
 
   /** A frame of the same origin whose page the URL rules deny is as good as excluded. */
   #framesDenied(element: Element, urls: Rules["urls"]): boolean {
-    if (element.localName !== "iframe" && element.localName !== "frame") return false;
+    if (nameOf(element) !== "iframe" && nameOf(element) !== "frame") return false;
     try {
       const place = (element as HTMLIFrameElement).contentWindow?.location;
       return place?.protocol.startsWith("http") === true && !captures(urls, pathOf(place.href));

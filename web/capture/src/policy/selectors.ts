@@ -4,15 +4,7 @@
  * The browser's own matcher differs in quirks mode and for values of `type`; the server has no browser. Both
  * sides follow `policies/vectors/selectors.json` instead.
  */
-
-/** What a selector looks at. A DOM `Element` is one. */
-export interface Matchable {
-  readonly localName: string;
-  readonly namespaceURI: string | null;
-  readonly parentElement: Matchable | null;
-  readonly attributes: ArrayLike<{ readonly name: string; readonly value: string }>;
-  getAttribute(name: string): string | null;
-}
+import { attribute, nameOf, parentElementOf } from "./dom";
 
 interface Compound {
   readonly tag: string | null;
@@ -108,8 +100,8 @@ function parseCompound(
 }
 
 /** The value of an attribute whatever the ASCII case of its name; SVG keeps names as written. */
-export function attributeOf(element: Matchable, name: string): string | null {
-  const value = element.getAttribute(name);
+export function attributeOf(element: Element, name: string): string | null {
+  const value = attribute(element, name);
   if (value !== null || element.namespaceURI === HTML) return value;
   for (let i = 0; i < element.attributes.length; i += 1) {
     const attribute = element.attributes[i];
@@ -118,8 +110,8 @@ export function attributeOf(element: Matchable, name: string): string | null {
   return null;
 }
 
-function matchesCompound(element: Matchable, compound: Compound): boolean {
-  if (compound.tag !== null && lower(element.localName) !== compound.tag) return false;
+function matchesCompound(element: Element, compound: Compound): boolean {
+  if (compound.tag !== null && lower(nameOf(element)) !== compound.tag) return false;
   for (const id of compound.ids) if (attributeOf(element, "id") !== id) return false;
   if (compound.classes.length > 0) {
     const tokens = attributeOf(element, "class")?.split(/[ \t\n\f\r]+/) ?? [];
@@ -132,11 +124,11 @@ function matchesCompound(element: Matchable, compound: Compound): boolean {
   return true;
 }
 
-function matchesUpTo(element: Matchable, complex: readonly Compound[], last: number): boolean {
+function matchesUpTo(element: Element, complex: readonly Compound[], last: number): boolean {
   const compound = complex[last];
   if (!compound || !matchesCompound(element, compound)) return false;
   if (last === 0) return true;
-  for (let above = element.parentElement; above; above = above.parentElement) {
+  for (let above = parentElementOf(element); above; above = parentElementOf(above)) {
     if (matchesUpTo(above, complex, last - 1)) return true;
     if (compound.link === ">") return false;
   }
@@ -144,7 +136,7 @@ function matchesUpTo(element: Matchable, complex: readonly Compound[], last: num
 }
 
 /** Whether the element matches; combinators stop at a shadow root or a frame's document. */
-export function matches(element: Matchable, selector: Selector): boolean {
+export function matches(element: Element, selector: Selector): boolean {
   return selector.some((complex) => matchesUpTo(element, complex, complex.length - 1));
 }
 

@@ -23,7 +23,7 @@ export const rectOf = (element: Element): Rect => {
 export function seenAs(judge: Judge, element: Element): Seen {
   const decision = judge.decide(element);
   if (decision === "exclude") return "excluded";
-  if (isPlaceholder(element, judge.rules.mediaAllowed && !judge.maskedByRule(element))) return "blocked";
+  if (isPlaceholder(element, judge.mediaAllowed(element)) || judge.hidesDrawing(element)) return "blocked";
   return decision === "show" && !judge.neverShown(element) ? "shown" : "masked";
 }
 

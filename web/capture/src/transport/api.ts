@@ -37,7 +37,11 @@ export interface Put {
   readonly keepalive?: boolean;
 }
 
-/** `status` 0: no answer came. `slug` is the last part of the problem's type. */
+/**
+ * `status` 0: no answer of this server came. Somebody in between may answer in its place, with any status: a proxy's
+ * maintenance page, a firewall's 403, a 404 while the server is replaced. Nothing may be concluded from those.
+ * `slug` is the last part of the problem's type.
+ */
 export interface Answer {
   readonly status: number;
   readonly slug: string;
@@ -74,7 +78,7 @@ export class Api {
     return this.#ask(`/policy?site_key=${encodeURIComponent(this.#siteKey)}`, { cache: "no-store" });
   }
 
-  put({ sequence, token, body, policyVersion, form, keepalive }: Put): Promise<Answer> {
+  async put({ sequence, token, body, policyVersion, form, keepalive }: Put): Promise<Answer> {
     const headers: Record<string, string> = {
       Authorization: `Bearer ${token}`,
       "Content-Type": form.kind === "spool" ? "application/vnd.clerestory.spool" : "application/json",
@@ -82,12 +86,15 @@ export class Api {
     };
     if (form.kind === "gzip") headers["Content-Encoding"] = "gzip";
     if (form.kind === "spool") headers["Clerestory-Spool-Key"] = form.keyId;
-    return this.#ask(`/segments/${sequence}`, {
+    const answer = await this.#ask(`/segments/${sequence}`, {
       method: "PUT",
       headers,
       body,
       keepalive: keepalive === true,
     });
+    // Only what names the segment acknowledges it.
+    const isOurs = answer.status !== 200 || answer.body.acknowledged === sequence;
+    return isOurs ? answer : { ...answer, status: 0 };
   }
 
   end(token: string, reason: "stopped" | "unload"): Promise<Answer> {
@@ -108,8 +115,11 @@ export class Api {
       const text = await response.text();
       const body = parse(text);
       const after = Number(response.headers.get("Retry-After") ?? Number.NaN);
-      const slug = typeof body.type === "string" ? (body.type.split(":").pop() ?? "") : "";
-      return { status: response.status, slug, body, retryAfterMs: after >= 0 ? after * 1000 : null };
+      const slug = /^urn:clerestory:problem:([\w-]+)$/.exec(String(body.type))?.[1] ?? "";
+      // Who finds a body too large finds it too large the next time, too, whoever it is.
+      const isOurs = response.ok || slug !== "" || response.status === 413;
+      const status = isOurs ? response.status : 0;
+      return { status, slug, body, retryAfterMs: after >= 0 ? after * 1000 : null };
     } catch {
       return { status: 0, slug: "", body: {}, retryAfterMs: null };
     }

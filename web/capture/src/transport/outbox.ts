@@ -150,6 +150,7 @@ export class Outbox {
     this.#packing = this.#packing.then(async () => {
       if (!segment.plain || era !== this.#era) return;
       segment.body = await gzip(segment.plain);
+      segment.plain = null;
       if (era !== this.#era) return;
       void this.#send();
       await this.#store(segment, visit, era);
@@ -192,7 +193,6 @@ export class Outbox {
         to,
         sealed,
       });
-      segment.plain = null;
       // It may have been acknowledged, or thrown away, while it was written.
       if (era !== this.#era || !this.#queue.includes(segment))
         await this.#spool.remove(spoolId(recording, track, sequence));
@@ -342,6 +342,7 @@ export class Outbox {
       this.#packing = this.#packing.then(async () => {
         if (era !== this.#era) return;
         tail.body = await gzip(plain);
+        tail.plain = null;
         await this.#store(tail, visit, era);
         void this.#send();
       });

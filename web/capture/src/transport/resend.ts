@@ -1,9 +1,12 @@
 /** Sends what earlier pages left in the spool, as it lies. */
-import { type Api, backoffMs, isPassing, readVisit, type Visit } from "./api";
+import { type Answer, type Api, backoffMs, isPassing, readVisit, type Visit } from "./api";
 import type { Spool, Spooled } from "./spool";
 import { livingWriters } from "./writer";
 
 const TRIES = 6;
+
+const pause = (tries: number, answer: Answer): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, backoffMs(tries, answer)));
 
 /** This tab's segments of the recording that goes on: they come before anything new. */
 export async function takeOwn(spool: Spool, writer: string, visit: Visit): Promise<readonly Spooled[]> {
@@ -42,12 +45,16 @@ async function resend(segment: Spooled, spool: Spool, api: Api): Promise<boolean
     const { sequence, policyVersion, sealed: body, keyId } = segment;
     const answer = await api.put({ sequence, policyVersion, body, token, form: { kind: "spool", keyId } });
     if (isPassing(answer)) {
-      await new Promise((resolve) => setTimeout(resolve, backoffMs(tries, answer)));
+      await pause(tries, answer);
       continue;
     }
     if (answer.status === 401 && !renewed) {
-      renewed = true;
       const again = await api.start(segment.writer, segment.token);
+      if (isPassing(again)) {
+        await pause(tries, again);
+        continue;
+      }
+      renewed = true;
       const visit = readVisit(again.body);
       if (visit?.recording === segment.recording && visit.track === segment.track) {
         token = visit.token;

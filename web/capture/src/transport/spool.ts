@@ -64,7 +64,14 @@ export class Spool {
           for (const name of [SEGMENTS, ENTRIES]) request.result.createObjectStore(name, { keyPath: "id" });
         };
         const database = await asked(request);
-        database.onversionchange = () => database.close();
+        // A browser may close it by itself, too; whoever asks next opens it anew.
+        database.onclose = () => {
+          this.#opened = null;
+        };
+        database.onversionchange = () => {
+          database.close();
+          this.#opened = null;
+        };
         return database;
       } catch {
         return null;
@@ -134,8 +141,8 @@ export class Spool {
     );
   }
 
-  /** Throws everything of this site away. */
-  async clear(): Promise<void> {
-    for (const { id } of await this.list()) await this.remove(id);
+  /** Throws everything of this site away that is not of the recording to keep, which is asked for each. */
+  async clear(kept: () => string | undefined = () => undefined): Promise<void> {
+    for (const { id, recording } of await this.list()) if (recording !== kept()) await this.remove(id);
   }
 }

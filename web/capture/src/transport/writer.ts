@@ -17,6 +17,7 @@ export class Writer {
   readonly #storage: Storage;
   #state: WriterState;
   #release: (() => void) | null = null;
+  #acquiring: Promise<void> | null = null;
 
   constructor(site: string) {
     this.#key = `clerestory.${site}`;
@@ -28,8 +29,15 @@ export class Writer {
     return this.#state.writer;
   }
 
-  /** Takes the lock of the id, or a new id with its lock. */
-  async acquire(): Promise<void> {
+  /** Takes the lock of the id, or a new id with its lock. Asked twice at once, it does so once. */
+  acquire(): Promise<void> {
+    this.#acquiring ??= this.#acquire().finally(() => {
+      this.#acquiring = null;
+    });
+    return this.#acquiring;
+  }
+
+  async #acquire(): Promise<void> {
     if (this.#release) return;
     if (await this.#lock(WAIT_MS)) return;
     this.#state = { writer: crypto.randomUUID(), recording: "", next: 0 };

@@ -127,3 +127,16 @@ test("a changed policy is followed without a reload", async (context) => {
   await until("the text that is now shown", () => server.received.includes('"plain"'));
   assert.ok(server.puts.some(({ headers }) => headers["clerestory-policy"] === "2"));
 });
+
+test("a clock that is set back keeps no policy alive", async (context) => {
+  server.lifetimeMs = 3000;
+  server.failing = ({ path }) => path.endsWith("/policy");
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await page.evaluate(() => {
+    const { now } = Date;
+    Date.now = () => now() - 3_600_000;
+  });
+  await phase(page, "paused");
+  assert.equal((await state(page)).reason, "policy-expired");
+});

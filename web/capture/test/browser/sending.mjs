@@ -9,6 +9,7 @@ import {
   server,
   settled,
   spoolSize,
+  state,
   test,
   until,
 } from "./harness.mjs";
@@ -291,4 +292,117 @@ test("stop and start again and again leaves nothing behind", async (context) => 
     ].map((fn) => /native code/.test(String(fn)));
   });
   assert.deepEqual(natives, [true, true, true]);
+});
+
+test("a radio button may have any name", async (context) => {
+  server.page(
+    "/radio",
+    `<!doctype html><html><head><!--snippet--></head><body><input type="radio" name='a"b'><input type="radio" name='a"b'></body></html>`,
+  );
+  const page = await open(context, "/radio");
+  await phase(page, "capturing");
+  await page.locator("input").first().click();
+  await page.locator("input").last().click();
+  await settled(page);
+  assert.equal((await state(page)).phase, "capturing");
+});
+
+test("when the recorder breaks, what it captured before is sent, and a gap", async (context) => {
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await settled(page);
+  const segments = server.puts.length;
+  await page.evaluate(() => {
+    const before = document.createElement("mark");
+    document.body.append(before);
+    return new Promise((resolve) => setTimeout(resolve));
+  });
+  await page.evaluate(() => {
+    Element.prototype.getBoundingClientRect = () => {
+      throw new Error("a page that breaks layout");
+    };
+    document.body.append(document.createElement("img"));
+  });
+  await phase(page, "failed");
+  await until("the last segment", () => server.received.includes('"reason":"missing"'));
+  const last = server.puts.slice(segments).map(({ text }) => text);
+  assert.ok(last.some((text) => text.includes('"mark"')));
+  assert.deepEqual(errors, []);
+});
+
+test("stopped and started again while the first start is on its way, capture begins", async (context) => {
+  server.failing = ({ path }) => path.endsWith("/start");
+  const page = await open(context, "/plain");
+  await until("a start", () => server.requests.length > 0);
+  await page.evaluate(() => {
+    window.clerestory.stop();
+    window.clerestory.start();
+  });
+  server.failing = null;
+  await phase(page, "capturing");
+});
+
+test("the end of a stopped recording takes nothing from the one begun meanwhile", async (context) => {
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await settled(page);
+  const first = new Set(server.tracks.keys());
+  let held = true;
+  server.failing = ({ method, track }) => held && method === "PUT" && first.has(track);
+  await page.evaluate(async () => {
+    document.body.append("the last of the first");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    window.clerestory.stop({ flush: true });
+    window.clerestory.start();
+  });
+  await phase(page, "capturing");
+  await until("a second track", () => [...server.tracks.keys()].some((track) => !first.has(track)));
+  held = false;
+  await until("the end of the first", () => server.requests.some(({ path }) => path.endsWith("/end")));
+  await page.evaluate(() => document.body.append(document.createElement("mark")));
+  const second = [...server.tracks.keys()].find((track) => !first.has(track));
+  await until("more of the second", () => JSON.stringify(server.events(second)).includes('"mark"'));
+  assert.equal((await state(page)).phase, "capturing");
+});
+
+test("a form may have controls of any name", async (context) => {
+  const names = ["parentNode", "parentElement", "localName", "getAttribute", "nextSibling", "firstChild"];
+  server.rules = { ...server.rules, exclude: [".x"], unmask: ["body"] };
+  server.page(
+    "/clobbered",
+    `<!doctype html><html><head><!--snippet--></head><body><div class="x"><form><input name="nodeType" value="${CANARY}">${names
+      .map((name) => `<input name="${name}" value="${CANARY}">`)
+      .join("")}</form></div><form><p>first-of-it</p>${names
+      .map((name) => `<input name="${name}">`)
+      .join("")}</form><p>behind-it</p></body></html>`,
+  );
+  const page = await open(context, "/clobbered");
+  await phase(page, "capturing");
+  await page.evaluate((canary) => {
+    for (const form of document.querySelectorAll("form")) form.append(`${canary}-added`);
+    document.querySelectorAll("form")[1].lastChild.data = "added-to-it";
+  }, CANARY);
+  await settled(page);
+  for (const text of ["first-of-it", "behind-it", "added-to-it"])
+    assert.ok(server.received.includes(text), text);
+  assert.ok(!server.received.includes(CANARY));
+  assert.equal((await state(page)).phase, "capturing");
+  assert.deepEqual(errors, []);
+});
+
+test("an error while the page is read in slices ends the recording and stays with us", async (context) => {
+  const page = await open(context, "/plain");
+  await phase(page, "capturing");
+  await page.evaluate(() => {
+    const { now } = performance;
+    let calls = 0;
+    document.body.append(...Array.from({ length: 3000 }, () => document.createElement("p")));
+    performance.now = () => {
+      calls += 1;
+      if (new Error().stack.includes("core-") && calls > 1) throw new Error("a page that breaks the clock");
+      return now.call(performance);
+    };
+  });
+  await phase(page, "failed");
+  assert.deepEqual(errors, []);
 });

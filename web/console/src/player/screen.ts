@@ -34,6 +34,7 @@ export class Screen {
   /** The indices of the segments the player page holds: from the first to the last handed over. */
   #held = NONE;
   #untilMs = 0;
+  /** Where the picture is sent, until that is painted: whatever the page says before was said about another place. */
   #seekTo: number | null = null;
   #gapTimer: ReturnType<typeof setTimeout> | undefined;
   #filling = false;
@@ -343,7 +344,7 @@ export class Screen {
         if (message.load === this.#load) this.#moved(message.at_ms, message.playing);
         return;
       case "reached":
-        this.#reached(message.at_ms);
+        if (this.#seekTo === null) this.#reached(message.at_ms);
         return;
       case "outside":
         this.#missing(message.at_ms, false);
@@ -372,7 +373,7 @@ export class Screen {
   #painted(atMs: number): void {
     performance.mark(this.#firstPicture ? "clerestory:first-picture" : "clerestory:painted");
     this.#firstPicture = false;
-    this.#seekTo = null;
+    if (atMs === this.#seekTo) this.#seekTo = null;
     const { wantsPlay, waiting, following } = this.#store.state;
     this.#store.set({ picture: true, waiting: wantsPlay && waiting && following === "edge" });
     this.#looks.still(atMs);
@@ -382,7 +383,7 @@ export class Screen {
   }
 
   #moved(atMs: number, playing: boolean): void {
-    if (this.#seekTo !== null && !playing) return;
+    if (this.#seekTo !== null) return;
     this.#store.set({ atMs });
     if (!playing) return;
     this.#looks.at(atMs);

@@ -184,6 +184,33 @@ describe("a play", () => {
   });
 });
 
+describe("a seek while playing", () => {
+  const ranges = () => asked.filter((call) => call.endsWith("/ranges")).length;
+
+  it("adds nothing it passed over to what was watched, whatever the page still says of the place before", async () => {
+    const { session, say, last } = await opened();
+    session.play();
+    say({ type: "painted", load: 1, at_ms: 0, took_ms: 1 });
+    await settled();
+    say({ type: "position", load: 1, at_ms: 100, playing: true });
+    session.seek(8_000);
+    session.seek(20_000);
+    expect(last("seek")).toEqual({ type: "seek", at_ms: 20_000 });
+    say({ type: "position", load: 1, at_ms: 300, playing: true });
+    say({ type: "painted", load: 1, at_ms: 8_000, took_ms: 1 });
+    say({ type: "position", load: 1, at_ms: 8_100, playing: true });
+    say({ type: "reached", at_ms: 5_000 });
+    expect(session.state.atMs).toBe(20_000);
+    say({ type: "position", load: 1, at_ms: 20_010, playing: true });
+    say({ type: "painted", load: 1, at_ms: 20_000, took_ms: 1 });
+    say({ type: "position", load: 1, at_ms: 20_100, playing: true });
+    say({ type: "position", load: 1, at_ms: 20_200, playing: true });
+    await session.end();
+    expect(session.watchedUs).toBeLessThan(200_000);
+    expect(ranges()).toBeGreaterThan(0);
+  });
+});
+
 describe("what is taken back", () => {
   it("clears the picture before anything else is shown", async () => {
     const { session, sent } = await opened();
@@ -261,6 +288,7 @@ describe("several tabs", () => {
     await settled();
     expect(session.state.trackId).toBe("trk_b");
     expect(loads(sent).at(-1)).toMatchObject({ at_ms: 10_100, play: true });
+    say({ type: "painted", load: loads(sent).at(-1)?.load ?? 0, at_ms: 10_100, took_ms: 1 });
     say({ type: "position", load: loads(sent).at(-1)?.load ?? 0, at_ms: 20_100, playing: true });
     expect(session.state.trackId).toBe("trk_a");
   });

@@ -19,6 +19,8 @@ export default function SignIn() {
   const router = useRouter();
   const { next } = route.useSearch();
   const welcome = (session: Session) => {
+    // Somebody else may have been signed in here: what they saw is not shown again.
+    queryClient.clear();
     queryClient.setQueryData(sessionQuery.queryKey, session);
     router.history.push(next ?? "/recordings");
   };
