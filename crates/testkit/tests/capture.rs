@@ -174,6 +174,29 @@ async fn many_denials_of_nobody_known_are_one_entry_and_a_count_for_each_minute(
     assert_eq!(told(true).await, 1, "what is counted is told when the process ends");
 }
 
+/// A token outlives what its recording belongs to; what it then sends is refused, and the first refusal is on record.
+#[tokio::test]
+async fn a_segment_for_what_is_not_the_sites_any_more_is_refused_and_on_record() {
+    let scene = scene().await;
+    let database = &scene.installation.app.database;
+    let moved: Result<u64, clerestory_sql::SqlError> = database
+        .write(clerestory_sql::Lane::Interactive, |tx| {
+            Box::pin(async move { tx.execute("UPDATE recordings SET site_id = NULL", &[]).await })
+        })
+        .await;
+    assert_eq!(moved.unwrap(), 1);
+    for _ in 0..3 {
+        let refused = scene.visit.send(0, &snapshot(scene.now_ms, 1, "x")).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.json);
+    }
+    let audit = scene.admin.get("/api/v1/audit?action=capture.upload&outcome=refused").await.ok();
+    let [told] = audit["items"].as_array().unwrap().as_slice() else { panic!("{audit}") };
+    assert_eq!(
+        (&told["rule"], &told["actor"]["kind"]),
+        (&json!("matrix capture.upload site no such object"), &json!("site"))
+    );
+}
+
 #[tokio::test]
 async fn malformed_segments_are_refused_by_name_and_change_nothing() {
     let scene = scene().await;
