@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { openPlayer, shareSession } from "../lib/console.mjs";
 import { onlyRecording, visitShop } from "../lib/shop.mjs";
-import { pause } from "../lib/wait.mjs";
+import { pause, waitFor } from "../lib/wait.mjs";
 
 export const name = "axe";
 export const limitMs = 5 * 60_000;
@@ -80,6 +80,12 @@ export async function run(t) {
       for (const address of pages) {
         if (address === `/recordings/${id}`) await openPlayer(door, info, id);
         else await door.goto(`${info.console}${address}`);
+        // What is still loading has nothing to complain about.
+        await door.getByRole("heading").first().waitFor();
+        await waitFor(
+          `${address} to be loaded`,
+          async () => (await door.getByText("Loading", { exact: true }).count()) === 0,
+        );
         await pause(900);
         await check(door, `${colorScheme} ${size} ${address.replaceAll(/_[0-9a-f]{32}/g, "_…")}`, wrong);
         const overflow = await door.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -56,14 +56,15 @@ async function oneSeed(t, seed) {
     server = await t.server({ place, port });
     await pause(500 + random() * 2500);
   }
-  const rowsAtEnd = await page.locator("#show-rows tr").count();
   const again = new Api(server.info).withCookies(api.cookies());
   if ((await again.request("GET", "/session")).status !== 200) await again.signInByLink();
-  await waitFor("the recorder to send again after the last start", () => kept.length > 3, {
+  const before = kept.length;
+  await page.getByRole("button", { name: "Add a row" }).click();
+  await waitFor("the recorder to send again after the last start", () => kept.length > before, {
     timeoutMs: 40_000,
   });
+  const rowsAtEnd = await page.locator("#show-rows tr").count();
   await pause(6_000);
-  assert.ok(kept.length > 0, "nothing was acknowledged, so nothing was tested");
   const opened = await openEverything(again);
   const lost = kept.filter(({ sequence, token }) => {
     const { recording, track } = named(token);

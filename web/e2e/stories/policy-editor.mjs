@@ -73,10 +73,9 @@ export async function run(t) {
     .waitFor();
   await page.screenshot({ path: t.picture("signing") });
   await dialog.getByRole("button", { name: /^Sign/ }).click();
-  await page
-    .getByText(`v${before.version + 1}`)
-    .first()
-    .waitFor();
+  // The dialog names the next version before it is signed; it closes once it is.
+  await dialog.waitFor({ state: "hidden" });
+  await page.getByText(`v${before.version + 1} in force`).waitFor();
   const signed = Date.now();
   const after = await api.rules(site.id);
   assert.equal(after.version, before.version + 1);

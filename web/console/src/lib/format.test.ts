@@ -1,10 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   ago,
   dayOf,
   formatBytes,
   formatClock,
   formatCount,
+  formatMoment,
   formatSpan,
   plural,
   shorten,
@@ -54,6 +55,19 @@ describe("sizes and counts", () => {
     expect(plural(1, "page")).toBe("1 page");
     expect(plural(0, "page")).toBe("0 pages");
     expect(plural(2, "entry", "entries")).toBe("2 entries");
+  });
+});
+
+describe("moments", () => {
+  it.each([
+    [0, "UTC"],
+    [-60, "UTC+1"],
+    [210, "UTC−3:30"],
+  ])("%i minutes behind UTC are told in their zone", (minutes, zone) => {
+    vi.spyOn(Date.prototype, "getTimezoneOffset").mockReturnValue(minutes);
+    expect(formatMoment("2026-11-20T14:52:07Z")).toMatch(/^\d\d? Nov 2026, \d\d:\d\d:07 /);
+    expect(formatMoment("2026-11-20T14:52:07Z").endsWith(` ${zone}`)).toBe(true);
+    vi.restoreAllMocks();
   });
 });
 

@@ -61,9 +61,18 @@ export function formatDate(iso: string): string {
   return `${d.getDate()} ${MONTHS[d.getMonth()] ?? ""} ${d.getFullYear()}`;
 }
 
-/** Date and time: `20 Nov 2026, 14:52:07`. */
+/** The zone of this machine's clock at a moment, as what it is ahead of UTC: `UTC`, `UTC+1`, `UTC−3:30`. */
+export function zoneOf(iso: string): string {
+  const minutes = -new Date(iso).getTimezoneOffset();
+  if (minutes === 0) return "UTC";
+  const ahead = Math.abs(minutes);
+  const rest = ahead % 60;
+  return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(ahead / 60)}${rest > 0 ? `:${two(rest)}` : ""}`;
+}
+
+/** Date, time and the zone they are told in: `20 Nov 2026, 14:52:07 UTC+1`. */
 export function formatMoment(iso: string): string {
-  return `${formatDate(iso)}, ${formatTime(iso, true)}`;
+  return `${formatDate(iso)}, ${formatTime(iso, true)} ${zoneOf(iso)}`;
 }
 
 export interface DayName {

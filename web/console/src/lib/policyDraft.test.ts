@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PolicyDocument } from "../api/types";
-import { documentOf, sameDraft, wayOf, withRule, withUrl } from "./policyDraft";
+import { documentOf, rebased, sameDraft, wayOf, withRule, withUrl } from "./policyDraft";
 
 const draft: PolicyDocument = {
   preset: "private",
@@ -38,6 +38,28 @@ describe("drafts", () => {
     expect(sameDraft(two, { ...two, exclude: [...two.exclude].reverse() })).toBe(true);
     expect(sameDraft(two, draft)).toBe(false);
     expect(sameDraft(draft, { ...draft, media: "allowed" })).toBe(false);
+  });
+  it("follow a newer version where nothing was changed in them", () => {
+    const signed = withRule(draft, "#phone", "exclude");
+    expect(rebased(draft, { ...draft, exclude: [...draft.exclude] }, signed)).toBe(signed);
+  });
+  it("keep their own changes in a newer version, and undo none of it", () => {
+    const mine = withUrl(
+      withRule(withRule(draft, "nav", null), ".total", "exclude"),
+      "allow",
+      "/shop/**",
+      true,
+    );
+    const theirs = withUrl(withRule(draft, "#phone", "mask"), "deny", "/admin/**", true);
+    const next = rebased(draft, { ...mine, media: "allowed" }, theirs);
+    expect(next).toEqual({
+      preset: "private",
+      media: "allowed",
+      exclude: ["#card", ".total"],
+      mask: ["#phone"],
+      unmask: [],
+      urls: { deny: ["/account/**", "/admin/**"], allow: ["/shop/**"] },
+    });
   });
   it("are read from a signed policy, with text outside ASCII", () => {
     const whole = {

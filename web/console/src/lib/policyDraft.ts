@@ -51,6 +51,30 @@ export function sameDraft(a: PolicyDocument, b: PolicyDocument): boolean {
   return flat(a) === flat(b);
 }
 
+/**
+ * A draft begun from one version, as a draft of a newer one: what was changed in it is changed there, and what somebody
+ * else signed meanwhile stays.
+ */
+export function rebased(base: PolicyDocument, draft: PolicyDocument, signed: PolicyDocument): PolicyDocument {
+  if (sameDraft(base, draft)) return signed;
+  let next: PolicyDocument = {
+    ...signed,
+    preset: draft.preset === base.preset ? signed.preset : draft.preset,
+    media: draft.media === base.media ? signed.media : draft.media,
+  };
+  for (const selector of new Set([base, draft].flatMap((one) => WAYS.flatMap((way) => one[way])))) {
+    const way = wayOf(draft, selector);
+    if (way !== wayOf(base, selector)) next = withRule(next, selector, way);
+  }
+  for (const list of ["deny", "allow"] as const) {
+    for (const pattern of new Set([...base.urls[list], ...draft.urls[list]])) {
+      const present = draft.urls[list].includes(pattern);
+      if (present !== base.urls[list].includes(pattern)) next = withUrl(next, list, pattern, present);
+    }
+  }
+  return next;
+}
+
 /** The direction of a change as a sentence for the one who signs. */
 export function directionSentence(direction: string | null): string {
   switch (direction) {

@@ -104,6 +104,11 @@ describe("events become marks", () => {
     const marks = read(click(2, 0), click(2, 400), click(2, 800), click(2, 1300));
     expect(marks).toMatchObject([{ kind: "rage", forMs: 1300, detail: "4 times in 1.3 s" }]);
   });
+  it("keeping what happened between clicks that are joined", () => {
+    const marks = read(click(2, 0), click(2, 300), scroll(400), click(2, 600), scroll(700), click(2, 900));
+    expect(marks.map((mark) => mark.kind)).toEqual(["rage", "scroll"]);
+    expect(marks[0]).toMatchObject({ detail: "4 times in 0.9 s" });
+  });
   it("not joining clicks on different things, or slow ones", () => {
     expect(read(click(2, 0), click(3, 300), click(2, 600)).map((mark) => mark.kind)).toEqual([
       "click",

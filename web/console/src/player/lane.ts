@@ -146,10 +146,7 @@ export class LaneReader {
     this.#clicked = { id, atMs, count: again ? before.count + 1 : 1 };
     const last = this.marks.findLast((mark) => mark.kind === "click" || mark.kind === "rage");
     if (last && this.#clicked.count >= RAGE_CLICKS) {
-      const firstOfThem = this.marks.findLastIndex(
-        (mark) => mark.kind === "rage" || (mark.kind === "click" && mark.element === last.element),
-      );
-      this.#joinClicks(firstOfThem, atMs, this.#clicked.count);
+      this.#joinClicks(last.element, atMs, this.#clicked.count);
       return;
     }
     const { words, masked, element, excluded, tag } = this.#names.describe(id);
@@ -163,18 +160,14 @@ export class LaneReader {
     });
   }
 
-  /** Turns the last clicks on one thing into one mark that says how many. */
-  #joinClicks(lastIndex: number, atMs: number, count: number): void {
-    let from = lastIndex;
-    const mark = this.marks[lastIndex];
-    if (!mark) return;
-    if (mark.kind === "click") {
-      for (let more = count - 2; more > 0 && from > 0; from -= 1) {
-        const earlier = this.marks[from - 1];
-        if (earlier?.kind !== "click" || earlier.element !== mark.element) break;
-        more -= 1;
-      }
-    }
+  /** Turns the last clicks on one thing into one mark that says how many. What happened between them stays. */
+  #joinClicks(element: Mark["element"], atMs: number, count: number): void {
+    const theirs = [...this.marks.keys()].filter((index) => {
+      const mark = this.marks[index];
+      return (mark?.kind === "click" || mark?.kind === "rage") && mark.element === element;
+    });
+    const last = theirs.at(-1) ?? -1;
+    const from = this.marks[last]?.kind === "rage" ? last : (theirs.at(1 - count) ?? theirs[0] ?? -1);
     const begun = this.marks[from];
     if (!begun) return;
     const seconds = ((atMs - begun.atMs) / 1000).toFixed(1);
@@ -184,7 +177,8 @@ export class LaneReader {
       forMs: atMs - begun.atMs,
       detail: `${count} times in ${seconds} s`,
     };
-    this.marks.splice(from, this.marks.length - from, joined);
+    for (const index of theirs.reverse()) if (index > from) this.marks.splice(index, 1);
+    this.marks[from] = joined;
   }
 
   #input(atMs: number, data: Fields): void {

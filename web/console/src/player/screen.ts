@@ -38,6 +38,8 @@ export class Screen {
   #seekTo: number | null = null;
   #gapTimer: ReturnType<typeof setTimeout> | undefined;
   #filling = false;
+  /** A window is on its way to the page. */
+  #loading = false;
   #firstPicture = true;
 
   constructor(store: PlayerStore, looks: Looks, failed: (error: unknown) => void) {
@@ -78,6 +80,7 @@ export class Screen {
     this.#segments = null;
     this.#reading.end();
     this.#held = NONE;
+    this.#loading = false;
     this.#load += 1;
     clearTimeout(this.#gapTimer);
   }
@@ -92,6 +95,7 @@ export class Screen {
     this.#channel?.send({ type: "pause" });
     this.#store.set({ trackId });
     this.#held = NONE;
+    this.#loading = false;
     this.#load += 1;
   }
 
@@ -186,12 +190,14 @@ export class Screen {
     if (!plan || !segments) return;
     const load = ++this.#load;
     this.#held = NONE;
+    this.#loading = true;
     this.#store.set({ waiting: true });
     try {
       const wanted = track.segments.slice(plan.first, plan.target + 1);
       // The keyframe is asked for first; the rest of the window follows on the same connection, side by side.
       const opened = await Promise.all(wanted.map((segment) => segments.open(track.id, segment.sequence)));
       if (load !== this.#load) return;
+      this.#loading = false;
       const { messages, lost } = handed(wanted, opened);
       if (lost) this.#lost(track, plan.first + lost.offset, lost.reason);
       if (lost && plan.first + lost.offset <= segmentAt(track.segments, atMs * 1000)) {
@@ -201,7 +207,9 @@ export class Screen {
       }
       this.#hand(track, plan.first, plan.earliest, messages, atMs);
     } catch (error) {
-      if (load === this.#load) this.#failed(error);
+      if (load !== this.#load) return;
+      this.#loading = false;
+      this.#failed(error);
     }
   }
 
@@ -237,7 +245,12 @@ export class Screen {
   /** Plays on, if there is anything to play on. */
   run(): void {
     const { track, state } = this.#store;
-    if (!track || this.empty || state.gap) return;
+    if (!track || state.gap) return;
+    if (this.empty) {
+      // What was to be shown did not come: it is asked for again.
+      if (!this.#loading) void this.show(state.atMs);
+      return;
+    }
     this.#untilMs = this.#until(track, this.#held.last, state.atMs);
     if (state.atMs >= this.#untilMs - 1) {
       this.#reached(this.#untilMs);

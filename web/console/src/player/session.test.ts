@@ -211,6 +211,21 @@ describe("a seek while playing", () => {
   });
 });
 
+describe("play", () => {
+  it("asks again for what did not come", async () => {
+    let away = true;
+    const { session, last } = await opened(0, [track], (path) =>
+      away && path.includes("/segments/") ? problem("unavailable", 503) : undefined,
+    );
+    expect(last("load")).toBeUndefined();
+    expect(session.state.trouble).not.toBeNull();
+    away = false;
+    session.play();
+    await settled();
+    expect(last("load")).toMatchObject({ at_ms: 0, play: true });
+  });
+});
+
 describe("what is taken back", () => {
   it("clears the picture before anything else is shown", async () => {
     const { session, sent } = await opened();

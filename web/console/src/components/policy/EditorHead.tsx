@@ -13,6 +13,8 @@ interface EditorHeadProps {
   changed: boolean;
   check: Check;
   onDiscard: () => void;
+  /** Brings back what was discarded last; null where there is nothing to bring back. */
+  onUndo: (() => void) | null;
   /** The draft is signed now, or has to start from a newer version. */
   onSigned: (document: PolicyDocument) => void;
 }
@@ -43,6 +45,11 @@ export function EditorHead(props: EditorHeadProps) {
       {changed && (
         <button type="button" className="b bare" onClick={props.onDiscard}>
           Discard draft
+        </button>
+      )}
+      {props.onUndo && (
+        <button type="button" className="b bare" onClick={props.onUndo}>
+          Bring the draft back
         </button>
       )}
       {maySign ? (

@@ -1,9 +1,10 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { PolicyDocument, Site, SitePolicy } from "../../api/types";
-import { documentOf, sameDraft } from "../../lib/policyDraft";
+import { documentOf, rebased, sameDraft } from "../../lib/policyDraft";
 import { usePreview } from "../../lib/usePreview";
 import { useSize } from "../../lib/useSize";
 import { EditorHead } from "./EditorHead";
+import { LeaveQuestion } from "./LeaveQuestion";
 import { LeavesPane } from "./LeavesPane";
 import { PagePane } from "./PagePane";
 import { RuleRail } from "./RuleRail";
@@ -21,10 +22,23 @@ interface PolicyEditorProps {
   onPage: (path: string) => void;
 }
 
+/** A draft that was thrown away, and what it was begun from. */
+interface Discarded {
+  base: PolicyDocument;
+  draft: PolicyDocument;
+}
+
 /** Two sides and the wall between them; picking on the left changes the draft, and the right shows it. */
 export function PolicyEditor({ site, policy, page, onPage }: PolicyEditorProps) {
   const signed = useMemo(() => documentOf(policy.current), [policy.current]);
+  const [base, setBase] = useState<PolicyDocument>(signed);
   const [draft, setDraft] = useState<PolicyDocument>(signed);
+  const [discarded, setDiscarded] = useState<Discarded | null>(null);
+  // Somebody signed another version: the draft goes on from there.
+  if (base !== signed) {
+    setBase(signed);
+    setDraft(rebased(base, draft, signed));
+  }
   const [picking, setPicking] = useState(false);
   const [side, setSide] = useState<"page" | "out">("page");
   const [rule, setRule] = useState("");
@@ -39,7 +53,12 @@ export function PolicyEditor({ site, policy, page, onPage }: PolicyEditorProps) 
   }, [state.picked]);
   const changeDraft = (next: PolicyDocument) => {
     setPicking(false);
+    setDiscarded(null);
     setDraft(next);
+  };
+  const discard = () => {
+    changeDraft(signed);
+    setDiscarded({ base: signed, draft });
   };
   const changed = !sameDraft(draft, signed);
   const check = useCheck(site.id, draft, changed);
@@ -47,13 +66,15 @@ export function PolicyEditor({ site, policy, page, onPage }: PolicyEditorProps) 
   const view = { width: PAGE_WIDTH, height: Math.round(size.height / scale), scale };
   return (
     <div className="cap">
+      <LeaveQuestion changed={changed} />
       <EditorHead
         site={site}
         draft={draft}
         current={policy.current.version}
         changed={changed}
         check={check}
-        onDiscard={() => changeDraft(signed)}
+        onDiscard={discard}
+        onUndo={discarded && (() => changeDraft(rebased(discarded.base, discarded.draft, signed)))}
         onSigned={setDraft}
       />
       <nav className="flip seg" aria-label="Side to show">

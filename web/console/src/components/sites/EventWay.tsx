@@ -4,6 +4,7 @@ import { getInside, getInsideBytes } from "../../api/operations";
 import type { InsideBytes, Receipt } from "../../api/types";
 import { formatBytes, formatCount, formatTime } from "../../lib/format";
 import { hexRows } from "../../lib/hex";
+import { trackOf } from "../../lib/receipts";
 import { Icon } from "../Icon";
 import { explain } from "../States";
 import { SentEvents } from "./SentEvents";
@@ -104,7 +105,7 @@ function Steps({ receipt }: { receipt: Receipt }) {
 
 async function bytesOf(receipt: Receipt, signal: AbortSignal): Promise<InsideBytes | null> {
   const inside = await getInside(receipt.recording, signal);
-  const track = inside.tracks.find((one) => one.segments.some((s) => s.sequence === receipt.sequence));
+  const track = trackOf(inside.tracks, receipt);
   return track ? getInsideBytes(receipt.recording, track.id, receipt.sequence, signal) : null;
 }
 
@@ -134,7 +135,7 @@ function OnDisk({ receipt }: { receipt: Receipt }) {
       )}
       {bytes.isSuccess && bytes.data === null && (
         <p className="ask ink2">
-          This segment is not where it was. It may have been moved into an object meanwhile.
+          This segment is not shown: it was moved meanwhile, or two tabs sent batches that look the same.
         </p>
       )}
       {bytes.error && (

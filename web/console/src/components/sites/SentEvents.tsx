@@ -9,12 +9,18 @@ const REASON = "Checking what this site sends";
 
 /** The events of one batch, opened on request: looking at them is a play like any other. */
 export function SentEvents({ receipt }: { receipt: Receipt }) {
-  const open = useMutation({ mutationFn: () => openSegment(receipt.recording, receipt.sequence, REASON) });
+  const open = useMutation({ mutationFn: () => openSegment(receipt, REASON) });
   if (open.data) {
     return (
       <>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard */}
-        <pre tabIndex={0}>{eventLines(open.data.events).join("\n")}</pre>
+        {open.data.events === null ? (
+          <p className="ask ink2">
+            Two tabs sent batches that look the same: neither is shown for the other.
+          </p>
+        ) : (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
+          <pre tabIndex={0}>{eventLines(open.data.events).join("\n")}</pre>
+        )}
         <p className="ask small ink2">
           Opened and closed again, on record as entry {formatCount(open.data.entry)}.
         </p>
