@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use clerestory::Postgres;
@@ -34,28 +35,39 @@ const BEFORE: u8 = 2;
 #[derive(Clone)]
 struct Network {
     breaks: Arc<AtomicU8>,
+    /// Commits that went through it.
+    commits: Arc<AtomicU64>,
     address: SocketAddr,
 }
 
 impl Network {
     async fn before(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let network = Self { breaks: Arc::default(), address: listener.local_addr().unwrap() };
-        let breaks = Arc::clone(&network.breaks);
+        let address = listener.local_addr().unwrap();
+        let network = Self { breaks: Arc::default(), commits: Arc::default(), address };
+        let own = network.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server, Arc::clone(&breaks)));
+                tokio::spawn(carry(client, server, own.clone()));
             }
         });
         network
     }
 
-    fn break_at_commit(&self, how: u8) {
+    /// The next commit breaks, as soon as nobody commits any more what was begun before: what a lost answer leaves behind
+    /// is put in order in the background.
+    async fn break_at_commit(&self, how: u8) {
+        let mut seen = u64::MAX;
+        while seen != self.commits.load(Ordering::SeqCst) {
+            seen = self.commits.load(Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         self.breaks.store(how, Ordering::SeqCst);
     }
 }
 
-async fn carry(mut client: TcpStream, server: SocketAddr, breaks: Arc<AtomicU8>) {
+async fn carry(mut client: TcpStream, server: SocketAddr, network: Network) {
+    let Network { breaks, commits: all, .. } = network;
     let mut server = TcpStream::connect(server).await.unwrap();
     let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
     loop {
@@ -63,6 +75,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, breaks: Arc<AtomicU8>)
             read = client.read(&mut up) => {
                 let Ok(length @ 1..) = read else { return };
                 let commits = up[..length].windows(6).any(|word| word == b"COMMIT");
+                all.fetch_add(u64::from(commits), Ordering::SeqCst);
                 let how = if commits { breaks.swap(NEVER, Ordering::SeqCst) } else { NEVER };
                 if how == BEFORE {
                     return;
@@ -114,7 +127,7 @@ async fn a_commit_whose_answer_is_lost_is_neither_done_nor_undone() {
     };
     let (direct, through) = (open(&direct).await, open(&through).await);
     for (how, id, there) in [(AFTER, 1, true), (BEFORE, 2, false)] {
-        network.break_at_commit(how);
+        network.break_at_commit(how).await;
         let told = add(&through, id).await;
         assert!(matches!(told, Err(SqlError::Unknown(_))), "{told:?}");
         let found: Result<_, SqlError> = direct
@@ -138,14 +151,14 @@ async fn a_segment_is_looked_for_and_anything_else_is_told_to_be_unknown() {
     let now = i64::try_from(node.now().unix_millis()).unwrap();
     let visit = Visit::start(node.recorder(ORIGIN), site["site_key"].as_str().unwrap(), now).await;
     visit.send(0, &snapshot(now, 3, "words")).await.ok();
-    network.break_at_commit(AFTER);
+    network.break_at_commit(AFTER).await;
     let sent = visit.send(1, &movement(now)).await.ok();
     assert_eq!((&sent["acknowledged"], &sent["repeated"]), (&json!(1), &json!(true)), "{sent}");
-    network.break_at_commit(BEFORE);
+    network.break_at_commit(BEFORE).await;
     let lost = visit.send(2, &movement(now)).await;
     assert_eq!((lost.status, lost.problem()), (StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown"));
     assert_eq!(visit.send(2, &movement(now)).await.ok()["repeated"], json!(false));
-    network.break_at_commit(AFTER);
+    network.break_at_commit(AFTER).await;
     let play = admin.post(&format!("/api/v1/recordings/{}/plays", visit.recording), json!({})).await;
     assert_eq!((play.status, play.problem()), (StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown"));
 }
