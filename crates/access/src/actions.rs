@@ -12,7 +12,7 @@ use crate::grant::{
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident($on:ty) = $word:literal, $class:ident, opens [$($kind:ident),*]
-        $(, seen by $seen:literal)? $(, continues $continues:literal $(for $seconds:literal)?)?;)+) => {
+        $(, lists $rows:ident)? $(, seen by $seen:literal)? $(, continues $continues:literal $(for $seconds:literal)?)?;)+) => {
         $($(#[$doc])*
         #[derive(Debug)]
         pub enum $name {}
@@ -22,6 +22,7 @@ macro_rules! actions {
             const NAME: &'static str = $word;
             const CLASS: Class = Class::$class;
             const OPENS: &'static [Kind] = &[$(Kind::$kind),*];
+            $(const LISTS: bool = { let _ = stringify!($rows); true };)?
             $(const SEEN_BY: Option<&'static str> = Some($seen);)?
             $(const CONTINUES: Option<&'static str> = Some($continues);
             $(const LASTS: Option<Duration> = Some(Duration::from_secs($seconds));)?)?
@@ -34,10 +35,11 @@ macro_rules! actions {
 
 actions! {
     /// Seeing recordings in a list: titles, sites, who watched.
-    ListRecordings(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person];
+    ListRecordings(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person],
+        lists rows;
     /// Seeing the same list again, a little later. Whether it is the same, the entry says.
     RefreshList(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry],
-        continues "recording.list" for 900;
+        lists rows, continues "recording.list" for 900;
     /// Seeing one recording's facts: tracks, gaps, who watched.
     ReadRecording(RecordingRef) = "recording.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry];
     /// Watching a recording.

@@ -5,10 +5,11 @@ use std::sync::PoisonError;
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, SubjectId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{organisations, people, recordings, sites};
 
 use crate::grant::{Action, Grant, Object};
-use crate::matrix::Scope;
+use crate::matrix::{Cell, Scope};
 use crate::who::{Actor, OpContext};
 use crate::{Access, AccessError, Refused, Stopped};
 
@@ -23,10 +24,22 @@ struct Owner {
     subject: Option<SubjectId>,
 }
 
+/// How an action on an object was judged.
 struct Verdict {
     rule: String,
-    allowed: bool,
-    visible: bool,
+    answer: Answer,
+    /// The rows of the organisation within the scope that was found.
+    rows: ScopeFilter,
+}
+
+enum Answer {
+    Allowed,
+    /// Allowed to whoever proves again who they are.
+    StepUp,
+    /// Refused, and whether the caller may know of the object.
+    Refused {
+        visible: bool,
+    },
 }
 
 impl Access {
@@ -82,14 +95,18 @@ impl Access {
         on: A::On,
         personal: Option<Personal>,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
-        let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
-        let outcome = if verdict.allowed { Outcome::Allowed } else { Outcome::Refused };
-        let entry = NewEntry { personal, ..new_entry::<A>(op, on, outcome, verdict.rule.clone()) };
-        let recorded = self.audit.append(tx, entry).await?;
-        Ok(match verdict {
-            Verdict { allowed: true, .. } => Ok(Grant::decided(on, recorded.number())),
-            Verdict { visible: true, rule, .. } => Err(Refused::Forbidden { rule, entry: recorded.number() }),
-            Verdict { .. } => Err(Refused::Hidden),
+        let Verdict { rule, answer, rows } = self.evaluate::<A>(tx, op, on).await?;
+        let outcome = match answer {
+            Answer::Allowed => Outcome::Allowed,
+            Answer::StepUp | Answer::Refused { .. } => Outcome::Refused,
+        };
+        let entry = NewEntry { personal, ..new_entry::<A>(op, on, outcome, rule.clone()) };
+        let entry = self.audit.append(tx, entry).await?.number();
+        Ok(match answer {
+            Answer::Allowed => Ok(Grant::decided(on, entry, rows)),
+            Answer::StepUp => Err(Refused::StepUp { rule, entry }),
+            Answer::Refused { visible: true } => Err(Refused::Forbidden { rule, entry }),
+            Answer::Refused { visible: false } => Err(Refused::Hidden),
         })
     }
 
@@ -99,9 +116,14 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn would_allow<A: Action>(&self, op: &OpContext, on: A::On) -> Result<bool, AccessError> {
-        let (access, actor) = (self.clone(), op.actor.clone());
+        let (access, op) = (self.clone(), op.clone());
         self.database
-            .read(move |tx| Box::pin(async move { Ok(access.evaluate::<A>(tx, &actor, on).await?.allowed) }))
+            .read(move |tx| {
+                Box::pin(async move {
+                    let verdict = access.evaluate::<A>(tx, &op, on).await?;
+                    Ok(matches!(verdict.answer, Answer::Allowed))
+                })
+            })
             .await
     }
 
@@ -166,15 +188,15 @@ impl Access {
         if A::LASTS.is_some_and(|lasts| op.at.since(decided_at) >= lasts) {
             return Ok(Err(Refused::Hidden));
         }
-        let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
-        Ok(if verdict.allowed {
-            Ok(Grant::decided(on, entry))
-        } else {
-            let told = match verdict.visible {
-                true => Refused::Forbidden { rule: verdict.rule.clone(), entry },
-                false => Refused::Hidden,
-            };
-            Err(stopped::<A>(op, on, verdict.rule, told))
+        let Verdict { rule, answer, rows } = self.evaluate::<A>(tx, op, on).await?;
+        Ok(match answer {
+            // What was begun by somebody who had proven who they are goes on.
+            Answer::Allowed | Answer::StepUp => Ok(Grant::decided(on, entry, rows)),
+            Answer::Refused { visible: true } => {
+                let told = Refused::Forbidden { rule: rule.clone(), entry };
+                Err(stopped::<A>(op, on, rule, told))
+            }
+            Answer::Refused { visible: false } => Err(stopped::<A>(op, on, rule, Refused::Hidden)),
         })
     }
 
@@ -212,27 +234,86 @@ impl Access {
     async fn evaluate<A: Action>(
         &self,
         tx: &mut Tx,
-        actor: &Actor,
+        op: &OpContext,
         on: A::On,
     ) -> Result<Verdict, AccessError> {
-        let rule = |scope: &str| format!("matrix {} {} {scope}", A::NAME, actor.column());
+        let actor = &op.actor;
+        let organisation = actor.organisation();
+        let first = actor.columns().first().copied().unwrap_or_default();
+        let refused = |why: &str, visible| Verdict {
+            rule: format!("matrix {} {first} {why}", A::NAME),
+            answer: Answer::Refused { visible },
+            rows: Scope::Own.filter(organisation, actor.subject()),
+        };
         // What belongs to somebody else is told like what is not there: the caller's own log shows the rule.
         let owner = self.owner(tx, on).await?;
-        let Some(owner) = owner.filter(|owner| owner.organisation == actor.organisation()) else {
-            return Ok(Verdict { rule: rule("no such object"), allowed: false, visible: false });
+        let Some(owner) = owner.filter(|owner| owner.organisation == organisation) else {
+            return Ok(refused("no such object", false));
         };
-        let scope = self.matrix.scope(A::NAME, actor);
-        let allowed = scope.is_some_and(|scope| within(scope, actor, on, &owner));
-        let seen = |action| self.matrix.scope(action, actor);
-        let visible = A::SEEN_BY.map_or(on.recording().is_none() && on.site().is_none(), |action| {
-            seen(action).is_some_and(|scope| within(scope, actor, on, &owner))
-        });
-        let scope = match scope {
-            Some(Scope::Own) => "own",
-            Some(Scope::Organisation) => "organisation",
-            None => "none",
+        let (mut best, mut narrow): (Option<(bool, Scope, Verdict)>, Option<Scope>) = (None, None);
+        for (column, cell) in self.matrix.cells(A::NAME, actor) {
+            let Some(scope) = self.reach(tx, organisation, cell).await? else { continue };
+            if !within::<A>(scope, actor, on, &owner) {
+                narrow = narrow.max(Some(scope));
+                continue;
+            }
+            let found = Verdict {
+                rule: format!("matrix {} {column} {}", A::NAME, scope.word()),
+                answer: if cell.step_up && !op.is_stepped_up() { Answer::StepUp } else { Answer::Allowed },
+                rows: scope.filter(organisation, actor.subject()),
+            };
+            // Of several roles the widest that allows it; one that does is better than one that asks for more.
+            let asks = matches!(found.answer, Answer::StepUp);
+            let better = best.as_ref().is_none_or(|(asked, reach, _)| (*asked, scope) >= (asks, *reach));
+            if better {
+                best = Some((asks, scope, found));
+            }
+        }
+        if let Some((_, _, found)) = best {
+            return Ok(found);
+        }
+        let visible = match A::SEEN_BY {
+            None => on.recording().is_none() && on.site().is_none(),
+            Some(action) => self.sees::<A>(tx, action, actor, (on, &owner)).await?,
         };
-        Ok(Verdict { rule: rule(scope), allowed, visible })
+        Ok(refused(narrow.map_or("none", Scope::word), visible))
+    }
+
+    /// How far a cell reaches while settings are as they are; `None` while one forbids it.
+    async fn reach(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        cell: &Cell,
+    ) -> Result<Option<Scope>, AccessError> {
+        if let Some(name) = &cell.setting
+            && self.settings.says(tx, organisation, name).await? != "true"
+        {
+            return Ok(None);
+        }
+        match &cell.wider {
+            Some(wider) if self.settings.says(tx, organisation, &wider.setting).await? == wider.is => {
+                Ok(Some(wider.scope))
+            }
+            _ => Ok(Some(cell.scope)),
+        }
+    }
+
+    /// Whether another action's scope shows the object to the caller.
+    async fn sees<A: Action>(
+        &self,
+        tx: &mut Tx,
+        action: &str,
+        actor: &Actor,
+        (on, owner): (A::On, &Owner),
+    ) -> Result<bool, AccessError> {
+        for (_, cell) in self.matrix.cells(action, actor) {
+            let scope = self.reach(tx, actor.organisation(), cell).await?;
+            if scope.is_some_and(|scope| within::<A>(scope, actor, on, owner)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The owner the rows name; `None` when there is no such object, or when what it claims of itself is not so.
@@ -283,8 +364,9 @@ fn stopped<A: Action>(op: &OpContext, on: A::On, rule: String, told: Refused) ->
     Refused::Stopped(Box::new(Stopped { told, entry }))
 }
 
-/// Whether the object lies within the scope. A site's own are the site itself and what it sends.
-fn within<O: Object>(scope: Scope, actor: &Actor, on: O, owner: &Owner) -> bool {
+/// Whether the object lies within the scope. A site's own are the site itself and what it sends; a list has rows of its
+/// own in every scope.
+fn within<A: Action>(scope: Scope, actor: &Actor, on: A::On, owner: &Owner) -> bool {
     if on.organisation() != owner.organisation {
         return false;
     }
@@ -292,6 +374,7 @@ fn within<O: Object>(scope: Scope, actor: &Actor, on: O, owner: &Owner) -> bool 
         (Scope::Own, Actor::Site { id, organisation }) => {
             on.site() == Some(*id) && *organisation == owner.organisation
         }
+        _ if A::LISTS => true,
         _ => scope.includes(actor, owner.organisation, owner.subject),
     }
 }

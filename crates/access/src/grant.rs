@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
 use clerestory_model::{ErasureId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId};
+use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{About, Content, Kind, Place};
 
 /// Something that can be done.
@@ -17,6 +18,8 @@ pub trait Action: Send + Sync + 'static {
     const CLASS: Class;
     /// What a grant for it opens.
     const OPENS: &'static [Kind];
+    /// Whether it is a look at those rows of an organisation that lie within the caller's scope.
+    const LISTS: bool = false;
     /// Another action whose scope tells whether the caller may know that the object exists.
     const SEEN_BY: Option<&'static str> = None;
     /// The recorded action a grant for this one continues, where it is not recorded by itself.
@@ -285,7 +288,7 @@ impl Object for ErasureRef {
 /// # use clerestory_access::{Grant, Play, RecordingRef};
 /// # use clerestory_model::{OrganisationId, RecordingId};
 /// let on = RecordingRef { organisation: OrganisationId::nil(), id: RecordingId::nil() };
-/// let forged: Grant<Play> = Grant { on, entry: 1, action: std::marker::PhantomData };
+/// let forged: Grant<Play> = Grant { on, entry: 1, rows: todo!(), action: std::marker::PhantomData };
 /// ```
 /// ```compile_fail
 /// # use clerestory_access::{Grant, Play};
@@ -304,18 +307,24 @@ impl Object for ErasureRef {
 pub struct Grant<A: Action> {
     on: A::On,
     entry: u64,
+    rows: ScopeFilter,
     action: PhantomData<fn() -> A>,
 }
 
 impl<A: Action> Grant<A> {
     /// Only a recorded decision calls this.
-    pub(crate) fn decided(on: A::On, entry: u64) -> Self {
-        Self { on, entry, action: PhantomData }
+    pub(crate) fn decided(on: A::On, entry: u64, rows: ScopeFilter) -> Self {
+        Self { on, entry, rows, action: PhantomData }
     }
 
     /// What it is for.
     pub fn on(&self) -> A::On {
         self.on
+    }
+
+    /// Which rows of the organisation lie within the scope that was decided.
+    pub fn rows(&self) -> &ScopeFilter {
+        &self.rows
     }
 
     /// The number of the entry that tells of the decision.

@@ -7,6 +7,7 @@ mod actions;
 mod decide;
 mod grant;
 mod matrix;
+mod settings;
 mod who;
 
 use std::collections::HashMap;
@@ -22,7 +23,8 @@ pub use grant::{
     Action, ErasureRef, Grant, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef,
     SubjectRef, UploadRef,
 };
-pub use matrix::{Matrix, MatrixError, Scope};
+pub use matrix::{Cell, Matrix, MatrixError, Scope, Wider};
+pub use settings::Settings;
 pub use who::{Actor, OpContext};
 
 /// Why something is not done.
@@ -37,6 +39,14 @@ pub enum Refused {
         /// The rule that decided.
         rule: String,
         /// The entry of the audit log that tells of the refusal; where something was to go on, the one it goes back to.
+        entry: u64,
+    },
+    /// The caller may do this once they have proven again who they are.
+    #[error("refused by {rule} until they prove who they are")]
+    StepUp {
+        /// The rule that decided.
+        rule: String,
+        /// The entry of the audit log that tells of the refusal.
         entry: u64,
     },
     /// What was decided once does not go on. It ended the transaction it was found in, so it is not on record yet:
@@ -69,6 +79,7 @@ pub struct Access {
     database: Database,
     audit: Audit,
     matrix: Arc<Matrix>,
+    settings: Settings,
     /// Recorded decisions that were looked up before. Entries never change, so knowing one stays true.
     known: Arc<Mutex<HashMap<decide::DecisionKey, Timestamp>>>,
 }
@@ -77,7 +88,7 @@ impl Access {
     /// Decides by `matrix`, records into `audit`.
     #[must_use]
     pub fn new(database: Database, audit: Audit, matrix: Matrix) -> Self {
-        Self { database, audit, matrix: Arc::new(matrix), known: Arc::default() }
+        Self { database, audit, matrix: Arc::new(matrix), settings: Settings, known: Arc::default() }
     }
 
     /// The log decisions go to, for entries that are not decisions (a sign-in, a start).
@@ -86,9 +97,10 @@ impl Access {
         &self.audit
     }
 
-    /// The names of every action this actor's role is allowed in some scope: for what a console shows.
+    /// The names of every action this actor's roles may do in some scope, as far as settings allow it: for what a console
+    /// shows.
     #[must_use]
     pub fn allowed_actions(&self, actor: &Actor) -> Vec<&str> {
-        self.matrix.actions().filter(|action| self.matrix.scope(action, actor).is_some()).collect()
+        self.matrix.actions().filter(|action| self.matrix.cells(action, actor).next().is_some()).collect()
     }
 }

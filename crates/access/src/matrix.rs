@@ -9,8 +9,8 @@ use serde::Deserialize;
 use crate::actions::ALL_ACTIONS;
 use crate::who::Actor;
 
-/// How far a right reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// How far a right reaches, narrowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// What is about oneself.
@@ -20,6 +20,15 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The word of the table.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Organisation => "organisation",
+        }
+    }
+
     /// The same scope as a condition of SQL.
     #[must_use]
     pub fn filter(self, organisation: OrganisationId, subject: Option<SubjectId>) -> ScopeFilter {
@@ -67,17 +76,61 @@ struct Row {
     action: String,
     #[expect(dead_code, reason = "read by people, and kept a list of numbers by the parser")]
     controls: Vec<u32>,
-    member: Option<Scope>,
-    manager: Option<Scope>,
-    admin: Option<Scope>,
-    site: Option<Scope>,
-    system: Option<Scope>,
-    anonymous: Option<Scope>,
+    member: Option<Written>,
+    manager: Option<Written>,
+    admin: Option<Written>,
+    site: Option<Written>,
+    system: Option<Written>,
+    anonymous: Option<Written>,
+}
+
+/// A cell as it is written: a scope alone, or with conditions.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Scope(Scope),
+    Cell(Cell),
+}
+
+/// What one role may do of one action.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cell {
+    /// How far it reaches.
+    pub scope: Scope,
+    /// A setting that must be on for it to hold at all.
+    pub setting: Option<String>,
+    /// A setting that makes it reach further.
+    pub wider: Option<Wider>,
+    /// Whether whoever does it must have proven a moment ago who they are.
+    #[serde(default)]
+    pub step_up: bool,
+}
+
+/// How far a cell reaches while a setting says a certain word.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wider {
+    /// How far.
+    pub scope: Scope,
+    /// The setting.
+    pub setting: String,
+    /// The word it must say.
+    pub is: String,
+}
+
+impl From<Written> for Cell {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Cell(cell) => cell,
+            Written::Scope(scope) => Self { scope, setting: None, wider: None, step_up: false },
+        }
+    }
 }
 
 /// The parsed table.
 pub struct Matrix {
-    rows: BTreeMap<String, BTreeMap<&'static str, Scope>>,
+    rows: BTreeMap<String, BTreeMap<&'static str, Cell>>,
 }
 
 impl Matrix {
@@ -105,7 +158,7 @@ impl Matrix {
                 ("system", row.system),
                 ("anonymous", row.anonymous),
             ];
-            let cells = cells.into_iter().filter_map(|(column, scope)| Some((column, scope?))).collect();
+            let cells = cells.into_iter().filter_map(|(column, cell)| Some((column, cell?.into()))).collect();
             if rows.insert(row.action.clone(), cells).is_some() {
                 return Err(MatrixError::Actions(row.action));
             }
@@ -118,10 +171,15 @@ impl Matrix {
         }
     }
 
-    /// How far this actor's right to `action` reaches, if there is one.
-    #[must_use]
-    pub fn scope(&self, action: &str, actor: &Actor) -> Option<Scope> {
-        self.rows.get(action)?.get(actor.column()).copied()
+    /// The cells of this actor's roles in the row of `action`.
+    pub fn cells<'m>(
+        &'m self,
+        action: &str,
+        actor: &Actor,
+    ) -> impl Iterator<Item = (&'static str, &'m Cell)> {
+        let row = self.rows.get(action);
+        let columns = actor.columns().into_iter();
+        columns.filter_map(move |column| row.and_then(|row| row.get(column)).map(|cell| (column, cell)))
     }
 
     /// Every action of the table.
@@ -137,6 +195,24 @@ mod tests {
     #[test]
     fn the_built_in_table_names_every_action() {
         Matrix::built_in().unwrap();
+    }
+
+    #[test]
+    fn a_cell_is_a_scope_or_a_table_of_conditions() {
+        let text = include_str!("../../../policies/matrix.toml");
+        let conditional = text.replacen(
+            "manager = \"organisation\"",
+            "manager = { scope = \"own\", step_up = true, \
+             wider = { scope = \"organisation\", setting = \"manager.scope.recordings\", is = \"all\" } }",
+            1,
+        );
+        let matrix = Matrix::parse(&conditional).unwrap();
+        let cell = &matrix.rows["recording.list"]["manager"];
+        assert!(cell.step_up && cell.scope == Scope::Own && cell.setting.is_none());
+        assert_eq!(cell.wider.as_ref().unwrap().scope, Scope::Organisation);
+        assert_eq!(matrix.rows["recording.list"]["admin"].scope, Scope::Organisation);
+        let misspelt = conditional.replace("step_up", "stepup");
+        assert!(matches!(Matrix::parse(&misspelt), Err(MatrixError::Malformed(_))));
     }
 
     #[test]

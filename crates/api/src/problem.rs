@@ -213,6 +213,18 @@ impl From<Refused> for ApiError {
                 error.problem.entry = Some(entry);
                 error
             }
+            Refused::StepUp { rule, entry } => {
+                let mut error = Self::new(
+                    StatusCode::FORBIDDEN,
+                    "step-up-required",
+                    "Prove once more that it is you",
+                    "This may only be done by somebody who has proven who they are within the last five minutes.",
+                    "Give your password again, and repeat what you did.",
+                );
+                error.problem.rule = Some(rule);
+                error.problem.entry = Some(entry);
+                error
+            }
         }
     }
 }

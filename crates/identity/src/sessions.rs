@@ -128,8 +128,10 @@ impl Identity {
             organisation: person.organisation,
             subject: person.subject,
             role: person.role,
+            also: Vec::new(),
             session: row.id,
             signed_in: row.signed_in,
+            stepped_up: None,
         };
         Ok(Some((actor, row.expires_at)))
     }

@@ -573,8 +573,10 @@ fn scope_filters_equal_decisions_by_brute_force() {
                     organisation,
                     subject: own,
                     role: Role::Member,
+                    also: Vec::new(),
                     session: SessionId::new(at, [9; 10]),
                     signed_in: 1,
+                    stepped_up: None,
                 };
                 let filter = scope.filter(organisation, Some(own));
                 for row_organisation in organisations {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList, Scope};
+use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList};
 use clerestory_audit::Personal;
 use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
 use clerestory_seal::sha256;
@@ -137,12 +137,12 @@ pub(crate) async fn list(
             let detail = Some(told(&asked, asked.from));
             let personal = Personal { detail, ..Personal::default() };
             let grant = api.access.authorize::<ListRecordings>(&caller.op, on, Some(personal)).await??;
-            answer(api, caller, asked, after, limit, grant).await
+            answer(api, asked, after, limit, grant).await
         }
         Some(entry) => {
             let grant = api.access.resume::<RefreshList>(&caller.op, on, entry).await??;
             let (grant, asked) = same_question(&api, &caller, grant, asked).await?;
-            answer(api, caller, asked, after, limit, grant).await
+            answer(api, asked, after, limit, grant).await
         }
     }
 }
@@ -181,7 +181,6 @@ async fn same_question(
 
 async fn answer<A: Action>(
     api: Api,
-    caller: Caller,
     asked: ListQuery,
     after: Option<(Timestamp, RecordingId)>,
     limit: u32,
@@ -201,7 +200,7 @@ async fn answer<A: Action>(
     api.vault.hold_lease().await?;
     let now = api.clock.now();
     let inner = api.clone();
-    let scope = Scope::Organisation.filter(caller.organisation, None);
+    let scope = grant.rows().clone();
     api.database
         .read(move |tx| {
             Box::pin(async move {
