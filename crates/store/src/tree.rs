@@ -132,6 +132,9 @@ pub fn name_place(organisation: OrganisationId, id: NodeId, version: u64) -> Pla
     Place { organisation, about: About::Organisation, row: *id.as_bytes(), version }
 }
 
+/// How a row becomes a node.
+type Read = fn(&Row) -> Result<Node, SqlError>;
+
 fn domain(row: &Row) -> Result<Node, SqlError> {
     let (id, organisation, version) = (NodeId::Domain(row.get(0)?), row.get(1)?, row.get(3)?);
     let name = Sealed::found(row.get(2)?, name_place(organisation, id, version))?;
@@ -161,7 +164,7 @@ const TEAMS: &str = "SELECT team_id, organisation_id, name, version, project_id 
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn of_organisation(tx: &mut Tx, organisation: OrganisationId) -> Result<Vec<Node>, SqlError> {
-    let kinds: [(&str, &str, fn(&Row) -> Result<Node, SqlError>); 3] =
+    let kinds: [(&str, &str, Read); 3] =
         [(DOMAINS, "domain_id", domain), (PROJECTS, "project_id", project), (TEAMS, "team_id", team)];
     let mut nodes = Vec::new();
     for (select, key, read) in kinds {
@@ -178,7 +181,7 @@ pub async fn of_organisation(tx: &mut Tx, organisation: OrganisationId) -> Resul
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn find(tx: &mut Tx, id: NodeId) -> Result<Option<Node>, SqlError> {
-    let (select, read): (_, fn(&Row) -> Result<Node, SqlError>) = match id {
+    let (select, read): (_, Read) = match id {
         NodeId::Domain(_) => (DOMAINS, domain),
         NodeId::Project(_) => (PROJECTS, project),
         NodeId::Team(_) => (TEAMS, team),

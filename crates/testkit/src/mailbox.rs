@@ -74,7 +74,7 @@ impl Mailbox {
     ///
     /// # Panics
     /// When it ends before.
-    pub fn next(&mut self) -> Value {
+    pub fn take(&mut self) -> Value {
         let mut line = String::new();
         self.said.read_line(&mut line).expect("it speaks");
         serde_json::from_str(&line).expect("a line of JSON")

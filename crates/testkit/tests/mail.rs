@@ -48,7 +48,7 @@ async fn an_invitation_goes_by_mail_and_its_link_is_shown_to_nobody_else() {
         (0, Sent::default())
     );
 
-    let mail = mailbox.next();
+    let mail = mailbox.take();
     assert_eq!(
         (&mail["from"], &mail["to"]),
         (&json!("clerestory@fernwick.example"), &json!(["erica@fernwick.example"]))
