@@ -13,6 +13,7 @@ pub mod people;
 pub mod recordings;
 mod sealed;
 pub mod segments;
+pub mod settings;
 pub mod sites;
 pub mod tracks;
 pub mod tree;
@@ -32,5 +33,6 @@ pub const SCHEMA: Component = Component {
         Migration { name: "erased times", sql: include_str!("0005-erased-times.sql") },
         Migration { name: "numbers of parts", sql: include_str!("0006-part-numbers.sql") },
         Migration { name: "people in a tree", sql: include_str!("0007-people.sql") },
+        Migration { name: "settings", sql: include_str!("0008-settings.sql") },
     ],
 };

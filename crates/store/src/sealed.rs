@@ -44,6 +44,8 @@ pub enum Kind {
     Mail,
     /// Reasons and details of audit entries.
     AuditEntry,
+    /// What was said of settings, and why.
+    Setting,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.
