@@ -9,6 +9,7 @@ pub mod organisations;
 pub mod parts;
 pub mod people;
 pub mod recordings;
+pub mod retention;
 mod sealed;
 pub mod segments;
 pub mod sites;
@@ -28,5 +29,6 @@ pub const SCHEMA: Component = Component {
         Migration { name: "damage", sql: include_str!("0004-damage.sql") },
         Migration { name: "erased times", sql: include_str!("0005-erased-times.sql") },
         Migration { name: "numbers of parts", sql: include_str!("0006-part-numbers.sql") },
+        Migration { name: "retention", sql: include_str!("0009-retention.sql") },
     ],
 };
