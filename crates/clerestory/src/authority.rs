@@ -19,7 +19,11 @@ const NAMED: usize = 3;
 
 /// Every table whose rows are authority.
 fn tables() -> Vec<&'static Table> {
-    clerestory_identity::AUTHORITY.into_iter().chain(clerestory_intake::AUTHORITY).collect()
+    clerestory_identity::AUTHORITY
+        .into_iter()
+        .chain(clerestory_intake::AUTHORITY)
+        .chain(clerestory_lifecycle::AUTHORITY)
+        .collect()
 }
 
 impl App {

@@ -80,6 +80,19 @@ impl Scene {
             "health.read" => caller.get("/api/v1/health/findings").await,
             "profile.read" => caller.get("/api/v1/session").await,
             "erasure.read" => caller.get("/api/v1/erasures").await,
+            "recording.delete" => {
+                caller.post(&format!("/api/v1/recordings/{recording}/delete"), json!({})).await
+            }
+            "recording.restore" => {
+                caller.post(&format!("/api/v1/recordings/{recording}/restore"), json!({})).await
+            }
+            "hold.read" => caller.get("/api/v1/holds").await,
+            "hold.place" => {
+                let asked = json!({ "scope": { "recording": recording }, "matter": "m", "reason": "r" });
+                caller.post("/api/v1/holds", asked).await
+            }
+            "retention.read" => caller.get("/api/v1/retention/sweep").await,
+            "retention.confirm" => caller.post("/api/v1/retention/sweep/confirm", json!({})).await,
             "recording.erase" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/erasures"), json!({})).await
             }
@@ -116,11 +129,11 @@ async fn every_cell_answers_as_expected() {
         let nobody = scene.act(action, &scene.installation.anonymous()).await;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{action}");
     }
-    assert_eq!(checked, 4 * 15);
+    assert_eq!(checked, 4 * 21);
 }
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
-const NOT_BY_PEOPLE: [&str; 12] = [
+const NOT_BY_PEOPLE: [&str; 13] = [
     "capture.start",
     "capture.upload",
     "credential.check",
@@ -132,6 +145,7 @@ const NOT_BY_PEOPLE: [&str; 12] = [
     "maintain.repair",
     "maintain.reseal",
     "maintain.settle",
+    "maintain.sweep",
     "policy.sign",
 ];
 
@@ -218,6 +232,7 @@ impl Scene {
             .replace("{site}", &self.site)
             .replace("{subject}", &self.subject)
             .replace("{erasure}", "era_0190a5e200007000800000000000000a")
+            .replace("{hold}", "hld_0190a5e200007000800000000000000a")
             .replace("{tile}", "0/000.p/1")
     }
 }

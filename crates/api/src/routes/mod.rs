@@ -2,14 +2,17 @@
 
 mod audit;
 mod capture;
+mod deletions;
 mod erasures;
 mod health;
+mod holds;
 mod imports;
 mod inside;
 mod ledger;
 mod plays;
 mod policy;
 mod recordings;
+mod retention;
 mod session;
 mod sites;
 
@@ -34,6 +37,7 @@ use crate::Api;
         (name = "recordings", description = "What was captured, and who watched it."),
         (name = "plays", description = "Watching, inside a decision that is on record."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
+        (name = "retention", description = "How long what is kept, deleting and restoring, holds."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
@@ -62,6 +66,16 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(erasures::of_organisation))
         .routes(routes!(erasures::list))
         .routes(routes!(erasures::read))
+        .routes(routes!(deletions::delete))
+        .routes(routes!(deletions::restore))
+        .routes(routes!(deletions::list))
+        .routes(routes!(holds::list, holds::propose))
+        .routes(routes!(holds::confirm))
+        .routes(routes!(holds::withdraw))
+        .routes(routes!(holds::release))
+        .routes(routes!(retention::sweep))
+        .routes(routes!(retention::confirm))
+        .routes(routes!(retention::preview))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))
