@@ -7,7 +7,8 @@ use clerestory_audit::Class;
 use clerestory_store::Kind;
 
 use crate::grant::{
-    Action, ErasureRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, SubjectRef, UploadRef,
+    Action, ErasureRef, HoldRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, SubjectRef,
+    UploadRef,
 };
 
 macro_rules! actions {
@@ -62,6 +63,24 @@ actions! {
     ReadErasure(ErasureRef) = "erasure.read", ENTITY_READ, opens [], seen by "recording.list";
     /// Destroying the keys of an erasure that was decided, and what they sealed.
     CarryOutErasure(ErasureRef) = "maintain.erase", ENTITY_DELETE, opens [];
+    /// Deleting a recording so that it can be restored for a month.
+    DeleteRecording(RecordingRef) = "recording.delete", RESOURCE_DELETE, opens [], seen by "recording.read";
+    /// Restoring a recording that was deleted. To others it is not there.
+    RestoreRecording(RecordingRef) = "recording.restore", RESOURCE_UPDATE, opens [];
+    /// Seeing what was deleted and can be restored.
+    ListDeleted(OrganisationRef) = "recording.restore", RESOURCE_READ, opens [Recording, Site, Person], lists rows;
+    /// Proposing that something must not be erased.
+    ProposeHold(OrganisationRef) = "hold.place", ENTITY_CREATE, opens [Hold, Person];
+    /// Confirming or withdrawing what was proposed about a hold, or proposing its release.
+    DecideHold(HoldRef) = "hold.place", ENTITY_UPDATE, opens [Hold, Person], seen by "hold.read";
+    /// Seeing which holds there are, and why.
+    ReadHolds(OrganisationRef) = "hold.read", ENTITY_READ, opens [Hold, Person];
+    /// Queueing what has fallen due, or was deleted long enough ago, to be erased.
+    Sweep(OrganisationRef) = "maintain.sweep", RESOURCE_DELETE, opens [];
+    /// Seeing how long what is kept, and what a change of it would do.
+    ReadRetention(OrganisationRef) = "retention.read", ENTITY_READ, opens [];
+    /// Letting a sweep go on that would erase far more than was expected.
+    ConfirmSweep(OrganisationRef) = "retention.confirm", ENTITY_UPDATE, opens [];
     /// Sealing anew what stays of a track of which a part is erased.
     ResealSurvivors(RecordingRef) = "maintain.reseal", RESOURCE_UPDATE, opens [Segment];
     /// Bringing in a recording made elsewhere.

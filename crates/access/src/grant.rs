@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
-use clerestory_model::{ErasureId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId};
+use clerestory_model::{ErasureId, HoldId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId};
 use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{About, Content, Kind, Place};
 
@@ -131,6 +131,15 @@ pub struct ErasureRef {
     pub organisation: OrganisationId,
     /// Which.
     pub id: ErasureId,
+}
+
+/// One hold of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// Which.
+    pub id: HoldId,
 }
 
 fn object(kind: &str, id: &[u8; 16]) -> ObjectRef {
@@ -277,6 +286,23 @@ impl Object for ErasureRef {
     }
     fn includes(&self, _about: &About) -> bool {
         false
+    }
+}
+
+impl Object for HoldRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("hold", self.id.as_bytes())
+    }
+    /// Who proposed it and confirmed it may be shown with it.
+    fn includes(&self, about: &About) -> bool {
+        match about {
+            About::Hold(hold) => *hold == self.id,
+            About::Person(_) => true,
+            _ => false,
+        }
     }
 }
 

@@ -57,6 +57,15 @@ impl Actor {
         }
     }
 
+    /// Who it is, where it is a person.
+    #[must_use]
+    pub fn person(&self) -> Option<PersonId> {
+        match self {
+            Self::Person { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     /// How the log names the actor.
     #[must_use]
     pub fn logged(&self) -> (ActorKind, [u8; 16]) {

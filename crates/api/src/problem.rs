@@ -131,6 +131,17 @@ impl ApiError {
         .with_errors(vec![FieldError { path, message }])
     }
 
+    /// It was deleted, and this caller may restore it.
+    pub(crate) fn deleted(until: clerestory_model::Timestamp) -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "deleted",
+            "It was deleted",
+            format!("It was deleted, and can be restored until {until}."),
+            "Restore it from the recycle bin: it comes back as it was.",
+        )
+    }
+
     /// Nothing more is taken until there is room.
     pub(crate) fn disk_full() -> Self {
         Self::new(
@@ -444,6 +455,48 @@ impl From<EraseError> for ApiError {
                 "A hold keeps it",
                 detail,
                 "Lift the hold, then ask again. Nothing was erased.",
+            ),
+            EraseError::Gone => Self::new(
+                StatusCode::GONE,
+                "erased",
+                "It was erased",
+                detail,
+                "The audit log tells who erased it and when.",
+            ),
+            EraseError::NotDeleted => Self::new(
+                StatusCode::CONFLICT,
+                "not-deleted",
+                "It was not deleted",
+                detail,
+                "Nothing is to be restored.",
+            ),
+            EraseError::HoldStands => Self::new(
+                StatusCode::CONFLICT,
+                "held",
+                "A hold keeps it",
+                detail,
+                "Two people release a hold. Nothing was erased.",
+            ),
+            EraseError::Begun => Self::new(
+                StatusCode::CONFLICT,
+                "erasing",
+                "It is being erased",
+                detail,
+                "The erasure's own page tells who asked for it and how far it is.",
+            ),
+            EraseError::SecondPerson => Self::new(
+                StatusCode::CONFLICT,
+                "second-person-required",
+                "Somebody else has to confirm it",
+                detail,
+                "Ask another person who may decide about holds.",
+            ),
+            EraseError::NotProposed => Self::new(
+                StatusCode::CONFLICT,
+                "not-proposed",
+                "There is nothing to decide",
+                detail,
+                "Look at the hold again: somebody decided meanwhile.",
             ),
             EraseError::LastAdmin => Self::new(
                 StatusCode::CONFLICT,

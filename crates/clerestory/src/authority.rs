@@ -19,8 +19,12 @@ const NAMED: usize = 3;
 
 /// Every table whose rows are authority.
 fn tables() -> Vec<&'static Table> {
-    let identity = clerestory_identity::AUTHORITY.into_iter();
-    identity.chain(clerestory_intake::AUTHORITY).chain(clerestory_access::settings::AUTHORITY).collect()
+    clerestory_identity::AUTHORITY
+        .into_iter()
+        .chain(clerestory_intake::AUTHORITY)
+        .chain(clerestory_access::settings::AUTHORITY)
+        .chain(clerestory_lifecycle::AUTHORITY)
+        .collect()
 }
 
 impl App {

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::watch::Watch;
-use crate::{App, SettleAfter, authority, custody, ledger, scrub, settle};
+use crate::{App, SettleAfter, authority, custody, ledger, scrub, settle, sweep};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
@@ -103,6 +103,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     let caring = (!serving.throw_away)
         .then(|| tokio::spawn(custody::keep(app.clone(), Arc::clone(&watch), shutdown.clone())));
     let scrubbing = tokio::spawn(scrub::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
+    let sweeping = tokio::spawn(sweep::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let jobs = tokio::spawn(run_jobs(app, watch, shutdown.clone()));
     let end = shutdown.clone();
     let drained = tokio::spawn(async move {
@@ -122,6 +123,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         caring.await?;
     }
     scrubbing.await?;
+    sweeping.await?;
     erasing.await?;
     posting.await?;
     drained.await?;

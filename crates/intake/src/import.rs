@@ -6,21 +6,22 @@ use bytes::Bytes;
 use clerestory_access::{ImportRecording, OpContext, SiteRef, UploadRef, WriteImport};
 use clerestory_audit::Personal;
 use clerestory_model::{
-    OrganisationId, PersonId, RecordingId, RecordingState, Source, SubjectId, Timestamp, WriterId,
+    OrganisationId, PersonId, RecordingId, RecordingState, RetentionClass, Source, SubjectId, Timestamp,
+    WriterId,
 };
 use clerestory_seal::random;
 use clerestory_sql::{Lane, Tx};
 use clerestory_store::people;
 use clerestory_store::recordings::{self, Recording};
 use clerestory_store::segments::{ContentType, Segment};
-use clerestory_store::sites;
 use clerestory_store::tracks::Track;
+use clerestory_store::{retention, sites};
 use clerestory_vault::{SegmentPlace, Stored};
 
 use crate::receive::{off_thread, provenance};
 use crate::refine::{Refined, pack, too_much_to_judge};
 use crate::rrweb::{self, Limits, TreeState};
-use crate::{Intake, IntakeError, KEPT};
+use crate::{Intake, IntakeError};
 
 /// Bytes of an imported recording at most.
 pub const IMPORT_BYTES: usize = 64 * 1024 * 1024;
@@ -89,6 +90,7 @@ impl Intake {
                         Some(person) => staff(tx, site.organisation, person).await?,
                         None => intake.new_visitor(tx, site.organisation, now).await?,
                     };
+                    let kept = retention::in_force(tx, site.project, RetentionClass::Replay).await?;
                     let recording = Recording {
                         id: RecordingId::new(now, random()),
                         organisation: site.organisation,
@@ -102,7 +104,7 @@ impl Intake {
                         ended_at: started_at,
                         last_segment_at: now,
                         // Retention of an import counts from the import: when it was captured is only claimed.
-                        kept_until: now.plus(KEPT),
+                        kept_until: now.plus(kept),
                         size_bytes: 0,
                         segments: 0,
                         summary: None,

@@ -175,6 +175,10 @@ id!(
     ErasureId, "era"
 );
 id!(
+    /// Something that may not be erased while it stands.
+    HoldId, "hld"
+);
+id!(
     /// A decision that was recorded; shown in refusals and logs.
     GrantId, "gra"
 );

@@ -8,7 +8,7 @@ mod nouns;
 mod time;
 
 pub use ids::{
-    BlockId, DomainId, ErasureId, GrantId, IdError, KeyId, MailId, OrganisationId, PersonId, PlayId,
+    BlockId, DomainId, ErasureId, GrantId, HoldId, IdError, KeyId, MailId, OrganisationId, PersonId, PlayId,
     ProjectId, RecordingId, SessionId, SiteId, SubjectId, TeamId, TrackId, WriterId, number_as_id,
 };
 pub use nouns::{Deployment, GapReason, RecordingState, RetentionClass, Source, TrackKind, UnknownWord};

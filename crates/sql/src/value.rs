@@ -136,6 +136,7 @@ macro_rules! id_values {
     };
 }
 id_values!(
+    HoldId,
     OrganisationId,
     ProjectId,
     PersonId,

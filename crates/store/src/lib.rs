@@ -11,6 +11,7 @@ pub mod organisations;
 pub mod parts;
 pub mod people;
 pub mod recordings;
+pub mod retention;
 mod sealed;
 pub mod segments;
 pub mod settings;
@@ -34,5 +35,6 @@ pub const SCHEMA: Component = Component {
         Migration { name: "numbers of parts", sql: include_str!("0006-part-numbers.sql") },
         Migration { name: "people in a tree", sql: include_str!("0007-people.sql") },
         Migration { name: "settings", sql: include_str!("0008-settings.sql") },
+        Migration { name: "retention", sql: include_str!("0009-retention.sql") },
     ],
 };

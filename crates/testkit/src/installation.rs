@@ -21,7 +21,7 @@ use crate::bucket::{Faults, LocalS3};
 use crate::{Caller, Hands, postgres};
 
 pub(crate) const CONSOLE_HOST: &str = "localhost:8700";
-const PASSWORD: &str = "high windows, all lit";
+pub(crate) const PASSWORD: &str = "high windows, all lit";
 /// Where in its bucket an installation has its objects.
 const PREFIX: &str = "one";
 /// Where the clock of a new installation stands.

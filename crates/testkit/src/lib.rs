@@ -13,6 +13,7 @@ pub mod disk;
 mod erasing;
 pub mod holder;
 mod installation;
+pub mod kept;
 pub mod load;
 pub mod mailbox;
 pub mod one_visit;

@@ -114,6 +114,19 @@ impl Scene {
             "tree.read" => caller.get("/api/v1/tree").await,
             "tree.edit" => caller.post("/api/v1/tree", json!({ "kind": "domain", "name": "D" })).await,
             "erasure.read" => caller.get("/api/v1/erasures").await,
+            "recording.delete" => {
+                caller.post(&format!("/api/v1/recordings/{recording}/delete"), json!({})).await
+            }
+            "recording.restore" => {
+                caller.post(&format!("/api/v1/recordings/{recording}/restore"), json!({})).await
+            }
+            "hold.read" => caller.get("/api/v1/holds").await,
+            "hold.place" => {
+                let asked = json!({ "scope": { "recording": recording }, "matter": "m", "reason": "r" });
+                caller.post("/api/v1/holds", asked).await
+            }
+            "retention.read" => caller.get("/api/v1/retention/sweep").await,
+            "retention.confirm" => caller.post("/api/v1/retention/sweep/confirm", json!({})).await,
             "recording.erase" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/erasures"), json!({})).await
             }
@@ -183,7 +196,7 @@ async fn every_cell_answers_as_expected() {
 }
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
-const NOT_BY_PEOPLE: [&str; 14] = [
+const NOT_BY_PEOPLE: [&str; 15] = [
     "capture.start",
     "capture.upload",
     "credential.check",
@@ -196,6 +209,7 @@ const NOT_BY_PEOPLE: [&str; 14] = [
     "maintain.reseal",
     "maintain.settle",
     "notice.send",
+    "maintain.sweep",
     "policy.sign",
     "setting.write.deployment",
 ];
@@ -288,6 +302,7 @@ impl Scene {
             .replace("{person}", &self.admin)
             .replace("{node}", &self.node)
             .replace("{block}", "blk_0190a5e200007000800000000000000a")
+            .replace("{hold}", "hld_0190a5e200007000800000000000000a")
             .replace("{tile}", "0/000.p/1")
             .replace("{name}", "view.reason_required")
     }

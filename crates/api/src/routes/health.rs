@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use clerestory_access::ReadHealth;
+use clerestory_lifecycle::SweepState;
 use clerestory_model::OrganisationId;
 use clerestory_store::damage::Damage;
 use serde::Serialize;
@@ -58,7 +59,45 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<J
     let damage = api.vault.damage(caller.organisation().0).await?;
     items.extend(damaged(&damage));
     items.extend(settings(&api, &caller).await?);
+    items.extend(waiting(&api.lifecycle.sweep_state_of(caller.organisation).await?));
+    let (proposed, overdue) = api.lifecycle.holds_to_look_at(caller.organisation).await?;
+    items.extend(holds(proposed, overdue));
     Ok(Json(FindingList { items }))
+}
+
+/// A sweep of the caller's own organisation that waits for them.
+fn waiting(state: &SweepState) -> Option<FindingItem> {
+    let since = state.stopped_at.filter(|_| state.confirmed_at.is_none())?;
+    let SweepState { due, expected, .. } = state;
+    Some(FindingItem {
+        id: "sweep-waits".to_owned(),
+        level: "attention".to_owned(),
+        sentence: format!(
+            "{due} recordings are due to be erased at once, where {expected} were expected. Nothing of your organisation \
+             is swept since {since}."
+        ),
+        what_to_do: Some(
+            "Find out why so many are due: a shorter retention, a clock, or rows that somebody changed. If it is meant, \
+             confirm the sweep."
+                .to_owned(),
+        ),
+    })
+}
+
+/// Holds of the caller's own organisation that somebody is to look at.
+fn holds(proposed: u64, overdue: u64) -> Option<FindingItem> {
+    if proposed + overdue == 0 {
+        return None;
+    }
+    Some(FindingItem {
+        id: "holds".to_owned(),
+        level: "attention".to_owned(),
+        sentence: format!(
+            "Of your holds, {proposed} wait for a second person, and {overdue} stand longer than until they were to be \
+             looked at again."
+        ),
+        what_to_do: Some("Look at the list of holds: confirm, withdraw, or propose to release.".to_owned()),
+    })
 }
 
 /// What is wrong with the settings of the caller's own organisation, in one sentence.

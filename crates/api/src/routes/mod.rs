@@ -2,8 +2,10 @@
 
 mod audit;
 mod capture;
+mod deletions;
 mod erasures;
 mod health;
+mod holds;
 mod imports;
 mod inside;
 mod invitations;
@@ -12,6 +14,7 @@ mod people;
 mod plays;
 mod policy;
 mod recordings;
+mod retention;
 mod session;
 mod set_up;
 mod settings;
@@ -40,6 +43,7 @@ use crate::Api;
         (name = "plays", description = "Watching, inside a decision that is on record."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
         (name = "people", description = "Who is here, what they may do, to whom they report, and where they work."),
+        (name = "retention", description = "How long what is kept, deleting and restoring, holds."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
@@ -82,6 +86,16 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(tree::change, tree::remove))
         .routes(routes!(invitations::accept))
         .routes(routes!(set_up::set_up))
+        .routes(routes!(deletions::delete))
+        .routes(routes!(deletions::restore))
+        .routes(routes!(deletions::list))
+        .routes(routes!(holds::list, holds::propose))
+        .routes(routes!(holds::confirm))
+        .routes(routes!(holds::withdraw))
+        .routes(routes!(holds::release))
+        .routes(routes!(retention::sweep))
+        .routes(routes!(retention::confirm))
+        .routes(routes!(retention::preview))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))

@@ -16,6 +16,7 @@ use crate::caller::{Asked, At, Caller};
 use crate::dto::{RecordingItem, RecordingList, Track, Viewer};
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
+use crate::routes::deletions::not_deleted;
 
 /// Recordings of one answer at most.
 const MOST: u32 = 100;
@@ -128,6 +129,10 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
+    if asked.state == Some(RecordingState::SoftDeleted) {
+        let message = "what was deleted is listed by /deletions, for whoever may restore it".to_owned();
+        return Err(ApiError::malformed("state".to_owned(), message));
+    }
     let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
     let question = question(&asked);
     let after = asked.cursor.as_deref().map(|cursor| read_cursor(cursor, &question)).transpose()?;
@@ -296,13 +301,15 @@ fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), A
 /// One recording: facts, tracks, gaps, who watched. Nothing of its content.
 #[utoipa::path(get, path = "/recordings/{recording}", tag = "recordings",
     params(("recording" = String, Path)), responses(
-    (status = 200, body = Recording), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    (status = 200, body = Recording), (status = 401, body = Problem), (status = 404, body = Problem),
+    (status = 410, body = Problem)))]
 pub(crate) async fn read(
     State(api): State<Api>,
     caller: Caller,
     At(id): At<RecordingId>,
 ) -> Result<Json<Recording>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
+    not_deleted(&api, &caller, id).await?;
     api.vault.hold_lease().await?;
     let now = api.clock.now();
     let inner = api.clone();
@@ -332,13 +339,15 @@ pub(crate) async fn read(
 /// Who watched a recording, and which part.
 #[utoipa::path(get, path = "/recordings/{recording}/viewers", tag = "recordings",
     params(("recording" = String, Path)), responses(
-    (status = 200, body = ViewerList), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    (status = 200, body = ViewerList), (status = 401, body = Problem), (status = 404, body = Problem),
+    (status = 410, body = Problem)))]
 pub(crate) async fn viewers(
     State(api): State<Api>,
     caller: Caller,
     At(id): At<RecordingId>,
 ) -> Result<Json<ViewerList>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
+    not_deleted(&api, &caller, id).await?;
     api.vault.hold_lease().await?;
     let inner = api.clone();
     api.database

@@ -92,6 +92,14 @@ enum Act {
         #[command(flatten)]
         installation: Installation,
     },
+    /// Lets the sweep of an organisation go on that waits because far more is due than was foreseen.
+    ConfirmSweep {
+        #[command(flatten)]
+        installation: Installation,
+        /// The organisation's id.
+        #[arg(long)]
+        organisation: OrganisationId,
+    },
     /// Replaces the root of all keys.
     #[command(subcommand)]
     Root(super::root::Root),
@@ -130,6 +138,14 @@ impl Admin {
             }
             Act::Settle { installation } => settle(&installation.open().await?).await,
             Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
+            Act::ConfirmSweep { installation, organisation } => {
+                let app = installation.open().await?;
+                let op = super::erase::at_command(&app, organisation);
+                let confirmed = app.lifecycle.confirm_sweep(&op).await?;
+                anyhow::ensure!(confirmed, "no sweep of {organisation} waits");
+                say("It goes on within five minutes.");
+                Ok(())
+            }
             Act::Root(command) => command.run().await,
             Act::Shares(command) => command.run().await,
             Act::Drill(command) => command.run().await,
