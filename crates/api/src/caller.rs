@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use clerestory_access::{Actor, OpContext, OrganisationRef, RecordingRef, SiteRef};
-use clerestory_identity::{Token, TokenError};
+use clerestory_identity::{Running, Token, TokenError};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -29,6 +29,8 @@ pub(crate) struct Caller {
     pub(crate) organisation: OrganisationId,
     pub(crate) signed_in: u64,
     pub(crate) session_ends: Timestamp,
+    /// Whether the session may do nothing but set up a second factor.
+    pub(crate) must_enrol: bool,
     /// Kept to ask again, inside long answers, whether the session still runs.
     pub(crate) token: Token,
 }
@@ -61,13 +63,30 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let Enrolling(caller) = Enrolling::from_request_parts(parts, api).await?;
+        if caller.must_enrol {
+            api.identity.refuse_until_enrolled(&caller.op).await?;
+            return Err(ApiError::factor_required());
+        }
+        Ok(caller)
+    }
+}
+
+/// Somebody who is signed in, and may not have set up the second factor that is asked of them: for the few routes that
+/// such a session may use.
+pub(crate) struct Enrolling(pub(crate) Caller);
+
+impl FromRequestParts<Api> for Enrolling {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let shown = session_token(&parts.headers, api.hosts.is_loopback());
         let shown = shown.ok_or_else(ApiError::unauthenticated)?;
         let found = match &shown {
-            Ok(token) => api.identity.actor(token).await?,
+            Ok(token) => api.identity.running(token).await?,
             Err(_) => None,
         };
-        let (Ok(token), Some((actor, session_ends))) = (shown, found) else {
+        let (Ok(token), Some(Running { actor, ends: session_ends, must_enrol })) = (shown, found) else {
             let Anyone(op) = Anyone::from_request_parts(parts, api).await?;
             api.identity.refuse_token(&op).await?;
             return Err(ApiError::unauthenticated());
@@ -76,7 +95,7 @@ impl FromRequestParts<Api> for Caller {
             return Err(ApiError::unauthenticated());
         };
         let op = OpContext { actor, request_id: request_id(parts), at: api.clock.now() };
-        Ok(Self { op, person: id, organisation, signed_in, session_ends, token })
+        Ok(Self(Caller { op, person: id, organisation, signed_in, session_ends, must_enrol, token }))
     }
 }
 

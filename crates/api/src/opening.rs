@@ -211,12 +211,13 @@ impl<'a, A: Action> Names<'a, A> {
     }
 
     async fn object(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditObject, ApiError> {
-        use clerestory_model::{ErasureId, OrganisationId, RecordingId, SubjectId};
+        use clerestory_model::{ErasureId, OrganisationId, RecordingId, SessionId, SubjectId};
         let bytes = entry.object.id;
         let (id, label) = match entry.object.kind.as_str() {
             "recording" => (RecordingId::from_bytes(bytes).to_string(), None),
             "subject" => (SubjectId::from_bytes(bytes).to_string(), None),
             "erasure" => (ErasureId::from_bytes(bytes).to_string(), None),
+            "session" => (SessionId::from_bytes(bytes).to_string(), None),
             "site" => {
                 let id = SiteId::from_bytes(bytes);
                 let known = sites::find(tx, id).await?;

@@ -5,7 +5,7 @@ use clerestory_model::{OrganisationId, PersonId, SubjectId};
 use clerestory_sql::{Body, Lock, SqlError, Tx};
 use clerestory_store::people::Role;
 
-use crate::{Identity, authority};
+use crate::{Identity, authority, second_factor};
 
 /// What came of the end of an account.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ async fn remove(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError>
     for row in tx.query(sql, &[person.into()]).await? {
         touched.push(authority::link(row.get(0)?));
     }
+    touched.extend(second_factor::forget(tx, person).await?);
     for sql in [
         "DELETE FROM credentials WHERE person_id = $1",
         "DELETE FROM address_index WHERE person_id = $1",

@@ -40,6 +40,8 @@ pub enum Kind {
     Credential,
     /// What people's browsers say they are.
     Device,
+    /// The secrets of people's authenticator apps.
+    Factor,
     /// Reasons and details of audit entries.
     AuditEntry,
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod capture;
+mod credentials;
 mod erasures;
 mod health;
 mod imports;
@@ -47,6 +48,15 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(session::read, session::sign_in, session::sign_out))
         .routes(routes!(session::sign_in_by_link))
         .routes(routes!(session::list, session::sign_out_everywhere))
+        .routes(routes!(session::second_factor))
+        .routes(routes!(session::end))
+        .routes(routes!(session::end_of_person))
+        .routes(routes!(credentials::step_up))
+        .routes(routes!(credentials::change_password))
+        .routes(routes!(credentials::factor, credentials::enrol, credentials::remove))
+        .routes(routes!(credentials::confirm))
+        .routes(routes!(credentials::renew))
+        .routes(routes!(credentials::reset))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
