@@ -116,4 +116,8 @@ actions! {
     ManageFactor(PersonRef) = "factor.manage", ENTITY_UPDATE, opens [Factor, Person], seen by "profile.read";
     /// Taking away the second factor of somebody who has lost it.
     ResetFactor(PersonRef) = "factor.reset", ENTITY_DELETE, opens [], seen by "profile.read";
+    /// Seeing the organisation's API keys: names, scopes, when they were used.
+    ReadKeys(OrganisationRef) = "key.read", ENTITY_READ, opens [ApiKey, Person];
+    /// Making, rotating and ending API keys.
+    ManageKeys(OrganisationRef) = "key.manage", ENTITY_UPDATE, opens [];
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use clerestory_audit::{Audit, AuditError, NewEntry};
 use clerestory_model::Timestamp;
 use clerestory_sql::{Database, SqlError};
+use clerestory_store::people::Role;
 
 pub use actions::*;
 pub use clerestory_store::Kind;
@@ -95,6 +96,12 @@ impl Access {
     #[must_use]
     pub fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// The names of the actions that people of these roles may give to an API key.
+    #[must_use]
+    pub fn key_scopes(&self, roles: &[Role]) -> Vec<&str> {
+        self.matrix.key_scopes(roles).collect()
     }
 
     /// The names of every action this actor's roles may do in some scope, as far as settings allow it: for what a console

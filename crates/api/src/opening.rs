@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clerestory_access::{Action, Grant, Object};
 use clerestory_audit::{ActorKind, Entry};
-use clerestory_model::{PersonId, RecordingState, SiteId, Timestamp};
+use clerestory_model::{ApiKeyId, PersonId, RecordingState, SiteId, Timestamp};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
 use clerestory_store::{people, recordings, sites};
@@ -184,6 +184,7 @@ impl<'a, A: Action> Names<'a, A> {
                 let id = SiteId::from_bytes(entry.actor);
                 ("site", Some(id.to_string()), Some(self.site(tx, id).await?))
             }
+            ActorKind::Key => ("key", Some(ApiKeyId::from_bytes(entry.actor).to_string()), None),
             ActorKind::System => ("system", None, Some("Clerestory".to_owned())),
             ActorKind::Anonymous => ("anonymous", None, None),
         };
@@ -217,6 +218,7 @@ impl<'a, A: Action> Names<'a, A> {
             "recording" => (RecordingId::from_bytes(bytes).to_string(), None),
             "subject" => (SubjectId::from_bytes(bytes).to_string(), None),
             "erasure" => (ErasureId::from_bytes(bytes).to_string(), None),
+            "key" => (ApiKeyId::from_bytes(bytes).to_string(), None),
             "session" => (SessionId::from_bytes(bytes).to_string(), None),
             "site" => {
                 let id = SiteId::from_bytes(bytes);

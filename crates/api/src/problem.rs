@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{CredentialError, IdentityError, SignInError};
+use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, SignInError};
 use clerestory_intake::IntakeError;
 use clerestory_lifecycle::EraseError;
 use clerestory_playback::PlaybackError;
@@ -128,6 +128,28 @@ impl ApiError {
             "You are not signed in",
             "This needs a running session, and there is none.",
             "Sign in and try again.",
+        )
+    }
+
+    /// It is for people.
+    pub(crate) fn not_for_keys() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-for-keys",
+            "This takes no API key",
+            "Only people who are signed in do this.",
+            "Sign in at the console.",
+        )
+    }
+
+    /// A key is where everybody on the way can read it.
+    pub(crate) fn key_in_address() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "key-in-address",
+            "An API key does not belong in an address",
+            "Addresses are written into logs and histories on the way. Nothing was done.",
+            "Send it as `Authorization: Bearer …`; and rotate this one, as others may have read it.",
         )
     }
 
@@ -357,6 +379,27 @@ impl From<CredentialError> for ApiError {
                 .with_errors(errors.collect())
             }
             CredentialError::Unavailable(error) => Self::unavailable(&error),
+        }
+    }
+}
+
+impl From<ApiKeyError> for ApiError {
+    fn from(error: ApiKeyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ApiKeyError::Refused(refused) => refused.into(),
+            ApiKeyError::NotFound => Self::not_found(),
+            ApiKeyError::Scope(_) => Self::malformed("scopes".to_owned(), detail),
+            ApiKeyError::Name => Self::malformed("name".to_owned(), detail),
+            ApiKeyError::Lasts => Self::malformed("days".to_owned(), detail),
+            ApiKeyError::TooMany => Self::new(
+                StatusCode::CONFLICT,
+                "too-many-keys",
+                "There are enough keys",
+                detail,
+                "End a key that nobody uses.",
+            ),
+            ApiKeyError::Unavailable(error) => Self::unavailable(&error),
         }
     }
 }

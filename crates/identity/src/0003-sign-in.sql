@@ -26,3 +26,17 @@ CREATE TABLE pending_sign_ins (
     expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX pending_sign_ins_of_person ON pending_sign_ins (person_id);
+
+CREATE TABLE api_keys (
+    key_id BLOB NOT NULL PRIMARY KEY,
+    organisation_id BLOB NOT NULL,
+    token_hash BLOB NOT NULL UNIQUE,
+    made_by BLOB NOT NULL,
+    name BLOB NOT NULL,
+    scopes TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+CREATE INDEX api_keys_of_organisation ON api_keys (organisation_id, made_at);
+CREATE INDEX api_keys_of_maker ON api_keys (made_by);

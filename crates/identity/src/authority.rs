@@ -2,7 +2,7 @@
 
 use clerestory_audit::authority::{ChangedBy, Table, Told, Touched};
 use clerestory_audit::{ActorKind, ObjectRef};
-use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
+use clerestory_model::{ApiKeyId, OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_sql::{SqlError, Tx};
 
 use crate::{Identity, IdentityError};
@@ -70,9 +70,22 @@ static PENDING: Table = Table {
     ends: Some("expires_at"),
 };
 
-/// Every table of people and sessions whose rows are authority.
-pub static AUTHORITY: [&Table; 8] =
-    [&ORGANISATIONS, &PEOPLE, &CREDENTIALS, &LINKS, &SESSIONS, &FACTORS, &RECOVERY, &PENDING];
+static API_KEYS: Table = Table {
+    name: "api_keys",
+    key: &["key_id"],
+    columns: &[
+        ("organisation_id", Told::Plain),
+        ("token_hash", Told::Plain),
+        ("made_by", Told::Plain),
+        ("scopes", Told::Plain),
+        ("expires_at", Told::Plain),
+    ],
+    ends: Some("expires_at"),
+};
+
+/// Every table of people, sessions and keys whose rows are authority.
+pub static AUTHORITY: [&Table; 9] =
+    [&ORGANISATIONS, &PEOPLE, &CREDENTIALS, &LINKS, &SESSIONS, &FACTORS, &RECOVERY, &PENDING, &API_KEYS];
 
 pub(crate) fn organisation(id: OrganisationId) -> Touched {
     Touched::row(&ORGANISATIONS, [id.into()])
@@ -92,6 +105,10 @@ pub(crate) fn link(token_hash: [u8; 32]) -> Touched {
 
 pub(crate) fn session(id: SessionId) -> Touched {
     Touched::row(&SESSIONS, [id.into()])
+}
+
+pub(crate) fn api_key(id: ApiKeyId) -> Touched {
+    Touched::row(&API_KEYS, [id.into()])
 }
 
 pub(crate) fn factor(id: PersonId) -> Touched {

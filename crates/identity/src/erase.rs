@@ -5,7 +5,7 @@ use clerestory_model::{OrganisationId, PersonId, SubjectId};
 use clerestory_sql::{Body, Lock, SqlError, Tx};
 use clerestory_store::people::Role;
 
-use crate::{Identity, authority, second_factor};
+use crate::{Identity, api_keys, authority, second_factor};
 
 /// What came of the end of an account.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ async fn remove(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError>
         touched.push(authority::link(row.get(0)?));
     }
     touched.extend(second_factor::forget(tx, person).await?);
+    touched.extend(api_keys::end_those_of(tx, person).await?);
     for sql in [
         "DELETE FROM credentials WHERE person_id = $1",
         "DELETE FROM address_index WHERE person_id = $1",
@@ -85,6 +86,8 @@ impl Departing for Identity {
             for row in tx.query_locked(Lock::Exclusive, sql, &[organisation.into()]).await? {
                 touched.extend(remove(tx, row.get(0)?).await?);
             }
+            // Those whose makers went before.
+            touched.extend(api_keys::end_all(tx, organisation).await?);
             Ok(touched)
         })
     }

@@ -4,6 +4,7 @@
 //! that is given to it. Addresses are found by a blind index and kept only sealed. Whoever has a second factor shows a
 //! password or a link first, which gives a token that opens nothing, and a code with it, which begins the session.
 
+mod api_keys;
 mod authority;
 mod breached;
 mod credentials;
@@ -29,6 +30,7 @@ use clerestory_model::Clock;
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
+pub use api_keys::{ApiKeyError, ApiKeyInfo, KEY_LASTS, KEY_PREFIX, MadeApiKey, NewApiKey};
 pub use authority::AUTHORITY;
 pub use breached::BreachedError;
 pub use credentials::{CredentialError, Proof};
@@ -48,7 +50,7 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "credentials, links, sessions", sql: include_str!("0001-identity.sql") },
         Migration { name: "one person per address", sql: include_str!("0002-one-person-per-address.sql") },
-        Migration { name: "second factors", sql: include_str!("0003-sign-in.sql") },
+        Migration { name: "second factors, API keys", sql: include_str!("0003-sign-in.sql") },
     ],
 };
 

@@ -145,6 +145,7 @@ id_values!(
     TrackId,
     WriterId,
     KeyId,
+    ApiKeyId,
     PlayId,
     SessionId,
     ErasureId,

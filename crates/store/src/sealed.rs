@@ -42,6 +42,8 @@ pub enum Kind {
     Device,
     /// The secrets of people's authenticator apps.
     Factor,
+    /// Names of API keys.
+    ApiKey,
     /// Reasons and details of audit entries.
     AuditEntry,
 }

@@ -96,6 +96,10 @@ impl Scene {
             }
             "factor.manage" => caller.post("/api/v1/session/factor", json!({})).await,
             "factor.reset" => caller.delete(&format!("/api/v1/people/{}/factor", self.person)).await,
+            "key.read" => caller.get("/api/v1/keys").await,
+            "key.manage" => {
+                caller.post("/api/v1/keys", json!({ "name": "Report", "scopes": ["audit.read"] })).await
+            }
             "recording.erase" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/erasures"), json!({})).await
             }
@@ -132,7 +136,7 @@ async fn every_cell_answers_as_expected() {
         let nobody = scene.act(action, &scene.installation.anonymous()).await;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{action}");
     }
-    assert_eq!(checked, 4 * 19);
+    assert_eq!(checked, 4 * 21);
 }
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
@@ -238,6 +242,7 @@ impl Scene {
             .replace("{tile}", "0/000.p/1")
             .replace("{session}", "ses_0190a5e200007000800000000000000a")
             .replace("{person}", &self.person)
+            .replace("{key}", "apk_0190a5e200007000800000000000000a")
     }
 }
 
@@ -262,8 +267,9 @@ async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_m
         for (caller, of_this_tenant) in [(&stranger, false), (&member, true)] {
             let answer = caller.send(&method, &scene.fill(&path), body.to_string()).await;
             let hidden = answer.status == StatusCode::NOT_FOUND;
-            let member_may_know =
-                of_this_tenant && answer.status == StatusCode::FORBIDDEN && path.contains("/sites/");
+            // Members know that their organisation has sites and keys, whichever they are.
+            let known = path.contains("/sites/") || path.contains("/keys/");
+            let member_may_know = of_this_tenant && answer.status == StatusCode::FORBIDDEN && known;
             assert!(hidden || member_may_know, "{method} {path}: {} {}", answer.status, answer.json);
         }
         checked += 1;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::caller::Caller;
+use crate::caller::Client;
 use crate::problem::{ApiError, Problem};
 
 #[derive(Serialize, ToSchema)]
@@ -45,7 +45,7 @@ pub(crate) async fn alive(State(api): State<Api>) -> Result<Json<Alive>, ApiErro
 /// What is well and what needs attention.
 #[utoipa::path(get, path = "/health/findings", tag = "health", responses(
     (status = 200, body = FindingList), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<Json<FindingList>, ApiError> {
+pub(crate) async fn findings(State(api): State<Api>, caller: Client) -> Result<Json<FindingList>, ApiError> {
     let _grant = api.access.authorize::<ReadHealth>(&caller.op, caller.organisation(), None).await??;
     let items = (api.findings)().into_iter().map(|finding| FindingItem {
         id: finding.id.to_owned(),

@@ -1,5 +1,6 @@
 //! The routes, and the description made from them.
 
+mod api_keys;
 mod audit;
 mod capture;
 mod credentials;
@@ -35,6 +36,7 @@ use crate::Api;
         (name = "recordings", description = "What was captured, and who watched it."),
         (name = "plays", description = "Watching, inside a decision that is on record."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
+        (name = "keys", description = "API keys of the organisation: sent as `Authorization: Bearer csk_…`, never in an address."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
@@ -72,6 +74,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(erasures::of_organisation))
         .routes(routes!(erasures::list))
         .routes(routes!(erasures::read))
+        .routes(routes!(api_keys::list, api_keys::make))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(api_keys::end))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))

@@ -34,6 +34,7 @@ pub const TABLES: &[(&str, Course)] = &[
     ("parts", Course::Follows(&["track_id", "part"])),
     ("part_claims", Course::Dropped),
     ("address_index", Course::Stays),
+    ("api_keys", Course::Stays),
     ("audit_entries", Course::Stays),
     ("audit_heads", Course::Stays),
     ("capture_policies", Course::Stays),
