@@ -81,6 +81,25 @@ actions! {
     ManageSite(SiteRef) = "site.manage", ENTITY_UPDATE, opens [Site], seen by "site.list";
     /// Signing a new capture policy.
     EditPolicy(SiteRef) = "policy.edit", ENTITY_UPDATE, opens [Site, SigningKey], seen by "site.list";
+    /// Seeing people in a list: names, addresses, roles.
+    ListPeople(OrganisationRef) = "person.list", ENTITY_READ, opens [Person], lists rows;
+    /// Seeing one person.
+    ReadPerson(PersonRef) = "person.read", ENTITY_READ, opens [Person], seen by "person.read";
+    /// Asking somebody to come.
+    InvitePerson(OrganisationRef) = "person.invite", ACCOUNT_CREATE, opens [Person, Organisation];
+    /// Changing whether somebody may come in, and in which team they work.
+    ManagePerson(PersonRef) = "person.manage", ENTITY_UPDATE, opens [Person, Organisation],
+        seen by "person.read";
+    /// Saying what somebody may do.
+    AssignRoles(PersonRef) = "person.roles", ENTITY_UPDATE, opens [Person], seen by "person.read";
+    /// Saying to whom somebody reports.
+    SetReportingLine(PersonRef) = "person.line", ENTITY_UPDATE, opens [Person], seen by "person.read";
+    /// Handing a mail to the mail server.
+    SendMail(PersonRef) = "notice.send", ENTITY_READ, opens [Mail];
+    /// Seeing domains, projects and teams.
+    ReadTree(OrganisationRef) = "tree.read", ENTITY_READ, opens [Organisation], seen by "tree.read";
+    /// Adding, moving and removing domains, projects and teams.
+    EditTree(OrganisationRef) = "tree.edit", ENTITY_UPDATE, opens [Organisation], seen by "tree.read";
     /// Reading what the installation says of its own health.
     ReadHealth(OrganisationRef) = "health.read", ENTITY_READ, opens [];
     /// Seeing one's own name and organisation while signed in.
@@ -88,6 +107,16 @@ actions! {
         continues "session.sign_in";
     /// Comparing a password or link with what is kept, to sign somebody in.
     CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential, Factor];
+    /// Seeing what is said of settings, by whom and why.
+    ReadSettings(OrganisationRef) = "setting.read", ENTITY_READ, opens [Setting, Person];
+    /// Seeing what settings say for a person, and at which level it was said.
+    ReadOwnSettings(PersonRef) = "setting.read", ENTITY_READ, opens [], seen by "profile.read";
+    /// Saying something of a setting for the whole installation.
+    WriteDeploymentSettings(OrganisationRef) = "setting.write.deployment", ENTITY_UPDATE, opens [];
+    /// Saying something of a setting for the whole organisation.
+    WriteBusinessSettings(OrganisationRef) = "setting.write.business", ENTITY_UPDATE, opens [];
+    /// Saying something of a setting for a part of the organisation.
+    WriteSettingsBelow(OrganisationRef) = "setting.write.below", ENTITY_UPDATE, opens [];
     /// Beginning to capture a visit.
     StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
     /// Sending segments under an ingest token.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, SignInError};
+use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
 use clerestory_intake::IntakeError;
 use clerestory_lifecycle::EraseError;
 use clerestory_playback::PlaybackError;
@@ -129,6 +129,19 @@ impl ApiError {
             "This needs a running session, and there is none.",
             "Sign in and try again.",
         )
+    }
+
+    /// The password in this field is not a good one.
+    pub(crate) fn unfit(path: &str, unfit: &Unfit) -> Self {
+        let told = |message| FieldError { path: path.to_owned(), message };
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "password-unfit",
+            "Choose a better password",
+            format!("This one is not taken: {unfit}."),
+            "A few uncommon words in a row are easy to remember and hard to guess.",
+        )
+        .with_errors(unfit.advice().into_iter().map(told).collect())
     }
 
     /// It is for people.
@@ -282,7 +295,86 @@ impl From<AccessError> for ApiError {
 
 impl From<IdentityError> for ApiError {
     fn from(error: IdentityError) -> Self {
-        Self::unavailable(&error)
+        match error {
+            IdentityError::Blocked { until } => Self::new(
+                StatusCode::FORBIDDEN,
+                "blocked",
+                "You are kept out for a time",
+                format!("An administrator has blocked this access until {until}. It ends by itself."),
+                "Wait until then, or ask an administrator of your organisation.",
+            ),
+            error => Self::unavailable(&error),
+        }
+    }
+}
+
+/// What an error says, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+impl From<PeopleError> for ApiError {
+    fn from(error: PeopleError) -> Self {
+        let detail = sentence(&error.to_string());
+        match error {
+            PeopleError::Refused(refused) => refused.into(),
+            PeopleError::NotFound => Self::not_found(),
+            PeopleError::AddressTaken => Self::new(
+                StatusCode::CONFLICT,
+                "address-taken",
+                "This address is known here",
+                "Somebody of your organisation has it, is invited by it, or had it and was soft deleted.",
+                "Look among your people, also among those who are soft deleted, and restore or invite them again.",
+            ),
+            PeopleError::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                "last-admin",
+                "Nobody else runs this organisation",
+                "This is the last administrator who is active and not blocked.",
+                "Make somebody else an administrator first.",
+            ),
+            PeopleError::AboveOwn(_) => Self::new(
+                StatusCode::FORBIDDEN,
+                "role-above-own",
+                "This role may do more than you",
+                detail,
+                "Somebody who may do as much as this role can give it.",
+            ),
+            PeopleError::Circle { chain } => {
+                let chain: Vec<String> = chain.iter().map(ToString::to_string).collect();
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "line-in-a-circle",
+                    "Somebody would report to themselves",
+                    format!("The line would be {}.", chain.join(" → ")),
+                    "Choose another manager, or change the line of somebody in between first.",
+                )
+            }
+            PeopleError::State(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-in-this-state",
+                "It cannot be done with this person now",
+                detail,
+                "Look at what they are now, and do what fits.",
+            ),
+            PeopleError::NotEmpty(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-empty",
+                "It is not empty",
+                detail,
+                "Move or remove what is in it first.",
+            ),
+            PeopleError::Unknown(_) | PeopleError::Misplaced(_) | PeopleError::BlockTime { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "does-not-fit",
+                "This does not fit",
+                detail,
+                "Correct it and send it again; nothing was changed.",
+            ),
+            PeopleError::Inner(error) => error.into(),
+        }
     }
 }
 
@@ -328,7 +420,7 @@ impl From<SignInError> for ApiError {
                 "Wait for the next code and try that, or use a recovery code. After a few wrong ones, begin again.",
             ),
             SignInError::TooMany { retry_after } => Self::too_many(retry_after),
-            SignInError::Unavailable(error) => Self::unavailable(&error),
+            SignInError::Unavailable(error) => error.into(),
         }
     }
 }
@@ -366,19 +458,8 @@ impl From<CredentialError> for ApiError {
                 "An account has one authenticator app.",
                 "Remove it first, then set up the other.",
             ),
-            CredentialError::Unfit(unfit) => {
-                let advice = unfit.advice();
-                let errors = advice.into_iter().map(|message| FieldError { path: "new".to_owned(), message });
-                Self::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "password-unfit",
-                    "Choose a better password",
-                    format!("This one is not taken: {unfit}."),
-                    "A few uncommon words in a row are easy to remember and hard to guess.",
-                )
-                .with_errors(errors.collect())
-            }
-            CredentialError::Unavailable(error) => Self::unavailable(&error),
+            CredentialError::Unfit(unfit) => Self::unfit("new", &unfit),
+            CredentialError::Unavailable(error) => error.into(),
         }
     }
 }
@@ -399,7 +480,7 @@ impl From<ApiKeyError> for ApiError {
                 detail,
                 "End a key that nobody uses.",
             ),
-            ApiKeyError::Unavailable(error) => Self::unavailable(&error),
+            ApiKeyError::Unavailable(error) => error.into(),
         }
     }
 }
@@ -448,6 +529,14 @@ impl From<PlaybackError> for ApiError {
                 "It was ended, or nothing was watched in it for a quarter of an hour.",
                 "Begin watching again.",
             ),
+            PlaybackError::ReasonRequired => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "reason-required",
+                "Say why you want to watch this",
+                "Your organisation asks for a reason before a recording is watched. It is kept in the audit log.",
+                "Send it again with a reason.",
+            )
+            .with_errors(vec![FieldError { path: "reason".to_owned(), message: "it is asked for".to_owned() }]),
             PlaybackError::Refused(refused) => refused.into(),
             PlaybackError::Open(error) => error.into(),
             PlaybackError::BadRange => {
@@ -497,6 +586,13 @@ impl From<IntakeError> for ApiError {
                 "No site has this key",
                 "The site key is not one of this installation, or it was replaced.",
                 "Copy the snippet from the site's set-up page again.",
+            ),
+            IntakeError::UnknownPerson => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "does-not-fit",
+                "This does not fit",
+                "The person it is said to be about is not of this organisation.",
+                "Name somebody of your people, or leave `about` out. Nothing was imported.",
             ),
             IntakeError::OriginNotAllowed
             | IntakeError::Token(clerestory_intake::TokenProblem::OtherOrigin) => Self::new(

@@ -13,6 +13,7 @@ use clerestory_store::{About, Content, Kind, Place, Sealed, organisations, peopl
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::people::standing::barred;
 use crate::sign_in::inconsistent;
 use crate::{Identity, IdentityError, Token, authority};
 
@@ -344,17 +345,22 @@ impl Identity {
             .read(move |tx| {
                 Box::pin(async move {
                     let Some(row) = by_token(tx, hash).await? else { return Ok(None) };
-                    let maker = people::find(tx, row.made_by).await?;
-                    Ok(maker.map(|maker| (row, maker)))
+                    let Some(maker) = people::find(tx, row.made_by).await? else { return Ok(None) };
+                    if barred(tx, &maker, None, now).await?.is_some() {
+                        return Ok(None);
+                    }
+                    let mut roles = people::further_roles(tx, maker.id).await?;
+                    roles.push(maker.role);
+                    Ok(Some((row, roles)))
                 })
             })
             .await;
-        let Some((row, maker)) = found?.filter(|(row, _)| now < row.expires_at) else { return Ok(None) };
+        let Some((row, roles)) = found?.filter(|(row, _)| now < row.expires_at) else { return Ok(None) };
         if row.last_used_at.is_none_or(|last| now.since(last) >= NOTE_EVERY) {
             self.note_key_use(row.id, now).await?;
         }
         // What the maker may do no more, the key may not either.
-        let allowed = self.access.key_scopes(&[maker.role]);
+        let allowed = self.access.key_scopes(&roles);
         let scopes = row.scopes.into_iter().filter(|scope| allowed.contains(&scope.as_str())).collect();
         Ok(Some(Actor::Key { id: row.id, organisation: row.organisation, scopes }))
     }
@@ -418,8 +424,9 @@ impl Identity {
         maker: PersonId,
         mut scopes: Vec<String>,
     ) -> Result<Result<Vec<String>, String>, SqlError> {
-        let role = people::find(tx, maker).await?.map(|maker| maker.role);
-        let allowed = self.access.key_scopes(role.as_slice());
+        let mut roles = people::further_roles(tx, maker).await?;
+        roles.extend(people::find(tx, maker).await?.map(|maker| maker.role));
+        let allowed = self.access.key_scopes(&roles);
         scopes.sort();
         scopes.dedup();
         match scopes.iter().find(|scope| !allowed.contains(&scope.as_str())) {

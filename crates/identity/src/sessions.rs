@@ -10,6 +10,7 @@ use clerestory_store::people::{self, Role};
 use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
+use crate::people::standing::{Barred, barred};
 use crate::rules::SecondFactor;
 use crate::{Identity, IdentityError, Token, authority};
 
@@ -174,7 +175,7 @@ impl Identity {
     /// The session that has this token, if it still runs, with the role its person has now.
     ///
     /// # Errors
-    /// [`IdentityError::Sql`]: nobody is let in then.
+    /// [`IdentityError::Blocked`] while a block keeps them out; [`IdentityError::Sql`]: nobody is let in then.
     pub async fn running(&self, token: &Token) -> Result<Option<Running>, IdentityError> {
         let (hash, now) = (token.hash(), self.clock.now());
         let found = self
@@ -184,15 +185,22 @@ impl Identity {
                     let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1");
                     let Some(row) = tx.query_opt(&sql, &[hash.into()]).await? else { return Ok(None) };
                     let row = session(&row)?;
-                    let person = people::find(tx, row.person).await?;
-                    Ok(person.map(|person| (row, person)))
+                    let Some(person) = people::find(tx, row.person).await? else { return Ok(None) };
+                    let also = people::further_roles(tx, person.id).await?;
+                    let barred = barred(tx, &person, Some(row.id), now).await?;
+                    Ok(Some((row, person, also, barred)))
                 })
             })
             .await
             .map_err(|error: SqlError| IdentityError::from(error))?;
-        let Some((row, person)) = found else { return Ok(None) };
+        let Some((row, person, also, barred)) = found else { return Ok(None) };
         if now >= row.expires_at || now.since(row.last_used_at) >= self.limits(row.organisation).idle {
             return Ok(None);
+        }
+        match barred {
+            None => {}
+            Some(Barred::Inactive) => return Ok(None),
+            Some(Barred::Blocked { until }) => return Err(IdentityError::Blocked { until }),
         }
         if now.since(row.last_used_at) >= NOTE_EVERY {
             self.note_use(row.id, now).await?;
@@ -202,12 +210,12 @@ impl Identity {
             organisation: person.organisation,
             subject: person.subject,
             role: person.role,
-            also: Vec::new(),
+            also,
             session: row.id,
             signed_in: row.signed_in,
             stepped_up: row.stepped_up_at,
         };
-        let must_enrol = self.must_enrol(person.organisation, &[person.role], row.signed_in_by);
+        let must_enrol = self.must_enrol(person.organisation, &actor.roles(), row.signed_in_by);
         Ok(Some(Running { actor, ends: row.expires_at, must_enrol }))
     }
 

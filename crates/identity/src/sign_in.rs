@@ -14,6 +14,7 @@ use clerestory_store::{Sealed, organisations};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::people::standing::{Barred, barred};
 use crate::people::{KeptPassword, password_place};
 use crate::second_factor;
 use crate::sessions::{self, SessionRow, SignedInBy};
@@ -90,7 +91,7 @@ pub enum Admitted {
 enum Begun {
     In,
     FactorNeeded,
-    Refused,
+    Refused(Option<Barred>),
 }
 
 /// Why somebody is not signed in.
@@ -302,11 +303,16 @@ impl Identity {
                 Box::pin(async move {
                     // Whoever replaces the password has a turn too: after this one, which it then ends, or before it.
                     identity.access.audit().take_turn(tx, organisation).await?;
+                    let bar = match people::find(tx, id).await? {
+                        Some(person) => barred(tx, &person, None, op.at).await?,
+                        None => Some(Barred::Inactive),
+                    };
                     let how = shown.signed_in_by();
-                    if !shown.holds(tx, id, op.at).await? {
+                    // Whoever is kept out keeps the link for when they are not.
+                    if bar.is_some() || !shown.holds(tx, id, op.at).await? {
                         let refusal = sign_in_entry(&op, Some(&person), Outcome::Refused, how.word());
                         identity.access.audit().append(tx, refusal).await?;
-                        return Ok(Begun::Refused);
+                        return Ok(Begun::Refused(bar));
                     }
                     if second_factor::is_confirmed(tx, id).await? {
                         identity.insert_pending(tx, &op, &person, shown, (hash, expires_at)).await?;
@@ -320,7 +326,8 @@ impl Identity {
         match begun {
             Begun::In => Ok(Admitted::In(SignedIn { token, person: id, organisation })),
             Begun::FactorNeeded => Ok(Admitted::FactorNeeded { token, expires_at }),
-            Begun::Refused => Err(SignInError::Refused),
+            Begun::Refused(Some(Barred::Blocked { until })) => Err(IdentityError::Blocked { until }.into()),
+            Begun::Refused(None | Some(Barred::Inactive)) => Err(SignInError::Refused),
         }
     }
 
@@ -338,6 +345,8 @@ impl Identity {
         let entry = sign_in_entry(op, Some(person), Outcome::Allowed, how.word());
         let recorded = self.access.audit().append(tx, entry).await?;
         let session = SessionId::new(at, random());
+        let mut roles = people::further_roles(tx, person.id).await?;
+        roles.push(person.role);
         let key = organisations::subject_key(tx, person.subject).await?;
         let key = key.ok_or_else(|| inconsistent("subjects", "subject_id"))?;
         let place = sessions::device_place(person.organisation, person.id, session);
@@ -352,7 +361,7 @@ impl Identity {
             device: self.vault.seal(tx, key, place, &sessions::Device(device)).await?,
             signed_in_by: how,
             // Whoever may do nothing but set up a factor has just proven who they are.
-            stepped_up_at: self.must_enrol(person.organisation, &[person.role], how).then_some(at),
+            stepped_up_at: self.must_enrol(person.organisation, &roles, how).then_some(at),
         };
         sessions::insert(tx, &row, token_hash).await?;
         touched.push(authority::session(session));

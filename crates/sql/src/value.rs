@@ -149,7 +149,11 @@ id_values!(
     PlayId,
     SessionId,
     ErasureId,
-    GrantId
+    GrantId,
+    DomainId,
+    TeamId,
+    BlockId,
+    MailId
 );
 
 macro_rules! word_values {

@@ -44,8 +44,12 @@ pub enum Kind {
     Factor,
     /// Names of API keys.
     ApiKey,
+    /// Mails that wait to be sent.
+    Mail,
     /// Reasons and details of audit entries.
     AuditEntry,
+    /// What was said of settings, and why.
+    Setting,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.

@@ -8,12 +8,17 @@ mod erasures;
 mod health;
 mod imports;
 mod inside;
+mod invitations;
 mod ledger;
+mod people;
 mod plays;
 mod policy;
 mod recordings;
 mod session;
+mod set_up;
+mod settings;
 mod sites;
+mod tree;
 
 use axum::{Json, Router, routing};
 use utoipa::OpenApi;
@@ -37,9 +42,11 @@ use crate::Api;
         (name = "plays", description = "Watching, inside a decision that is on record."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
         (name = "keys", description = "API keys of the organisation: sent as `Authorization: Bearer csk_…`, never in an address."),
+        (name = "people", description = "Who is here, what they may do, to whom they report, and where they work."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
+        (name = "settings", description = "What holds at which place, who said so, and saying otherwise."),
         (name = "health", description = "What the installation says of itself.")
     )
 )]
@@ -77,6 +84,19 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(api_keys::list, api_keys::make))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::end))
+        .routes(routes!(people::list, people::invite))
+        .routes(routes!(people::read, people::standing::soft_delete))
+        .routes(routes!(people::invite_again))
+        .routes(routes!(people::change::roles))
+        .routes(routes!(people::change::manager))
+        .routes(routes!(people::change::team))
+        .routes(routes!(people::standing::restore))
+        .routes(routes!(people::standing::block))
+        .routes(routes!(people::standing::lift))
+        .routes(routes!(tree::read, tree::add))
+        .routes(routes!(tree::change, tree::remove))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(set_up::set_up))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))
@@ -88,6 +108,12 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(sites::receipts))
         .routes(routes!(policy::read, policy::sign))
         .routes(routes!(policy::check))
+        .routes(routes!(settings::list))
+        .routes(routes!(settings::say))
+        .routes(routes!(settings::history))
+        .routes(routes!(settings::changes))
+        .routes(routes!(settings::roll_back))
+        .routes(routes!(settings::check))
         .routes(routes!(health::alive))
         .routes(routes!(health::findings))
         .routes(routes!(capture::start))

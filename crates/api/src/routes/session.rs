@@ -243,11 +243,11 @@ pub(crate) async fn end_of_person(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn device(headers: &HeaderMap) -> &str {
+pub(crate) fn device(headers: &HeaderMap) -> &str {
     headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown")
 }
 
-async fn admit(
+pub(crate) async fn admit(
     api: &Api,
     op: &OpContext,
     headers: &HeaderMap,

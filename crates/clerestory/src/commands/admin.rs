@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
-use clerestory_model::OrganisationId;
+use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Body, Lane, Tx};
 use clerestory_store::people::Role;
 
@@ -76,6 +76,20 @@ enum Act {
         #[arg(long)]
         email: String,
     },
+    /// Keeps everybody of an organisation out for a time, or lets them in again. It ends by itself.
+    BlockOrganisation {
+        #[command(flatten)]
+        installation: Installation,
+        /// The organisation's id.
+        #[arg(long)]
+        organisation: OrganisationId,
+        /// When it ends: 2026-11-23T09:00:00Z. Without it, a block that runs ends now.
+        #[arg(long)]
+        until: Option<Timestamp>,
+        /// Why; kept sealed.
+        #[arg(long, default_value = "by the operator")]
+        reason: String,
+    },
     /// Moves everything that lies in the ingest log into parts of its tracks now.
     Settle {
         #[command(flatten)]
@@ -98,6 +112,9 @@ enum Act {
     Erase(super::erase::Erase),
     /// Tells an organisation's erasures, with their receipts.
     Erasures(super::erase::Erasures),
+    /// Shows what the installation says of settings to all its organisations, and says otherwise.
+    #[command(subcommand)]
+    Setting(super::setting::Setting),
 }
 
 impl Admin {
@@ -119,6 +136,9 @@ impl Admin {
             Act::ResetFactor { installation, email } => {
                 reset_factor(&installation.open().await?, email).await
             }
+            Act::BlockOrganisation { installation, organisation, until, reason } => {
+                block_organisation(&installation.open().await?, organisation, until, reason).await
+            }
             Act::Settle { installation } => settle(&installation.open().await?).await,
             Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
             Act::Root(command) => command.run().await,
@@ -126,6 +146,7 @@ impl Admin {
             Act::Drill(command) => command.run().await,
             Act::Erase(command) => command.run().await,
             Act::Erasures(command) => command.run().await,
+            Act::Setting(command) => command.run().await,
             Act::SetPassword { installation, email } => {
                 let app = installation.open().await?;
                 let mut line = zeroize::Zeroizing::new(String::new());
@@ -134,6 +155,29 @@ impl Admin {
             }
         }
     }
+}
+
+async fn block_organisation(
+    app: &App,
+    organisation: OrganisationId,
+    until: Option<Timestamp>,
+    reason: String,
+) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    anyhow::ensure!(until.is_none_or(|until| until > at), "a block ends after now");
+    let done: Result<(), IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move { identity.block_organisation(tx, organisation, until, &reason, at).await })
+        })
+        .await;
+    done?;
+    match until {
+        Some(until) => say(&format!("Everybody of {organisation} is kept out until {until}.")),
+        None => say(&format!("Nobody of {organisation} is kept out any more.")),
+    }
+    Ok(())
 }
 
 async fn settle(app: &App) -> anyhow::Result<()> {
