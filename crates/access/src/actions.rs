@@ -125,7 +125,7 @@ actions! {
     ReadOwnProfile(PersonRef) = "profile.read", ENTITY_READ, opens [Person, Organisation, Device],
         continues "session.sign_in";
     /// Comparing a password or link with what is kept, to sign somebody in.
-    CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential];
+    CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential, Factor];
     /// Seeing what is said of settings, by whom and why.
     ReadSettings(OrganisationRef) = "setting.read", ENTITY_READ, opens [Setting, Person];
     /// Seeing what settings say for a person, and at which level it was said.
@@ -154,4 +154,18 @@ actions! {
     RepairObjects(OrganisationRef) = "maintain.repair", API_UPDATE, opens [Segment];
     /// Making rows of recordings again from what lies in the store.
     RebuildRows(OrganisationRef) = "maintain.rebuild", API_UPDATE, opens [Segment, Manifest, Recording];
+
+    /// Ending sessions of a person.
+    EndSession(PersonRef) = "session.end", LOGOFF, opens [], seen by "profile.read";
+    /// Changing one's own password, which is judged by what is known of the person.
+    ChangeCredential(PersonRef) = "credential.change", ENTITY_UPDATE, opens [Person, Organisation],
+        seen by "profile.read";
+    /// Setting up one's own second factor, and taking it away.
+    ManageFactor(PersonRef) = "factor.manage", ENTITY_UPDATE, opens [Factor, Person], seen by "profile.read";
+    /// Taking away the second factor of somebody who has lost it.
+    ResetFactor(PersonRef) = "factor.reset", ENTITY_DELETE, opens [], seen by "profile.read";
+    /// Seeing the organisation's API keys: names, scopes, when they were used.
+    ReadKeys(OrganisationRef) = "key.read", ENTITY_READ, opens [ApiKey, Person];
+    /// Making, rotating and ending API keys.
+    ManageKeys(OrganisationRef) = "key.manage", ENTITY_UPDATE, opens [];
 }

@@ -124,6 +124,12 @@ impl Access {
         &self.audit
     }
 
+    /// The names of the actions that people of these roles may give to an API key.
+    #[must_use]
+    pub fn key_scopes(&self, roles: &[Role]) -> Vec<&str> {
+        self.matrix.key_scopes(roles).collect()
+    }
+
     /// Whether somebody may give a role: it may do nothing that they may not.
     #[must_use]
     pub fn may_hand_on(&self, actor: &Actor, role: Role) -> bool {

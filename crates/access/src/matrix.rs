@@ -101,6 +101,7 @@ struct Row {
     manager: Option<Written>,
     admin: Option<Written>,
     site: Option<Written>,
+    key: Option<Written>,
     system: Option<Written>,
     anonymous: Option<Written>,
 }
@@ -185,6 +186,7 @@ impl Matrix {
                 ("manager", row.manager),
                 ("admin", row.admin),
                 ("site", row.site),
+                ("key", row.key),
                 ("system", row.system),
                 ("anonymous", row.anonymous),
             ];
@@ -207,9 +209,21 @@ impl Matrix {
         action: &str,
         actor: &Actor,
     ) -> impl Iterator<Item = (&'static str, &'m Cell)> {
-        let row = self.rows.get(action);
+        let granted = match actor {
+            Actor::Key { scopes, .. } => scopes.iter().any(|scope| scope == action),
+            _ => true,
+        };
+        let row = self.rows.get(action).filter(|_| granted);
         let columns = actor.columns().into_iter();
         columns.filter_map(move |column| row.and_then(|row| row.get(column)).map(|cell| (column, cell)))
+    }
+
+    /// The actions that people of these roles may give to an API key: those that a key may do and they may do too.
+    pub fn key_scopes(&self, roles: &[Role]) -> impl Iterator<Item = &str> {
+        let may = |cells: &BTreeMap<&str, Cell>| {
+            cells.contains_key("key") && roles.iter().any(|role| cells.contains_key(role.word()))
+        };
+        self.rows.iter().filter(move |(_, cells)| may(cells)).map(|(action, _)| action.as_str())
     }
 
     /// Whether somebody with these rights may give a role: it may do nothing that they may not, nor further.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clerestory_audit::ActorKind;
 use clerestory_audit::authority::ChangedBy;
-use clerestory_model::{OrganisationId, PersonId, SessionId, SiteId, SubjectId, Timestamp};
+use clerestory_model::{ApiKeyId, OrganisationId, PersonId, SessionId, SiteId, SubjectId, Timestamp};
 use clerestory_store::people::Role;
 
 /// Somebody or something that asks.
@@ -36,6 +36,15 @@ pub enum Actor {
         /// Whose it is.
         organisation: OrganisationId,
     },
+    /// A program of an organisation, by an API key.
+    Key {
+        /// Which key.
+        id: ApiKeyId,
+        /// Whose it is.
+        organisation: OrganisationId,
+        /// The actions it may do.
+        scopes: Vec<String>,
+    },
     /// The program itself, at a named job.
     System {
         /// On whose data.
@@ -52,6 +61,7 @@ impl Actor {
         match self {
             Self::Person { organisation, .. }
             | Self::Site { organisation, .. }
+            | Self::Key { organisation, .. }
             | Self::System { organisation } => *organisation,
             Self::Anonymous => OrganisationId::nil(),
         }
@@ -72,6 +82,7 @@ impl Actor {
         match self {
             Self::Person { id, .. } => (ActorKind::Person, *id.as_bytes()),
             Self::Site { id, .. } => (ActorKind::Site, *id.as_bytes()),
+            Self::Key { id, .. } => (ActorKind::Key, *id.as_bytes()),
             Self::System { .. } => (ActorKind::System, [0; 16]),
             Self::Anonymous => (ActorKind::Anonymous, [0; 16]),
         }
@@ -85,8 +96,18 @@ impl Actor {
                 std::iter::once(role).chain(also).map(|role| role.word()).collect()
             }
             Self::Site { .. } => vec!["site"],
+            Self::Key { .. } => vec!["key"],
             Self::System { .. } => vec!["system"],
             Self::Anonymous => vec!["anonymous"],
+        }
+    }
+
+    /// The roles of a person.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        match self {
+            Self::Person { role, also, .. } => std::iter::once(role).chain(also).copied().collect(),
+            Self::Site { .. } | Self::Key { .. } | Self::System { .. } | Self::Anonymous => Vec::new(),
         }
     }
 
@@ -95,7 +116,7 @@ impl Actor {
     pub fn subject(&self) -> Option<SubjectId> {
         match self {
             Self::Person { subject, .. } => Some(*subject),
-            Self::Site { .. } | Self::System { .. } | Self::Anonymous => None,
+            Self::Site { .. } | Self::Key { .. } | Self::System { .. } | Self::Anonymous => None,
         }
     }
 }
@@ -123,7 +144,7 @@ impl OpContext {
                 stepped_up.is_some_and(|at| self.at.since(at) < STEP_UP_LASTS)
             }
             Actor::System { .. } => true,
-            Actor::Site { .. } | Actor::Anonymous => false,
+            Actor::Site { .. } | Actor::Key { .. } | Actor::Anonymous => false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clerestory_access::{Action, Grant, Object};
 use clerestory_audit::{ActorKind, Entry};
-use clerestory_model::{PersonId, RecordingState, SiteId, SubjectId, Timestamp};
+use clerestory_model::{ApiKeyId, PersonId, RecordingState, SiteId, SubjectId, Timestamp};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
 use clerestory_store::{organisations, people, recordings, sites};
@@ -194,6 +194,7 @@ impl<'a, A: Action> Names<'a, A> {
                 let id = SiteId::from_bytes(entry.actor);
                 ("site", Some(id.to_string()), Some(self.site(tx, id).await?))
             }
+            ActorKind::Key => ("key", Some(ApiKeyId::from_bytes(entry.actor).to_string()), None),
             ActorKind::System => ("system", None, Some("Clerestory".to_owned())),
             ActorKind::Anonymous => ("anonymous", None, None),
         };
@@ -221,13 +222,15 @@ impl<'a, A: Action> Names<'a, A> {
     }
 
     async fn object(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditObject, ApiError> {
-        use clerestory_model::{ErasureId, HoldId, OrganisationId, RecordingId};
+        use clerestory_model::{ErasureId, HoldId, OrganisationId, RecordingId, SessionId};
         let bytes = entry.object.id;
         let (id, label) = match entry.object.kind.as_str() {
             "recording" => (RecordingId::from_bytes(bytes).to_string(), None),
             "subject" => (SubjectId::from_bytes(bytes).to_string(), None),
             "erasure" => (ErasureId::from_bytes(bytes).to_string(), None),
             "hold" => (HoldId::from_bytes(bytes).to_string(), None),
+            "key" => (ApiKeyId::from_bytes(bytes).to_string(), None),
+            "session" => (SessionId::from_bytes(bytes).to_string(), None),
             "site" => {
                 let id = SiteId::from_bytes(bytes);
                 let known = sites::find(tx, id).await?;

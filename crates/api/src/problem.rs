@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{IdentityError, PeopleError, SignInError};
+use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
 use clerestory_intake::IntakeError;
 use clerestory_lifecycle::EraseError;
 use clerestory_playback::PlaybackError;
@@ -95,6 +95,17 @@ impl ApiError {
         self
     }
 
+    fn too_many(retry_after: Duration) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-attempts",
+            "Too many attempts",
+            format!("The next attempt is taken in {} s.", retry_after.as_secs().max(1)),
+            "Wait, then try again.",
+        )
+        .after(retry_after)
+    }
+
     fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
@@ -117,6 +128,53 @@ impl ApiError {
             "You are not signed in",
             "This needs a running session, and there is none.",
             "Sign in and try again.",
+        )
+    }
+
+    /// The password in this field is not a good one.
+    pub(crate) fn unfit(path: &str, unfit: &Unfit) -> Self {
+        let told = |message| FieldError { path: path.to_owned(), message };
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "password-unfit",
+            "Choose a better password",
+            format!("This one is not taken: {unfit}."),
+            "A few uncommon words in a row are easy to remember and hard to guess.",
+        )
+        .with_errors(unfit.advice().into_iter().map(told).collect())
+    }
+
+    /// It is for people.
+    pub(crate) fn not_for_keys() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-for-keys",
+            "This takes no API key",
+            "Only people who are signed in do this.",
+            "Sign in at the console.",
+        )
+    }
+
+    /// A key is where everybody on the way can read it.
+    pub(crate) fn key_in_address() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "key-in-address",
+            "An API key does not belong in an address",
+            "Addresses are written into logs and histories on the way. Nothing was done.",
+            "Send it as `Authorization: Bearer …`; and rotate this one, as others may have read it.",
+        )
+    }
+
+    /// The session may do nothing but set up a second factor.
+    pub(crate) fn factor_required() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "factor-required",
+            "A second factor is asked of you",
+            "A password alone is not enough for what you may do here. Until you have set up a second factor, this \
+             session does nothing else.",
+            "Set it up with an authenticator app; or sign in by a link that an administrator makes for you.",
         )
     }
 
@@ -365,15 +423,75 @@ impl From<SignInError> for ApiError {
                 "The address and the password do not belong together, or the link is used up.",
                 "Check both and try again, or ask an administrator for a new sign-in link.",
             ),
-            SignInError::TooMany { retry_after } => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too-many-attempts",
-                "Too many attempts",
-                format!("The next attempt for this address is taken in {} s.", retry_after.as_secs().max(1)),
-                "Wait, then try again.",
-            )
-            .after(retry_after),
+            SignInError::Code => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "code-refused",
+                "The code is not taken",
+                "It is not the code of this moment, it was used before, or signing in took too long.",
+                "Wait for the next code and try that, or use a recovery code. After a few wrong ones, begin again.",
+            ),
+            SignInError::TooMany { retry_after } => Self::too_many(retry_after),
             SignInError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Refused(refused) => refused.into(),
+            CredentialError::Wrong => Self::new(
+                StatusCode::FORBIDDEN,
+                "proof-refused",
+                "That is not it",
+                "The password or code is not the right one, or the code was used before.",
+                "Try again. If you have forgotten your password, ask an administrator for a sign-in link.",
+            ),
+            CredentialError::ProofNeeded => Self::new(
+                StatusCode::FORBIDDEN,
+                "step-up-required",
+                "Prove who you are once more",
+                "This takes the old password, or a proof of who you are that is no older than five minutes.",
+                "Give your password, or a code of your second factor, and do it again.",
+            ),
+            CredentialError::TooMany { retry_after } => Self::too_many(retry_after),
+            CredentialError::NoFactor => Self::new(
+                StatusCode::CONFLICT,
+                "no-factor",
+                "No second factor is set up",
+                "There is nothing to do this with.",
+                "Set one up first.",
+            ),
+            CredentialError::FactorExists => Self::new(
+                StatusCode::CONFLICT,
+                "factor-exists",
+                "A second factor is set up already",
+                "An account has one authenticator app.",
+                "Remove it first, then set up the other.",
+            ),
+            CredentialError::Unfit(unfit) => Self::unfit("new", &unfit),
+            CredentialError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApiKeyError> for ApiError {
+    fn from(error: ApiKeyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ApiKeyError::Refused(refused) => refused.into(),
+            ApiKeyError::NotFound => Self::not_found(),
+            ApiKeyError::Scope(_) => Self::malformed("scopes".to_owned(), detail),
+            ApiKeyError::Name => Self::malformed("name".to_owned(), detail),
+            ApiKeyError::Lasts => Self::malformed("days".to_owned(), detail),
+            ApiKeyError::TooMany => Self::new(
+                StatusCode::CONFLICT,
+                "too-many-keys",
+                "There are enough keys",
+                detail,
+                "End a key that nobody uses.",
+            ),
+            ApiKeyError::Unavailable(error) => error.into(),
         }
     }
 }

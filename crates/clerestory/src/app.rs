@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clerestory_access::{Access, Matrix, MatrixError};
 use clerestory_audit::{Audit, Reserve};
-use clerestory_identity::Identity;
+use clerestory_identity::{Identity, IdentityError};
 use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
 use clerestory_lifecycle::{Assurance, InstanceError, Lifecycle};
@@ -92,6 +92,9 @@ pub enum AppError {
     /// Its rules.
     #[error("the access matrix cannot be used")]
     Matrix(#[from] MatrixError),
+    /// What it asks of those who sign in.
+    #[error("people could not sign in")]
+    Identity(#[from] IdentityError),
     /// A build that hides nothing, without anybody saying that this is wanted.
     #[error(
         "this build replaces sealing by nothing and exists to test the canary scanner; \
@@ -174,7 +177,9 @@ impl App {
         let access = Access::new(database.clone(), audit, Matrix::built_in()?, keys);
         let notices = Notices::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let (sending, time) = (notices.clone(), Arc::clone(&clock));
-        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), sending, time);
+        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), sending, time)
+            .with_rules(places.sign_in.clone());
+        identity.check_breached()?;
         let intake = Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let playback = Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let lifecycle = Lifecycle::new(clerestory_lifecycle::Parts {

@@ -7,7 +7,7 @@ use clerestory_store::people::{self, PersonState, Role};
 use clerestory_store::tree::{self, NodeId};
 use clerestory_store::{blocks, lines};
 
-use crate::{Identity, authority};
+use crate::{Identity, api_keys, authority, second_factor};
 
 /// What came of the end of an account.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ impl Identity {
         for role in people::forget_further_roles(tx, person).await? {
             touched.push(authority::further_role(person, &role));
         }
+        touched.extend(second_factor::forget(tx, person).await?);
+        touched.extend(api_keys::end_those_of(tx, person).await?);
         for sql in [
             "DELETE FROM credentials WHERE person_id = $1",
             "DELETE FROM address_index WHERE person_id = $1",
@@ -100,6 +102,8 @@ impl Departing for Identity {
                     touched.push(authority::node(node.id));
                 }
             }
+            // Those whose makers went before.
+            touched.extend(api_keys::end_all(tx, organisation).await?);
             Ok(touched)
         })
     }

@@ -1,16 +1,26 @@
 //! Passwords, sign-in links, sessions: who is asking. What they may do is `access`'s to say.
 //!
 //! A session is an opaque 256-bit token whose SHA-256 is kept; ending it is deleting its row, so no answer after
-//! that is given to it. Addresses are found by a blind index and kept only sealed.
+//! that is given to it. Addresses are found by a blind index and kept only sealed. Whoever has a second factor shows a
+//! password or a link first, which gives a token that opens nothing, and a code with it, which begins the session.
 
+mod api_keys;
 mod authority;
+mod breached;
+mod credentials;
 mod erase;
+mod fitness;
 mod passwords;
+mod pending;
 mod people;
+mod rules;
+mod second_factor;
 mod sessions;
 mod set_up;
 mod sign_in;
+mod throttle;
 mod tokens;
+mod totp;
 mod tree;
 
 use std::sync::{Arc, Mutex};
@@ -23,16 +33,22 @@ use clerestory_notices::{NoticeError, Notices};
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
+pub use api_keys::{ApiKeyError, ApiKeyInfo, KEY_LASTS, KEY_PREFIX, MadeApiKey, NewApiKey};
 pub use authority::AUTHORITY;
+pub use breached::BreachedError;
+pub use credentials::{CredentialError, Proof};
 pub use erase::Ended;
+pub use fitness::Unfit;
 pub use passwords::{Password, PasswordError, Passwords};
 pub use people::directory::{BlockView, PersonDetails, PersonView};
 pub use people::error::PeopleError;
 pub use people::invitations::{Invitation, Invited};
 pub use people::{NewOrganisation, NewPerson};
-pub use sessions::SessionInfo;
+pub use rules::{Limits, SecondFactor, SignInRules};
+pub use second_factor::{Enrolment, FactorState};
+pub use sessions::{Running, SessionInfo, SignedInBy};
 pub use set_up::SetUp;
-pub use sign_in::{SignInError, SignedIn};
+pub use sign_in::{Admitted, SignInError, SignedIn};
 pub use tokens::{Token, TokenError};
 pub use tree::{NodeChange, NodeKind, NodeView};
 
@@ -42,6 +58,7 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "credentials, links, sessions", sql: include_str!("0001-identity.sql") },
         Migration { name: "one person per address", sql: include_str!("0002-one-person-per-address.sql") },
+        Migration { name: "second factors, API keys", sql: include_str!("0003-sign-in.sql") },
         Migration { name: "invitations", sql: include_str!("0004-invitations.sql") },
     ],
 };
@@ -55,7 +72,8 @@ pub struct Identity {
     notices: Notices,
     clock: Arc<dyn Clock>,
     passwords: Passwords,
-    throttle: Arc<sign_in::Throttle>,
+    rules: Arc<SignInRules>,
+    throttle: Arc<throttle::Throttle>,
     /// The hash of the secret that makes the first organisation, while there is none.
     set_up: Arc<Mutex<Option<[u8; 32]>>>,
 }
@@ -93,6 +111,9 @@ pub enum IdentityError {
     /// A password could not be hashed or compared.
     #[error("a password could not be hashed")]
     Password(#[from] PasswordError),
+    /// The list of breached passwords could not be read.
+    #[error("the file of breached passwords cannot be used")]
+    Breached(#[from] BreachedError),
 }
 
 impl Identity {
@@ -112,9 +133,17 @@ impl Identity {
             notices,
             clock,
             passwords: Passwords::new(),
-            throttle: Arc::new(sign_in::Throttle::new()),
+            rules: Arc::default(),
+            throttle: Arc::new(throttle::Throttle::new()),
             set_up: Arc::default(),
         }
+    }
+
+    /// The same, asking of those who sign in what these rules say.
+    #[must_use]
+    pub fn with_rules(mut self, rules: SignInRules) -> Self {
+        self.rules = Arc::new(rules);
+        self
     }
 
     /// Forgets throttled addresses nobody tried lately: called now and then, so that memory does not grow.

@@ -1,5 +1,6 @@
 //! Adding organisations and people: rows, keys, credentials and look-up, in one transaction.
 
+use clerestory_audit::authority::Touched;
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_keys::{NewKey, NewSubjectKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, PersonId, ProjectId, RetentionClass, SubjectId, Timestamp};
@@ -201,9 +202,24 @@ impl Identity {
         phc: String,
         at: Timestamp,
     ) -> Result<(), IdentityError> {
-        let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
         // Nobody signs in to this organisation until it is done, so no session begins behind its back.
         self.access.audit().take_turn(tx, person.organisation).await?;
+        let mut touched = vec![self.put_password(tx, person, phc).await?];
+        touched.extend(authority::end_sessions(tx, person.id).await?);
+        let object = ("person", *person.id.as_bytes());
+        self.record_creation(tx, person.organisation, "credential.set", object, at).await?;
+        let by = authority::by_program(person.organisation, at);
+        self.note_change(tx, by, object, &touched).await
+    }
+
+    /// Keeps a password as the next version of somebody's, in their organisation's turn.
+    pub(crate) async fn put_password(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        phc: String,
+    ) -> Result<Touched, IdentityError> {
+        let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
         let key = organisations::subject_key(tx, person.subject).await?.ok_or_else(wrong)?;
         let sql = "SELECT version FROM credentials WHERE person_id = $1";
         let row = tx.query_opt_locked(Lock::Exclusive, sql, &[person.id.into()]).await?;
@@ -216,12 +232,7 @@ impl Identity {
             &[person.id.into(), kept.value().as_bytes().into(), version.into()],
         )
         .await?;
-        let mut touched = authority::end_sessions(tx, person.id).await?;
-        touched.push(authority::credential(person.id));
-        let object = ("person", *person.id.as_bytes());
-        self.record_creation(tx, person.organisation, "credential.set", object, at).await?;
-        let by = authority::by_program(person.organisation, at);
-        self.note_change(tx, by, object, &touched).await
+        Ok(authority::credential(person.id))
     }
 
     /// What an address is looked up by: a MAC of its lower-case form, under the deployment's index key.

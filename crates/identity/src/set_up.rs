@@ -10,7 +10,7 @@ use clerestory_store::organisations;
 use clerestory_store::people::Role;
 use subtle::ConstantTimeEq;
 
-use crate::{Identity, IdentityError, NewOrganisation, NewPerson, Password, SignInError, SignedIn, Token};
+use crate::{Admitted, Identity, IdentityError, NewOrganisation, NewPerson, Password, SignInError, Token};
 
 /// The first organisation, and who runs it.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Identity {
         token: &Token,
         (new, password): (SetUp, Password),
         device: &str,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<Admitted, SignInError> {
         let offered = *self.set_up.lock().unwrap_or_else(PoisonError::into_inner);
         let right = offered.is_some_and(|hash| bool::from(hash.as_slice().ct_eq(token.hash().as_slice())));
         if !right {

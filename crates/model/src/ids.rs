@@ -163,6 +163,10 @@ id!(
     KeyId, "key"
 );
 id!(
+    /// A key that an organisation's own programs ask with.
+    ApiKeyId, "apk"
+);
+id!(
     /// One decided and recorded watching of a recording.
     PlayId, "ply"
 );

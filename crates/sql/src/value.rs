@@ -146,6 +146,7 @@ id_values!(
     TrackId,
     WriterId,
     KeyId,
+    ApiKeyId,
     PlayId,
     SessionId,
     ErasureId,

@@ -40,6 +40,10 @@ pub enum Kind {
     Credential,
     /// What people's browsers say they are.
     Device,
+    /// The secrets of people's authenticator apps.
+    Factor,
+    /// Names of API keys.
+    ApiKey,
     /// Mails that wait to be sent.
     Mail,
     /// Reasons and details of audit entries.

@@ -16,6 +16,7 @@ use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::{Value, json};
 
 const EXPECTED: &str = include_str!("../../../policies/matrix-expected.toml");
+const PASSWORD: &str = "high windows, all lit";
 const MATRIX: &str = include_str!("../../../policies/matrix.toml");
 
 struct Scene {
@@ -127,6 +128,23 @@ impl Scene {
             }
             "retention.read" => caller.get("/api/v1/retention/sweep").await,
             "retention.confirm" => caller.post("/api/v1/retention/sweep/confirm", json!({})).await,
+            "session.end" => {
+                let member = self.installation.person("member").await;
+                let listed = member.get("/api/v1/sessions").await.ok();
+                let items = listed["items"].as_array().unwrap();
+                let own = items.iter().find(|item| item["current"] == true).unwrap();
+                caller.delete(&format!("/api/v1/sessions/{}", own["id"].as_str().unwrap())).await
+            }
+            "credential.change" => {
+                let asked = json!({ "old": PASSWORD, "new": PASSWORD }).to_string();
+                caller.send("PUT", "/api/v1/session/password", asked).await
+            }
+            "factor.manage" => caller.post("/api/v1/session/factor", json!({})).await,
+            "factor.reset" => caller.delete(&format!("/api/v1/people/{}/factor", self.admin)).await,
+            "key.read" => caller.get("/api/v1/keys").await,
+            "key.manage" => {
+                caller.post("/api/v1/keys", json!({ "name": "Report", "scopes": ["audit.read"] })).await
+            }
             "recording.erase" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/erasures"), json!({})).await
             }
@@ -179,7 +197,7 @@ async fn every_cell_answers_as_expected() {
     let mut checked = 0;
     let mut people = Vec::new();
     for who in ["member", "manager", "admin", "stranger"] {
-        people.push((who, scene.installation.person(who).await));
+        people.push((who, scene.installation.proven(who).await));
     }
     for case in expected["case"].as_array().unwrap() {
         let action = case["action"].as_str().unwrap();
@@ -239,7 +257,7 @@ fn no_action_and_no_route_unwraps_or_impersonates() {
 }
 
 /// Routes that answer without a session: an exact list, which may only be changed on purpose.
-const OPEN: [&str; 9] = [
+const OPEN: [&str; 10] = [
     "GET /api/v1/capture/policy",
     "GET /api/v1/health",
     "POST /api/v1/capture/end",
@@ -247,6 +265,7 @@ const OPEN: [&str; 9] = [
     "POST /api/v1/session",
     "POST /api/v1/session/invitation",
     "POST /api/v1/session/link",
+    "POST /api/v1/session/second-factor",
     "POST /api/v1/set-up",
     "PUT /api/v1/capture/segments/{sequence}",
 ];
@@ -304,6 +323,8 @@ impl Scene {
             .replace("{block}", "blk_0190a5e200007000800000000000000a")
             .replace("{hold}", "hld_0190a5e200007000800000000000000a")
             .replace("{tile}", "0/000.p/1")
+            .replace("{session}", "ses_0190a5e200007000800000000000000a")
+            .replace("{key}", "apk_0190a5e200007000800000000000000a")
             .replace("{name}", "view.reason_required")
     }
 }
@@ -311,8 +332,8 @@ impl Scene {
 #[tokio::test]
 async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_members() {
     let scene = scene().await;
-    let stranger = scene.installation.person("stranger").await;
-    let member = scene.installation.person("member").await;
+    let stranger = scene.installation.proven("stranger").await;
+    let member = scene.installation.proven("member").await;
     let document = json!({ "preset": "private", "media": "blocked", "exclude": [], "mask": [], "unmask": [],
         "urls": { "deny": [], "allow": [] } });
     let mut checked = 0;
@@ -333,8 +354,9 @@ async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_m
         for (caller, of_this_tenant) in [(&stranger, false), (&member, true)] {
             let answer = caller.send(&method, &scene.fill(&path), body.to_string()).await;
             let hidden = answer.status == StatusCode::NOT_FOUND;
-            let member_may_know =
-                of_this_tenant && answer.status == StatusCode::FORBIDDEN && path.contains("/sites/");
+            // Members know that their organisation has sites and keys, whichever they are.
+            let known = path.contains("/sites/") || path.contains("/keys/");
+            let member_may_know = of_this_tenant && answer.status == StatusCode::FORBIDDEN && known;
             assert!(hidden || member_may_know, "{method} {path}: {} {}", answer.status, answer.json);
         }
         checked += 1;

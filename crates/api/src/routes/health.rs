@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::caller::Caller;
+use crate::caller::Client;
 use crate::problem::{ApiError, Problem};
 
 #[derive(Serialize, ToSchema)]
@@ -47,7 +47,7 @@ pub(crate) async fn alive(State(api): State<Api>) -> Result<Json<Alive>, ApiErro
 /// What is well and what needs attention.
 #[utoipa::path(get, path = "/health/findings", tag = "health", responses(
     (status = 200, body = FindingList), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<Json<FindingList>, ApiError> {
+pub(crate) async fn findings(State(api): State<Api>, caller: Client) -> Result<Json<FindingList>, ApiError> {
     let _grant = api.access.authorize::<ReadHealth>(&caller.op, caller.organisation(), None).await??;
     let items = (api.findings)().into_iter().map(|finding| FindingItem {
         id: finding.id.to_owned(),
@@ -101,7 +101,7 @@ fn holds(proposed: u64, overdue: u64) -> Option<FindingItem> {
 }
 
 /// What is wrong with the settings of the caller's own organisation, in one sentence.
-async fn settings(api: &Api, caller: &Caller) -> Result<Option<FindingItem>, ApiError> {
+async fn settings(api: &Api, caller: &Client) -> Result<Option<FindingItem>, ApiError> {
     let (settings, organisation) = (api.access.settings().clone(), caller.organisation);
     api.vault.hold_lease().await?;
     let damage = api

@@ -4,12 +4,12 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use clerestory_access::OpContext;
-use clerestory_identity::{Password, PasswordError, SignInError, Token};
+use clerestory_identity::{Password, SignInError, Token};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::session::{Session, device, welcome};
+use super::session::{Session, admit, device};
 use crate::Api;
 use crate::bodies;
 use crate::caller::{Anyone, Network};
@@ -38,15 +38,20 @@ pub(crate) async fn accept(
     let asked: Accept = bodies::small(request).await?;
     let op = OpContext { at: api.clock.now(), ..op };
     let token: Token = asked.token.parse().map_err(|_| ApiError::from(SignInError::Refused))?;
-    let password = password(Zeroizing::new(asked.password))?;
-    let signed_in = api.identity.accept_invitation(&op, &token, password, device(&headers)).await?;
-    welcome(&api, &op, signed_in).await
+    let password = password(&api, Zeroizing::new(asked.password), Vec::new()).await?;
+    let admitted = api.identity.accept_invitation(&op, &token, password, device(&headers)).await?;
+    admit(&api, &op, &headers, admitted).await
 }
 
-/// A password that somebody chooses.
-pub(crate) fn password(typed: Zeroizing<String>) -> Result<Password, ApiError> {
-    typed.parse().map_err(|error: PasswordError| {
-        ApiError::malformed("password".to_owned(), error.to_string())
+/// A password that somebody chooses of whom `hints` are known.
+pub(crate) async fn password(
+    api: &Api,
+    typed: Zeroizing<String>,
+    hints: Vec<String>,
+) -> Result<Password, ApiError> {
+    let judged = api.identity.fit_password(typed, hints).await?;
+    judged.map_err(|unfit| {
+        ApiError::unfit("password", &unfit)
             .with_advice("Choose another password and send it with the same link.")
     })
 }

@@ -1,7 +1,9 @@
 //! The routes, and the description made from them.
 
+mod api_keys;
 mod audit;
 mod capture;
+mod credentials;
 mod deletions;
 mod erasures;
 mod health;
@@ -42,6 +44,7 @@ use crate::Api;
         (name = "recordings", description = "What was captured, and who watched it."),
         (name = "plays", description = "Watching, inside a decision that is on record."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
+        (name = "keys", description = "API keys of the organisation: sent as `Authorization: Bearer csk_…`, never in an address."),
         (name = "people", description = "Who is here, what they may do, to whom they report, and where they work."),
         (name = "retention", description = "How long what is kept, deleting and restoring, holds."),
         (name = "audit", description = "The log of every decision."),
@@ -58,6 +61,15 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(session::read, session::sign_in, session::sign_out))
         .routes(routes!(session::sign_in_by_link))
         .routes(routes!(session::list, session::sign_out_everywhere))
+        .routes(routes!(session::second_factor))
+        .routes(routes!(session::end))
+        .routes(routes!(session::end_of_person))
+        .routes(routes!(credentials::step_up))
+        .routes(routes!(credentials::change_password))
+        .routes(routes!(credentials::factor, credentials::enrol, credentials::remove))
+        .routes(routes!(credentials::confirm))
+        .routes(routes!(credentials::renew))
+        .routes(routes!(credentials::reset))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
@@ -73,6 +85,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(erasures::of_organisation))
         .routes(routes!(erasures::list))
         .routes(routes!(erasures::read))
+        .routes(routes!(api_keys::list, api_keys::make))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(api_keys::end))
         .routes(routes!(people::list, people::invite))
         .routes(routes!(people::read, people::standing::soft_delete))
         .routes(routes!(people::invite_again))

@@ -228,9 +228,8 @@ impl Following {
 
     async fn look(&mut self) -> Result<Vec<Event>, ApiError> {
         // The session first: one that was ended watches nothing more.
-        let (actor, _) =
-            self.api.identity.actor(&self.caller.token).await?.ok_or_else(ApiError::unauthenticated)?;
-        self.caller.op.actor = actor;
+        let running = self.api.identity.running(&self.caller.token).await?;
+        self.caller.op.actor = running.ok_or_else(ApiError::unauthenticated)?.actor;
         let news = self.api.playback.news(&self.caller.op, self.play, self.known.clone()).await;
         let (news, closed) = news.map_err(|error: PlaybackError| ApiError::from(error))?;
         let mut events = Vec::new();

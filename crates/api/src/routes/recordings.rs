@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::caller::{Asked, At, Caller};
+use crate::caller::{Asked, At, Client};
 use crate::dto::{RecordingItem, RecordingList, Track, Viewer};
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
@@ -126,7 +126,7 @@ pub(crate) struct ViewerList {
     (status = 200, body = RecordingList), (status = 401, body = Problem), (status = 403, body = Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
-    caller: Caller,
+    caller: Client,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
     if asked.state == Some(RecordingState::SoftDeleted) {
@@ -155,7 +155,7 @@ pub(crate) async fn list(
 /// Sees that the entry a list rides on tells of this question, and of no shorter time.
 async fn same_question(
     api: &Api,
-    caller: &Caller,
+    caller: &Client,
     grant: Grant<RefreshList>,
     asked: ListQuery,
 ) -> Result<(Grant<RefreshList>, ListQuery), ApiError> {
@@ -305,7 +305,7 @@ fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), A
     (status = 410, body = Problem)))]
 pub(crate) async fn read(
     State(api): State<Api>,
-    caller: Caller,
+    caller: Client,
     At(id): At<RecordingId>,
 ) -> Result<Json<Recording>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
@@ -343,7 +343,7 @@ pub(crate) async fn read(
     (status = 410, body = Problem)))]
 pub(crate) async fn viewers(
     State(api): State<Api>,
-    caller: Caller,
+    caller: Client,
     At(id): At<RecordingId>,
 ) -> Result<Json<ViewerList>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::invitations::password;
 use super::people::{email, name};
-use super::session::{Session, device, welcome};
+use super::session::{Session, admit, device};
 use crate::Api;
 use crate::bodies;
 use crate::caller::{Anyone, Network};
@@ -50,7 +50,8 @@ pub(crate) async fn set_up(
         name: name("name", &asked.name)?,
         email: email(&asked.email)?,
     };
-    let password = password(Zeroizing::new(asked.password))?;
-    let signed_in = api.identity.set_up(&op, &token, (new, password), device(&headers)).await?;
-    welcome(&api, &op, signed_in).await
+    let hints = vec![new.organisation.clone(), new.name.clone(), new.email.clone()];
+    let password = password(&api, Zeroizing::new(asked.password), hints).await?;
+    let admitted = api.identity.set_up(&op, &token, (new, password), device(&headers)).await?;
+    admit(&api, &op, &headers, admitted).await
 }

@@ -68,6 +68,14 @@ enum Act {
         #[arg(long)]
         email: String,
     },
+    /// Takes away the second factor of somebody who has lost it; their sessions end.
+    ResetFactor {
+        #[command(flatten)]
+        installation: Installation,
+        /// Their address.
+        #[arg(long)]
+        email: String,
+    },
     /// Keeps everybody of an organisation out for a time, or lets them in again. It ends by itself.
     BlockOrganisation {
         #[command(flatten)]
@@ -133,6 +141,9 @@ impl Admin {
                 tell_link(&app, email).await
             }
             Act::SignInLink { installation, email } => tell_link(&installation.open().await?, email).await,
+            Act::ResetFactor { installation, email } => {
+                reset_factor(&installation.open().await?, email).await
+            }
             Act::BlockOrganisation { installation, organisation, until, reason } => {
                 block_organisation(&installation.open().await?, organisation, until, reason).await
             }
@@ -291,7 +302,12 @@ pub(super) async fn make_link(app: &App, email: String) -> anyhow::Result<String
 
 pub(super) async fn set_password(app: &App, email: String, password: &str) -> anyhow::Result<()> {
     app.vault.hold_lease().await?;
-    let phc = app.identity.passwords().hash(password.parse()?).await?;
+    let text = zeroize::Zeroizing::new(password.to_owned());
+    let password = match app.identity.fit_password(text, vec![email.clone()]).await? {
+        Ok(password) => password,
+        Err(unfit) => anyhow::bail!("the password is not taken: {unfit}. {}", unfit.advice().join(" ")),
+    };
+    let phc = app.identity.passwords().hash(password).await?;
     let (identity, at) = (app.identity.clone(), app.clock.now());
     let set: Result<_, IdentityError> = app
         .database
@@ -306,6 +322,25 @@ pub(super) async fn set_password(app: &App, email: String, password: &str) -> an
         })
         .await;
     anyhow::ensure!(set?, "nobody has this address");
+    Ok(())
+}
+
+async fn reset_factor(app: &App, email: String) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    let reset: Result<_, IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let Some(person) = identity.person_by_address(tx, &email, at).await? else { return Ok(None) };
+                Ok(Some(identity.reset_factor_by_program(tx, &person, at).await?))
+            })
+        })
+        .await;
+    say(match reset?.context("nobody has this address")? {
+        true => "Their second factor is gone, and their sessions have ended.",
+        false => "They have no second factor.",
+    });
     Ok(())
 }
 

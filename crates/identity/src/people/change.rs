@@ -66,8 +66,6 @@ impl Identity {
             Actor::Person { session, .. } => *session,
             _ => SessionId::nil(),
         };
-        let sql = "DELETE FROM sessions WHERE person_id = $1 AND session_id <> $2 RETURNING session_id";
-        let rows = tx.query(sql, &[person.into(), own.into()]).await?;
-        rows.iter().map(|row| Ok(authority::session(row.get(0)?))).collect()
+        Ok(authority::end_other_sessions(tx, person, own).await?)
     }
 }

@@ -17,7 +17,7 @@ use clerestory_store::people::{self, Person, PersonState, Role};
 use super::Enrolled;
 use super::directory::PersonView;
 use super::error::PeopleError;
-use crate::{Identity, IdentityError, Password, SignInError, SignedIn, Token, authority};
+use crate::{Admitted, Identity, IdentityError, Password, SignInError, Token, authority};
 
 /// An invitation works this long.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -187,7 +187,7 @@ impl Identity {
         token: &Token,
         password: Password,
         device: &str,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<Admitted, SignInError> {
         let (hash, now) = (token.hash(), op.at);
         let waits: Result<bool, SqlError> = self
             .database
