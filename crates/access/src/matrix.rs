@@ -299,7 +299,8 @@ mod tests {
             roles.map(|role| matrix.may_hand_on(by, role))
         };
         assert_eq!(given(&with(Role::Admin, vec![])), [true, true, true]);
-        assert_eq!(given(&with(Role::Manager, vec![])), [true, true, false]);
+        // A member may come to erase what is about them, where a setting allows it; no manager may.
+        assert_eq!(given(&with(Role::Manager, vec![])), [false, true, false]);
         assert_eq!(given(&with(Role::Member, vec![])), [true, false, false]);
         assert_eq!(given(&with(Role::Member, vec![Role::Admin])), [true, true, true]);
         assert_eq!(given(&Actor::Anonymous), [false, false, false]);

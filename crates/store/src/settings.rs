@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use clerestory_model::{OrganisationId, PersonId, ProjectId, Timestamp};
+use clerestory_model::{OrganisationId, PersonId, Timestamp};
 use clerestory_settings::tree::{Level, Node, Tree};
 use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
@@ -249,23 +249,50 @@ pub async fn chain(
     organisation: OrganisationId,
     node: Node,
 ) -> Result<Option<Vec<Node>>, SqlError> {
+    if node.level == Level::Deployment {
+        return Ok(Some(vec![Node::DEPLOYMENT]));
+    }
     let top = Node { level: Level::Organisation, id: *organisation.as_bytes() };
-    let below = match node.level {
-        Level::Deployment => return Ok(Some(vec![Node::DEPLOYMENT])),
-        Level::Organisation => (node == top).then(Vec::new),
+    let (mut chain, mut at) = (Vec::new(), node);
+    while at != top {
+        let Some(above) = above(tx, organisation, at).await? else { return Ok(None) };
+        chain.push(at);
+        at = above;
+    }
+    chain.extend([top, Node::DEPLOYMENT]);
+    chain.reverse();
+    Ok(Some(chain))
+}
+
+/// What a node below the organisation hangs from; `None` where the organisation has no such node.
+async fn above(tx: &mut Tx, organisation: OrganisationId, node: Node) -> Result<Option<Node>, SqlError> {
+    let (sql, level) = match node.level {
+        Level::Deployment | Level::Organisation => return Ok(None),
+        Level::Domain => (
+            "SELECT organisation_id FROM domains WHERE domain_id = $1 AND organisation_id = $2",
+            Level::Organisation,
+        ),
         Level::Project => {
-            let sql = "SELECT 1 FROM projects WHERE project_id = $1 AND organisation_id = $2";
-            let id = ProjectId::from_bytes(node.id);
-            tx.query_opt(sql, &[id.into(), organisation.into()]).await?.map(|_| vec![node])
+            ("SELECT domain_id FROM projects WHERE project_id = $1 AND organisation_id = $2", Level::Domain)
+        }
+        Level::Team => {
+            ("SELECT project_id FROM teams WHERE team_id = $1 AND organisation_id = $2", Level::Project)
         }
         Level::User => {
-            let sql = "SELECT 1 FROM people WHERE person_id = $1 AND organisation_id = $2";
-            let id = PersonId::from_bytes(node.id);
-            tx.query_opt(sql, &[id.into(), organisation.into()]).await?.map(|_| vec![node])
+            ("SELECT team_id FROM people WHERE person_id = $1 AND organisation_id = $2", Level::Team)
         }
-        Level::Domain | Level::Team => None,
     };
-    Ok(below.map(|below| [Node::DEPLOYMENT, top].into_iter().chain(below).collect()))
+    let id = Value::Blob(node.id.to_vec());
+    let row = tx.query_opt(sql, &[id, organisation.into()]).await?;
+    row.map(|row| Ok(hung(organisation, row.get(0)?, level))).transpose()
+}
+
+/// The node that something hangs from: the organisation itself, where nothing is said.
+fn hung(organisation: OrganisationId, id: Option<[u8; 16]>, level: Level) -> Node {
+    match id {
+        Some(id) => Node { level, id },
+        None => Node { level: Level::Organisation, id: *organisation.as_bytes() },
+    }
 }
 
 /// Which node hangs from which in an organisation: everything above people, and those people among `nodes`.
@@ -276,17 +303,27 @@ pub async fn tree(tx: &mut Tx, organisation: OrganisationId, nodes: &[Node]) -> 
     let mut tree = Tree::default();
     let top = Node { level: Level::Organisation, id: *organisation.as_bytes() };
     tree.hang(top, Node::DEPLOYMENT);
-    let sql = "SELECT project_id FROM projects WHERE organisation_id = $1";
-    for row in tx.query(sql, &[organisation.into()]).await? {
-        tree.hang(Node { level: Level::Project, id: row.get(0)? }, top);
+    for (sql, level, above) in [
+        (
+            "SELECT domain_id, organisation_id FROM domains WHERE organisation_id = $1",
+            Level::Domain,
+            Level::Organisation,
+        ),
+        (
+            "SELECT project_id, domain_id FROM projects WHERE organisation_id = $1",
+            Level::Project,
+            Level::Domain,
+        ),
+        ("SELECT team_id, project_id FROM teams WHERE organisation_id = $1", Level::Team, Level::Project),
+    ] {
+        for row in tx.query(sql, &[organisation.into()]).await? {
+            let above = hung(organisation, row.get(1)?, above);
+            tree.hang(Node { level, id: row.get(0)? }, above);
+        }
     }
     for node in nodes.iter().filter(|node| node.level == Level::User) {
-        if let Some(chain) = chain(tx, organisation, *node).await? {
-            chain.windows(2).for_each(|pair| {
-                if let [above, below] = pair {
-                    tree.hang(*below, *above);
-                }
-            });
+        if let Some(above) = above(tx, organisation, *node).await? {
+            tree.hang(*node, above);
         }
     }
     Ok(tree)

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use clerestory_sql::Lane;
+use clerestory_model::PersonId;
+use clerestory_settings::tree::{Level, Node};
+use clerestory_sql::{Lane, SqlError};
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::{Value, json};
@@ -486,4 +488,35 @@ async fn the_tree_is_built_renamed_moved_and_taken_down_when_it_is_empty() {
     assert_eq!(names, ["General"], "where new sites go stays");
     assert_eq!(admin.delete(&path(tree["items"][0]["id"].as_str().unwrap())).await.problem(), "does-not-fit");
     clean(&installation).await;
+}
+
+/// What is said at a domain holds for who works below it, until they or their project move.
+#[tokio::test]
+async fn settings_follow_people_through_the_tree() {
+    let installation = Installation::new().await;
+    let organisation = installation.organisation;
+    let admin = installation.person("admin").await;
+    let add = async |kind: &str, parent: Option<&str>| {
+        let asked = json!({ "kind": kind, "name": kind, "parent": parent });
+        id(&admin.post("/api/v1/tree", asked).await.ok())
+    };
+    let domain = add("domain", None).await;
+    let project = add("project", Some(&domain)).await;
+    let team = add("team", Some(&project)).await;
+    let person = own_id(&installation.person("member").await).await;
+    let chain = async || -> Vec<Level> {
+        let node = Node { level: Level::User, id: *person.parse::<PersonId>().unwrap().as_bytes() };
+        let found = installation.app.database.read(move |tx| {
+            Box::pin(async move { clerestory_store::settings::chain(tx, organisation, node).await })
+        });
+        let found: Result<Option<Vec<Node>>, SqlError> = found.await;
+        found.unwrap().unwrap().iter().map(|node| node.level).collect()
+    };
+    use Level::{Deployment, Domain, Organisation, Project, Team, User};
+    assert_eq!(chain().await, [Deployment, Organisation, User]);
+    put(&admin, &format!("/api/v1/people/{person}/team"), json!({ "team": team })).await.ok();
+    assert_eq!(chain().await, [Deployment, Organisation, Domain, Project, Team, User]);
+    let out = json!({ "parent": null }).to_string();
+    admin.send("PATCH", &format!("/api/v1/tree/{project}"), out).await.ok();
+    assert_eq!(chain().await, [Deployment, Organisation, Project, Team, User]);
 }

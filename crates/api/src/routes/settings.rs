@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::settings::{Known, Saying, SettingError};
 use clerestory_access::{Grant, PersonRef as PersonObject, ReadOwnSettings, ReadSettings};
-use clerestory_model::{IdError, OrganisationId, PersonId, ProjectId};
+use clerestory_model::{DomainId, IdError, OrganisationId, PersonId, ProjectId, TeamId};
 use clerestory_settings::tree::{
     Effect, Kind, Level, Lock, Node, Outcome, Said as Says, Setting, Step as TreeStep, Strict, Values,
 };
@@ -30,7 +30,7 @@ const PAGE: u32 = 50;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhereQuery {
-    /// The place: `org_…`, `prj_…`, or `per_…` for a person. Without one, the organisation.
+    /// The place: `org_…`, `dom_…`, `prj_…`, `tea_…`, or `per_…` for a person. Without one, the organisation.
     node: Option<String>,
 }
 
@@ -124,7 +124,7 @@ pub(crate) struct SettingList {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SaySetting {
-    /// The place: `org_…` or `prj_…`. Without one, the organisation.
+    /// The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation.
     node: Option<String>,
     /// The value; `null` to say nothing any more.
     #[serde(deserialize_with = "present")]
@@ -202,7 +202,7 @@ pub(crate) struct RollBackSettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckSetting {
     name: String,
-    /// The place: `org_…` or `prj_…`. Without one, the organisation.
+    /// The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation.
     node: Option<String>,
     /// The value; `null` to say nothing any more.
     #[serde(deserialize_with = "present")]
@@ -296,6 +296,10 @@ fn node(caller: &Caller, named: Option<&str>) -> Result<Node, ApiError> {
         OrganisationId::PREFIX => {
             text.parse().map(|id: OrganisationId| Node { level: Level::Organisation, id: *id.as_bytes() })
         }
+        DomainId::PREFIX => {
+            text.parse().map(|id: DomainId| Node { level: Level::Domain, id: *id.as_bytes() })
+        }
+        TeamId::PREFIX => text.parse().map(|id: TeamId| Node { level: Level::Team, id: *id.as_bytes() }),
         ProjectId::PREFIX => {
             text.parse().map(|id: ProjectId| Node { level: Level::Project, id: *id.as_bytes() })
         }
@@ -303,7 +307,8 @@ fn node(caller: &Caller, named: Option<&str>) -> Result<Node, ApiError> {
         _ => Err(IdError::Digits),
     };
     found.map_err(|_| {
-        let message = "it must be the id of an organisation, a project or a person".to_owned();
+        let message =
+            "it must be the id of an organisation, a domain, a project, a team or a person".to_owned();
         ApiError::malformed("node".to_owned(), message)
     })
 }
@@ -314,7 +319,8 @@ fn place(node: Node) -> SettingPlace {
         Level::Organisation => Some(OrganisationId::from_bytes(node.id).to_string()),
         Level::Project => Some(ProjectId::from_bytes(node.id).to_string()),
         Level::User => Some(PersonId::from_bytes(node.id).to_string()),
-        Level::Domain | Level::Team => Some(hex::encode(node.id)),
+        Level::Domain => Some(DomainId::from_bytes(node.id).to_string()),
+        Level::Team => Some(TeamId::from_bytes(node.id).to_string()),
     };
     SettingPlace { level: node.level.word().to_owned(), id }
 }

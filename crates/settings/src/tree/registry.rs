@@ -170,6 +170,18 @@ fn built_in() -> Vec<Setting> {
         .note(
             "How long a recorder follows a signed capture policy without fetching it again; then it stops capturing.",
         ),
+        Setting::new(
+            "manager.scope.recordings",
+            Kind::Words(&["reports", "all"]),
+            Value::Word("reports"),
+            Merge::Min,
+            &[B],
+        )
+        .note(
+            "Whether managers see recordings about everybody, or only about themselves and who reports to them; visitors they see in any case.",
+        ),
+        Setting::new("member.view_own", Kind::Switch, Value::Switch(true), Merge::Near, &[B])
+            .note("Whether members see the recordings about themselves."),
         Setting::new("view.reason_required", Kind::Switch, Value::Switch(false), Merge::Max, &[B, P])
             .unreadable(Value::Switch(true))
             .note("Whether whoever watches a recording says why before it begins."),
