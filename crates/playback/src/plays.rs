@@ -11,7 +11,7 @@ use clerestory_settings::tree::{Level, Node};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{ContentType, Segment};
 use clerestory_store::tracks::Track;
-use clerestory_store::{recordings, segments, tracks};
+use clerestory_store::{organisations, recordings, segments, tracks};
 use clerestory_vault::{Base, OpenError, StoreError, unpack_events};
 
 use crate::describe::{Described, SegmentFact, facts};
@@ -131,9 +131,17 @@ impl Playback {
             return Ok(false);
         }
         let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
-        let node = Node { level: Level::Project, id: *recording.project.as_bytes() };
+        // Where it was recorded, and where whom it is about works.
+        let project = Node { level: Level::Project, id: *recording.project.as_bytes() };
+        let (person, _) = organisations::person_of_subject(tx, recording.subject).await?;
+        let person = person.map(|id| Node { level: Level::User, id: *id.as_bytes() });
         let settings = self.access.settings();
-        Ok(settings.is_on(tx, on.organisation, node, "view.reason_required").await?)
+        for node in [Some(project), person].into_iter().flatten() {
+            if settings.is_on(tx, on.organisation, node, "view.reason_required").await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The play, if it still runs, is this session's, and the rules still allow it; with the proof.

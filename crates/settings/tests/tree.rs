@@ -1,5 +1,5 @@
 //! What always holds of settings, over random trees: I1 to I6.
-#![expect(clippy::indexing_slicing, reason = "integration tests may panic")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "integration tests may panic")]
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -263,6 +263,69 @@ async fn a_change_is_thought_through_before_it_is_made() {
     assert_eq!((&looser["loosens"], &looser["items"][0]["after"]), (&json!(true), &json!(false)));
 }
 
+/// A domain with a project with a team in which the member works.
+async fn grown(admin: &Caller, member: &Caller) -> [String; 4] {
+    let add = async |kind: &str, parent: Option<&str>| {
+        let asked = json!({ "kind": kind, "name": "North", "parent": parent });
+        admin.post("/api/v1/tree", asked).await.ok()["id"].as_str().unwrap().to_owned()
+    };
+    let domain = add("domain", None).await;
+    let project = add("project", Some(&domain)).await;
+    let team = add("team", Some(&project)).await;
+    let person = member.get("/api/v1/session").await.ok()["person"]["id"].as_str().unwrap().to_owned();
+    let asked = json!({ "team": team }).to_string();
+    admin.send("PUT", &format!("/api/v1/people/{person}/team"), asked).await.ok();
+    [domain, project, team, person]
+}
+
+#[tokio::test]
+async fn what_is_said_for_a_domain_holds_for_everybody_below_it() {
+    let installation = Installation::new().await;
+    let (admin, member) = (admin(&installation).await, installation.person("member").await);
+    let [domain, project, team, person] = grown(&admin, &member).await;
+    say(&admin, REASONS, json!({ "node": domain, "value": true })).await.ok();
+    say(&admin, REASONS, json!({ "node": team, "value": false })).await.ok();
+    for node in [&domain, &project, &team, &person] {
+        let shown = item(&admin, REASONS, node).await;
+        assert_eq!(
+            (&shown["value"], &shown["steps"][0]["place"]["id"]),
+            (&json!(true), &json!(domain)),
+            "{node}"
+        );
+    }
+    assert_eq!(item(&admin, REASONS, "").await["value"], false);
+    let own = item(&member, REASONS, &person).await;
+    assert_eq!(own["steps"][1]["place"], json!({ "level": "team", "id": team }));
+    assert_eq!(replay(&installation).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_move_is_thought_through_before_it_is_made() {
+    let installation = Installation::new().await;
+    let (admin, member) = (admin(&installation).await, installation.person("member").await);
+    let [domain, project, team, person] = grown(&admin, &member).await;
+    let elsewhere = self::project(&installation, installation.organisation).await;
+    say(&admin, REASONS, json!({ "node": domain, "value": true })).await.ok();
+    let check = async |node: &str, to: Option<&str>| {
+        admin.post("/api/v1/settings/check-move", json!({ "node": node, "to": to })).await
+    };
+    for (node, to) in [(&team, Some(elsewhere.as_str())), (&project, None), (&person, None)] {
+        let found = check(node, to).await.ok();
+        let first = &found["items"][0];
+        assert_eq!(found["loosens"], true, "{found}");
+        assert_eq!(
+            (&first["place"]["id"], &first["before"], &first["after"]),
+            (&json!(node), &json!(true), &json!(false))
+        );
+    }
+    let stays = check(&team, Some(&project)).await.ok();
+    assert_eq!((&stays["loosens"], &stays["items"]), (&json!(false), &json!([])));
+    assert_eq!(check(&team, Some(&domain)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let foreign = self::project(&installation, installation.other).await;
+    assert_eq!(check(&team, Some(&foreign)).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(item(&admin, REASONS, &team).await["value"], true, "nothing was moved");
+}
+
 #[tokio::test]
 async fn people_read_what_holds_for_themselves_and_not_who_said_it() {
     let installation = Installation::new().await;

@@ -128,6 +128,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(settings::changes))
         .routes(routes!(settings::roll_back))
         .routes(routes!(settings::check))
+        .routes(routes!(settings::check_move))
         .routes(routes!(health::alive))
         .routes(routes!(health::findings))
         .routes(routes!(capture::start))

@@ -8,7 +8,7 @@ use clerestory_access::settings::{Known, Saying, SettingError};
 use clerestory_access::{Grant, PersonRef as PersonObject, ReadOwnSettings, ReadSettings};
 use clerestory_model::{DomainId, IdError, OrganisationId, PersonId, ProjectId, TeamId};
 use clerestory_settings::tree::{
-    Effect, Kind, Level, Lock, Node, Outcome, Said as Says, Setting, Step as TreeStep, Strict, Values,
+    Change, Effect, Kind, Level, Lock, Node, Outcome, Said as Says, Setting, Step as TreeStep, Strict, Values,
 };
 use clerestory_sql::Tx;
 use clerestory_store::settings::{self as rows, SettingVersion};
@@ -210,6 +210,16 @@ pub(crate) struct CheckSetting {
     value: Option<serde_json::Value>,
     /// `none`, `floor`, `ceiling` or `fixed`. Without one, `none`.
     lock: Option<String>,
+}
+
+/// A move to be thought through.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckMove {
+    /// What is moved: `prj_…`, `tea_…`, or `per_…` for a person.
+    node: String,
+    /// Where it will hang. Without one, from the organisation itself.
+    to: Option<String>,
 }
 
 /// A setting that would say something else at a place.
@@ -659,8 +669,52 @@ pub(crate) async fn check(
             })
         })
         .await?;
-    let items: Vec<SettingEffect> = found.into_iter().map(effect).collect();
-    Ok(Json(SettingEffects { loosens: items.iter().any(|item| item.looser), items }))
+    Ok(Json(found.into()))
+}
+
+/// What hanging a project, a team or a person from another place would make other there and below; nothing is moved.
+#[utoipa::path(post, path = "/settings/check-move", tag = "settings", request_body = CheckMove, responses(
+    (status = 200, body = SettingEffects), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 422, body = Problem)))]
+pub(crate) async fn check_move(
+    State(api): State<Api>,
+    CallerWith(caller, asked): CallerWith<CheckMove>,
+) -> Result<Json<SettingEffects>, ApiError> {
+    let (moved, to) = (node(&caller, Some(&asked.node))?, node(&caller, asked.to.as_deref())?);
+    let fits = match moved.level {
+        Level::Project => matches!(to.level, Level::Organisation | Level::Domain),
+        Level::Team => to.level == Level::Project,
+        Level::User => matches!(to.level, Level::Organisation | Level::Team),
+        Level::Deployment | Level::Organisation | Level::Domain => false,
+    };
+    if !fits {
+        let message =
+            "a project hangs from a domain or the organisation, a team from a project, a person from a team";
+        return Err(ApiError::malformed("to".to_owned(), message.to_owned()));
+    }
+    api.vault.hold_lease().await?;
+    let _grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
+    let (inner, organisation) = (api.clone(), caller.organisation);
+    let found = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                for place in [moved, to] {
+                    rows::chain(tx, organisation, place).await?.ok_or_else(ApiError::not_found)?;
+                }
+                let change = Change::Move { node: moved, to };
+                Ok::<_, ApiError>(inner.access.settings().effects(tx, organisation, &change).await?)
+            })
+        })
+        .await?;
+    Ok(Json(found.into()))
+}
+
+impl From<Vec<Effect>> for SettingEffects {
+    fn from(found: Vec<Effect>) -> Self {
+        let items: Vec<SettingEffect> = found.into_iter().map(effect).collect();
+        Self { loosens: items.iter().any(|item| item.looser), items }
+    }
 }
 
 fn effect(found: Effect) -> SettingEffect {

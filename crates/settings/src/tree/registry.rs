@@ -69,7 +69,7 @@ pub struct Setting {
     pub note: Cow<'static, str>,
 }
 
-use Level::{Deployment as X, Organisation as B, Project as P};
+use Level::{Deployment as X, Domain as D, Organisation as B, Project as P, Team as T};
 
 impl Setting {
     fn new(key: &'static str, kind: Kind, default: Value, merge: Merge, levels: &'static [Level]) -> Self {
@@ -181,8 +181,9 @@ fn built_in() -> Vec<Setting> {
             "Whether managers see recordings about everybody, or only about themselves and who reports to them; visitors they see in any case.",
         ),
         Setting::new("member.view_own", Kind::Switch, Value::Switch(true), Merge::Near, &[B])
+            .unreadable(Value::Switch(false))
             .note("Whether members see the recordings about themselves."),
-        Setting::new("view.reason_required", Kind::Switch, Value::Switch(false), Merge::Max, &[B, P])
+        Setting::new("view.reason_required", Kind::Switch, Value::Switch(false), Merge::Max, &[B, D, P, T])
             .unreadable(Value::Switch(true))
             .note("Whether whoever watches a recording says why before it begins."),
     ]
