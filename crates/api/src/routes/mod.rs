@@ -12,6 +12,7 @@ mod policy;
 mod recordings;
 mod session;
 mod sites;
+mod trust;
 
 use axum::{Json, Router, routing};
 use utoipa::OpenApi;
@@ -110,6 +111,7 @@ impl WithHead for OpenApiRouter<Api> {
 pub(crate) fn router(api: &Api) -> Router<Api> {
     let (routes, _) = OpenApiRouter::new().nest("/api/v1", described()).split_for_parts();
     routes
+        .merge(trust::router())
         .route("/api/openapi.json", routing::get(|| async { Json(openapi()) }))
         .layer(axum::middleware::from_fn_with_state(api.clone(), capture::cors))
 }
