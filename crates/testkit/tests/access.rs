@@ -79,6 +79,7 @@ impl Scene {
             }
             "health.read" => caller.get("/api/v1/health/findings").await,
             "profile.read" => caller.get("/api/v1/session").await,
+            "mine.read" => caller.get("/api/v1/my/data").await,
             "erasure.read" => caller.get("/api/v1/erasures").await,
             "recording.erase" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/erasures"), json!({})).await
@@ -116,7 +117,7 @@ async fn every_cell_answers_as_expected() {
         let nobody = scene.act(action, &scene.installation.anonymous()).await;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{action}");
     }
-    assert_eq!(checked, 4 * 15);
+    assert_eq!(checked, 4 * 16);
 }
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.

@@ -7,6 +7,7 @@ mod health;
 mod imports;
 mod inside;
 mod ledger;
+mod mine;
 mod plays;
 mod policy;
 mod recordings;
@@ -51,6 +52,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
+        .routes(routes!(mine::data))
         .routes(routes!(plays::begin))
         .routes(routes!(plays::segment))
         .routes(routes!(plays::watched))
