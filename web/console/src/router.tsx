@@ -11,7 +11,7 @@ import { sessionQuery } from "./api/session";
 import { Alone, Loading, NotFound, Trouble } from "./components/States";
 import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
-import { parsePlayerSearch, parsePolicySearch, parseSignInSearch } from "./lib/search";
+import { parsePlayerSearch, parsePolicySearch, parseReceiptsSearch, parseSignInSearch } from "./lib/search";
 import { onSignedOut, queryClient } from "./queryClient";
 
 const root = createRootRoute({
@@ -96,6 +96,19 @@ const watched = createRoute({
   component: lazyRouteComponent(() => import("./routes/Watched")),
 });
 
+const receipts = createRoute({
+  getParentRoute: () => trust,
+  path: "/receipts",
+  validateSearch: parseReceiptsSearch,
+  component: lazyRouteComponent(() => import("./routes/Receipts")),
+});
+
+const myData = createRoute({
+  getParentRoute: () => shell,
+  path: "/my-data",
+  component: lazyRouteComponent(() => import("./routes/MyData")),
+});
+
 const settings = createRoute({
   getParentRoute: () => shell,
   path: "/settings",
@@ -144,9 +157,10 @@ const routeTree = root.addChildren([
     home,
     recordings,
     player,
-    trust.addChildren([audit, watched]),
+    trust.addChildren([audit, watched, receipts]),
     settings.addChildren([sites, site, health, sessions]),
     policy,
+    myData,
   ]),
 ]);
 

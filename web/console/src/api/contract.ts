@@ -56,6 +56,11 @@ export type Drift = None<
   | Missing<typeof t.Inside, Described["Inside"]>
   | Missing<typeof t.InsideSegment, Described["InsideSegment"]>
   | Missing<typeof t.InsideBytes, Described["InsideBytes"]>
+  | Missing<typeof t.MyRecording, Described["MyRecording"]>
+  | Missing<typeof t.MyData, Described["MyData"]>
+  | Missing<typeof t.Erasure, Described["Erasure"]>
+  | Missing<typeof t.ErasureList, Described["ErasureList"]>
+  | Missing<typeof t.ErasureReceipt, Described["ErasureReceipt"]>
   | Missing<typeof t.Finding, Described["FindingItem"]>
   | Missing<typeof t.ImportResult, Described["Imported"]>
 >;

@@ -60,6 +60,20 @@ export const getInside = (id: string, signal?: AbortSignal) =>
 export const getInsideBytes = (id: string, track: string, sequence: number, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}/inside/${seg(track)}/${sequence}`, t.InsideBytes, opt(signal));
 
+export const getMyData = (query: Query, signal?: AbortSignal) =>
+  call("GET", "/my/data", t.MyData, { query, ...opt(signal) });
+
+export const listErasures = (query: Query, signal?: AbortSignal) =>
+  call("GET", "/erasures", t.ErasureList, { query, ...opt(signal) });
+/** Without `range` the whole recording. */
+export const eraseRecording = (
+  id: string,
+  body: { range?: { from_us: number; to_us: number }; reason?: string },
+) => call("POST", `/recordings/${seg(id)}/erasures`, t.Erasure, { body });
+/** Everything about a person or visitor, with their account. */
+export const eraseSubject = (id: string, body: { reason?: string }) =>
+  call("POST", `/subjects/${seg(id)}/erasures`, t.Erasure, { body });
+
 export const listFindings = (signal?: AbortSignal) =>
   call("GET", "/health/findings", t.FindingList, opt(signal));
 

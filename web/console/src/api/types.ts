@@ -184,6 +184,18 @@ export type AuditCheck = v.InferOutput<typeof AuditCheck>;
 
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 
+/** A recording that shows whoever asks, with everybody who looked at it. */
+export const MyRecording = v.object({ ...RecordingItem.entries, viewers: v.array(Viewer) });
+export type MyRecording = v.InferOutput<typeof MyRecording>;
+export const MyData = v.object({
+  recordings: v.array(MyRecording),
+  /** Attempts at them that were refused. */
+  refused: v.array(AuditItem),
+  next_cursor: nullable(v.string()),
+  entry: v.number(),
+});
+export type MyData = v.InferOutput<typeof MyData>;
+
 export const LedgerInclusion = v.object({
   leaf: count,
   hash,
@@ -325,6 +337,27 @@ export const Finding = v.object({
   what_to_do: nullable(v.string()),
 });
 export type Finding = v.InferOutput<typeof Finding>;
+/** Ed25519 over the line `clerestory erasure receipt 1` and then the text, byte for byte as it stands. */
+export const ErasureReceipt = v.object({ text: v.string(), signature: v.string(), key: v.string() });
+export type ErasureReceipt = v.InferOutput<typeof ErasureReceipt>;
+
+export const Erasure = v.object({
+  id: v.string(),
+  kind: v.string(),
+  /** Of a range the recording's. */
+  target: v.string(),
+  state: v.string(),
+  waits_for: nullable(v.string()),
+  entry: v.number(),
+  asked_at: v.string(),
+  destroyed_at: nullable(v.string()),
+  verified_at: nullable(v.string()),
+  unreadable_in_every_copy_since: nullable(v.string()),
+  receipt: nullable(ErasureReceipt),
+});
+export type Erasure = v.InferOutput<typeof Erasure>;
+export const ErasureList = v.object({ items: v.array(Erasure), next_cursor: nullable(v.string()) });
+
 export const FindingList = v.object({ items: v.array(Finding) });
 export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });
 export const ViewerList = v.object({ items: v.array(Viewer) });

@@ -6,6 +6,8 @@ export interface PlaceLink {
     | "/recordings"
     | "/trust/audit"
     | "/trust/watched"
+    | "/trust/receipts"
+    | "/my-data"
     | "/settings/sites"
     | "/settings/health"
     | "/settings/sessions";
@@ -18,6 +20,8 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
+  { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
+  { to: "/my-data", name: "My data", letter: "m", icon: "window" },
   { to: "/settings/sites", name: "Sites", letter: "s", icon: "web" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
   { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
@@ -28,6 +32,7 @@ export const WINDOWS = [
   { to: "/recordings", under: "/recordings", name: "Recordings", icon: "play" },
   { to: "/trust/audit", under: "/trust", name: "Trust", icon: "trust" },
   { to: "/settings/sites", under: "/settings", name: "Settings", icon: "sliders" },
+  { to: "/my-data", under: "/my-data", name: "My data", icon: "window" },
 ] as const;
 
 /** A recording's id somewhere in what was typed or pasted. */

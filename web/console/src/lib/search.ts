@@ -35,6 +35,21 @@ export function parsePlayerSearch(raw: Record<string, unknown>): PlayerSearch {
   return { ...(t.success ? { t: t.output } : {}), ...(follow ? { follow } : {}) };
 }
 
+const Id = v.pipe(v.string(), v.regex(/^[a-z]{3}_[0-9a-z]{32}$/));
+
+export interface ReceiptsSearch {
+  /** The erasure that stands open, by its own id or by that of what it erased. */
+  of?: string;
+  /** Whom the erased recording was about: it may have gone with everything else about them. */
+  about?: string;
+}
+
+export function parseReceiptsSearch(raw: Record<string, unknown>): ReceiptsSearch {
+  const of = v.safeParse(Id, raw.of);
+  const about = v.safeParse(Id, raw.about);
+  return { ...(of.success ? { of: of.output } : {}), ...(about.success ? { about: about.output } : {}) };
+}
+
 /** The path of the page shown in the policy editor. */
 export function parsePolicySearch(raw: Record<string, unknown>): { page?: string } {
   const page = safePlace(raw.page);

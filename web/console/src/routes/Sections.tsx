@@ -11,6 +11,11 @@ export function TrustSection() {
         <Link to="/trust/audit" activeProps={{ "aria-current": "page" }}>
           Audit
         </Link>
+        <Link to="/trust/receipts" activeProps={{ "aria-current": "page" }}>
+          Receipts
+        </Link>
+        {/* A page of the server's own, for everybody: not of this console. */}
+        <a href="/trust">Promises</a>
       </nav>
       <Outlet />
     </>
