@@ -93,6 +93,16 @@ actions! {
         continues "session.sign_in";
     /// Comparing a password or link with what is kept, to sign somebody in.
     CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential];
+    /// Seeing what is said of settings, by whom and why.
+    ReadSettings(OrganisationRef) = "setting.read", ENTITY_READ, opens [Setting, Person];
+    /// Seeing what settings say for a person, and at which level it was said.
+    ReadOwnSettings(PersonRef) = "setting.read", ENTITY_READ, opens [], seen by "profile.read";
+    /// Saying something of a setting for the whole installation.
+    WriteDeploymentSettings(OrganisationRef) = "setting.write.deployment", ENTITY_UPDATE, opens [];
+    /// Saying something of a setting for the whole organisation.
+    WriteBusinessSettings(OrganisationRef) = "setting.write.business", ENTITY_UPDATE, opens [];
+    /// Saying something of a setting for a part of the organisation.
+    WriteSettingsBelow(OrganisationRef) = "setting.write.below", ENTITY_UPDATE, opens [];
     /// Beginning to capture a visit.
     StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
     /// Sending segments under an ingest token.

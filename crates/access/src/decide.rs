@@ -53,6 +53,7 @@ impl Access {
         on: A::On,
         personal: Option<Personal>,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        self.settings.hold_lease().await?;
         let decided = self.authorize_once::<A>(op, on, personal.clone()).await;
         match decided {
             // A full disk must not keep a decision from being recorded: the log has a reserve.
@@ -79,7 +80,7 @@ impl Access {
         match error {
             AccessError::Audit(error) => self.audit.makes_room(error),
             AccessError::Sql(SqlError::Full(_)) => self.audit.reserve().give_up(),
-            AccessError::Sql(_) => false,
+            AccessError::Sql(_) | AccessError::Key(_) | AccessError::Encoding(_) => false,
         }
     }
 
@@ -116,15 +117,25 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn would_allow<A: Action>(&self, op: &OpContext, on: A::On) -> Result<bool, AccessError> {
+        self.settings.hold_lease().await?;
         let (access, op) = (self.clone(), op.clone());
         self.database
-            .read(move |tx| {
-                Box::pin(async move {
-                    let verdict = access.evaluate::<A>(tx, &op, on).await?;
-                    Ok(matches!(verdict.answer, Answer::Allowed))
-                })
-            })
+            .read(move |tx| Box::pin(async move { access.would_allow_in::<A>(tx, &op, on).await }))
             .await
+    }
+
+    /// As [`Self::would_allow`], in the caller's transaction.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn would_allow_in<A: Action>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: A::On,
+    ) -> Result<bool, AccessError> {
+        let verdict = self.evaluate::<A>(tx, op, on).await?;
+        Ok(matches!(verdict.answer, Answer::Allowed))
     }
 
     /// Goes on from a decision that was recorded as `entry`: decides anew by today's rules and rows, and asks that the
@@ -139,6 +150,7 @@ impl Access {
         on: A::On,
         entry: u64,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        self.settings.hold_lease().await?;
         let (access, op) = (self.clone(), op.clone());
         let resumed = self
             .database

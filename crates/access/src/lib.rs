@@ -7,14 +7,16 @@ mod actions;
 mod decide;
 mod grant;
 mod matrix;
-mod settings;
+pub mod settings;
 mod who;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use clerestory_audit::{Audit, AuditError, NewEntry};
+use clerestory_keys::{KeyError, Keys};
 use clerestory_model::Timestamp;
+use clerestory_settings::tree::Registry;
 use clerestory_sql::{Database, SqlError};
 
 pub use actions::*;
@@ -71,6 +73,12 @@ pub enum AccessError {
     /// The database did not answer.
     #[error("the decision could not be made")]
     Sql(#[from] SqlError),
+    /// A key that settings are sealed under could not be had.
+    #[error("a key of the settings could not be had")]
+    Key(#[from] KeyError),
+    /// What is said of a setting could not be encoded.
+    #[error("what is said of a setting cannot be encoded")]
+    Encoding(#[from] serde_json::Error),
 }
 
 /// The deciding part of the program.
@@ -85,10 +93,28 @@ pub struct Access {
 }
 
 impl Access {
-    /// Decides by `matrix`, records into `audit`.
+    /// Decides by `matrix` and by what settings say, records into `audit`.
     #[must_use]
-    pub fn new(database: Database, audit: Audit, matrix: Matrix) -> Self {
-        Self { database, audit, matrix: Arc::new(matrix), settings: Settings, known: Arc::default() }
+    pub fn new(database: Database, audit: Audit, matrix: Matrix, keys: Arc<Keys>) -> Self {
+        let settings = Settings::new(keys, Registry::built_in(matrix.allows()));
+        Self { database, audit, matrix: Arc::new(matrix), settings, known: Arc::default() }
+    }
+
+    /// What settings say.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Puts on record what was found to be wrong with settings, and forgets those of organisations that are gone. A job
+    /// does it now and then.
+    ///
+    /// # Errors
+    /// [`AccessError`]; what is left is done at the next call.
+    pub async fn tend_settings(&self, at: Timestamp) -> Result<(), AccessError> {
+        self.settings.hold_lease().await?;
+        self.settings.tell_damage(&self.database, &self.audit, at).await?;
+        self.settings.forget_gone(&self.database).await
     }
 
     /// The log decisions go to, for entries that are not decisions (a sign-in, a start).

@@ -182,6 +182,20 @@ impl Matrix {
         columns.filter_map(move |column| row.and_then(|row| row.get(column)).map(|cell| (column, cell)))
     }
 
+    /// The rights that the table leaves to each organisation: settings named `allow.<action>.<role>`.
+    pub fn allows(&self) -> impl Iterator<Item = &str> {
+        self.settings().map(|(name, _)| name).filter(|name| name.starts_with("allow."))
+    }
+
+    /// Every setting that a cell names, with the word it must say.
+    fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows.values().flat_map(BTreeMap::values).flat_map(|cell| {
+            let on = cell.setting.as_deref().map(|name| (name, "true"));
+            let wider = cell.wider.as_ref().map(|wider| (wider.setting.as_str(), wider.is.as_str()));
+            on.into_iter().chain(wider)
+        })
+    }
+
     /// Every action of the table.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
         self.rows.keys().map(String::as_str)
@@ -195,6 +209,18 @@ mod tests {
     #[test]
     fn the_built_in_table_names_every_action() {
         Matrix::built_in().unwrap();
+    }
+
+    #[test]
+    fn every_setting_that_a_cell_names_exists_and_can_say_that() {
+        let matrix = Matrix::built_in().unwrap();
+        let registry = clerestory_settings::tree::Registry::built_in(matrix.allows());
+        for (name, word) in matrix.settings() {
+            let setting = registry.find(name).unwrap_or_else(|| panic!("{name} is no setting"));
+            let json = serde_json::from_str(word).unwrap_or_else(|_| serde_json::json!(word));
+            assert!(setting.kind.read(&json).is_ok(), "{name} cannot say {word}");
+        }
+        assert!(matrix.allows().count() > 0);
     }
 
     #[test]

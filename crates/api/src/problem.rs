@@ -332,6 +332,14 @@ impl From<PlaybackError> for ApiError {
                 "It was ended, or nothing was watched in it for a quarter of an hour.",
                 "Begin watching again.",
             ),
+            PlaybackError::ReasonRequired => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "reason-required",
+                "Say why you want to watch this",
+                "Your organisation asks for a reason before a recording is watched. It is kept in the audit log.",
+                "Send it again with a reason.",
+            )
+            .with_errors(vec![FieldError { path: "reason".to_owned(), message: "it is asked for".to_owned() }]),
             PlaybackError::Refused(refused) => refused.into(),
             PlaybackError::Open(error) => error.into(),
             PlaybackError::BadRange => {

@@ -166,8 +166,8 @@ impl App {
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
-        let audit = Audit::new(keys).with_reserve(reserve(&places));
-        let access = Access::new(database.clone(), audit, Matrix::built_in()?);
+        let audit = Audit::new(Arc::clone(&keys)).with_reserve(reserve(&places));
+        let access = Access::new(database.clone(), audit, Matrix::built_in()?, keys);
         let identity = Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let intake = Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let playback = Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
@@ -178,7 +178,11 @@ impl App {
             identity: identity.clone(),
             clock: Arc::clone(&clock),
             derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
-            departing: vec![Arc::new(identity.clone()), Arc::new(intake.clone())],
+            departing: vec![
+                Arc::new(identity.clone()),
+                Arc::new(intake.clone()),
+                Arc::new(access.settings().clone()),
+            ],
             places: tombstones,
             assurance: match &places.second_epochs {
                 Some(SecondPlace::Elsewhere(_)) => Assurance::Custodian,

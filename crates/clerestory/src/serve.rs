@@ -177,6 +177,9 @@ async fn run_jobs(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
             _ = denials.tick() => {
                 hold_reserve(&app, &watch, &mut said_full).await;
                 write_denials(&app, false).await;
+                if let Err(error) = app.access.tend_settings(app.clock.now()).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "settings could not be tended");
+                }
             }
             _ = close.tick() => {
                 app.intake.tidy();

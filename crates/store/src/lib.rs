@@ -11,6 +11,7 @@ pub mod people;
 pub mod recordings;
 mod sealed;
 pub mod segments;
+pub mod settings;
 pub mod sites;
 pub mod tracks;
 
@@ -28,5 +29,6 @@ pub const SCHEMA: Component = Component {
         Migration { name: "damage", sql: include_str!("0004-damage.sql") },
         Migration { name: "erased times", sql: include_str!("0005-erased-times.sql") },
         Migration { name: "numbers of parts", sql: include_str!("0006-part-numbers.sql") },
+        Migration { name: "settings", sql: include_str!("0008-settings.sql") },
     ],
 };

@@ -42,6 +42,8 @@ pub enum Kind {
     Device,
     /// Reasons and details of audit entries.
     AuditEntry,
+    /// What was said of settings, and why.
+    Setting,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.

@@ -77,6 +77,12 @@ impl Scene {
                 let asked = json!({ "document": document, "based_on": policy["current"]["version"] });
                 caller.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked.to_string()).await
             }
+            "setting.read" => caller.get("/api/v1/settings").await,
+            "setting.write.business" => self.say(caller, json!({ "value": null })).await,
+            "setting.write.below" => {
+                let project = format!("prj_{}", self.project().await);
+                self.say(caller, json!({ "value": null, "node": project })).await
+            }
             "health.read" => caller.get("/api/v1/health/findings").await,
             "profile.read" => caller.get("/api/v1/session").await,
             "mine.read" => caller.get("/api/v1/my/data").await,
@@ -94,6 +100,30 @@ impl Scene {
             }
             other => panic!("the test does not know how to do {other}"),
         }
+    }
+}
+
+impl Scene {
+    /// Says something of a setting, on top of no version at all.
+    async fn say(&self, caller: &Caller, asked: Value) -> Answer {
+        let caller = caller.clone().with("if-match", "\"0\"");
+        caller.send("PUT", "/api/v1/settings/view.reason_required", asked.to_string()).await
+    }
+
+    /// The digits of the first project's id.
+    async fn project(&self) -> String {
+        let organisation = self.installation.organisation;
+        let found: Result<_, clerestory_sql::SqlError> = self
+            .installation
+            .app
+            .database
+            .read(move |tx| {
+                Box::pin(
+                    async move { clerestory_store::organisations::first_project(tx, organisation).await },
+                )
+            })
+            .await;
+        hex::encode(found.unwrap().unwrap().as_bytes())
     }
 }
 
@@ -117,11 +147,11 @@ async fn every_cell_answers_as_expected() {
         let nobody = scene.act(action, &scene.installation.anonymous()).await;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{action}");
     }
-    assert_eq!(checked, 4 * 16);
+    assert_eq!(checked, 4 * 19);
 }
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
-const NOT_BY_PEOPLE: [&str; 12] = [
+const NOT_BY_PEOPLE: [&str; 13] = [
     "capture.start",
     "capture.upload",
     "credential.check",
@@ -134,6 +164,7 @@ const NOT_BY_PEOPLE: [&str; 12] = [
     "maintain.reseal",
     "maintain.settle",
     "policy.sign",
+    "setting.write.deployment",
 ];
 
 #[test]
@@ -220,6 +251,7 @@ impl Scene {
             .replace("{subject}", &self.subject)
             .replace("{erasure}", "era_0190a5e200007000800000000000000a")
             .replace("{tile}", "0/000.p/1")
+            .replace("{name}", "view.reason_required")
     }
 }
 
@@ -232,7 +264,9 @@ async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_m
         "urls": { "deny": [], "allow": [] } });
     let mut checked = 0;
     // The ledger is one for all organisations, and names no object of any: a test of its own says who may have it.
-    let elsewhere = |path: &str| path.contains("/capture/") || path.contains("/ledger/");
+    // A setting is everybody's; what is said of it is one's own organisation's.
+    let elsewhere =
+        |path: &str| ["/capture/", "/ledger/", "/settings/"].iter().any(|part| path.contains(part));
     for (method, path) in routes().into_iter().filter(|(_, path)| path.contains('{') && !elsewhere(path)) {
         let body = match (method.as_str(), path.rsplit('/').next().unwrap()) {
             ("POST", "ranges") => json!({ "from_us": 0, "to_us": 1 }),

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use clerestory_access::ReadHealth;
+use clerestory_model::OrganisationId;
 use clerestory_store::damage::Damage;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -56,7 +57,43 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<J
     let mut items: Vec<FindingItem> = items.collect();
     let damage = api.vault.damage(caller.organisation().0).await?;
     items.extend(damaged(&damage));
+    items.extend(settings(&api, &caller).await?);
     Ok(Json(FindingList { items }))
+}
+
+/// What is wrong with the settings of the caller's own organisation, in one sentence.
+async fn settings(api: &Api, caller: &Caller) -> Result<Option<FindingItem>, ApiError> {
+    let (settings, organisation) = (api.access.settings().clone(), caller.organisation);
+    api.vault.hold_lease().await?;
+    let damage = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                settings.known(tx, organisation).await?;
+                let own =
+                    settings.damage(organisation).into_iter().map(|damage| ("your organisation's", damage));
+                let above = settings.damage(OrganisationId::nil()).into_iter();
+                let above = above.map(|damage| ("the installation's", damage));
+                Ok::<_, ApiError>(own.chain(above).collect::<Vec<_>>())
+            })
+        })
+        .await?;
+    let Some((whose, first)) = damage.first() else { return Ok(None) };
+    let more = if damage.len() > 1 { format!(" So are {} more.", damage.len() - 1) } else { String::new() };
+    Ok(Some(FindingItem {
+        id: "settings".to_owned(),
+        level: "failed".to_owned(),
+        sentence: format!(
+            "Version {} of {whose} settings is not as it was written: {}.{more} What is safe holds in its place.",
+            first.version,
+            first.kind.sentence()
+        ),
+        what_to_do: Some(
+            "Find out who could write to the database; `clerestory verify` names the rows. Then say the settings \
+             concerned once more."
+                .to_owned(),
+        ),
+    }))
 }
 
 /// What is known of damaged segments of the caller's own organisation, in one sentence.

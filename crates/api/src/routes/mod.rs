@@ -12,6 +12,7 @@ mod plays;
 mod policy;
 mod recordings;
 mod session;
+mod settings;
 mod sites;
 mod trust;
 
@@ -39,6 +40,7 @@ use crate::Api;
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
+        (name = "settings", description = "What holds at which place, who said so, and saying otherwise."),
         (name = "health", description = "What the installation says of itself.")
     )
 )]
@@ -76,6 +78,12 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(sites::receipts))
         .routes(routes!(policy::read, policy::sign))
         .routes(routes!(policy::check))
+        .routes(routes!(settings::list))
+        .routes(routes!(settings::say))
+        .routes(routes!(settings::history))
+        .routes(routes!(settings::changes))
+        .routes(routes!(settings::roll_back))
+        .routes(routes!(settings::check))
         .routes(routes!(health::alive))
         .routes(routes!(health::findings))
         .routes(routes!(capture::start))

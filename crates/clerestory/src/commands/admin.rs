@@ -90,6 +90,9 @@ enum Act {
     Erase(super::erase::Erase),
     /// Tells an organisation's erasures, with their receipts.
     Erasures(super::erase::Erasures),
+    /// Shows what the installation says of settings to all its organisations, and says otherwise.
+    #[command(subcommand)]
+    Setting(super::setting::Setting),
 }
 
 impl Admin {
@@ -115,6 +118,7 @@ impl Admin {
             Act::Drill(command) => command.run().await,
             Act::Erase(command) => command.run().await,
             Act::Erasures(command) => command.run().await,
+            Act::Setting(command) => command.run().await,
             Act::SetPassword { installation, email } => {
                 let app = installation.open().await?;
                 let mut line = zeroize::Zeroizing::new(String::new());

@@ -12,6 +12,7 @@ mod openapi;
 mod restore;
 mod root;
 mod serve;
+mod setting;
 mod shares;
 mod verify;
 

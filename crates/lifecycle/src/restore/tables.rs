@@ -70,6 +70,8 @@ pub const TABLES: &[(&str, Course)] = &[
     ("scrubbing", Course::Stays),
     ("sessions", Course::Stays),
     ("sign_in_links", Course::Stays),
+    ("setting_heads", Course::Stays),
+    ("setting_versions", Course::Stays),
     ("site_origins", Course::Stays),
     ("sites", Course::Stays),
     ("spent_objects", Course::Stays),
