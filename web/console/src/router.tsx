@@ -11,7 +11,13 @@ import { sessionQuery } from "./api/session";
 import { Alone, Loading, NotFound, Trouble } from "./components/States";
 import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
-import { parsePlayerSearch, parsePolicySearch, parseReceiptsSearch, parseSignInSearch } from "./lib/search";
+import {
+  parsePlayerSearch,
+  parsePolicySearch,
+  parseReceiptsSearch,
+  parseRulesSearch,
+  parseSignInSearch,
+} from "./lib/search";
 import { onSignedOut, queryClient } from "./queryClient";
 
 const root = createRootRoute({
@@ -151,6 +157,13 @@ const sessions = createRoute({
   component: lazyRouteComponent(() => import("./routes/Sessions")),
 });
 
+const rules = createRoute({
+  getParentRoute: () => settings,
+  path: "/rules",
+  validateSearch: parseRulesSearch,
+  component: lazyRouteComponent(() => import("./routes/Rules")),
+});
+
 const routeTree = root.addChildren([
   signIn,
   shell.addChildren([
@@ -158,7 +171,7 @@ const routeTree = root.addChildren([
     recordings,
     player,
     trust.addChildren([audit, watched, receipts]),
-    settings.addChildren([sites, site, health, sessions]),
+    settings.addChildren([sites, rules, site, health, sessions]),
     policy,
     myData,
   ]),

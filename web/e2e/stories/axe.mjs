@@ -64,6 +64,8 @@ export async function run(t) {
     "/settings/sites",
     `/settings/sites/${site.id}`,
     `/settings/sites/${site.id}/policy`,
+    "/settings/rules",
+    "/settings/rules?open=view.reason_required",
     "/settings/sessions",
     "/settings/health",
     "/no-such-page",

@@ -56,6 +56,13 @@ export type Drift = None<
   | Missing<typeof t.Inside, Described["Inside"]>
   | Missing<typeof t.InsideSegment, Described["InsideSegment"]>
   | Missing<typeof t.InsideBytes, Described["InsideBytes"]>
+  | Missing<typeof t.SettingItem, Described["SettingItem"]>
+  | Missing<typeof t.SettingStep, Described["SettingStep"]>
+  | Missing<typeof t.SettingList, Described["SettingList"]>
+  | Missing<typeof t.SettingsVersion, Described["SettingsVersion"]>
+  | Missing<typeof t.PastSaying, Described["PastSaying"]>
+  | Missing<typeof t.SettingHistory, Described["SettingHistory"]>
+  | Missing<typeof t.Effects, Described["SettingEffects"]>
   | Missing<typeof t.MyRecording, Described["MyRecording"]>
   | Missing<typeof t.MyData, Described["MyData"]>
   | Missing<typeof t.Erasure, Described["Erasure"]>

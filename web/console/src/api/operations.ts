@@ -60,6 +60,23 @@ export const getInside = (id: string, signal?: AbortSignal) =>
 export const getInsideBytes = (id: string, track: string, sequence: number, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}/inside/${seg(track)}/${sequence}`, t.InsideBytes, opt(signal));
 
+export const listSettings = (signal?: AbortSignal) => call("GET", "/settings", t.SettingList, opt(signal));
+export const getSettingHistory = (name: string, signal?: AbortSignal) =>
+  call("GET", `/settings/${seg(name)}/history`, t.SettingHistory, opt(signal));
+/** What saying it would change; nothing is said. */
+export const checkSetting = (body: { name: string; value: unknown; lock: string }) =>
+  call("POST", "/settings/check", t.Effects, { body });
+/** Says it for the organisation, on top of the version somebody saw. */
+export const saySetting = (
+  name: string,
+  version: number,
+  { value, lock, reason }: { value: unknown; lock: string; reason: string },
+) =>
+  call("PUT", `/settings/${seg(name)}`, t.SettingsVersion, {
+    body: { value, lock, ...(reason === "" ? {} : { reason }) },
+    basedOn: version,
+  });
+
 export const getMyData = (query: Query, signal?: AbortSignal) =>
   call("GET", "/my/data", t.MyData, { query, ...opt(signal) });
 

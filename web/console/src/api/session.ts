@@ -20,6 +20,8 @@ export type Action =
   | "recording.erase"
   | "subject.erase"
   | "erasure.read"
+  | "setting.read"
+  | "setting.write.business"
   | "site.manage"
   | "policy.edit";
 

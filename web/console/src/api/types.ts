@@ -184,6 +184,62 @@ export type AuditCheck = v.InferOutput<typeof AuditCheck>;
 
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 
+const SettingPlace = v.object({ level: v.string(), id: nullable(v.string()) });
+export const SettingStep = v.object({
+  place: SettingPlace,
+  value: v.unknown(),
+  lock: nullable(v.string()),
+  outcome: v.string(),
+  after: v.unknown(),
+  version: nullable(v.number()),
+  set_at: nullable(v.string()),
+  set_by: nullable(PersonRef),
+  reason: nullable(v.string()),
+});
+export type SettingStep = v.InferOutput<typeof SettingStep>;
+export const SettingItem = v.object({
+  name,
+  note: v.string(),
+  kind: v.string(),
+  /** Which values it has, in words. */
+  values: v.string(),
+  words: nullable(v.array(v.string())),
+  default: v.unknown(),
+  levels: v.array(v.string()),
+  strict: nullable(v.string()),
+  locks: v.array(v.string()),
+  value: v.unknown(),
+  /** Something on the way could not be read, so that what is safe holds. */
+  doubtful: v.boolean(),
+  steps: v.array(SettingStep),
+});
+export type SettingItem = v.InferOutput<typeof SettingItem>;
+export const SettingList = v.object({ version: v.number(), items: v.array(SettingItem) });
+export const SettingsVersion = v.object({ version: v.number() });
+export const PastSaying = v.object({
+  version: v.number(),
+  place: SettingPlace,
+  value: v.unknown(),
+  readable: v.boolean(),
+  set_at: v.string(),
+  set_by: nullable(PersonRef),
+  reason: nullable(v.string()),
+});
+export const SettingHistory = v.object({ items: v.array(PastSaying) });
+export const Effects = v.object({
+  loosens: v.boolean(),
+  items: v.array(
+    v.object({
+      place: SettingPlace,
+      name,
+      before: v.unknown(),
+      after: v.unknown(),
+      looser: v.boolean(),
+    }),
+  ),
+});
+export type Effects = v.InferOutput<typeof Effects>;
+
 /** A recording that shows whoever asks, with everybody who looked at it. */
 export const MyRecording = v.object({ ...RecordingItem.entries, viewers: v.array(Viewer) });
 export type MyRecording = v.InferOutput<typeof MyRecording>;

@@ -9,6 +9,7 @@ export interface PlaceLink {
     | "/trust/receipts"
     | "/my-data"
     | "/settings/sites"
+    | "/settings/rules"
     | "/settings/health"
     | "/settings/sessions";
   name: string;
@@ -23,6 +24,7 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
   { to: "/my-data", name: "My data", letter: "m", icon: "window" },
   { to: "/settings/sites", name: "Sites", letter: "s", icon: "web" },
+  { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
   { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
 ];

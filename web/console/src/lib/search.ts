@@ -50,6 +50,14 @@ export function parseReceiptsSearch(raw: Record<string, unknown>): ReceiptsSearc
   return { ...(of.success ? { of: of.output } : {}), ...(about.success ? { about: about.output } : {}) };
 }
 
+const SettingName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_.]{0,99}$/));
+
+/** The rule that stands open. */
+export function parseRulesSearch(raw: Record<string, unknown>): { open?: string } {
+  const open = v.safeParse(SettingName, raw.open);
+  return open.success ? { open: open.output } : {};
+}
+
 /** The path of the page shown in the policy editor. */
 export function parsePolicySearch(raw: Record<string, unknown>): { page?: string } {
   const page = safePlace(raw.page);

@@ -30,6 +30,9 @@ export function SettingsSection() {
         <Link to="/settings/sites" activeProps={{ "aria-current": "page" }}>
           Sites
         </Link>
+        <Link to="/settings/rules" search={{}} activeProps={{ "aria-current": "page" }}>
+          Rules
+        </Link>
         <Link to="/settings/health" activeProps={{ "aria-current": "page" }}>
           Health
         </Link>
