@@ -86,6 +86,25 @@ actions! {
     ManageSite(SiteRef) = "site.manage", ENTITY_UPDATE, opens [Site], seen by "site.list";
     /// Signing a new capture policy.
     EditPolicy(SiteRef) = "policy.edit", ENTITY_UPDATE, opens [Site, SigningKey], seen by "site.list";
+    /// Seeing people in a list: names, addresses, roles.
+    ListPeople(OrganisationRef) = "person.list", ENTITY_READ, opens [Person], lists rows;
+    /// Seeing one person.
+    ReadPerson(PersonRef) = "person.read", ENTITY_READ, opens [Person], seen by "person.read";
+    /// Asking somebody to come.
+    InvitePerson(OrganisationRef) = "person.invite", ACCOUNT_CREATE, opens [Person, Organisation];
+    /// Changing whether somebody may come in, and in which team they work.
+    ManagePerson(PersonRef) = "person.manage", ENTITY_UPDATE, opens [Person, Organisation],
+        seen by "person.read";
+    /// Saying what somebody may do.
+    AssignRoles(PersonRef) = "person.roles", ENTITY_UPDATE, opens [Person], seen by "person.read";
+    /// Saying to whom somebody reports.
+    SetReportingLine(PersonRef) = "person.line", ENTITY_UPDATE, opens [Person], seen by "person.read";
+    /// Handing a mail to the mail server.
+    SendMail(PersonRef) = "notice.send", ENTITY_READ, opens [Mail];
+    /// Seeing domains, projects and teams.
+    ReadTree(OrganisationRef) = "tree.read", ENTITY_READ, opens [Organisation], seen by "tree.read";
+    /// Adding, moving and removing domains, projects and teams.
+    EditTree(OrganisationRef) = "tree.edit", ENTITY_UPDATE, opens [Organisation], seen by "tree.read";
     /// Reading what the installation says of its own health.
     ReadHealth(OrganisationRef) = "health.read", ENTITY_READ, opens [];
     /// Seeing one's own name and organisation while signed in.

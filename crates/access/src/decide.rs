@@ -3,13 +3,13 @@
 use std::sync::PoisonError;
 
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
-use clerestory_model::{OrganisationId, SubjectId, Timestamp};
+use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{organisations, people, recordings, sites};
 
 use crate::grant::{Action, Grant, Object};
-use crate::matrix::{Cell, Scope};
+use crate::matrix::{AboutWhom, Cell, Scope};
 use crate::who::{Actor, OpContext};
 use crate::{Access, AccessError, Refused, Stopped};
 
@@ -21,7 +21,7 @@ pub(crate) type DecisionKey = (OrganisationId, u64, &'static str, [u8; 16], [u8;
 /// Who owns the object, by its rows.
 struct Owner {
     organisation: OrganisationId,
-    subject: Option<SubjectId>,
+    about: Option<AboutWhom>,
 }
 
 /// How an action on an object was judged.
@@ -255,10 +255,10 @@ impl Access {
         let refused = |why: &str, visible| Verdict {
             rule: format!("matrix {} {first} {why}", A::NAME),
             answer: Answer::Refused { visible },
-            rows: Scope::Own.filter(organisation, actor.subject()),
+            rows: Scope::Own.filter(organisation, actor),
         };
         // What belongs to somebody else is told like what is not there: the caller's own log shows the rule.
-        let owner = self.owner(tx, on).await?;
+        let owner = self.owner(tx, actor, on).await?;
         let Some(owner) = owner.filter(|owner| owner.organisation == organisation) else {
             return Ok(refused("no such object", false));
         };
@@ -272,7 +272,7 @@ impl Access {
             let found = Verdict {
                 rule: format!("matrix {} {column} {}", A::NAME, scope.word()),
                 answer: if cell.step_up && !op.is_stepped_up() { Answer::StepUp } else { Answer::Allowed },
-                rows: scope.filter(organisation, actor.subject()),
+                rows: scope.filter(organisation, actor),
             };
             // Of several roles the widest that allows it; one that does is better than one that asks for more.
             let asks = matches!(found.answer, Answer::StepUp);
@@ -329,28 +329,29 @@ impl Access {
     }
 
     /// The owner the rows name; `None` when there is no such object, or when what it claims of itself is not so.
-    async fn owner<O: Object>(&self, tx: &mut Tx, on: O) -> Result<Option<Owner>, SqlError> {
-        if let Some(id) = on.recording() {
+    async fn owner<O: Object>(&self, tx: &mut Tx, actor: &Actor, on: O) -> Result<Option<Owner>, SqlError> {
+        let found = if let Some(id) = on.recording() {
             let found = recordings::find(tx, id).await?;
-            return Ok(found
+            found
                 .filter(|found| on.site().is_none() || on.site() == found.site)
-                .map(|found| Owner { organisation: found.organisation, subject: Some(found.subject) }));
-        }
-        if let Some(id) = on.site() {
-            let found = sites::find(tx, id).await?;
-            return Ok(found.map(|found| Owner { organisation: found.organisation, subject: None }));
-        }
-        if let Some(id) = on.person() {
-            let found = people::find(tx, id).await?;
-            return Ok(
-                found.map(|found| Owner { organisation: found.organisation, subject: Some(found.subject) })
-            );
-        }
-        if let Some(id) = on.subject() {
+                .map(|found| (found.organisation, Some(found.subject)))
+        } else if let Some(id) = on.site() {
+            sites::find(tx, id).await?.map(|found| (found.organisation, None))
+        } else if let Some(id) = on.person() {
+            people::find(tx, id).await?.map(|found| (found.organisation, Some(found.subject)))
+        } else if let Some(id) = on.subject() {
             let found = organisations::organisation_of_subject(tx, id).await?;
-            return Ok(found.map(|organisation| Owner { organisation, subject: Some(id) }));
-        }
-        Ok(Some(Owner { organisation: on.organisation(), subject: None }))
+            found.map(|organisation| (organisation, Some(id)))
+        } else {
+            Some((on.organisation(), None))
+        };
+        let Some((organisation, subject)) = found else { return Ok(None) };
+        // Only people have reports: the way of captured data does without the look.
+        let (person, manager) = match (actor, subject) {
+            (Actor::Person { .. }, Some(subject)) => organisations::person_of_subject(tx, subject).await?,
+            _ => (None, None),
+        };
+        Ok(Some(Owner { organisation, about: subject.map(|subject| AboutWhom { subject, person, manager }) }))
     }
 }
 
@@ -387,6 +388,6 @@ fn within<A: Action>(scope: Scope, actor: &Actor, on: A::On, owner: &Owner) -> b
             on.site() == Some(*id) && *organisation == owner.organisation
         }
         _ if A::LISTS => true,
-        _ => scope.includes(actor, owner.organisation, owner.subject),
+        _ => scope.includes(actor, owner.organisation, owner.about),
     }
 }

@@ -18,6 +18,7 @@ use clerestory_keys::{KeyError, Keys};
 use clerestory_model::Timestamp;
 use clerestory_settings::tree::Registry;
 use clerestory_sql::{Database, SqlError};
+use clerestory_store::people::Role;
 
 pub use actions::*;
 pub use clerestory_store::Kind;
@@ -25,7 +26,7 @@ pub use grant::{
     Action, ErasureRef, Grant, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef,
     SubjectRef, UploadRef,
 };
-pub use matrix::{Cell, Matrix, MatrixError, Scope, Wider};
+pub use matrix::{AboutWhom, Cell, Matrix, MatrixError, Scope, Wider};
 pub use settings::Settings;
 pub use who::{Actor, OpContext};
 
@@ -121,6 +122,12 @@ impl Access {
     #[must_use]
     pub fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// Whether somebody may give a role: it may do nothing that they may not.
+    #[must_use]
+    pub fn may_hand_on(&self, actor: &Actor, role: Role) -> bool {
+        self.matrix.may_hand_on(actor, role)
     }
 
     /// The names of every action this actor's roles may do in some scope, as far as settings allow it: for what a console

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clerestory_model::{OrganisationId, SubjectId};
-use clerestory_store::recordings::ScopeFilter;
+use clerestory_model::{OrganisationId, PersonId, SubjectId};
+use clerestory_store::people::Role;
+use clerestory_store::recordings::{ScopeFilter, Subjects};
 use serde::Deserialize;
 
 use crate::actions::ALL_ACTIONS;
@@ -15,8 +16,21 @@ use crate::who::Actor;
 pub enum Scope {
     /// What is about oneself.
     Own,
+    /// What is about oneself, about who reports to one now, and about visitors, who report to nobody.
+    Reports,
     /// Everything of one's organisation.
     Organisation,
+}
+
+/// Whom something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AboutWhom {
+    /// The subject.
+    pub subject: SubjectId,
+    /// The person it is, where it is no visitor.
+    pub person: Option<PersonId>,
+    /// To whom that person reports now.
+    pub manager: Option<PersonId>,
 }
 
 impl Scope {
@@ -25,30 +39,37 @@ impl Scope {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Own => "own",
+            Self::Reports => "reports",
             Self::Organisation => "organisation",
         }
     }
 
     /// The same scope as a condition of SQL.
     #[must_use]
-    pub fn filter(self, organisation: OrganisationId, subject: Option<SubjectId>) -> ScopeFilter {
-        match self {
-            Self::Organisation => ScopeFilter { organisation, subject: None },
-            // Somebody without a subject owns nothing: nil is nobody's.
-            Self::Own => ScopeFilter { organisation, subject: Some(subject.unwrap_or(SubjectId::nil())) },
-        }
+    pub fn filter(self, organisation: OrganisationId, actor: &Actor) -> ScopeFilter {
+        let subjects = match (self, actor) {
+            (Self::Organisation, _) => Subjects::All,
+            (Self::Own, Actor::Person { subject, .. }) => Subjects::One(*subject),
+            (Self::Reports, Actor::Person { id, .. }) => Subjects::Reports(*id),
+            // Whoever is no person owns nothing and nobody reports to them: nil is nobody's.
+            (Self::Own | Self::Reports, _) => Subjects::One(SubjectId::nil()),
+        };
+        ScopeFilter { organisation, subjects }
     }
 
-    /// Whether something of `organisation` about `subject` lies within the scope of this actor.
+    /// Whether something of `organisation` about somebody lies within the scope of this actor.
     #[must_use]
-    pub fn includes(self, actor: &Actor, organisation: OrganisationId, subject: Option<SubjectId>) -> bool {
+    pub fn includes(self, actor: &Actor, organisation: OrganisationId, about: Option<AboutWhom>) -> bool {
         if actor.organisation() != organisation {
             return false;
         }
-        match (self, actor) {
-            (Self::Organisation, _) => true,
-            (Self::Own, Actor::Person { subject: own, .. }) => subject == Some(*own),
-            (Self::Own, _) => false,
+        match (self, actor, about) {
+            (Self::Organisation, ..) => true,
+            (Self::Own, Actor::Person { subject, .. }, Some(about)) => about.subject == *subject,
+            (Self::Reports, Actor::Person { id, .. }, Some(about)) => {
+                about.person.is_none() || about.person == Some(*id) || about.manager == Some(*id)
+            }
+            (Self::Own | Self::Reports, ..) => false,
         }
     }
 }
@@ -119,6 +140,15 @@ pub struct Wider {
     pub is: String,
 }
 
+impl Cell {
+    /// Whether it allows everything that the other one may come to allow.
+    fn covers(&self, other: &Self) -> bool {
+        let furthest = other.wider.as_ref().map_or(other.scope, |wider| wider.scope.max(other.scope));
+        let alike = self.wider == other.wider && self.scope >= other.scope;
+        (self.scope >= furthest || alike) && (self.setting.is_none() || self.setting == other.setting)
+    }
+}
+
 impl From<Written> for Cell {
     fn from(written: Written) -> Self {
         match written {
@@ -182,6 +212,15 @@ impl Matrix {
         columns.filter_map(move |column| row.and_then(|row| row.get(column)).map(|cell| (column, cell)))
     }
 
+    /// Whether somebody with these rights may give a role: it may do nothing that they may not, nor further.
+    #[must_use]
+    pub fn may_hand_on(&self, actor: &Actor, role: Role) -> bool {
+        self.rows.iter().all(|(action, row)| {
+            row.get(role.word())
+                .is_none_or(|given| self.cells(action, actor).any(|(_, own)| own.covers(given)))
+        })
+    }
+
     /// The rights that the table leaves to each organisation: settings named `allow.<action>.<role>`.
     pub fn allows(&self) -> impl Iterator<Item = &str> {
         self.settings().map(|(name, _)| name).filter(|name| name.starts_with("allow."))
@@ -227,18 +266,43 @@ mod tests {
     fn a_cell_is_a_scope_or_a_table_of_conditions() {
         let text = include_str!("../../../policies/matrix.toml");
         let conditional = text.replacen(
-            "manager = \"organisation\"",
-            "manager = { scope = \"own\", step_up = true, \
+            "admin = \"organisation\"",
+            "admin = { scope = \"own\", step_up = true, \
              wider = { scope = \"organisation\", setting = \"manager.scope.recordings\", is = \"all\" } }",
             1,
         );
         let matrix = Matrix::parse(&conditional).unwrap();
-        let cell = &matrix.rows["recording.list"]["manager"];
+        let cell = &matrix.rows["recording.list"]["admin"];
         assert!(cell.step_up && cell.scope == Scope::Own && cell.setting.is_none());
         assert_eq!(cell.wider.as_ref().unwrap().scope, Scope::Organisation);
-        assert_eq!(matrix.rows["recording.list"]["admin"].scope, Scope::Organisation);
+        assert_eq!(matrix.rows["recording.read"]["admin"].scope, Scope::Organisation);
         let misspelt = conditional.replace("step_up", "stepup");
         assert!(matches!(Matrix::parse(&misspelt), Err(MatrixError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_role_is_given_by_whoever_may_do_as_much() {
+        let matrix = Matrix::built_in().unwrap();
+        let at = clerestory_model::Timestamp::from_micros(1);
+        let with = |role, also| Actor::Person {
+            id: PersonId::nil(),
+            organisation: OrganisationId::nil(),
+            subject: SubjectId::nil(),
+            role,
+            also,
+            session: clerestory_model::SessionId::new(at, [1; 10]),
+            signed_in: 1,
+            stepped_up: None,
+        };
+        let given = |by: &Actor| {
+            let roles = [Role::Member, Role::Manager, Role::Admin];
+            roles.map(|role| matrix.may_hand_on(by, role))
+        };
+        assert_eq!(given(&with(Role::Admin, vec![])), [true, true, true]);
+        assert_eq!(given(&with(Role::Manager, vec![])), [true, true, false]);
+        assert_eq!(given(&with(Role::Member, vec![])), [true, false, false]);
+        assert_eq!(given(&with(Role::Member, vec![Role::Admin])), [true, true, true]);
+        assert_eq!(given(&Actor::Anonymous), [false, false, false]);
     }
 
     #[test]

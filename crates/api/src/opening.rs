@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use clerestory_access::{Action, Grant, Object};
 use clerestory_audit::{ActorKind, Entry};
-use clerestory_model::{PersonId, RecordingState, SiteId, Timestamp};
+use clerestory_model::{PersonId, RecordingState, SiteId, SubjectId, Timestamp};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
-use clerestory_store::{people, recordings, sites};
+use clerestory_store::{organisations, people, recordings, sites};
 use clerestory_vault::OpenError;
 
 use crate::Api;
@@ -111,10 +111,7 @@ impl<'a, A: Action> Names<'a, A> {
             size_bytes: recording.size_bytes,
             segments: recording.segments,
             site,
-            subject: SubjectRef {
-                id: recording.subject.to_string(),
-                label: visitor_label(recording.subject),
-            },
+            subject: self.subject(tx, recording.subject).await?,
             summary,
             panes: panes(recording, &segments, &gaps, now)
                 .iter()
@@ -123,6 +120,19 @@ impl<'a, A: Action> Names<'a, A> {
             kept_until: Some(recording.kept_until.to_string()),
             viewers,
             live,
+        })
+    }
+
+    /// Whom a recording is about.
+    async fn subject(&mut self, tx: &mut Tx, id: SubjectId) -> Result<SubjectRef, ApiError> {
+        let (person, _) = organisations::person_of_subject(tx, id).await?;
+        let person = match person {
+            Some(person) => Some(self.person(tx, person).await?),
+            None => None,
+        };
+        Ok(match person {
+            Some(person) => SubjectRef { id: id.to_string(), label: person.name, person: Some(person.id) },
+            None => SubjectRef { id: id.to_string(), label: visitor_label(id), person: None },
         })
     }
 
@@ -211,7 +221,7 @@ impl<'a, A: Action> Names<'a, A> {
     }
 
     async fn object(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditObject, ApiError> {
-        use clerestory_model::{ErasureId, OrganisationId, RecordingId, SubjectId};
+        use clerestory_model::{ErasureId, OrganisationId, RecordingId};
         let bytes = entry.object.id;
         let (id, label) = match entry.object.kind.as_str() {
             "recording" => (RecordingId::from_bytes(bytes).to_string(), None),

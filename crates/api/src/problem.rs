@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{IdentityError, SignInError};
+use clerestory_identity::{IdentityError, PeopleError, SignInError};
 use clerestory_intake::IntakeError;
 use clerestory_lifecycle::EraseError;
 use clerestory_playback::PlaybackError;
@@ -237,7 +237,86 @@ impl From<AccessError> for ApiError {
 
 impl From<IdentityError> for ApiError {
     fn from(error: IdentityError) -> Self {
-        Self::unavailable(&error)
+        match error {
+            IdentityError::Blocked { until } => Self::new(
+                StatusCode::FORBIDDEN,
+                "blocked",
+                "You are kept out for a time",
+                format!("An administrator has blocked this access until {until}. It ends by itself."),
+                "Wait until then, or ask an administrator of your organisation.",
+            ),
+            error => Self::unavailable(&error),
+        }
+    }
+}
+
+/// What an error says, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+impl From<PeopleError> for ApiError {
+    fn from(error: PeopleError) -> Self {
+        let detail = sentence(&error.to_string());
+        match error {
+            PeopleError::Refused(refused) => refused.into(),
+            PeopleError::NotFound => Self::not_found(),
+            PeopleError::AddressTaken => Self::new(
+                StatusCode::CONFLICT,
+                "address-taken",
+                "This address is known here",
+                "Somebody of your organisation has it, is invited by it, or had it and was soft deleted.",
+                "Look among your people, also among those who are soft deleted, and restore or invite them again.",
+            ),
+            PeopleError::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                "last-admin",
+                "Nobody else runs this organisation",
+                "This is the last administrator who is active and not blocked.",
+                "Make somebody else an administrator first.",
+            ),
+            PeopleError::AboveOwn(_) => Self::new(
+                StatusCode::FORBIDDEN,
+                "role-above-own",
+                "This role may do more than you",
+                detail,
+                "Somebody who may do as much as this role can give it.",
+            ),
+            PeopleError::Circle { chain } => {
+                let chain: Vec<String> = chain.iter().map(ToString::to_string).collect();
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "line-in-a-circle",
+                    "Somebody would report to themselves",
+                    format!("The line would be {}.", chain.join(" → ")),
+                    "Choose another manager, or change the line of somebody in between first.",
+                )
+            }
+            PeopleError::State(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-in-this-state",
+                "It cannot be done with this person now",
+                detail,
+                "Look at what they are now, and do what fits.",
+            ),
+            PeopleError::NotEmpty(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-empty",
+                "It is not empty",
+                detail,
+                "Move or remove what is in it first.",
+            ),
+            PeopleError::Unknown(_) | PeopleError::Misplaced(_) | PeopleError::BlockTime { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "does-not-fit",
+                "This does not fit",
+                detail,
+                "Correct it and send it again; nothing was changed.",
+            ),
+            PeopleError::Inner(error) => error.into(),
+        }
     }
 }
 
@@ -283,7 +362,7 @@ impl From<SignInError> for ApiError {
                 "Wait, then try again.",
             )
             .after(retry_after),
-            SignInError::Unavailable(error) => Self::unavailable(&error),
+            SignInError::Unavailable(error) => error.into(),
         }
     }
 }
@@ -389,6 +468,13 @@ impl From<IntakeError> for ApiError {
                 "No site has this key",
                 "The site key is not one of this installation, or it was replaced.",
                 "Copy the snippet from the site's set-up page again.",
+            ),
+            IntakeError::UnknownPerson => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "does-not-fit",
+                "This does not fit",
+                "The person it is said to be about is not of this organisation.",
+                "Name somebody of your people, or leave `about` out. Nothing was imported.",
             ),
             IntakeError::OriginNotAllowed
             | IntakeError::Token(clerestory_intake::TokenProblem::OtherOrigin) => Self::new(

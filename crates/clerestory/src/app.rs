@@ -9,6 +9,7 @@ use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
 use clerestory_lifecycle::{Assurance, InstanceError, Lifecycle};
 use clerestory_model::Clock;
+use clerestory_notices::Notices;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
 use clerestory_store::derived::Summaries;
@@ -22,6 +23,7 @@ pub const SCHEMAS: &[Component] = &[
     clerestory_store::SCHEMA,
     clerestory_vault::SCHEMA,
     clerestory_audit::SCHEMA,
+    clerestory_notices::SCHEMA,
     clerestory_identity::SCHEMA,
     clerestory_intake::SCHEMA,
     clerestory_playback::SCHEMA,
@@ -47,6 +49,8 @@ pub struct App {
     pub access: Access,
     /// The opener.
     pub vault: Vault,
+    /// Mail.
+    pub notices: Notices,
     /// Sign-in and sessions.
     pub identity: Identity,
     /// What comes in.
@@ -168,7 +172,9 @@ impl App {
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
         let audit = Audit::new(Arc::clone(&keys)).with_reserve(reserve(&places));
         let access = Access::new(database.clone(), audit, Matrix::built_in()?, keys);
-        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let notices = Notices::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let (sending, time) = (notices.clone(), Arc::clone(&clock));
+        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), sending, time);
         let intake = Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let playback = Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let lifecycle = Lifecycle::new(clerestory_lifecycle::Parts {
@@ -190,7 +196,7 @@ impl App {
                 _ => Assurance::OneDisk,
             },
         });
-        Ok(Self { identity, intake, lifecycle, playback, places, database, access, vault, clock })
+        Ok(Self { notices, identity, intake, lifecycle, playback, places, database, access, vault, clock })
     }
 
     /// Over a copy of a database, with places that are only read: no epoch begins and none ends, and what is written

@@ -21,6 +21,9 @@ const ROLL_OVER_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Erasures are looked for, and carried on, this often.
 const ERASE_EVERY: Duration = Duration::from_secs(1);
 
+/// Mail that is due is looked for this often.
+const MAIL_EVERY: Duration = Duration::from_secs(5);
+
 /// The log's reserve of disk is looked at this often, and counted denials of nobody known whose minute is over are put
 /// on record.
 const DENIALS_EVERY: Duration = Duration::from_secs(10);
@@ -93,6 +96,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     };
     let integrating = tokio::spawn(ledger::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let erasing = tokio::spawn(erase(app.clone(), shutdown.clone()));
+    let posting = tokio::spawn(send_mail(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let settling = settle::keep(app.clone(), serving.settle_after, Arc::clone(&watch), shutdown.clone());
     let settling = tokio::spawn(settling);
@@ -119,6 +123,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     }
     scrubbing.await?;
     erasing.await?;
+    posting.await?;
     drained.await?;
     Ok(())
 }
@@ -161,6 +166,42 @@ async fn erase(app: App, shutdown: CancellationToken) {
         }
         if let Err(error) = app.lifecycle.work().await {
             tracing::error!(error = &error as &dyn std::error::Error, "erasures could not be looked up");
+        }
+    }
+}
+
+/// Sends mail that is due, until `shutdown`: what is left then is sent after the next start.
+async fn send_mail(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
+    if !app.notices.has_post() {
+        return;
+    }
+    let mut tick = tokio::time::interval(MAIL_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        match app.notices.send_due().await {
+            Ok(told) if told.failed > 0 || told.given_up > 0 => watch.say(Finding {
+                id: "mail",
+                level: "attention",
+                sentence: format!(
+                    "The mail server did not take {} mails; they are tried again. {} were given up.",
+                    told.failed, told.given_up
+                ),
+                what_to_do: Some("The server's log says why. Check --smtp and its password.".to_owned()),
+            }),
+            Ok(told) if told.sent > 0 => watch.say(Finding {
+                id: "mail",
+                level: "ok",
+                sentence: "The mail server takes what is sent.".to_owned(),
+                what_to_do: None,
+            }),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "mail could not be looked up");
+            }
         }
     }
 }

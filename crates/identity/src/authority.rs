@@ -2,8 +2,9 @@
 
 use clerestory_audit::authority::{ChangedBy, Table, Told, Touched};
 use clerestory_audit::{ActorKind, ObjectRef};
-use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
+use clerestory_model::{BlockId, OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_sql::{SqlError, Tx};
+use clerestory_store::tree::NodeId;
 
 use crate::{Identity, IdentityError};
 
@@ -16,7 +17,62 @@ static ORGANISATIONS: Table = Table {
 static PEOPLE: Table = Table {
     name: "people",
     key: &["person_id"],
-    columns: &[("organisation_id", Told::Plain), ("subject_id", Told::Plain), ("role", Told::Plain)],
+    columns: &[
+        ("organisation_id", Told::Plain),
+        ("subject_id", Told::Plain),
+        ("role", Told::Plain),
+        ("state", Told::Plain),
+        ("team_id", Told::Plain),
+    ],
+    ends: None,
+};
+static FURTHER_ROLES: Table = Table {
+    name: "person_roles",
+    key: &["person_id", "role"],
+    columns: &[("organisation_id", Told::Plain)],
+    ends: None,
+};
+static LINES: Table = Table {
+    name: "reporting_lines",
+    key: &["person_id", "number"],
+    columns: &[
+        ("organisation_id", Told::Plain),
+        ("manager_id", Told::Plain),
+        ("since", Told::Plain),
+        ("ended_at", Told::Plain),
+    ],
+    ends: None,
+};
+static BLOCKS: Table = Table {
+    name: "blocks",
+    key: &["block_id"],
+    columns: &[
+        ("organisation_id", Told::Plain),
+        ("person_id", Told::Plain),
+        ("session_id", Told::Plain),
+        ("set_by", Told::Plain),
+        ("ends_at", Told::Plain),
+    ],
+    ends: Some("ends_at"),
+};
+static INVITATIONS: Table = Table {
+    name: "invitations",
+    key: &["person_id"],
+    columns: &[("token_hash", Told::Plain), ("expires_at", Told::Plain)],
+    ends: Some("expires_at"),
+};
+static DOMAINS: Table =
+    Table { name: "domains", key: &["domain_id"], columns: &[("organisation_id", Told::Plain)], ends: None };
+static PROJECTS: Table = Table {
+    name: "projects",
+    key: &["project_id"],
+    columns: &[("organisation_id", Told::Plain), ("domain_id", Told::Plain)],
+    ends: None,
+};
+static TEAMS: Table = Table {
+    name: "teams",
+    key: &["team_id"],
+    columns: &[("organisation_id", Told::Plain), ("project_id", Told::Plain)],
     ends: None,
 };
 static CREDENTIALS: Table = Table {
@@ -45,7 +101,20 @@ static SESSIONS: Table = Table {
 };
 
 /// Every table of people and sessions whose rows are authority.
-pub static AUTHORITY: [&Table; 5] = [&ORGANISATIONS, &PEOPLE, &CREDENTIALS, &LINKS, &SESSIONS];
+pub static AUTHORITY: [&Table; 12] = [
+    &ORGANISATIONS,
+    &PEOPLE,
+    &CREDENTIALS,
+    &LINKS,
+    &SESSIONS,
+    &FURTHER_ROLES,
+    &LINES,
+    &BLOCKS,
+    &INVITATIONS,
+    &DOMAINS,
+    &PROJECTS,
+    &TEAMS,
+];
 
 pub(crate) fn organisation(id: OrganisationId) -> Touched {
     Touched::row(&ORGANISATIONS, [id.into()])
@@ -65,6 +134,30 @@ pub(crate) fn link(token_hash: [u8; 32]) -> Touched {
 
 pub(crate) fn session(id: SessionId) -> Touched {
     Touched::row(&SESSIONS, [id.into()])
+}
+
+pub(crate) fn further_role(id: PersonId, role: &str) -> Touched {
+    Touched::row(&FURTHER_ROLES, [id.into(), role.into()])
+}
+
+pub(crate) fn line(id: PersonId, number: u64) -> Touched {
+    Touched::row(&LINES, [id.into(), number.into()])
+}
+
+pub(crate) fn block(id: BlockId) -> Touched {
+    Touched::row(&BLOCKS, [id.into()])
+}
+
+pub(crate) fn invitation(id: PersonId) -> Touched {
+    Touched::row(&INVITATIONS, [id.into()])
+}
+
+pub(crate) fn node(id: NodeId) -> Touched {
+    match id {
+        NodeId::Domain(id) => Touched::row(&DOMAINS, [id.into()]),
+        NodeId::Project(id) => Touched::row(&PROJECTS, [id.into()]),
+        NodeId::Team(id) => Touched::row(&TEAMS, [id.into()]),
+    }
 }
 
 /// Ends every session of a person; the rows that are gone.

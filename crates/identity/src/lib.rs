@@ -8,25 +8,33 @@ mod erase;
 mod passwords;
 mod people;
 mod sessions;
+mod set_up;
 mod sign_in;
 mod tokens;
+mod tree;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clerestory_access::{Access, AccessError};
 use clerestory_audit::AuditError;
 use clerestory_keys::KeyError;
-use clerestory_model::Clock;
+use clerestory_model::{Clock, Timestamp};
+use clerestory_notices::{NoticeError, Notices};
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
 pub use authority::AUTHORITY;
 pub use erase::Ended;
 pub use passwords::{Password, PasswordError, Passwords};
+pub use people::directory::{BlockView, PersonDetails, PersonView};
+pub use people::error::PeopleError;
+pub use people::invitations::{Invitation, Invited};
 pub use people::{NewOrganisation, NewPerson};
 pub use sessions::SessionInfo;
+pub use set_up::SetUp;
 pub use sign_in::{SignInError, SignedIn};
 pub use tokens::{Token, TokenError};
+pub use tree::{NodeChange, NodeKind, NodeView};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -34,6 +42,7 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "credentials, links, sessions", sql: include_str!("0001-identity.sql") },
         Migration { name: "one person per address", sql: include_str!("0002-one-person-per-address.sql") },
+        Migration { name: "invitations", sql: include_str!("0004-invitations.sql") },
     ],
 };
 
@@ -43,17 +52,26 @@ pub struct Identity {
     database: Database,
     access: Access,
     vault: Vault,
+    notices: Notices,
     clock: Arc<dyn Clock>,
     passwords: Passwords,
     throttle: Arc<sign_in::Throttle>,
+    /// The hash of the secret that makes the first organisation, while there is none.
+    set_up: Arc<Mutex<Option<[u8; 32]>>>,
 }
 
-/// A failure. All but [`Self::AddressTaken`] are not the caller's: answer 503.
+/// A failure. All but [`Self::AddressTaken`] and [`Self::Blocked`] are not the caller's: answer 503.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// Somebody has the address that a new person was to have.
     #[error("somebody has this address already")]
     AddressTaken,
+    /// A block keeps out whoever asks; it ends by itself.
+    #[error("kept out until {until}")]
+    Blocked {
+        /// Until when.
+        until: Timestamp,
+    },
     /// The database did not answer.
     #[error("people or sessions cannot be read or written")]
     Sql(#[from] SqlError),
@@ -69,6 +87,9 @@ pub enum IdentityError {
     /// An entry could not be written.
     #[error("an audit entry could not be written")]
     Audit(#[from] AuditError),
+    /// A mail could not be written.
+    #[error("a mail could not be written")]
+    Notice(#[from] NoticeError),
     /// A password could not be hashed or compared.
     #[error("a password could not be hashed")]
     Password(#[from] PasswordError),
@@ -77,14 +98,22 @@ pub enum IdentityError {
 impl Identity {
     /// Identity over these parts.
     #[must_use]
-    pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        database: Database,
+        access: Access,
+        vault: Vault,
+        notices: Notices,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             database,
             access,
             vault,
+            notices,
             clock,
             passwords: Passwords::new(),
             throttle: Arc::new(sign_in::Throttle::new()),
+            set_up: Arc::default(),
         }
     }
 

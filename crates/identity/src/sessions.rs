@@ -9,6 +9,7 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::{About, Content, Kind, Place, Sealed, people};
 use serde::{Deserialize, Serialize};
 
+use crate::people::standing::{Barred, barred};
 use crate::{Identity, IdentityError, Token, authority};
 
 /// A session nobody used for this long is over.
@@ -100,7 +101,7 @@ impl Identity {
     /// Who holds this token, if its session still runs, with the role they have now. Also when it ends.
     ///
     /// # Errors
-    /// [`IdentityError::Sql`]: nobody is let in then.
+    /// [`IdentityError::Blocked`] while a block keeps them out; [`IdentityError::Sql`]: nobody is let in then.
     pub async fn actor(&self, token: &Token) -> Result<Option<(Actor, Timestamp)>, IdentityError> {
         let (hash, now) = (token.hash(), self.clock.now());
         let found = self
@@ -110,15 +111,22 @@ impl Identity {
                     let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1");
                     let Some(row) = tx.query_opt(&sql, &[hash.into()]).await? else { return Ok(None) };
                     let row = session(&row)?;
-                    let person = people::find(tx, row.person).await?;
-                    Ok(person.map(|person| (row, person)))
+                    let Some(person) = people::find(tx, row.person).await? else { return Ok(None) };
+                    let also = people::further_roles(tx, person.id).await?;
+                    let barred = barred(tx, &person, Some(row.id), now).await?;
+                    Ok(Some((row, person, also, barred)))
                 })
             })
             .await
             .map_err(|error: SqlError| IdentityError::from(error))?;
-        let Some((row, person)) = found else { return Ok(None) };
+        let Some((row, person, also, barred)) = found else { return Ok(None) };
         if now >= row.expires_at || now.since(row.last_used_at) >= IDLE_LIMIT {
             return Ok(None);
+        }
+        match barred {
+            None => {}
+            Some(Barred::Inactive) => return Ok(None),
+            Some(Barred::Blocked { until }) => return Err(IdentityError::Blocked { until }),
         }
         if now.since(row.last_used_at) >= NOTE_EVERY {
             self.note_use(row.id, now).await?;
@@ -128,7 +136,7 @@ impl Identity {
             organisation: person.organisation,
             subject: person.subject,
             role: person.role,
-            also: Vec::new(),
+            also,
             session: row.id,
             signed_in: row.signed_in,
             stepped_up: None,

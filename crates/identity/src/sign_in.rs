@@ -17,6 +17,7 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::people::standing::{Barred, barred};
 use crate::people::{KeptPassword, lower_case, password_place};
 use crate::sessions::{self, ABSOLUTE_LIMIT, SessionRow};
 use crate::{Identity, IdentityError, Token, authority};
@@ -337,20 +338,26 @@ impl Identity {
                 Box::pin(async move {
                     // Whoever replaces the password has a turn too: after this one, which it then ends, or before it.
                     identity.access.audit().take_turn(tx, organisation).await?;
-                    if shown.holds(tx, id, op.at).await? {
+                    let bar = match people::find(tx, id).await? {
+                        Some(person) => barred(tx, &person, None, op.at).await?,
+                        None => Some(Barred::Inactive),
+                    };
+                    // Whoever is kept out keeps the link for when they are not.
+                    if bar.is_none() && shown.holds(tx, id, op.at).await? {
                         identity.insert_session(tx, &op, &person, shown, (device, hash)).await?;
-                        return Ok(true);
+                        return Ok(Ok(()));
                     }
                     let refusal = sign_in_entry(&op, Some(&person), Outcome::Refused, shown.method());
                     identity.access.audit().append(tx, refusal).await?;
-                    Ok::<_, IdentityError>(false)
+                    Ok::<_, IdentityError>(Err(bar))
                 })
             })
             .await?;
-        if !begun {
-            return Err(SignInError::Refused);
+        match begun {
+            Ok(()) => Ok(SignedIn { token, person: id, organisation }),
+            Err(Some(Barred::Blocked { until })) => Err(IdentityError::Blocked { until }.into()),
+            Err(None | Some(Barred::Inactive)) => Err(SignInError::Refused),
         }
-        Ok(SignedIn { token, person: id, organisation })
     }
 
     async fn insert_session(
@@ -389,7 +396,7 @@ impl Identity {
         self.note_change(tx, by, object, &touched).await
     }
 
-    async fn record_refusal(
+    pub(crate) async fn record_refusal(
         &self,
         op: &OpContext,
         person: Option<&Person>,

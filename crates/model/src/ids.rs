@@ -119,8 +119,24 @@ id!(
     ProjectId, "prj"
 );
 id!(
+    /// A domain of an organisation: a part of it, with projects below.
+    DomainId, "dom"
+);
+id!(
+    /// A team of a project: people work in it.
+    TeamId, "tea"
+);
+id!(
     /// Somebody who can sign in.
     PersonId, "per"
+);
+id!(
+    /// A block that keeps somebody out for a time.
+    BlockId, "blk"
+);
+id!(
+    /// A mail that waits to be sent.
+    MailId, "mai"
 );
 id!(
     /// Whom or what a recording is about: an employee, a visitor, an event.

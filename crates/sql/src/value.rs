@@ -148,7 +148,11 @@ id_values!(
     PlayId,
     SessionId,
     ErasureId,
-    GrantId
+    GrantId,
+    DomainId,
+    TeamId,
+    BlockId,
+    MailId
 );
 
 macro_rules! word_values {

@@ -1,7 +1,8 @@
 //! Recordings: one time span about one subject.
 
 use clerestory_model::{
-    KeyId, OrganisationId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId, Timestamp,
+    KeyId, OrganisationId, PersonId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId,
+    Timestamp,
 };
 use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
@@ -387,8 +388,38 @@ pub struct Filter {
 pub struct ScopeFilter {
     /// Whose rows.
     pub organisation: OrganisationId,
-    /// Only about this subject, where the scope is one's own.
-    pub subject: Option<SubjectId>,
+    /// About whom.
+    pub subjects: Subjects,
+}
+
+/// About whom a scope's rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subjects {
+    /// About anybody.
+    All,
+    /// About this subject alone.
+    One(SubjectId),
+    /// About this person, those who report to them now, and visitors, who are nobody's reports.
+    Reports(PersonId),
+}
+
+impl Subjects {
+    /// The condition on the column with the subject, and the value that stands for each `#` in it; none where every row
+    /// is let through.
+    pub(crate) fn condition(self, column: &str) -> Option<(String, Value)> {
+        match self {
+            Self::All => None,
+            Self::One(subject) => Some((format!("{column} = #"), subject.into())),
+            Self::Reports(manager) => Some((
+                format!(
+                    "EXISTS (SELECT 1 FROM subjects s WHERE s.subject_id = {column} AND (s.person_id IS NULL \
+                     OR s.person_id = # OR s.person_id IN (SELECT l.person_id FROM reporting_lines l \
+                     WHERE l.manager_id = # AND l.ended_at IS NULL)))"
+                ),
+                manager.into(),
+            )),
+        }
+    }
 }
 
 /// The recordings a scope lets through and the filter asks for, newest first.
@@ -403,8 +434,8 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         sql.push_str(" AND ");
         sql.push_str(&condition.replace('#', &format!("${}", values.len())));
     };
-    if let Some(subject) = scope.subject {
-        also("subject_id = #", subject.into());
+    if let Some((condition, value)) = scope.subjects.condition("recordings.subject_id") {
+        also(&condition, value);
     }
     if let Some(site) = filter.site {
         also("site_id = #", site.into());

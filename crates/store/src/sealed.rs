@@ -40,6 +40,8 @@ pub enum Kind {
     Credential,
     /// What people's browsers say they are.
     Device,
+    /// Mails that wait to be sent.
+    Mail,
     /// Reasons and details of audit entries.
     AuditEntry,
     /// What was said of settings, and why.

@@ -14,6 +14,7 @@ mod erasing;
 pub mod holder;
 mod installation;
 pub mod load;
+pub mod mailbox;
 pub mod one_visit;
 pub mod postgres;
 pub mod process;

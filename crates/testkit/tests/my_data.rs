@@ -47,3 +47,44 @@ async fn a_page_that_refreshes_itself_leaves_one_entry_and_rides_on_no_other() {
     let other = admin.get(&format!("/api/v1/my/data?continues={list}")).await;
     assert_eq!(other.status, StatusCode::NOT_FOUND, "an entry of another list");
 }
+
+/// A recording about somebody of the organisation.
+async fn about(admin: &Caller, site: &Value, person: &str) -> String {
+    let events = snapshot(1_795_000_000_000, 2, "x").to_string();
+    let path = format!("/api/v1/sites/{}/imports?about={person}", site["id"].as_str().unwrap());
+    admin.send("POST", &path, events).await.ok()["recording"].as_str().unwrap().to_owned()
+}
+
+async fn own_id(caller: &Caller) -> String {
+    caller.get("/api/v1/session").await.ok()["person"]["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn each_sees_what_shows_them_with_everybody_who_looked_and_who_was_refused() {
+    let installation = Installation::new().await;
+    let (admin, manager) = (installation.person("admin").await, installation.person("manager").await);
+    let member = installation.person("member").await;
+    let site = installation.site(&admin).await;
+    let recording = about(&admin, &site, &own_id(&member).await).await;
+    about(&admin, &site, &own_id(&manager).await).await;
+    let plays = format!("/api/v1/recordings/{recording}/plays");
+    admin.post(&plays, json!({ "reason": "support ticket 7" })).await.ok();
+    assert_eq!(manager.post(&plays, json!({})).await.status, StatusCode::NOT_FOUND, "they do not report");
+
+    let mine = member.get("/api/v1/my/data").await.ok();
+    let [shown] = mine["recordings"].as_array().unwrap().as_slice() else { panic!("{mine}") };
+    let [looked] = shown["viewers"].as_array().unwrap().as_slice() else { panic!("{shown}") };
+    assert_eq!(shown["id"], recording.as_str());
+    assert_eq!(
+        (&looked["person"]["id"], &looked["reason"]),
+        (&json!(own_id(&admin).await), &json!("support ticket 7"))
+    );
+    let [tried] = mine["refused"].as_array().unwrap().as_slice() else { panic!("{mine}") };
+    assert_eq!(
+        (&tried["actor"]["id"], &tried["action"]),
+        (&json!(own_id(&manager).await), &json!("recording.play"))
+    );
+    let theirs = manager.get("/api/v1/my/data").await.ok();
+    assert_eq!((theirs["recordings"].as_array().unwrap().len(), &theirs["refused"]), (1, &json!([])));
+    assert_ne!(theirs["recordings"][0]["id"], recording.as_str());
+}

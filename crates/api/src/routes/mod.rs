@@ -6,14 +6,18 @@ mod erasures;
 mod health;
 mod imports;
 mod inside;
+mod invitations;
 mod ledger;
 mod mine;
+mod people;
 mod plays;
 mod policy;
 mod recordings;
 mod session;
+mod set_up;
 mod settings;
 mod sites;
+mod tree;
 mod trust;
 
 use axum::{Json, Router, routing};
@@ -37,6 +41,7 @@ use crate::Api;
         (name = "recordings", description = "What was captured, and who watched it."),
         (name = "plays", description = "Watching, inside a decision that is on record."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
+        (name = "people", description = "Who is here, what they may do, to whom they report, and where they work."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
@@ -67,6 +72,19 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(erasures::of_organisation))
         .routes(routes!(erasures::list))
         .routes(routes!(erasures::read))
+        .routes(routes!(people::list, people::invite))
+        .routes(routes!(people::read, people::standing::soft_delete))
+        .routes(routes!(people::invite_again))
+        .routes(routes!(people::change::roles))
+        .routes(routes!(people::change::manager))
+        .routes(routes!(people::change::team))
+        .routes(routes!(people::standing::restore))
+        .routes(routes!(people::standing::block))
+        .routes(routes!(people::standing::lift))
+        .routes(routes!(tree::read, tree::add))
+        .routes(routes!(tree::change, tree::remove))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(set_up::set_up))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))

@@ -165,11 +165,11 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
     Ok(Json(SessionList { items: items.collect() }))
 }
 
-fn device(headers: &HeaderMap) -> &str {
+pub(crate) fn device(headers: &HeaderMap) -> &str {
     headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown")
 }
 
-async fn welcome(api: &Api, op: &OpContext, signed_in: SignedIn) -> Result<Response, ApiError> {
+pub(crate) async fn welcome(api: &Api, op: &OpContext, signed_in: SignedIn) -> Result<Response, ApiError> {
     let (actor, ends) = api.identity.actor(&signed_in.token).await?.ok_or_else(ApiError::unauthenticated)?;
     let op = OpContext { actor, request_id: op.request_id.clone(), at: op.at };
     let mut response = Json(session(api, &op, signed_in.person, ends).await?).into_response();

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
-use clerestory_model::OrganisationId;
+use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Body, Lane, Tx};
 use clerestory_store::people::Role;
 
@@ -68,6 +68,20 @@ enum Act {
         #[arg(long)]
         email: String,
     },
+    /// Keeps everybody of an organisation out for a time, or lets them in again. It ends by itself.
+    BlockOrganisation {
+        #[command(flatten)]
+        installation: Installation,
+        /// The organisation's id.
+        #[arg(long)]
+        organisation: OrganisationId,
+        /// When it ends: 2026-11-23T09:00:00Z. Without it, a block that runs ends now.
+        #[arg(long)]
+        until: Option<Timestamp>,
+        /// Why; kept sealed.
+        #[arg(long, default_value = "by the operator")]
+        reason: String,
+    },
     /// Moves everything that lies in the ingest log into parts of its tracks now.
     Settle {
         #[command(flatten)]
@@ -111,6 +125,9 @@ impl Admin {
                 tell_link(&app, email).await
             }
             Act::SignInLink { installation, email } => tell_link(&installation.open().await?, email).await,
+            Act::BlockOrganisation { installation, organisation, until, reason } => {
+                block_organisation(&installation.open().await?, organisation, until, reason).await
+            }
             Act::Settle { installation } => settle(&installation.open().await?).await,
             Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
             Act::Root(command) => command.run().await,
@@ -127,6 +144,29 @@ impl Admin {
             }
         }
     }
+}
+
+async fn block_organisation(
+    app: &App,
+    organisation: OrganisationId,
+    until: Option<Timestamp>,
+    reason: String,
+) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    anyhow::ensure!(until.is_none_or(|until| until > at), "a block ends after now");
+    let done: Result<(), IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move { identity.block_organisation(tx, organisation, until, &reason, at).await })
+        })
+        .await;
+    done?;
+    match until {
+        Some(until) => say(&format!("Everybody of {organisation} is kept out until {until}.")),
+        None => say(&format!("Nobody of {organisation} is kept out any more.")),
+    }
+    Ok(())
 }
 
 async fn settle(app: &App) -> anyhow::Result<()> {

@@ -208,7 +208,7 @@ impl Demo {
             let on = SiteRef { organisation, id: site.id };
             for name in Sessions::iter().filter(|name| name.ends_with(".json.gz")) {
                 let Some(file) = Sessions::get(&name) else { continue };
-                let imported = import::import(app, on, file.data.into_owned()).await;
+                let imported = import::import(app, on, None, file.data.into_owned()).await;
                 imported.with_context(|| format!("bringing in the recorded session {name}"))?;
             }
         }
