@@ -11,6 +11,7 @@ import { sessionQuery } from "./api/session";
 import { Alone, Loading, NotFound, Trouble } from "./components/States";
 import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
+import { parsePeopleSearch } from "./lib/people";
 import {
   parsePlayerSearch,
   parsePolicySearch,
@@ -39,6 +40,18 @@ const signIn = createRoute({
   path: "/sign-in",
   validateSearch: parseSignInSearch,
   component: lazyRouteComponent(() => import("./routes/SignIn")),
+});
+
+const join = createRoute({
+  getParentRoute: () => root,
+  path: "/join",
+  component: lazyRouteComponent(() => import("./routes/Join")),
+});
+
+const setUp = createRoute({
+  getParentRoute: () => root,
+  path: "/set-up",
+  component: lazyRouteComponent(() => import("./routes/SetUp")),
 });
 
 const shell = createRoute({
@@ -109,6 +122,19 @@ const receipts = createRoute({
   component: lazyRouteComponent(() => import("./routes/Receipts")),
 });
 
+const people = createRoute({
+  getParentRoute: () => shell,
+  path: "/people",
+  validateSearch: parsePeopleSearch,
+  component: lazyRouteComponent(() => import("./routes/People")),
+});
+
+const tree = createRoute({
+  getParentRoute: () => shell,
+  path: "/people/tree",
+  component: lazyRouteComponent(() => import("./routes/Tree")),
+});
+
 const myData = createRoute({
   getParentRoute: () => shell,
   path: "/my-data",
@@ -166,6 +192,8 @@ const rules = createRoute({
 
 const routeTree = root.addChildren([
   signIn,
+  join,
+  setUp,
   shell.addChildren([
     home,
     recordings,
@@ -173,6 +201,8 @@ const routeTree = root.addChildren([
     trust.addChildren([audit, watched, receipts]),
     settings.addChildren([sites, rules, site, health, sessions]),
     policy,
+    people,
+    tree,
     myData,
   ]),
 ]);

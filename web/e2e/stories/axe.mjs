@@ -61,6 +61,8 @@ export async function run(t) {
     "/trust/receipts",
     "/trust",
     "/my-data",
+    "/people",
+    "/people/tree",
     "/settings/sites",
     `/settings/sites/${site.id}`,
     `/settings/sites/${site.id}/policy`,

@@ -56,6 +56,13 @@ export type Drift = None<
   | Missing<typeof t.Inside, Described["Inside"]>
   | Missing<typeof t.InsideSegment, Described["InsideSegment"]>
   | Missing<typeof t.InsideBytes, Described["InsideBytes"]>
+  | Missing<typeof t.Person, Described["Person"]>
+  | Missing<typeof t.PersonList, Described["PersonList"]>
+  | Missing<typeof t.PersonInFull, Described["PersonInFull"]>
+  | Missing<typeof t.Block, Described["Block"]>
+  | Missing<typeof t.Invitee, Described["Invitee"]>
+  | Missing<typeof t.TreeNode, Described["Node"]>
+  | Missing<typeof t.Tree, Described["Tree"]>
   | Missing<typeof t.SettingItem, Described["SettingItem"]>
   | Missing<typeof t.SettingStep, Described["SettingStep"]>
   | Missing<typeof t.SettingList, Described["SettingList"]>

@@ -393,6 +393,60 @@ export const Finding = v.object({
   what_to_do: nullable(v.string()),
 });
 export type Finding = v.InferOutput<typeof Finding>;
+export const Person = v.object({
+  id: v.string(),
+  /** Whom recordings about them are about. */
+  subject: v.string(),
+  name,
+  initials: v.string(),
+  email: v.string(),
+  role: v.string(),
+  also: v.array(v.string()),
+  state: v.string(),
+  blocked_until: nullable(v.string()),
+  team: nullable(v.string()),
+  manager: nullable(v.string()),
+  created_at: v.string(),
+});
+export type Person = v.InferOutput<typeof Person>;
+export const PersonList = v.object({
+  items: v.array(Person),
+  next_cursor: nullable(v.string()),
+  entry: v.number(),
+});
+const ReportingLine = v.object({
+  manager: v.string(),
+  since: v.string(),
+  ended_at: nullable(v.string()),
+});
+export const Block = v.object({
+  id: v.string(),
+  session: nullable(v.string()),
+  reason: v.string(),
+  set_by: nullable(v.string()),
+  since: v.string(),
+  ends_at: v.string(),
+});
+export type Block = v.InferOutput<typeof Block>;
+export const PersonInFull = v.object({
+  ...Person.entries,
+  reporting_lines: v.array(ReportingLine),
+  blocks: v.array(Block),
+});
+export type PersonInFull = v.InferOutput<typeof PersonInFull>;
+/** The link is told once, where no mail takes it to them. */
+export const Invitee = v.object({ person: Person, expires_at: v.string(), link: nullable(v.string()) });
+export type Invitee = v.InferOutput<typeof Invitee>;
+
+export const TreeNode = v.object({
+  id: v.string(),
+  kind: v.picklist(["domain", "project", "team"]),
+  parent: nullable(v.string()),
+  name,
+});
+export type TreeNode = v.InferOutput<typeof TreeNode>;
+export const Tree = v.object({ items: v.array(TreeNode) });
+
 /** Ed25519 over the line `clerestory erasure receipt 1` and then the text, byte for byte as it stands. */
 export const ErasureReceipt = v.object({ text: v.string(), signature: v.string(), key: v.string() });
 export type ErasureReceipt = v.InferOutput<typeof ErasureReceipt>;

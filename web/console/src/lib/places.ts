@@ -11,7 +11,8 @@ export interface PlaceLink {
     | "/settings/sites"
     | "/settings/rules"
     | "/settings/health"
-    | "/settings/sessions";
+    | "/settings/sessions"
+    | "/people";
   name: string;
   letter: string;
   icon: IconName;
@@ -27,11 +28,13 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
   { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
+  { to: "/people", name: "People", letter: "o", icon: "people" },
 ];
 
 /** The windows of the bar. */
 export const WINDOWS = [
   { to: "/recordings", under: "/recordings", name: "Recordings", icon: "play" },
+  { to: "/people", under: "/people", name: "People", icon: "people" },
   { to: "/trust/audit", under: "/trust", name: "Trust", icon: "trust" },
   { to: "/settings/sites", under: "/settings", name: "Settings", icon: "sliders" },
   { to: "/my-data", under: "/my-data", name: "My data", icon: "window" },
