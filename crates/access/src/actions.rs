@@ -90,6 +90,11 @@ actions! {
         continues "recording.import";
     /// Reading the organisation's audit log.
     ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site];
+    /// Seeing what shows oneself, and who looked at it.
+    ReadOwnData(OrganisationRef) = "mine.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry], lists rows;
+    /// Seeing the same again, a little later.
+    RefreshOwnData(OrganisationRef) = "mine.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry],
+        lists rows, continues "mine.read" for 900;
     /// Seeing the sites and their set-up.
     ListSites(OrganisationRef) = "site.list", ENTITY_READ, opens [Site, Person];
     /// Seeing that segments arrive from a site: ids and sizes, nothing sealed.

@@ -100,6 +100,7 @@ impl Scene {
             }
             "health.read" => caller.get("/api/v1/health/findings").await,
             "profile.read" => caller.get("/api/v1/session").await,
+            "mine.read" => caller.get("/api/v1/my/data").await,
             "person.list" => caller.get("/api/v1/people").await,
             "person.read" => caller.get(&format!("/api/v1/people/{}", self.member)).await,
             "person.invite" => {

@@ -56,6 +56,7 @@ pub(crate) struct EraseOrganisation {
 
 /// A signed receipt: the signature is Ed25519 over the line `clerestory erasure receipt 1` and then the text.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ErasureReceipt)]
 pub(crate) struct Receipt {
     /// A JSON object, exactly as it was signed.
     text: String,

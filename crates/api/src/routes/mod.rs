@@ -12,6 +12,7 @@ mod imports;
 mod inside;
 mod invitations;
 mod ledger;
+mod mine;
 mod people;
 mod plays;
 mod policy;
@@ -22,6 +23,7 @@ mod set_up;
 mod settings;
 mod sites;
 mod tree;
+mod trust;
 
 use axum::{Json, Router, routing};
 use utoipa::OpenApi;
@@ -73,6 +75,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
+        .routes(routes!(mine::data))
         .routes(routes!(plays::begin))
         .routes(routes!(plays::segment))
         .routes(routes!(plays::watched))
@@ -166,6 +169,7 @@ impl WithHead for OpenApiRouter<Api> {
 pub(crate) fn router(api: &Api) -> Router<Api> {
     let (routes, _) = OpenApiRouter::new().nest("/api/v1", described()).split_for_parts();
     routes
+        .merge(trust::router())
         .route("/api/openapi.json", routing::get(|| async { Json(openapi()) }))
         .layer(axum::middleware::from_fn_with_state(api.clone(), capture::cors))
 }

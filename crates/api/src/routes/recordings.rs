@@ -75,7 +75,7 @@ pub(crate) struct Recording {
 
 /// As in a list; who watched is told in full beside it.
 #[derive(Serialize, ToSchema)]
-struct RecordingItemWithoutViewers {
+pub(super) struct RecordingItemWithoutViewers {
     id: String,
     source: String,
     state: String,
@@ -191,7 +191,7 @@ async fn answer<A: Action>(
     limit: u32,
     grant: Grant<A>,
 ) -> Result<Json<RecordingList>, ApiError> {
-    let (entry, digest) = (grant.entry(), digest(&question(&asked)));
+    let (entry, question) = (grant.entry(), question(&asked));
     let filter = rows::Filter {
         site: asked.site,
         state: asked.state,
@@ -212,7 +212,7 @@ async fn answer<A: Action>(
                 let mut found = rows::list(tx, &scope, &filter).await?;
                 let more = found.len() > limit as usize;
                 found.truncate(limit as usize);
-                let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &digest));
+                let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &question));
                 let mut names = Names::new(&inner, &grant);
                 let mut items = Vec::with_capacity(found.len());
                 for recording in &found {
@@ -275,11 +275,11 @@ fn digest(question: &str) -> String {
     digest
 }
 
-fn write_cursor(last: &rows::Recording, digest: &str) -> String {
-    format!("{}.{}.{digest}", last.started_at.micros(), last.id)
+pub(super) fn write_cursor(last: &rows::Recording, question: &str) -> String {
+    format!("{}.{}.{}", last.started_at.micros(), last.id, digest(question))
 }
 
-fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), ApiError> {
+pub(super) fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), ApiError> {
     let parsed = || {
         let (at, rest) = text.split_once('.')?;
         let (id, of) = rest.split_once('.')?;
