@@ -25,7 +25,7 @@ pub struct Verify {
 #[derive(Subcommand)]
 enum What {
     /// Recomputes chains and ledger from the rows and compares them with a saved copy.
-    Ledger(ledger::VerifyLedger),
+    Ledger(Box<ledger::VerifyLedger>),
     /// Checks the signature of a receipt of an erasure, without any installation, and says what it tells.
     Receipt(receipt::VerifyReceipt),
 }
