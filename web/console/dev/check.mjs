@@ -25,6 +25,7 @@ const NOTHING_FORCED = {
   receipts: null,
   erasures: null,
   mine: null,
+  stepUp: null,
 };
 const press = (key) => (page) => page.keyboard.press(key);
 const click = (name) => (page) => page.getByRole("button", { name }).first().click();
@@ -183,6 +184,15 @@ const visits = [
     ],
     expect: /to confirm/,
     complains: /404/,
+  },
+  {
+    name: "erase-proves",
+    path: "/recordings/RECORDING",
+    before: state({ stepUp: "asked" }),
+    wait: 2500,
+    steps: [click("Erase…"), settle(300), click("Erase this recording"), settle(500)],
+    expect: /Your password/,
+    complains: /403|404/,
   },
   { name: "my-data", path: "/my-data", expect: /is watching you, now/ },
   {

@@ -24,6 +24,7 @@ async function receiptOf(erasure) {
 export async function erasing(tools) {
   const { id, micro, ok, problem, record, actorOf, recordings, forced, detail } = tools;
   const start = Date.now();
+  const proven = new Set();
   const erasures = [];
   const add = (kind, target, age, times = {}) => {
     const erasure = {
@@ -95,8 +96,20 @@ export async function erasing(tools) {
       }
       return ok({ items: forced.erasures === "empty" ? [] : erasures, next_cursor: null });
     }
+    if (route === "POST /session/step-up") {
+      if (body.password === "wrong") {
+        return problem(403, "step-up-refused", "The password is wrong", "This is not your password.", {
+          what_to_do: "Try again.",
+        });
+      }
+      proven.add(person.id);
+      return { status: 204, headers: {} };
+    }
     const erase = /^\/(recordings|subjects)\/([^/]+)\/erasures$/.exec(path);
     if (method !== "POST" || !erase) return null;
+    if (!proven.has(person.id) && forced.stepUp === "asked") {
+      return problem(403, "step-up-required", "Prove once more that it is you", "This needs your password.");
+    }
     const [, of, target] = erase;
     for (const rec of recordings) {
       if (of === "recordings" ? rec.id === target && !body.range : rec.subject.id === target) {

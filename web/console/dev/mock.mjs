@@ -8,7 +8,7 @@
  * address starts with "member" may list and not watch.
  * Other states: POST /__mock {"recordings": "empty" | "failed" | "refused" | "slow" | null,
  * "audit": "broken" | null, "receipts": "none" | null, "erasures": "empty" | "refused" | null,
- * "mine": "empty" | null}.
+ * "mine": "empty" | null, "stepUp": "asked" | null}.
  */
 import { createHash, randomBytes, webcrypto } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -380,6 +380,7 @@ function sessionOf(person) {
     allowed,
     content_origin: `http://127.0.0.1:${port}`,
     expires_at: micro(Date.now() + 8 * 36e5),
+    must_enrol: false,
   };
 }
 

@@ -59,7 +59,10 @@ const shell = createRoute({
   id: "shell",
   beforeLoad: async ({ location }) => {
     try {
-      await queryClient.ensureQueryData(sessionQuery);
+      const session = await queryClient.ensureQueryData(sessionQuery);
+      if (session.must_enrol && location.pathname !== "/settings/security") {
+        throw redirect({ to: "/settings/security" });
+      }
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
         throw redirect({ to: "/sign-in", search: { next: location.href } });
@@ -190,6 +193,12 @@ const rules = createRoute({
   component: lazyRouteComponent(() => import("./routes/Rules")),
 });
 
+const security = createRoute({
+  getParentRoute: () => settings,
+  path: "/security",
+  component: lazyRouteComponent(() => import("./routes/Security")),
+});
+
 const routeTree = root.addChildren([
   signIn,
   join,
@@ -199,7 +208,7 @@ const routeTree = root.addChildren([
     recordings,
     player,
     trust.addChildren([audit, watched, receipts]),
-    settings.addChildren([sites, rules, site, health, sessions]),
+    settings.addChildren([sites, rules, site, health, sessions, security]),
     policy,
     people,
     tree,

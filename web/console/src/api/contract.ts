@@ -35,6 +35,10 @@ export type Drift = None<
   | Missing<typeof t.Problem, Described["Problem"]>
   | Missing<typeof t.PersonRef, Described["PersonRef"]>
   | Missing<typeof t.Session, Described["Session"]>
+  | Missing<typeof t.FactorNeeded, Described["FactorNeeded"]>
+  | Missing<typeof t.Factor, Described["Factor"]>
+  | Missing<typeof t.Enrolment, Described["Enrolment"]>
+  | Missing<typeof t.RecoveryCodes, Described["RecoveryCodes"]>
   | Missing<typeof t.SignedInSession, Described["SessionItem"]>
   | Missing<typeof t.RecordingItem, Described["RecordingItem"]>
   | Missing<typeof t.RecordingList, Described["RecordingList"]>

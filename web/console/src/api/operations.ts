@@ -6,8 +6,24 @@ const seg = encodeURIComponent;
 
 export const getSession = (signal?: AbortSignal) => call("GET", "/session", t.Session, opt(signal));
 export const signIn = (email: string, password: string) =>
-  call("POST", "/session", t.Session, { body: { email, password } });
-export const signInByLink = (token: string) => call("POST", "/session/link", t.Session, { body: { token } });
+  call("POST", "/session", t.SignInAnswer, { body: { email, password } });
+export const signInByLink = (token: string) =>
+  call("POST", "/session/link", t.SignInAnswer, { body: { token } });
+export const signInWithCode = (token: string, code: string) =>
+  call("POST", "/session/second-factor", t.Session, { body: { token, code } });
+/** Proves once more who one is: by the password, or by six digits of the app. */
+export const stepUp = (proof: string) =>
+  callEmpty("POST", "/session/step-up", {
+    body: /^\d{6}$/.test(proof) ? { code: proof } : { password: proof },
+  });
+export const changePassword = (body: { old?: string; new: string }) =>
+  callEmpty("PUT", "/session/password", { body });
+export const getFactor = (signal?: AbortSignal) => call("GET", "/session/factor", t.Factor, opt(signal));
+export const beginFactor = () => call("POST", "/session/factor", t.Enrolment);
+export const confirmFactor = (code: string) =>
+  call("POST", "/session/factor/confirm", t.RecoveryCodes, { body: { code } });
+export const removeFactor = () => callEmpty("DELETE", "/session/factor");
+export const renewRecoveryCodes = () => call("POST", "/session/factor/recovery-codes", t.RecoveryCodes);
 export const acceptInvitation = (token: string, password: string) =>
   call("POST", "/session/invitation", t.Session, { body: { token, password } });
 export interface FirstOrganisation {

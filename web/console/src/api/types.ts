@@ -30,8 +30,22 @@ export const Session = v.object({
   allowed: v.array(v.string()),
   content_origin: v.string(),
   expires_at: v.string(),
+  /** True where it may do nothing but set up a second factor. */
+  must_enrol: v.boolean(),
 });
 export type Session = v.InferOutput<typeof Session>;
+
+/** A password or a link was right, and a code is asked for too. The token opens nothing by itself. */
+export const FactorNeeded = v.object({ token: v.string(), expires_at: v.string() });
+export type FactorNeeded = v.InferOutput<typeof FactorNeeded>;
+export const SignInAnswer = v.union([Session, FactorNeeded]);
+export type SignInAnswer = v.InferOutput<typeof SignInAnswer>;
+
+export const Factor = v.object({ since: nullable(v.string()), recovery_codes: count });
+/** Told once: what an authenticator app is given. `qr` is a picture, SVG. */
+export const Enrolment = v.object({ secret: v.string(), uri: v.string(), qr: v.string() });
+export type Enrolment = v.InferOutput<typeof Enrolment>;
+export const RecoveryCodes = v.object({ recovery_codes: v.array(v.string()) });
 
 export const SignedInSession = v.object({
   id: v.string(),

@@ -12,6 +12,7 @@ export interface PlaceLink {
     | "/settings/rules"
     | "/settings/health"
     | "/settings/sessions"
+    | "/settings/security"
     | "/people";
   name: string;
   letter: string;
@@ -28,6 +29,7 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
   { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
+  { to: "/settings/security", name: "Your password and app", letter: "p", icon: "bolt" },
   { to: "/people", name: "People", letter: "o", icon: "people" },
 ];
 

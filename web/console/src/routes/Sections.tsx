@@ -39,6 +39,9 @@ export function SettingsSection() {
         <Link to="/settings/sessions" activeProps={{ "aria-current": "page" }}>
           Where you are signed in
         </Link>
+        <Link to="/settings/security" activeProps={{ "aria-current": "page" }}>
+          Password and app
+        </Link>
       </nav>
       <Outlet />
     </>

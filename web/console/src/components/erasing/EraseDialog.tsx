@@ -9,6 +9,7 @@ import { formatClock, formatCount } from "../../lib/format";
 import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
+import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
 import { Consequences } from "./Consequences";
 import { type What, WhatPicker } from "./WhatPicker";
@@ -72,6 +73,9 @@ function EraseForm({ recording, atUs, onClose, onErased }: EraseFormProps) {
   const range = rangeOf(draft, recording);
   const erase = useMutation({ mutationFn: () => send(recording, draft, range), onSuccess: onErased });
   const verb = verbs(label)[draft.what];
+  if (needsStepUp(erase.error)) {
+    return <StepUp goOn={verb} onProven={() => erase.mutate()} onCancel={onClose} />;
+  }
   const ready =
     draft.what === "recording" || (draft.what === "part" ? range !== null : sameName(draft.name, label));
   const submit = (event: FormEvent) => {

@@ -16,6 +16,7 @@ import {
 import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
+import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
 
 interface SettingDialogProps {
@@ -45,6 +46,13 @@ export function SettingDialog({ setting, version, onClose }: SettingDialogProps)
     },
   });
   const title = `Change ${setting.name}`;
+  if (draft && needsStepUp(say.error)) {
+    return (
+      <Dialog title={title} isOpen onClose={onClose}>
+        <StepUp goOn="Say it" onProven={() => say.mutate(draft)} onCancel={onClose} />
+      </Dialog>
+    );
+  }
   const overtaken = say.error instanceof ApiError && say.error.slug === "settings-changed";
   return (
     <Dialog title={title} isOpen onClose={onClose}>
