@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use clerestory_access::{ListDeleted, RestoreRecording};
+use clerestory_access::{ListDeleted, OpContext, RecordingRef, RestoreRecording};
 use clerestory_lifecycle::{Deletion as Deleted, Hidden, Lifecycle};
 use clerestory_model::{RecordingId, Timestamp};
 use clerestory_store::recordings::Recording;
@@ -165,12 +165,13 @@ fn read_cursor(text: &str) -> Result<(Timestamp, RecordingId), ApiError> {
 
 /// Refuses to tell of a recording that was deleted: whoever may restore it learns until when, for others it is not there.
 /// What waits for a hold to be erased is there for nobody.
-pub(crate) async fn not_deleted(api: &Api, caller: &Caller, id: RecordingId) -> Result<(), ApiError> {
+pub(crate) async fn not_deleted(api: &Api, op: &OpContext, id: RecordingId) -> Result<(), ApiError> {
     let deletion = match api.lifecycle.hidden(id).await? {
         None => return Ok(()),
         Some(Hidden::Restricted) => return Err(ApiError::not_found()),
         Some(Hidden::Deleted(deletion)) => deletion,
     };
-    let may = api.access.would_allow::<RestoreRecording>(&caller.op, caller.recording(id)).await?;
+    let on = RecordingRef { organisation: op.actor.organisation(), id };
+    let may = api.access.would_allow::<RestoreRecording>(op, on).await?;
     Err(if may { ApiError::deleted(deletion.restorable_until) } else { ApiError::not_found() })
 }

@@ -79,7 +79,7 @@ pub(crate) async fn begin(
     let begun = match api.playback.begin(&caller.op, caller.recording(id), asked.reason).await {
         // What was deleted is told of to whoever may restore it, and is not there for others.
         Err(error @ PlaybackError::Gone) => {
-            not_deleted(&api, &caller, id).await?;
+            not_deleted(&api, &caller.op, id).await?;
             return Err(error.into());
         }
         begun => begun?,

@@ -309,7 +309,7 @@ pub(crate) async fn read(
     At(id): At<RecordingId>,
 ) -> Result<Json<Recording>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
-    not_deleted(&api, &caller, id).await?;
+    not_deleted(&api, &caller.op, id).await?;
     api.vault.hold_lease().await?;
     let now = api.clock.now();
     let inner = api.clone();
@@ -347,7 +347,7 @@ pub(crate) async fn viewers(
     At(id): At<RecordingId>,
 ) -> Result<Json<ViewerList>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
-    not_deleted(&api, &caller, id).await?;
+    not_deleted(&api, &caller.op, id).await?;
     api.vault.hold_lease().await?;
     let inner = api.clone();
     api.database
