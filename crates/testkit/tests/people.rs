@@ -96,7 +96,7 @@ async fn a_manager_of_two_people_plays_what_is_about_them_and_the_admin_sees_exa
     }
     assert_eq!(play(&manager, &other).await.status, StatusCode::NOT_FOUND);
     assert_eq!(manager.get(&format!("/api/v1/recordings/{other}")).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(listed(&cleo).await, [other.clone()]);
+    assert_eq!(listed(&cleo).await, std::slice::from_ref(&other));
     assert_eq!(play(&cleo, &reports[0]).await.status, StatusCode::NOT_FOUND);
 
     let told = admin.get("/api/v1/audit?action=recording.play").await.ok();
@@ -147,7 +147,7 @@ async fn a_visit_is_seen_by_managers_and_not_by_members() {
     let recorder = installation.recorder("https://shop.example");
     let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now).await;
     visit.send(0, &snapshot(now, 2, "x")).await.ok();
-    assert_eq!(listed(&installation.person("manager").await).await, [visit.recording.clone()]);
+    assert_eq!(listed(&installation.person("manager").await).await, std::slice::from_ref(&visit.recording));
     let member = installation.person("member").await;
     assert_eq!(listed(&member).await, Vec::<String>::new());
     assert_eq!(play(&member, &visit.recording).await.status, StatusCode::NOT_FOUND);
@@ -248,7 +248,10 @@ async fn who_is_blocked_is_refused_until_the_block_ends_by_itself() {
     let refused = installation.anonymous().post("/api/v1/session", credentials).await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::FORBIDDEN, "blocked"));
     let suspended = admin.get("/api/v1/people?state=suspended").await.ok();
-    assert_eq!(suspended["items"].as_array().unwrap().iter().map(id).collect::<Vec<_>>(), [person.clone()]);
+    assert_eq!(
+        suspended["items"].as_array().unwrap().iter().map(id).collect::<Vec<_>>(),
+        std::slice::from_ref(&person)
+    );
     let details = admin.get(&format!("/api/v1/people/{person}")).await.ok();
     assert_eq!(details["blocks"][0]["reason"], "lost laptop");
     installation.wait(hour);
@@ -315,7 +318,7 @@ async fn who_is_soft_deleted_is_nobody_until_they_are_restored_as_they_were() {
     let restored = admin.post(&format!("{path}/restore"), json!({})).await.ok();
     assert_eq!((&restored["id"], &restored["state"]), (&json!(person), &json!("active")));
     let member = installation.person("member").await;
-    assert_eq!(listed(&member).await, [recording.clone()]);
+    assert_eq!(listed(&member).await, std::slice::from_ref(&recording));
     assert_eq!(listed(&manager).await, [recording]);
     clean(&installation).await;
 }

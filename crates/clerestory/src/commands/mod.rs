@@ -41,7 +41,7 @@ pub enum Command {
     /// Makes a new installation: root key, first epoch, database.
     Init(init::Init),
     /// Serves an installation.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Adds organisations and people, and makes sign-in links.
     Admin(admin::Admin),
     /// Brings in a recording made elsewhere.
