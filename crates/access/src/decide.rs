@@ -6,7 +6,8 @@ use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::ScopeFilter;
-use clerestory_store::{organisations, people, recordings, sites};
+use clerestory_store::people::PersonState;
+use clerestory_store::{blocks, organisations, people, recordings, sites};
 
 use crate::grant::{Action, Grant, Object};
 use crate::matrix::{AboutWhom, Cell, Scope};
@@ -96,7 +97,16 @@ impl Access {
         on: A::On,
         personal: Option<Personal>,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
-        let Verdict { rule, answer, rows } = self.evaluate::<A>(tx, op, on).await?;
+        // Whoever waited for this turn may have lost by it what they had when they asked.
+        self.audit.take_turn(tx, op.actor.organisation()).await?;
+        let Verdict { rule, answer, rows } = match standing_now(tx, op).await? {
+            Some(actor) => self.evaluate::<A>(tx, &OpContext { actor, ..op.clone() }, on).await?,
+            None => Verdict {
+                rule: format!("matrix {} kept out meanwhile", A::NAME),
+                answer: Answer::Refused { visible: false },
+                rows: Scope::Own.filter(op.actor.organisation(), &op.actor),
+            },
+        };
         let outcome = match answer {
             Answer::Allowed => Outcome::Allowed,
             Answer::StepUp | Answer::Refused { .. } => Outcome::Refused,
@@ -353,6 +363,22 @@ impl Access {
         };
         Ok(Some(Owner { organisation, about: subject.map(|subject| AboutWhom { subject, person, manager }) }))
     }
+}
+
+/// The actor with the roles they have in this transaction; `None` where they are kept out by now.
+async fn standing_now(tx: &mut Tx, op: &OpContext) -> Result<Option<Actor>, SqlError> {
+    let mut actor = op.actor.clone();
+    let Actor::Person { id, organisation, role, also, session, .. } = &mut actor else {
+        return Ok(Some(actor));
+    };
+    let person = people::find(tx, *id).await?.filter(|person| person.state == PersonState::Active);
+    let Some(person) = person else { return Ok(None) };
+    if blocks::until(tx, *organisation, *id, Some(*session), op.at).await?.is_some() {
+        return Ok(None);
+    }
+    *role = person.role;
+    *also = people::further_roles(tx, *id).await?;
+    Ok(Some(actor))
 }
 
 fn new_entry<A: Action>(op: &OpContext, on: A::On, outcome: Outcome, rule: String) -> NewEntry {

@@ -218,10 +218,11 @@ impl Matrix {
         columns.filter_map(move |column| row.and_then(|row| row.get(column)).map(|cell| (column, cell)))
     }
 
-    /// The actions that people of these roles may give to an API key: those that a key may do and they may do too.
+    /// The actions that people of these roles may give to an API key: those that a key may do, and they as far as a key.
     pub fn key_scopes(&self, roles: &[Role]) -> impl Iterator<Item = &str> {
         let may = |cells: &BTreeMap<&str, Cell>| {
-            cells.contains_key("key") && roles.iter().any(|role| cells.contains_key(role.word()))
+            let own = || roles.iter().filter_map(|role| cells.get(role.word()));
+            cells.get("key").is_some_and(|key| own().any(|cell| cell.covers(key)))
         };
         self.rows.iter().filter(move |(_, cells)| may(cells)).map(|(action, _)| action.as_str())
     }

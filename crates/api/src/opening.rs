@@ -155,7 +155,7 @@ impl<'a, A: Action> Names<'a, A> {
 
     /// Somebody's watching, with the reason they gave.
     pub(crate) async fn viewer(&mut self, tx: &mut Tx, viewing: &Viewing) -> Result<Viewer, ApiError> {
-        let play = &viewing.play;
+        let (play, now) = (&viewing.play, self.api.clock.now());
         let audit = self.api.access.audit();
         let entry = audit.find(tx, play.organisation, play.entry).await?;
         let reason = match entry.and_then(|entry| entry.personal) {
@@ -171,7 +171,8 @@ impl<'a, A: Action> Names<'a, A> {
             play: play.id.to_string(),
             person: self.person(tx, play.person).await?,
             started_at: play.started_at.to_string(),
-            ended_at: play.ended_at.map(|at| at.to_string()),
+            // Whoever closed the lid has not said that they stopped.
+            ended_at: play.ended_at.or((play.expires_at <= now).then_some(play.expires_at)).map(|at| at.to_string()),
             reason,
             entry: play.entry,
             watched_us: ranges.iter().map(|range| range.to_us - range.from_us).sum(),

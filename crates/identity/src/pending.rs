@@ -8,6 +8,7 @@ use clerestory_model::Timestamp;
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::people::{self, Person};
 
+use crate::people::standing::{Barred, barred};
 use crate::second_factor::Code;
 use crate::sessions::SignedInBy;
 use crate::sign_in::{Shown, by_person, password_version, sign_in_entry, trimmed};
@@ -142,6 +143,18 @@ impl Identity {
             },
             None => false,
         };
+        let bar = match people::find(tx, person.id).await? {
+            Some(person) => barred(tx, &person, None, op.at).await?,
+            None => Some(Barred::Inactive),
+        };
+        if let Some(bar) = bar {
+            let refusal = sign_in_entry(op, Some(person), Outcome::Refused, "code");
+            self.access.audit().append(tx, refusal).await?;
+            return Ok(Err(match bar {
+                Barred::Blocked { until } => IdentityError::Blocked { until }.into(),
+                Barred::Inactive => SignInError::Refused,
+            }));
+        }
         let taken = match stands {
             true => self.take_code(tx, op, person, code).await?,
             false => Code::Wrong,

@@ -52,21 +52,22 @@ impl Keys {
     }
 
     /// As [`Self::sweeps_may_run`], for the sweeper of recordings: a jump of more than five minutes since this process asked
-    /// before stops them too.
+    /// before stops them too. Gives the time that was found right: a sweep goes by it to its end.
     ///
     /// # Errors
     /// [`KeyError::Stopped`].
-    pub async fn sweeper_may_run(&self) -> Result<(), KeyError> {
+    pub async fn sweeper_may_run(&self) -> Result<Timestamp, KeyError> {
         self.sweeps_may_run().await?;
         let (now, passed) = (self.clock.now(), self.clock.monotonic());
         let confirmed =
             self.anchor.lock().unwrap_or_else(PoisonError::into_inner).map_or(0, |anchor| anchor.confirmed);
         let turn = Anchor { now, passed, confirmed };
-        let before = self.turn.lock().unwrap_or_else(PoisonError::into_inner).replace(turn);
+        let before = *self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let expected =
             before.filter(|before| before.confirmed == confirmed).map(|before| before.expects(passed));
         let Some(from) = expected.filter(|expected| apart(now, *expected) > SWEEP_TOLERANCE) else {
-            return Ok(());
+            *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+            return Ok(now);
         };
         let sql =
             "UPDATE key_rollover SET jumped_from = $1, jumped_to = $2 WHERE one = 1 AND jumped_from IS NULL";

@@ -133,6 +133,10 @@ impl Lifecycle {
             return Ok(Err(EraseError::Nothing));
         }
         let keys = self.keys_of(tx, organisation, &target, (&recordings, &parts)).await?;
+        // What a sweep has erased has rows still, and no key that could be destroyed once more.
+        if keys.is_empty() && !matches!(target, Target::Subject(_) | Target::Organisation) {
+            return Ok(Err(EraseError::Nothing));
+        }
         if let Some(pinned) = self.parts.vault.keys().pinned(tx, &keys).await? {
             return Ok(Err(EraseError::Held(pinned)));
         }

@@ -165,15 +165,12 @@ impl Settings {
             }
             Opened::Lost(kind) => {
                 damage.push((row.version, kind));
-                let level = Level::from_number(row.level);
-                match (level, self.registry().find(&row.name)) {
-                    (Some(level), Some(_)) => {
-                        let node = Node { level, id: row.node };
-                        known.values.say(node, &row.name, Said::Unreadable);
-                        known.versions.insert((node, row.name.clone()), row.version);
-                    }
-                    // Nobody knows what it was about.
-                    _ => self.lose_all(row.organisation, known),
+                // What stands beside the seal may have been changed too: nobody knows what it was about.
+                self.lose_all(row.organisation, known);
+                if let (Some(level), Some(_)) = (Level::from_number(row.level), self.registry().find(&row.name)) {
+                    let node = Node { level, id: row.node };
+                    known.values.say(node, &row.name, Said::Unreadable);
+                    known.versions.insert((node, row.name.clone()), row.version);
                 }
             }
         }

@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{Actor, OpContext, PersonRef as PersonOn, ReadOwnProfile};
-use clerestory_identity::{Admitted, Running, SignedIn, Token};
+use clerestory_identity::{Admitted, IdentityError, Running, SignedIn, Token};
 use clerestory_model::{PersonId, SessionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -281,7 +281,12 @@ async fn welcome(
 /// Ends the session the browser was in: no token outlives a sign-in.
 async fn leave(api: &Api, op: &OpContext, headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(Ok(token)) = session_token(headers, api.hosts.is_loopback()) else { return Ok(()) };
-    if let Some(running) = api.identity.running(&token).await? {
+    let running = match api.identity.running(&token).await {
+        // What is blocked opens nothing: whoever signs in now is not to be kept out by it.
+        Err(IdentityError::Blocked { .. }) => None,
+        running => running?,
+    };
+    if let Some(running) = running {
         let op = OpContext { actor: running.actor, request_id: op.request_id.clone(), at: op.at };
         api.identity.sign_out(&op, false).await?;
     }

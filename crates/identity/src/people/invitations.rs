@@ -68,7 +68,8 @@ impl Identity {
         new: Invitation,
         console: &str,
     ) -> Result<Invited, PeopleError> {
-        let detail = Some(format!("{} <{}> as {}", new.name, new.email, new.role));
+        // Not who: what the log says outlives a person who is erased.
+        let detail = Some(format!("as {}", new.role));
         let (identity, asked, console) = (self.clone(), op.clone(), console.to_owned());
         self.decided::<InvitePerson, _>(op, on, detail, move |tx, grant| {
             Box::pin(async move { identity.invite_in(tx, &asked, grant, new, &console).await })

@@ -122,9 +122,10 @@ impl Identity {
         if ends_at <= op.at || ends_at > latest {
             return Err(PeopleError::BlockTime { latest });
         }
+        // The reason stands with the block: what the log says outlives a person who is erased.
         let detail = match session {
-            Some(session) => format!("{session} blocked until {ends_at}: {reason}"),
-            None => format!("blocked until {ends_at}: {reason}"),
+            Some(session) => format!("{session} blocked until {ends_at}"),
+            None => format!("blocked until {ends_at}"),
         };
         let (identity, asked) = (self.clone(), op.clone());
         self.decided::<ManagePerson, _>(op, on, Some(detail), move |tx, grant| {

@@ -10,7 +10,7 @@ use clerestory_audit::authority::ChangedBy;
 use clerestory_model::{HoldId, OrganisationId, PersonId, RecordingState, Timestamp};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::{organisations, recordings, sites};
+use clerestory_store::{organisations, people, recordings, sites};
 
 use super::{ALONE, Hold, HoldDetails, HoldScope, HoldState, details_place, rows, touched};
 use crate::{EraseError, Lifecycle};
@@ -77,7 +77,7 @@ impl Lifecycle {
         let key = crate::rows::organisation_key(tx, organisation).await?.ok_or(EraseError::Nothing)?;
         let id = HoldId::new(op.at, random());
         let details = self.parts.vault.seal(tx, key, details_place(organisation, id), &new.details).await?;
-        let alone = rows::count_deciders(tx, organisation).await? < 2;
+        let alone = !people::another_admin(tx, organisation, by(op), op.at).await?;
         let hold = Hold {
             id,
             organisation,
@@ -145,7 +145,7 @@ impl Lifecycle {
         let HoldRef { organisation, id } = grant.on();
         let found = rows::find_locked(tx, id).await?.filter(|found| found.organisation == organisation);
         let Some(hold) = found else { return Ok(Err(EraseError::Nothing)) };
-        let alone = rows::count_deciders(tx, organisation).await? < 2;
+        let alone = !people::another_admin(tx, organisation, by(op), op.at).await?;
         let changed = match decided(hold, change, (by(op), op.at), alone) {
             Ok(changed) => changed,
             Err(obstacle) => return Ok(Err(obstacle)),
@@ -175,8 +175,12 @@ impl Lifecycle {
                         lifecycle.parts.access.audit().take_turn(tx, organisation).await?;
                         let Some(hold) = rows::find_locked(tx, ripe.id).await? else { continue };
                         let still = hold.alone_until.is_some_and(|until| until <= now);
+                        // Where somebody else is there by now, it is theirs to confirm.
+                        let asked = hold.asked_by();
+                        let alone = !people::another_admin(tx, organisation, asked, now).await?;
                         let nobody = (PersonId::nil(), now);
-                        if let (true, Ok(changed)) = (still, decided(hold, HoldChange::Confirm, nobody, true))
+                        if let (true, Ok(changed)) =
+                            (still && alone, decided(hold, HoldChange::Confirm, nobody, true))
                         {
                             lifecycle.keep_hold(tx, &changed, op.changing(organisation)).await?;
                         }

@@ -62,6 +62,14 @@ pub enum HoldScope {
     Organisation,
 }
 
+impl Hold {
+    /// Who asked for what waits: the release where one was proposed, else the hold itself.
+    #[must_use]
+    pub fn asked_by(&self) -> PersonId {
+        self.release.map_or(self.proposed.0, |(by, _)| by)
+    }
+}
+
 impl HoldScope {
     /// How it is called in the API.
     #[must_use]

@@ -104,8 +104,10 @@ impl Lifecycle {
                 Box::pin(async move {
                     let some = rows::pinned(tx, hold, BATCH).await?;
                     for key in &some {
-                        keys.unpin(tx, *key).await?;
-                        rows::forget_pin(tx, hold, *key).await?;
+                        // First, so that of two who do it at once one unpins.
+                        if rows::forget_pin(tx, hold, *key).await? {
+                            keys.unpin(tx, *key).await?;
+                        }
                     }
                     Ok::<_, EraseError>(some.len())
                 })

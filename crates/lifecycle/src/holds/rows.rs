@@ -165,8 +165,11 @@ pub(crate) async fn stands_against(
         }
         Target::Subject(subject) => {
             // Their account too, where there is nothing about them.
-            let sql = format!("SELECT 1 FROM holds h WHERE {STAND} AND h.kind = 2 AND h.target = $1 LIMIT 1");
-            if tx.query_opt(&sql, &[(*subject).into()]).await?.is_some() {
+            let sql = format!(
+                "SELECT 1 FROM holds h WHERE {STAND} AND (h.kind = 2 AND h.target = $1
+                     OR h.kind = 4 AND h.organisation_id = $2) LIMIT 1"
+            );
+            if tx.query_opt(&sql, &[(*subject).into(), organisation.into()]).await?.is_some() {
                 return Ok(true);
             }
             ("r.subject_id = $2", (*subject).into())
@@ -222,10 +225,10 @@ pub(crate) async fn pinned(tx: &mut Tx, hold: HoldId, limit: u32) -> Result<Vec<
     tx.query(sql, &[hold.into(), limit.into()]).await?.iter().map(|row| row.get(0)).collect()
 }
 
-pub(crate) async fn forget_pin(tx: &mut Tx, hold: HoldId, key: KeyId) -> Result<(), SqlError> {
+/// Forgets that a hold pins a key; `false` where somebody else has done so meanwhile.
+pub(crate) async fn forget_pin(tx: &mut Tx, hold: HoldId, key: KeyId) -> Result<bool, SqlError> {
     let sql = "DELETE FROM hold_keys WHERE hold_id = $1 AND key_id = $2";
-    tx.execute(sql, &[hold.into(), key.into()]).await?;
-    Ok(())
+    Ok(tx.execute(sql, &[hold.into(), key.into()]).await? == 1)
 }
 
 /// How many holds of an organisation wait for a second person, and how many stand longer than until they were to be looked
@@ -241,14 +244,6 @@ pub(crate) async fn to_look_at(
     let rows = tx.query(sql, &[organisation.into(), now.into()]).await?;
     let count = |at: usize| rows.get(at).map_or(Ok(0), |row| row.get(0));
     Ok((count(0)?, count(1)?))
-}
-
-/// How many people of an organisation could confirm something: its administrators.
-pub(crate) async fn count_deciders(tx: &mut Tx, organisation: OrganisationId) -> Result<u64, SqlError> {
-    let sql = "SELECT count(*) FROM people WHERE organisation_id = $1 AND role = $2";
-    let admin = clerestory_store::people::Role::Admin.word();
-    let row = tx.query_opt(sql, &[organisation.into(), admin.into()]).await?;
-    row.map_or(Ok(0), |row| row.get(0))
 }
 
 /// Removes every hold of an organisation that is erased; says which.

@@ -1,7 +1,7 @@
 //! What is due, by the rows; the sweeper's lease, and what each sweep came to.
 
 use clerestory_model::{OrganisationId, RecordingId, RecordingState, Timestamp};
-use clerestory_sql::{SqlError, Tx, Value};
+use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 
 use crate::rows::Part;
 
@@ -127,12 +127,20 @@ pub struct SweepState {
     pub confirmed_at: Option<Timestamp>,
 }
 
+const STATE: &str = "SELECT swept_at, swept, forecast_at, stopped_at, due, expected, confirmed_at FROM sweeps
+                     WHERE organisation_id = $1";
+
 pub(crate) async fn state(tx: &mut Tx, organisation: OrganisationId) -> Result<SweepState, SqlError> {
-    let sql = "SELECT swept_at, swept, forecast_at, stopped_at, due, expected, confirmed_at FROM sweeps
-               WHERE organisation_id = $1";
-    let Some(row) = tx.query_opt(sql, &[organisation.into()]).await? else {
-        return Ok(SweepState::default());
-    };
+    read_state(tx.query_opt(STATE, &[organisation.into()]).await?)
+}
+
+/// As [`state`], for whoever will write it.
+pub(crate) async fn state_locked(tx: &mut Tx, organisation: OrganisationId) -> Result<SweepState, SqlError> {
+    read_state(tx.query_opt_locked(Lock::Exclusive, STATE, &[organisation.into()]).await?)
+}
+
+fn read_state(row: Option<Row>) -> Result<SweepState, SqlError> {
+    let Some(row) = row else { return Ok(SweepState::default()) };
     Ok(SweepState {
         swept_at: row.get(0)?,
         swept: row.get(1)?,

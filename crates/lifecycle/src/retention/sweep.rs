@@ -51,7 +51,7 @@ impl Lifecycle {
     /// [`EraseError::Key`] with [`clerestory_keys::KeyError::Stopped`] when the clock cannot be believed: nothing is queued
     /// until somebody confirms the time. Whatever else fails leaves the rest for the next turn.
     pub async fn sweep(&self, node: [u8; 16]) -> Result<SweepStep, EraseError> {
-        self.parts.vault.keys().sweeper_may_run().await?;
+        let now = self.parts.vault.keys().sweeper_may_run().await?;
         if !self.hold_sweep(node).await? {
             return Ok(SweepStep::Elsewhere);
         }
@@ -66,7 +66,7 @@ impl Lifecycle {
         let all: Result<Vec<OrganisationId>, SqlError> = all.await;
         let (mut sweep, mut failed) = (Sweep::default(), None);
         for organisation in all? {
-            match self.sweep_organisation(node, organisation).await {
+            match self.sweep_organisation(node, organisation, now).await {
                 Ok(Some(Swept::Waits)) => sweep.waiting.push(organisation),
                 Ok(Some(Swept::Done(recordings))) => sweep.recordings += recordings,
                 Ok(None) => return Ok(SweepStep::Elsewhere),
@@ -123,8 +123,8 @@ impl Lifecycle {
         &self,
         node: [u8; 16],
         organisation: OrganisationId,
+        now: Timestamp,
     ) -> Result<Option<Swept>, EraseError> {
-        let now = self.parts.clock.now();
         self.parts.vault.hold_lease().await?;
         let lifecycle = self.clone();
         let looked = self.parts.database.write(Lane::Maintenance, move |tx| {
@@ -182,8 +182,9 @@ impl Lifecycle {
         organisation: OrganisationId,
         now: Timestamp,
     ) -> Result<Looked, EraseError> {
-        // An entry before rows: the order of locks. It is written only once, when the sweep begins to wait.
-        let before = rows::state(tx, organisation).await?;
+        // The head before rows: the order of locks. A confirmation comes before this look or after it.
+        self.parts.access.audit().take_turn(tx, organisation).await?;
+        let before = rows::state_locked(tx, organisation).await?;
         let due = rows::count_due(tx, organisation, now).await?;
         let expected = rows::expected(tx, organisation, now).await?;
         let state = SweepState { due, expected, ..before };
