@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::people::PersonState;
+use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{blocks, organisations, people, recordings, sites};
 
 use crate::grant::{Action, Grant, Object};

@@ -172,7 +172,10 @@ impl<'a, A: Action> Names<'a, A> {
             person: self.person(tx, play.person).await?,
             started_at: play.started_at.to_string(),
             // Whoever closed the lid has not said that they stopped.
-            ended_at: play.ended_at.or((play.expires_at <= now).then_some(play.expires_at)).map(|at| at.to_string()),
+            ended_at: play
+                .ended_at
+                .or((play.expires_at <= now).then_some(play.expires_at))
+                .map(|at| at.to_string()),
             reason,
             entry: play.entry,
             watched_us: ranges.iter().map(|range| range.to_us - range.from_us).sum(),

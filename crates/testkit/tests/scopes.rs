@@ -127,6 +127,17 @@ async fn scope_filters_equal_decisions_by_brute_force() {
     let mut reach = BTreeSet::new();
     for (number, asker) in staff.iter().enumerate() {
         for role in [Role::Member, Role::Manager, Role::Admin] {
+            let id = asker.id;
+            let set: Result<u64, SqlError> = app
+                .database
+                .write(Lane::Interactive, move |tx| {
+                    Box::pin(async move {
+                        let sql = "UPDATE people SET role = $1 WHERE person_id = $2";
+                        tx.execute(sql, &[role.word().into(), id.into()]).await
+                    })
+                })
+                .await;
+            set.unwrap();
             let op = OpContext {
                 actor: Actor::Person {
                     id: asker.id,

@@ -167,7 +167,9 @@ impl Settings {
                 damage.push((row.version, kind));
                 // What stands beside the seal may have been changed too: nobody knows what it was about.
                 self.lose_all(row.organisation, known);
-                if let (Some(level), Some(_)) = (Level::from_number(row.level), self.registry().find(&row.name)) {
+                if let (Some(level), Some(_)) =
+                    (Level::from_number(row.level), self.registry().find(&row.name))
+                {
                     let node = Node { level, id: row.node };
                     known.values.say(node, &row.name, Said::Unreadable);
                     known.versions.insert((node, row.name.clone()), row.version);

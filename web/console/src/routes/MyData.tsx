@@ -47,7 +47,12 @@ export default function MyData() {
         <>
           <Hall recordings={recordings} now={now} own={person.id} partial={data.hasNextPage} />
           <div className="two">
-            <Looks looks={looks} refused={pages?.flatMap((page) => page.refused) ?? []} own={person.id} mayOpen={mayOpen} />
+            <Looks
+              looks={looks}
+              refused={pages?.flatMap((page) => page.refused) ?? []}
+              own={person.id}
+              mayOpen={mayOpen}
+            />
             <div className="side">
               {recordings.length > 0 ? (
                 <Captured recordings={recordings} now={now} mayOpen={mayOpen} />
