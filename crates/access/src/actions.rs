@@ -116,6 +116,10 @@ actions! {
         seen by "person.read";
     /// Saying what somebody may do.
     AssignRoles(PersonRef) = "person.roles", ENTITY_UPDATE, opens [Person], seen by "person.read";
+    /// Seeing which roles there are and what they allow.
+    ReadRoles(OrganisationRef) = "role.read", ENTITY_READ, opens [Organisation];
+    /// Making roles, changing and removing them.
+    ManageRoles(OrganisationRef) = "role.manage", ENTITY_UPDATE, opens [Organisation], seen by "role.read";
     /// Saying to whom somebody reports.
     SetReportingLine(PersonRef) = "person.line", ENTITY_UPDATE, opens [Person], seen by "person.read";
     /// Handing a mail to the mail server.

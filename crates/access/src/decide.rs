@@ -273,8 +273,8 @@ impl Access {
             return Ok(refused("no such object", false));
         };
         let (mut best, mut narrow): (Option<(bool, Scope, Verdict)>, Option<Scope>) = (None, None);
-        for (column, cell) in self.matrix.cells(A::NAME, actor) {
-            let Some(scope) = self.reach(tx, organisation, cell).await? else { continue };
+        for (column, cell) in self.cells_of(tx, A::NAME, actor).await? {
+            let Some(scope) = self.reach(tx, organisation, &cell).await? else { continue };
             if !within::<A>(scope, actor, on, &owner) {
                 narrow = narrow.max(Some(scope));
                 continue;
@@ -329,8 +329,8 @@ impl Access {
         actor: &Actor,
         (on, owner): (A::On, &Owner),
     ) -> Result<bool, AccessError> {
-        for (_, cell) in self.matrix.cells(action, actor) {
-            let scope = self.reach(tx, actor.organisation(), cell).await?;
+        for (_, cell) in self.cells_of(tx, action, actor).await? {
+            let scope = self.reach(tx, actor.organisation(), &cell).await?;
             if scope.is_some_and(|scope| within::<A>(scope, actor, on, owner)) {
                 return Ok(true);
             }
@@ -366,7 +366,7 @@ impl Access {
 }
 
 /// The actor with the roles they have in this transaction; `None` where they are kept out by now.
-async fn standing_now(tx: &mut Tx, op: &OpContext) -> Result<Option<Actor>, SqlError> {
+pub(crate) async fn standing_now(tx: &mut Tx, op: &OpContext) -> Result<Option<Actor>, SqlError> {
     let mut actor = op.actor.clone();
     let Actor::Person { id, organisation, role, also, session, .. } = &mut actor else {
         return Ok(Some(actor));

@@ -7,6 +7,7 @@ mod actions;
 mod decide;
 mod grant;
 mod matrix;
+mod roles;
 pub mod settings;
 mod who;
 
@@ -27,6 +28,7 @@ pub use grant::{
     SiteRef, SubjectRef, UploadRef,
 };
 pub use matrix::{AboutWhom, Cell, Matrix, MatrixError, Scope, Wider};
+pub use roles::{NoRights, Rights};
 pub use settings::Settings;
 pub use who::{Actor, OpContext};
 
@@ -129,13 +131,6 @@ impl Access {
     pub fn key_scopes(&self, roles: &[Role]) -> Vec<&str> {
         self.matrix.key_scopes(roles).collect()
     }
-
-    /// Whether somebody may give a role: it may do nothing that they may not.
-    #[must_use]
-    pub fn may_hand_on(&self, actor: &Actor, role: Role) -> bool {
-        self.matrix.may_hand_on(actor, role)
-    }
-
     /// The names of every action this actor's roles may do in some scope, as far as settings allow it: for what a console
     /// shows.
     #[must_use]

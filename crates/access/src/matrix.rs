@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use clerestory_model::{OrganisationId, PersonId, SubjectId};
 use clerestory_store::people::Role;
 use clerestory_store::recordings::{ScopeFilter, Subjects};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::actions::ALL_ACTIONS;
 use crate::who::Actor;
 
 /// How far a right reaches, narrowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// What is about oneself.
@@ -100,6 +100,10 @@ struct Row {
     member: Option<Written>,
     manager: Option<Written>,
     admin: Option<Written>,
+    privacy: Option<Written>,
+    auditor: Option<Written>,
+    viewer: Option<Written>,
+    assigner: Option<Written>,
     site: Option<Written>,
     key: Option<Written>,
     system: Option<Written>,
@@ -142,11 +146,15 @@ pub struct Wider {
 }
 
 impl Cell {
+    /// How far it reaches at most.
+    fn furthest(&self) -> Scope {
+        self.wider.as_ref().map_or(self.scope, |wider| wider.scope.max(self.scope))
+    }
+
     /// Whether it allows everything that the other one may come to allow.
-    fn covers(&self, other: &Self) -> bool {
-        let furthest = other.wider.as_ref().map_or(other.scope, |wider| wider.scope.max(other.scope));
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         let alike = self.wider == other.wider && self.scope >= other.scope;
-        (self.scope >= furthest || alike) && (self.setting.is_none() || self.setting == other.setting)
+        (self.scope >= other.furthest() || alike) && (self.setting.is_none() || self.setting == other.setting)
     }
 }
 
@@ -185,6 +193,10 @@ impl Matrix {
                 ("member", row.member),
                 ("manager", row.manager),
                 ("admin", row.admin),
+                ("privacy", row.privacy),
+                ("auditor", row.auditor),
+                ("viewer", row.viewer),
+                ("assigner", row.assigner),
                 ("site", row.site),
                 ("key", row.key),
                 ("system", row.system),
@@ -227,13 +239,21 @@ impl Matrix {
         self.rows.iter().filter(move |(_, cells)| may(cells)).map(|(action, _)| action.as_str())
     }
 
-    /// Whether somebody with these rights may give a role: it may do nothing that they may not, nor further.
+    /// What a role that every organisation has may do: a cell for each action.
+    pub fn column(&self, role: Role) -> impl Iterator<Item = (&str, &Cell)> {
+        self.rows.iter().filter_map(move |(action, row)| Some((action.as_str(), row.get(role.word())?)))
+    }
+
+    /// What a right that an organisation put into a role of its own comes to; `None` where no person does that at all.
+    /// Whoever does it proves who they are where anybody must.
     #[must_use]
-    pub fn may_hand_on(&self, actor: &Actor, role: Role) -> bool {
-        self.rows.iter().all(|(action, row)| {
-            row.get(role.word())
-                .is_none_or(|given| self.cells(action, actor).any(|(_, own)| own.covers(given)))
-        })
+    pub fn custom(&self, action: &str, scope: Scope) -> Option<Cell> {
+        let row = self.rows.get(action)?;
+        let people = || Role::BUILT_IN.into_iter().filter_map(|role| row.get(role.word()));
+        // What is only ever about oneself reaches no further by giving it another name.
+        let furthest = people().map(Cell::furthest).max()?;
+        let step_up = people().any(|cell| cell.step_up);
+        (scope <= furthest).then_some(Cell { scope, setting: None, wider: None, step_up })
     }
 
     /// The rights that the table leaves to each organisation: settings named `allow.<action>.<role>`.
@@ -296,29 +316,15 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_given_by_whoever_may_do_as_much() {
+    fn a_right_of_a_custom_role_reaches_no_further_than_anybody_and_asks_for_as_much() {
         let matrix = Matrix::built_in().unwrap();
-        let at = clerestory_model::Timestamp::from_micros(1);
-        let with = |role, also| Actor::Person {
-            id: PersonId::nil(),
-            organisation: OrganisationId::nil(),
-            subject: SubjectId::nil(),
-            role,
-            also,
-            session: clerestory_model::SessionId::new(at, [1; 10]),
-            signed_in: 1,
-            stepped_up: None,
-        };
-        let given = |by: &Actor| {
-            let roles = [Role::Member, Role::Manager, Role::Admin];
-            roles.map(|role| matrix.may_hand_on(by, role))
-        };
-        assert_eq!(given(&with(Role::Admin, vec![])), [true, true, true]);
-        // A member may come to erase what is about them, where a setting allows it; no manager may.
-        assert_eq!(given(&with(Role::Manager, vec![])), [false, true, false]);
-        assert_eq!(given(&with(Role::Member, vec![])), [true, false, false]);
-        assert_eq!(given(&with(Role::Member, vec![Role::Admin])), [true, true, true]);
-        assert_eq!(given(&Actor::Anonymous), [false, false, false]);
+        let cell = matrix.custom("key.manage", Scope::Organisation).unwrap();
+        assert!(cell.step_up && cell.scope == Scope::Organisation);
+        assert!(!matrix.custom("recording.play", Scope::Reports).unwrap().step_up);
+        assert!(matrix.custom("profile.read", Scope::Own).is_some());
+        assert!(matrix.custom("profile.read", Scope::Organisation).is_none(), "others' sessions");
+        assert!(matrix.custom("maintain.sweep", Scope::Organisation).is_none(), "what the program does");
+        assert!(matrix.custom("segments.unwrap", Scope::Organisation).is_none(), "what nobody does");
     }
 
     #[test]

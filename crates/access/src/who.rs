@@ -88,7 +88,8 @@ impl Actor {
         }
     }
 
-    /// The columns of the matrix this actor is judged by: that of the first role first.
+    /// The columns of the matrix this actor is judged by: that of the first role first. `custom`, which has none, stands
+    /// for roles of the organisation's own.
     #[must_use]
     pub fn columns(&self) -> Vec<&'static str> {
         match self {

@@ -353,6 +353,27 @@ impl From<PeopleError> for ApiError {
                 detail,
                 "Somebody who may do as much as this role can give it.",
             ),
+            PeopleError::Beyond(_) => Self::new(
+                StatusCode::FORBIDDEN,
+                "right-beyond-own",
+                "A role may do nothing that its maker may not",
+                detail,
+                "Leave it out, or let it reach less far.",
+            ),
+            PeopleError::BuiltIn(_) => Self::new(
+                StatusCode::CONFLICT,
+                "built-in-role",
+                "Every organisation has this role",
+                detail,
+                "Make a role of your own, and change that.",
+            ),
+            PeopleError::TooManyRoles(_) => Self::new(
+                StatusCode::CONFLICT,
+                "too-many-roles",
+                "There are too many roles",
+                detail,
+                "Remove a role that nobody has any more.",
+            ),
             PeopleError::Circle { chain } => {
                 let chain: Vec<String> = chain.iter().map(ToString::to_string).collect();
                 Self::new(
@@ -377,7 +398,10 @@ impl From<PeopleError> for ApiError {
                 detail,
                 "Move or remove what is in it first.",
             ),
-            PeopleError::Unknown(_) | PeopleError::Misplaced(_) | PeopleError::BlockTime { .. } => Self::new(
+            PeopleError::Unknown(_)
+            | PeopleError::Misplaced(_)
+            | PeopleError::NoRights
+            | PeopleError::BlockTime { .. } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "does-not-fit",
                 "This does not fit",

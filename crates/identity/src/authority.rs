@@ -2,7 +2,7 @@
 
 use clerestory_audit::authority::{ChangedBy, Table, Told, Touched};
 use clerestory_audit::{ActorKind, ObjectRef};
-use clerestory_model::{ApiKeyId, BlockId, OrganisationId, PersonId, SessionId, Timestamp};
+use clerestory_model::{ApiKeyId, BlockId, OrganisationId, PersonId, RoleId, SessionId, Timestamp};
 use clerestory_sql::{SqlError, Tx};
 use clerestory_store::tree::NodeId;
 
@@ -60,6 +60,12 @@ static INVITATIONS: Table = Table {
     key: &["person_id"],
     columns: &[("token_hash", Told::Plain), ("expires_at", Told::Plain)],
     ends: Some("expires_at"),
+};
+static CUSTOM_ROLES: Table = Table {
+    name: "custom_roles",
+    key: &["role_id"],
+    columns: &[("organisation_id", Told::Plain), ("rights", Told::Plain), ("made_by", Told::Plain)],
+    ends: None,
 };
 static DOMAINS: Table =
     Table { name: "domains", key: &["domain_id"], columns: &[("organisation_id", Told::Plain)], ends: None };
@@ -140,7 +146,7 @@ static API_KEYS: Table = Table {
 };
 
 /// Every table of people, sessions and keys whose rows are authority.
-pub static AUTHORITY: [&Table; 16] = [
+pub static AUTHORITY: [&Table; 17] = [
     &ORGANISATIONS,
     &PEOPLE,
     &CREDENTIALS,
@@ -151,6 +157,7 @@ pub static AUTHORITY: [&Table; 16] = [
     &PENDING,
     &API_KEYS,
     &FURTHER_ROLES,
+    &CUSTOM_ROLES,
     &LINES,
     &BLOCKS,
     &INVITATIONS,
@@ -197,6 +204,10 @@ pub(crate) fn pending(token_hash: [u8; 32]) -> Touched {
 
 pub(crate) fn further_role(id: PersonId, role: &str) -> Touched {
     Touched::row(&FURTHER_ROLES, [id.into(), role.into()])
+}
+
+pub(crate) fn custom_role(id: RoleId) -> Touched {
+    Touched::row(&CUSTOM_ROLES, [id.into()])
 }
 
 pub(crate) fn line(id: PersonId, number: u64) -> Touched {

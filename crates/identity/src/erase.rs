@@ -5,7 +5,7 @@ use clerestory_model::{OrganisationId, PersonId, SubjectId};
 use clerestory_sql::{Body, Lock, SqlError, Tx};
 use clerestory_store::people::{self, PersonState, Role};
 use clerestory_store::tree::{self, NodeId};
-use clerestory_store::{blocks, lines};
+use clerestory_store::{blocks, lines, roles};
 
 use crate::{Identity, api_keys, authority, second_factor};
 
@@ -95,6 +95,10 @@ impl Departing for Identity {
             }
             touched
                 .extend(blocks::lift_organisation(tx, organisation).await?.into_iter().map(authority::block));
+            for role in roles::of_organisation(tx, organisation).await? {
+                roles::remove(tx, role.id).await?;
+                touched.push(authority::custom_role(role.id));
+            }
             // Projects stay: rows of recordings name them, and their names are under the organisation's key.
             for node in tree::of_organisation(tx, organisation).await?.into_iter().rev() {
                 if !matches!(node.id, NodeId::Project(_)) {

@@ -1,6 +1,5 @@
 //! From the bytes a client sent to the bytes that are stored: typed, made harmless, held to the policy, packed.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,13 +19,11 @@ const TREE_BYTES: usize = 16 * 1024 * 1024;
 /// Unused at so many looks, a minute apart, a tree is forgotten: its visit is as good as over.
 const QUIET: u8 = 30;
 
-/// A thread keeps this much room for the JSON it packs.
-const KEPT_JSON: usize = 256 * 1024;
-
-thread_local! {
-    /// Room for the JSON of one segment: asking for it each time costs more than writing into it.
-    static JSON: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
+/// Room for the JSON of one segment, kept between segments: asking for it each time costs more than writing into it.
+static ROOMS: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+/// So many are kept, as many as work at once, and of each so many bytes.
+const ROOMS_KEPT: usize = 8;
+const ROOM_KEPT: usize = 256 * 1024;
 
 /// Gaps one segment may tell of.
 const GAPS: usize = 64;
@@ -125,13 +122,16 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
         let path = String::new();
         return Err(rrweb::Malformed { path, reason: "a segment tells of at most 64 gaps" }.into());
     }
-    let packed = JSON.with_borrow_mut(|json| {
-        json.clear();
-        segment.to_json(json);
-        let packed = pack_events(json);
-        json.shrink_to(KEPT_JSON);
-        packed
-    });
+    let mut json = ROOMS.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+    json.clear();
+    segment.to_json(&mut json);
+    let packed = pack_events(&json);
+    json.shrink_to(ROOM_KEPT);
+    let mut rooms = ROOMS.lock().unwrap_or_else(PoisonError::into_inner);
+    if rooms.len() < ROOMS_KEPT {
+        rooms.push(json);
+    }
+    drop(rooms);
     let packed = packed.map_err(|_| IntakeError::Inner("packing a segment"))?;
     let gaps =
         told.gaps.iter().map(|gap| ToldGap { from_ms: gap.from_ms, to_ms: gap.to_ms, reason: gap.reason });
@@ -194,6 +194,14 @@ struct One {
 }
 
 impl Remembered {
+    /// Forgets the eighth of them that was not used for longest.
+    fn forget_oldest(&mut self) {
+        let mut uses: Vec<u64> = self.trees.values().map(|one| one.used).collect();
+        let (_, oldest, _) = uses.select_nth_unstable(TREES / 8);
+        let oldest = *oldest;
+        self.trees.retain(|_, one| one.used > oldest);
+    }
+
     /// Forgets those that were not used for longest, but for this one, until there is room for the rest.
     fn make_room(&mut self, but: TrackId) {
         let mut all: usize = self.trees.values().map(|one| one.bytes).sum();
@@ -215,8 +223,7 @@ impl Trees {
     fn of(&self, track: TrackId) -> Arc<Mutex<TrackTree>> {
         let mut remembered = self.remembered();
         if remembered.trees.len() >= TREES && !remembered.trees.contains_key(&track) {
-            let oldest = remembered.uses.saturating_sub(TREES as u64 / 2);
-            remembered.trees.retain(|_, one| one.used >= oldest);
+            remembered.forget_oldest();
         }
         remembered.uses += 1;
         let uses = remembered.uses;

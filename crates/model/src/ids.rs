@@ -131,6 +131,10 @@ id!(
     PersonId, "per"
 );
 id!(
+    /// A role that an organisation made for itself.
+    RoleId, "rol"
+);
+id!(
     /// A block that keeps somebody out for a time.
     BlockId, "blk"
 );

@@ -154,6 +154,7 @@ id_values!(
     DomainId,
     TeamId,
     BlockId,
+    RoleId,
     MailId
 );
 

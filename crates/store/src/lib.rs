@@ -12,6 +12,7 @@ pub mod parts;
 pub mod people;
 pub mod recordings;
 pub mod retention;
+pub mod roles;
 mod sealed;
 pub mod segments;
 pub mod settings;
@@ -36,5 +37,6 @@ pub const SCHEMA: Component = Component {
         Migration { name: "people in a tree", sql: include_str!("0007-people.sql") },
         Migration { name: "settings", sql: include_str!("0008-settings.sql") },
         Migration { name: "retention", sql: include_str!("0009-retention.sql") },
+        Migration { name: "roles", sql: include_str!("0011-roles.sql") },
     ],
 };

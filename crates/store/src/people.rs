@@ -3,16 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use clerestory_model::{OrganisationId, PersonId, SubjectId, TeamId, Timestamp, UnknownWord};
+use clerestory_model::{OrganisationId, PersonId, RoleId, SubjectId, TeamId, Timestamp, UnknownWord};
 use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::recordings::ScopeFilter;
 use crate::{About, Content, Kind, Place, Sealed};
 
-/// What a person may do, before scopes and settings.
+/// What a person may do, before scopes and settings. Somebody is one of the first three, and may be any beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(into = "String", try_from = "String")]
 pub enum Role {
     /// Sees their own.
     Member,
@@ -20,35 +20,82 @@ pub enum Role {
     Manager,
     /// Runs the organisation.
     Admin,
+    /// Keeps what must be kept, erases what must go, and watches nothing.
+    Privacy,
+    /// Reads what was done and how everything is set, and changes nothing.
+    Auditor,
+    /// Watches, and nothing else.
+    Viewer,
+    /// Says what others may do, up to what they may do themselves.
+    Assigner,
+    /// What the organisation put together itself.
+    Custom(RoleId),
 }
 
 impl Role {
-    /// The word that is stored and shown.
+    /// Those that every organisation has.
+    pub const BUILT_IN: [Self; 7] = [
+        Self::Member,
+        Self::Manager,
+        Self::Admin,
+        Self::Privacy,
+        Self::Auditor,
+        Self::Viewer,
+        Self::Assigner,
+    ];
+
+    /// Its column of the matrix; `custom` for one that has none.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Member => "member",
             Self::Manager => "manager",
             Self::Admin => "admin",
+            Self::Privacy => "privacy",
+            Self::Auditor => "auditor",
+            Self::Viewer => "viewer",
+            Self::Assigner => "assigner",
+            Self::Custom(_) => "custom",
+        }
+    }
+
+    /// Whether it is one of those of which everybody has exactly one.
+    #[must_use]
+    pub const fn is_main(self) -> bool {
+        matches!(self, Self::Member | Self::Manager | Self::Admin)
+    }
+}
+
+/// The word that is stored and shown.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Custom(id) => id.fmt(f),
+            role => f.write_str(role.word()),
         }
     }
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+impl From<Role> for String {
+    fn from(role: Role) -> Self {
+        role.to_string()
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = UnknownWord;
+    fn try_from(text: String) -> Result<Self, UnknownWord> {
+        text.parse()
     }
 }
 
 impl FromStr for Role {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        match text {
-            "member" => Ok(Self::Member),
-            "manager" => Ok(Self::Manager),
-            "admin" => Ok(Self::Admin),
-            other => Err(UnknownWord { kind: "role", word: other.to_owned() }),
-        }
+        let built_in = Self::BUILT_IN.into_iter().find(|role| role.word() == text);
+        built_in
+            .or_else(|| text.parse().ok().map(Self::Custom))
+            .ok_or_else(|| UnknownWord { kind: "role", word: text.to_owned() })
     }
 }
 
@@ -295,8 +342,8 @@ pub async fn set_further_roles(
     let mut touched = forget_further_roles(tx, id).await?;
     for role in roles {
         let sql = "INSERT INTO person_roles (person_id, role, organisation_id) VALUES ($1, $2, $3)";
-        tx.execute(sql, &[id.into(), role.word().into(), organisation.into()]).await?;
-        touched.push(role.word().to_owned());
+        tx.execute(sql, &[id.into(), role.to_string().into(), organisation.into()]).await?;
+        touched.push(role.to_string());
     }
     touched.sort_unstable();
     touched.dedup();

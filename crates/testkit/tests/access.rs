@@ -112,6 +112,11 @@ impl Scene {
             }
             "person.manage" => self.change(caller, "team", json!({ "team": null })).await,
             "person.roles" => self.change(caller, "roles", json!({ "role": "member" })).await,
+            "role.read" => caller.get("/api/v1/roles").await,
+            "role.manage" => {
+                let rights = json!({ "recording.list": "organisation" });
+                caller.post("/api/v1/roles", json!({ "name": "Reader", "rights": rights })).await
+            }
             "person.line" => self.change(caller, "manager", json!({ "manager": null })).await,
             "tree.read" => caller.get("/api/v1/tree").await,
             "tree.edit" => caller.post("/api/v1/tree", json!({ "kind": "domain", "name": "D" })).await,
@@ -321,6 +326,7 @@ impl Scene {
             .replace("{erasure}", "era_0190a5e200007000800000000000000a")
             .replace("{person}", &self.admin)
             .replace("{node}", &self.node)
+            .replace("{role}", "rol_0190a5e200007000800000000000000a")
             .replace("{block}", "blk_0190a5e200007000800000000000000a")
             .replace("{hold}", "hld_0190a5e200007000800000000000000a")
             .replace("{tile}", "0/000.p/1")

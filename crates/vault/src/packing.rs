@@ -8,9 +8,8 @@
 //! Settled segments share more: what a page says of itself in its first keyframe, the rest of the visit says again. They
 //! are packed on a [`Base`], which is the vocabulary with that keyframe's events behind it.
 
-use std::cell::RefCell;
 use std::io;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 use zstd::bulk::{Compressor, Decompressor};
@@ -27,29 +26,36 @@ static WORDS: LazyLock<[EncoderDictionary<'static>; LEVELS.len()]> =
     LazyLock::new(|| LEVELS.map(|(_, level)| EncoderDictionary::copy(VOCABULARY, level)));
 static KNOWN: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(VOCABULARY));
 
-thread_local! {
-    /// A compressor for each level: it holds a megabyte or two that would be asked of the system for each segment.
-    static PACKERS: RefCell<[Option<Compressor<'static>>; LEVELS.len()]> =
-        const { RefCell::new([const { None }; LEVELS.len()]) };
-}
+/// Idle compressors, by level. One holds a megabyte or two that would be asked of the system for each segment; one in
+/// each thread of a pool that grows with what waits for the disk would hold it a hundred times over.
+static IDLE: [Mutex<Vec<Compressor<'static>>>; LEVELS.len()] =
+    [const { Mutex::new(Vec::new()) }; LEVELS.len()];
+
+/// So many stay of each level: as many as work at once on a machine of some cores.
+const IDLE_AT_MOST: usize = 8;
 
 /// Packs the JSON array of a segment's events.
 ///
 /// # Errors
 /// Only when there is no memory.
 pub fn pack_events(json: &[u8]) -> io::Result<Vec<u8>> {
-    PACKERS.with_borrow_mut(|packers| {
-        let levels = packers.iter_mut().zip(WORDS.iter()).zip(LEVELS);
-        for ((packer, words), (below, _)) in levels {
-            if json.len() < below {
-                return match packer {
-                    Some(packer) => packer.compress(json),
-                    None => packer.insert(Compressor::with_prepared_dictionary(words)?).compress(json),
-                };
+    let levels = IDLE.iter().zip(WORDS.iter()).zip(LEVELS);
+    for ((idle, words), (below, _)) in levels {
+        if json.len() < below {
+            let found = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut packer = match found {
+                Some(packer) => packer,
+                None => Compressor::with_prepared_dictionary(words)?,
+            };
+            let packed = packer.compress(json);
+            let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < IDLE_AT_MOST {
+                idle.push(packer);
             }
+            return packed;
         }
-        Err(io::Error::other("no level packs so much"))
-    })
+    }
+    Err(io::Error::other("no level packs so much"))
 }
 
 /// Unpacks what [`pack_events`] packed, into at most `limit` bytes.

@@ -18,6 +18,7 @@ mod plays;
 mod policy;
 mod recordings;
 mod retention;
+mod roles;
 mod session;
 mod set_up;
 mod settings;
@@ -100,6 +101,8 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(people::standing::restore))
         .routes(routes!(people::standing::block))
         .routes(routes!(people::standing::lift))
+        .routes(routes!(roles::list, roles::make))
+        .routes(routes!(roles::change, roles::remove))
         .routes(routes!(tree::read, tree::add))
         .routes(routes!(tree::change, tree::remove))
         .routes(routes!(invitations::accept))

@@ -36,7 +36,7 @@ pub(crate) struct Person {
     email: String,
     /// `member`, `manager` or `admin`.
     role: String,
-    /// Roles beside the main one: what any of them may do, they may do.
+    /// Roles beside the main one, by word or `rol_…`: what any of them may do, they may do.
     also: Vec<String>,
     /// `invited`, `active`, `suspended` (a block keeps them out, and ends by itself) or `soft_deleted`.
     state: String,

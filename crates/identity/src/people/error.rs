@@ -32,6 +32,18 @@ pub enum PeopleError {
     /// The role may do what its giver may not.
     #[error("{0} may do more than whoever gives it")]
     AboveOwn(Role),
+    /// A role may not do this: nobody may, or its maker may not.
+    #[error("whoever makes this role may not do {0}, or not as far")]
+    Beyond(String),
+    /// The role is the same in every organisation.
+    #[error("the role {0} is the same in every organisation")]
+    BuiltIn(Role),
+    /// A role that allows nothing is none.
+    #[error("a role allows at least one action")]
+    NoRights,
+    /// The organisation has as many roles of its own as it may.
+    #[error("an organisation has at most {0} roles of its own")]
+    TooManyRoles(u32),
     /// Somebody would, by way of these, report to themselves.
     #[error("a line of reports would lead back to where it begins")]
     Circle {

@@ -86,7 +86,12 @@ impl Identity {
         console: &str,
     ) -> Result<Invited, PeopleError> {
         let organisation = grant.on().0;
-        self.may_give(op, new.role)?;
+        if !new.role.is_main() {
+            return Err(PeopleError::Unknown(
+                "the role: everybody is a member, a manager or an Admin, and it",
+            ));
+        }
+        self.may_give(tx, op, new.role).await?;
         let mac = self.address_mac(tx, &new.email, op.at).await?;
         if known_here(tx, organisation, mac).await? {
             return Err(PeopleError::AddressTaken);

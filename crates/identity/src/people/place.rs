@@ -3,9 +3,9 @@
 use clerestory_access::{AssignRoles, Grant, ManagePerson, OpContext, PersonRef, SetReportingLine};
 use clerestory_model::{PersonId, TeamId};
 use clerestory_sql::Tx;
-use clerestory_store::lines;
 use clerestory_store::people::{self, Person, PersonState, Role};
 use clerestory_store::tree::{self, NodeId};
+use clerestory_store::{lines, roles};
 
 use super::directory::PersonView;
 use super::error::PeopleError;
@@ -28,9 +28,9 @@ impl Identity {
         also: Vec<Role>,
     ) -> Result<PersonView, PeopleError> {
         let mut also: Vec<Role> = also.into_iter().filter(|further| *further != role).collect();
-        also.sort_by_key(|further| further.word());
+        also.sort_by_key(Role::to_string);
         also.dedup();
-        let words: Vec<&str> = std::iter::once(&role).chain(&also).map(|role| role.word()).collect();
+        let words: Vec<String> = std::iter::once(&role).chain(&also).map(Role::to_string).collect();
         let detail = Some(format!("roles: {}", words.join(", ")));
         let (identity, asked) = (self.clone(), op.clone());
         self.decided::<AssignRoles, _>(op, on, detail, move |tx, grant| {
@@ -48,8 +48,13 @@ impl Identity {
         also: Vec<Role>,
     ) -> Result<PersonView, PeopleError> {
         let mut person = self.locked(tx, grant.on().id).await?;
+        if !role.is_main() {
+            return Err(PeopleError::Unknown(
+                "the role: everybody is a member, a manager or an Admin, and it",
+            ));
+        }
         for given in std::iter::once(&role).chain(&also) {
-            self.may_give(op, *given)?;
+            self.may_give(tx, op, *given).await?;
         }
         let stays = role == Role::Admin || also.contains(&Role::Admin);
         if !stays && self.runs(tx, &person).await? {
@@ -90,9 +95,13 @@ impl Identity {
         }
     }
 
-    /// Sees that a role may do nothing that its giver may not.
-    pub(crate) fn may_give(&self, op: &OpContext, role: Role) -> Result<(), PeopleError> {
-        match self.access.may_hand_on(&op.actor, role) {
+    /// Sees that a role is there, and may do nothing that its giver may not.
+    pub(crate) async fn may_give(&self, tx: &mut Tx, op: &OpContext, role: Role) -> Result<(), PeopleError> {
+        if let Role::Custom(id) = role {
+            let found = roles::rights(tx, op.actor.organisation(), id).await?;
+            found.ok_or(PeopleError::Unknown("the role"))?;
+        }
+        match self.access.may_hand_on(tx, op, role).await? {
             true => Ok(()),
             false => Err(PeopleError::AboveOwn(role)),
         }

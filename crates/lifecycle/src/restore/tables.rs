@@ -42,6 +42,7 @@ pub const TABLES: &[(&str, Course)] = &[
     ("credentials", Course::Stays),
     ("damage", Course::Stays),
     ("deletions", Course::Stays),
+    ("custom_roles", Course::Stays),
     ("domains", Course::Stays),
     ("erased_numbers", Course::Stays),
     ("erased_times", Course::Stays),

@@ -47,7 +47,7 @@ pub(crate) struct NewBlock {
     /// When it ends, at the latest a year from now. It ends by itself.
     #[schema(value_type = String, format = DateTime)]
     ends_at: Timestamp,
-    /// Why; kept sealed under the person's key, and in the audit log.
+    /// Why; kept sealed under the person's key.
     reason: String,
     /// One session of theirs; all of them, and signing in, where none is said.
     #[schema(value_type = Option<String>)]
