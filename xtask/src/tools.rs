@@ -11,8 +11,13 @@ use crate::{Failure, Outcome};
 const NODE_AT_LEAST: (u32, u32) = (20, 19);
 
 /// The Python packages of the independent checks.
-const PYTHON_PACKAGES: [&str; 4] =
-    ["tink==1.16.1", "cryptography==50.0.2", "zstandard==0.25.0", "moto[s3,server]==5.2.5"];
+const PYTHON_PACKAGES: [&str; 5] = [
+    "tink==1.16.1",
+    "cryptography==50.0.2",
+    "zstandard==0.25.0",
+    "moto[s3,server]==5.2.5",
+    "aiosmtpd==1.4.6",
+];
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -174,7 +179,11 @@ fn python_stamp(place: &Place) -> PathBuf {
 fn python_is_ready(place: &Place) -> bool {
     let stamped =
         std::fs::read_to_string(python_stamp(place)).is_ok_and(|text| text == PYTHON_PACKAGES.join("\n"));
-    stamped && runs(&python(place), &["-c", "import tink, cryptography, zstandard, moto.server"])
+    stamped
+        && runs(
+            &python(place),
+            &["-c", "import tink, cryptography, zstandard, moto.server, aiosmtpd.controller"],
+        )
 }
 
 fn install_python(place: &Place, steps: &Steps) -> Outcome {

@@ -7,12 +7,13 @@ use clerestory_audit::Class;
 use clerestory_store::Kind;
 
 use crate::grant::{
-    Action, ErasureRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, SubjectRef, UploadRef,
+    Action, ErasureRef, HoldRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, SubjectRef,
+    UploadRef,
 };
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident($on:ty) = $word:literal, $class:ident, opens [$($kind:ident),*]
-        $(, seen by $seen:literal)? $(, continues $continues:literal $(for $seconds:literal)?)?;)+) => {
+        $(, lists $rows:ident)? $(, seen by $seen:literal)? $(, continues $continues:literal $(for $seconds:literal)?)?;)+) => {
         $($(#[$doc])*
         #[derive(Debug)]
         pub enum $name {}
@@ -22,6 +23,7 @@ macro_rules! actions {
             const NAME: &'static str = $word;
             const CLASS: Class = Class::$class;
             const OPENS: &'static [Kind] = &[$(Kind::$kind),*];
+            $(const LISTS: bool = { let _ = stringify!($rows); true };)?
             $(const SEEN_BY: Option<&'static str> = Some($seen);)?
             $(const CONTINUES: Option<&'static str> = Some($continues);
             $(const LASTS: Option<Duration> = Some(Duration::from_secs($seconds));)?)?
@@ -34,10 +36,11 @@ macro_rules! actions {
 
 actions! {
     /// Seeing recordings in a list: titles, sites, who watched.
-    ListRecordings(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person];
+    ListRecordings(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person],
+        lists rows;
     /// Seeing the same list again, a little later. Whether it is the same, the entry says.
     RefreshList(OrganisationRef) = "recording.list", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry],
-        continues "recording.list" for 900;
+        lists rows, continues "recording.list" for 900;
     /// Seeing one recording's facts: tracks, gaps, who watched.
     ReadRecording(RecordingRef) = "recording.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry];
     /// Watching a recording.
@@ -60,6 +63,24 @@ actions! {
     ReadErasure(ErasureRef) = "erasure.read", ENTITY_READ, opens [], seen by "recording.list";
     /// Destroying the keys of an erasure that was decided, and what they sealed.
     CarryOutErasure(ErasureRef) = "maintain.erase", ENTITY_DELETE, opens [];
+    /// Deleting a recording so that it can be restored for a month.
+    DeleteRecording(RecordingRef) = "recording.delete", RESOURCE_DELETE, opens [], seen by "recording.read";
+    /// Restoring a recording that was deleted. To others it is not there.
+    RestoreRecording(RecordingRef) = "recording.restore", RESOURCE_UPDATE, opens [];
+    /// Seeing what was deleted and can be restored.
+    ListDeleted(OrganisationRef) = "recording.restore", RESOURCE_READ, opens [Recording, Site, Person], lists rows;
+    /// Proposing that something must not be erased.
+    ProposeHold(OrganisationRef) = "hold.place", ENTITY_CREATE, opens [Hold, Person];
+    /// Confirming or withdrawing what was proposed about a hold, or proposing its release.
+    DecideHold(HoldRef) = "hold.place", ENTITY_UPDATE, opens [Hold, Person], seen by "hold.read";
+    /// Seeing which holds there are, and why.
+    ReadHolds(OrganisationRef) = "hold.read", ENTITY_READ, opens [Hold, Person];
+    /// Queueing what has fallen due, or was deleted long enough ago, to be erased.
+    Sweep(OrganisationRef) = "maintain.sweep", RESOURCE_DELETE, opens [];
+    /// Seeing how long what is kept, and what a change of it would do.
+    ReadRetention(OrganisationRef) = "retention.read", ENTITY_READ, opens [];
+    /// Letting a sweep go on that would erase far more than was expected.
+    ConfirmSweep(OrganisationRef) = "retention.confirm", ENTITY_UPDATE, opens [];
     /// Sealing anew what stays of a track of which a part is erased.
     ResealSurvivors(RecordingRef) = "maintain.reseal", RESOURCE_UPDATE, opens [Segment];
     /// Bringing in a recording made elsewhere.
@@ -69,6 +90,11 @@ actions! {
         continues "recording.import";
     /// Reading the organisation's audit log.
     ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site];
+    /// Seeing what shows oneself, and who looked at it.
+    ReadOwnData(OrganisationRef) = "mine.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry], lists rows;
+    /// Seeing the same again, a little later.
+    RefreshOwnData(OrganisationRef) = "mine.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry],
+        lists rows, continues "mine.read" for 900;
     /// Seeing the sites and their set-up.
     ListSites(OrganisationRef) = "site.list", ENTITY_READ, opens [Site, Person];
     /// Seeing that segments arrive from a site: ids and sizes, nothing sealed.
@@ -79,13 +105,42 @@ actions! {
     ManageSite(SiteRef) = "site.manage", ENTITY_UPDATE, opens [Site], seen by "site.list";
     /// Signing a new capture policy.
     EditPolicy(SiteRef) = "policy.edit", ENTITY_UPDATE, opens [Site, SigningKey], seen by "site.list";
+    /// Seeing people in a list: names, addresses, roles.
+    ListPeople(OrganisationRef) = "person.list", ENTITY_READ, opens [Person], lists rows;
+    /// Seeing one person.
+    ReadPerson(PersonRef) = "person.read", ENTITY_READ, opens [Person], seen by "person.read";
+    /// Asking somebody to come.
+    InvitePerson(OrganisationRef) = "person.invite", ACCOUNT_CREATE, opens [Person, Organisation];
+    /// Changing whether somebody may come in, and in which team they work.
+    ManagePerson(PersonRef) = "person.manage", ENTITY_UPDATE, opens [Person, Organisation],
+        seen by "person.read";
+    /// Saying what somebody may do.
+    AssignRoles(PersonRef) = "person.roles", ENTITY_UPDATE, opens [Person], seen by "person.read";
+    /// Saying to whom somebody reports.
+    SetReportingLine(PersonRef) = "person.line", ENTITY_UPDATE, opens [Person], seen by "person.read";
+    /// Handing a mail to the mail server.
+    SendMail(PersonRef) = "notice.send", ENTITY_READ, opens [Mail];
+    /// Seeing domains, projects and teams.
+    ReadTree(OrganisationRef) = "tree.read", ENTITY_READ, opens [Organisation], seen by "tree.read";
+    /// Adding, moving and removing domains, projects and teams.
+    EditTree(OrganisationRef) = "tree.edit", ENTITY_UPDATE, opens [Organisation], seen by "tree.read";
     /// Reading what the installation says of its own health.
     ReadHealth(OrganisationRef) = "health.read", ENTITY_READ, opens [];
     /// Seeing one's own name and organisation while signed in.
     ReadOwnProfile(PersonRef) = "profile.read", ENTITY_READ, opens [Person, Organisation, Device],
         continues "session.sign_in";
     /// Comparing a password or link with what is kept, to sign somebody in.
-    CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential];
+    CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential, Factor];
+    /// Seeing what is said of settings, by whom and why.
+    ReadSettings(OrganisationRef) = "setting.read", ENTITY_READ, opens [Setting, Person];
+    /// Seeing what settings say for a person, and at which level it was said.
+    ReadOwnSettings(PersonRef) = "setting.read", ENTITY_READ, opens [], seen by "profile.read";
+    /// Saying something of a setting for the whole installation.
+    WriteDeploymentSettings(OrganisationRef) = "setting.write.deployment", ENTITY_UPDATE, opens [];
+    /// Saying something of a setting for the whole organisation.
+    WriteBusinessSettings(OrganisationRef) = "setting.write.business", ENTITY_UPDATE, opens [];
+    /// Saying something of a setting for a part of the organisation.
+    WriteSettingsBelow(OrganisationRef) = "setting.write.below", ENTITY_UPDATE, opens [];
     /// Beginning to capture a visit.
     StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
     /// Sending segments under an ingest token.
@@ -104,4 +159,18 @@ actions! {
     RepairObjects(OrganisationRef) = "maintain.repair", API_UPDATE, opens [Segment];
     /// Making rows of recordings again from what lies in the store.
     RebuildRows(OrganisationRef) = "maintain.rebuild", API_UPDATE, opens [Segment, Manifest, Recording];
+
+    /// Ending sessions of a person.
+    EndSession(PersonRef) = "session.end", LOGOFF, opens [], seen by "profile.read";
+    /// Changing one's own password, which is judged by what is known of the person.
+    ChangeCredential(PersonRef) = "credential.change", ENTITY_UPDATE, opens [Person, Organisation],
+        seen by "profile.read";
+    /// Setting up one's own second factor, and taking it away.
+    ManageFactor(PersonRef) = "factor.manage", ENTITY_UPDATE, opens [Factor, Person], seen by "profile.read";
+    /// Taking away the second factor of somebody who has lost it.
+    ResetFactor(PersonRef) = "factor.reset", ENTITY_DELETE, opens [], seen by "profile.read";
+    /// Seeing the organisation's API keys: names, scopes, when they were used.
+    ReadKeys(OrganisationRef) = "key.read", ENTITY_READ, opens [ApiKey, Person];
+    /// Making, rotating and ending API keys.
+    ManageKeys(OrganisationRef) = "key.manage", ENTITY_UPDATE, opens [];
 }

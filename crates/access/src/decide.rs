@@ -3,12 +3,14 @@
 use std::sync::PoisonError;
 
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
-use clerestory_model::{OrganisationId, SubjectId, Timestamp};
+use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::{organisations, people, recordings, sites};
+use clerestory_store::people::PersonState;
+use clerestory_store::recordings::ScopeFilter;
+use clerestory_store::{blocks, organisations, people, recordings, sites};
 
 use crate::grant::{Action, Grant, Object};
-use crate::matrix::Scope;
+use crate::matrix::{AboutWhom, Cell, Scope};
 use crate::who::{Actor, OpContext};
 use crate::{Access, AccessError, Refused, Stopped};
 
@@ -20,13 +22,25 @@ pub(crate) type DecisionKey = (OrganisationId, u64, &'static str, [u8; 16], [u8;
 /// Who owns the object, by its rows.
 struct Owner {
     organisation: OrganisationId,
-    subject: Option<SubjectId>,
+    about: Option<AboutWhom>,
 }
 
+/// How an action on an object was judged.
 struct Verdict {
     rule: String,
-    allowed: bool,
-    visible: bool,
+    answer: Answer,
+    /// The rows of the organisation within the scope that was found.
+    rows: ScopeFilter,
+}
+
+enum Answer {
+    Allowed,
+    /// Allowed to whoever proves again who they are.
+    StepUp,
+    /// Refused, and whether the caller may know of the object.
+    Refused {
+        visible: bool,
+    },
 }
 
 impl Access {
@@ -40,6 +54,7 @@ impl Access {
         on: A::On,
         personal: Option<Personal>,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        self.settings.hold_lease().await?;
         let decided = self.authorize_once::<A>(op, on, personal.clone()).await;
         match decided {
             // A full disk must not keep a decision from being recorded: the log has a reserve.
@@ -66,7 +81,7 @@ impl Access {
         match error {
             AccessError::Audit(error) => self.audit.makes_room(error),
             AccessError::Sql(SqlError::Full(_)) => self.audit.reserve().give_up(),
-            AccessError::Sql(_) => false,
+            AccessError::Sql(_) | AccessError::Key(_) | AccessError::Encoding(_) => false,
         }
     }
 
@@ -82,14 +97,27 @@ impl Access {
         on: A::On,
         personal: Option<Personal>,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
-        let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
-        let outcome = if verdict.allowed { Outcome::Allowed } else { Outcome::Refused };
-        let entry = NewEntry { personal, ..new_entry::<A>(op, on, outcome, verdict.rule.clone()) };
-        let recorded = self.audit.append(tx, entry).await?;
-        Ok(match verdict {
-            Verdict { allowed: true, .. } => Ok(Grant::decided(on, recorded.number())),
-            Verdict { visible: true, rule, .. } => Err(Refused::Forbidden { rule, entry: recorded.number() }),
-            Verdict { .. } => Err(Refused::Hidden),
+        // Whoever waited for this turn may have lost by it what they had when they asked.
+        self.audit.take_turn(tx, op.actor.organisation()).await?;
+        let Verdict { rule, answer, rows } = match standing_now(tx, op).await? {
+            Some(actor) => self.evaluate::<A>(tx, &OpContext { actor, ..op.clone() }, on).await?,
+            None => Verdict {
+                rule: format!("matrix {} kept out meanwhile", A::NAME),
+                answer: Answer::Refused { visible: false },
+                rows: Scope::Own.filter(op.actor.organisation(), &op.actor),
+            },
+        };
+        let outcome = match answer {
+            Answer::Allowed => Outcome::Allowed,
+            Answer::StepUp | Answer::Refused { .. } => Outcome::Refused,
+        };
+        let entry = NewEntry { personal, ..new_entry::<A>(op, on, outcome, rule.clone()) };
+        let entry = self.audit.append(tx, entry).await?.number();
+        Ok(match answer {
+            Answer::Allowed => Ok(Grant::decided(on, entry, rows)),
+            Answer::StepUp => Err(Refused::StepUp { rule, entry }),
+            Answer::Refused { visible: true } => Err(Refused::Forbidden { rule, entry }),
+            Answer::Refused { visible: false } => Err(Refused::Hidden),
         })
     }
 
@@ -99,10 +127,25 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn would_allow<A: Action>(&self, op: &OpContext, on: A::On) -> Result<bool, AccessError> {
-        let (access, actor) = (self.clone(), op.actor.clone());
+        self.settings.hold_lease().await?;
+        let (access, op) = (self.clone(), op.clone());
         self.database
-            .read(move |tx| Box::pin(async move { Ok(access.evaluate::<A>(tx, &actor, on).await?.allowed) }))
+            .read(move |tx| Box::pin(async move { access.would_allow_in::<A>(tx, &op, on).await }))
             .await
+    }
+
+    /// As [`Self::would_allow`], in the caller's transaction.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn would_allow_in<A: Action>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: A::On,
+    ) -> Result<bool, AccessError> {
+        let verdict = self.evaluate::<A>(tx, op, on).await?;
+        Ok(matches!(verdict.answer, Answer::Allowed))
     }
 
     /// Goes on from a decision that was recorded as `entry`: decides anew by today's rules and rows, and asks that the
@@ -117,6 +160,7 @@ impl Access {
         on: A::On,
         entry: u64,
     ) -> Result<Result<Grant<A>, Refused>, AccessError> {
+        self.settings.hold_lease().await?;
         let (access, op) = (self.clone(), op.clone());
         let resumed = self
             .database
@@ -166,15 +210,15 @@ impl Access {
         if A::LASTS.is_some_and(|lasts| op.at.since(decided_at) >= lasts) {
             return Ok(Err(Refused::Hidden));
         }
-        let verdict = self.evaluate::<A>(tx, &op.actor, on).await?;
-        Ok(if verdict.allowed {
-            Ok(Grant::decided(on, entry))
-        } else {
-            let told = match verdict.visible {
-                true => Refused::Forbidden { rule: verdict.rule.clone(), entry },
-                false => Refused::Hidden,
-            };
-            Err(stopped::<A>(op, on, verdict.rule, told))
+        let Verdict { rule, answer, rows } = self.evaluate::<A>(tx, op, on).await?;
+        Ok(match answer {
+            // What was begun by somebody who had proven who they are goes on.
+            Answer::Allowed | Answer::StepUp => Ok(Grant::decided(on, entry, rows)),
+            Answer::Refused { visible: true } => {
+                let told = Refused::Forbidden { rule: rule.clone(), entry };
+                Err(stopped::<A>(op, on, rule, told))
+            }
+            Answer::Refused { visible: false } => Err(stopped::<A>(op, on, rule, Refused::Hidden)),
         })
     }
 
@@ -212,53 +256,129 @@ impl Access {
     async fn evaluate<A: Action>(
         &self,
         tx: &mut Tx,
-        actor: &Actor,
+        op: &OpContext,
         on: A::On,
     ) -> Result<Verdict, AccessError> {
-        let rule = |scope: &str| format!("matrix {} {} {scope}", A::NAME, actor.column());
+        let actor = &op.actor;
+        let organisation = actor.organisation();
+        let first = actor.columns().first().copied().unwrap_or_default();
+        let refused = |why: &str, visible| Verdict {
+            rule: format!("matrix {} {first} {why}", A::NAME),
+            answer: Answer::Refused { visible },
+            rows: Scope::Own.filter(organisation, actor),
+        };
         // What belongs to somebody else is told like what is not there: the caller's own log shows the rule.
-        let owner = self.owner(tx, on).await?;
-        let Some(owner) = owner.filter(|owner| owner.organisation == actor.organisation()) else {
-            return Ok(Verdict { rule: rule("no such object"), allowed: false, visible: false });
+        let owner = self.owner(tx, actor, on).await?;
+        let Some(owner) = owner.filter(|owner| owner.organisation == organisation) else {
+            return Ok(refused("no such object", false));
         };
-        let scope = self.matrix.scope(A::NAME, actor);
-        let allowed = scope.is_some_and(|scope| within(scope, actor, on, &owner));
-        let seen = |action| self.matrix.scope(action, actor);
-        let visible = A::SEEN_BY.map_or(on.recording().is_none() && on.site().is_none(), |action| {
-            seen(action).is_some_and(|scope| within(scope, actor, on, &owner))
-        });
-        let scope = match scope {
-            Some(Scope::Own) => "own",
-            Some(Scope::Organisation) => "organisation",
-            None => "none",
+        let (mut best, mut narrow): (Option<(bool, Scope, Verdict)>, Option<Scope>) = (None, None);
+        for (column, cell) in self.matrix.cells(A::NAME, actor) {
+            let Some(scope) = self.reach(tx, organisation, cell).await? else { continue };
+            if !within::<A>(scope, actor, on, &owner) {
+                narrow = narrow.max(Some(scope));
+                continue;
+            }
+            let found = Verdict {
+                rule: format!("matrix {} {column} {}", A::NAME, scope.word()),
+                answer: if cell.step_up && !op.is_stepped_up() { Answer::StepUp } else { Answer::Allowed },
+                rows: scope.filter(organisation, actor),
+            };
+            // Of several roles the widest that allows it; one that does is better than one that asks for more.
+            let asks = matches!(found.answer, Answer::StepUp);
+            let better = best.as_ref().is_none_or(|(asked, reach, _)| (*asked, scope) >= (asks, *reach));
+            if better {
+                best = Some((asks, scope, found));
+            }
+        }
+        if let Some((_, _, found)) = best {
+            return Ok(found);
+        }
+        let visible = match A::SEEN_BY {
+            None => on.recording().is_none() && on.site().is_none(),
+            Some(action) => self.sees::<A>(tx, action, actor, (on, &owner)).await?,
         };
-        Ok(Verdict { rule: rule(scope), allowed, visible })
+        Ok(refused(narrow.map_or("none", Scope::word), visible))
+    }
+
+    /// How far a cell reaches while settings are as they are; `None` while one forbids it.
+    async fn reach(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        cell: &Cell,
+    ) -> Result<Option<Scope>, AccessError> {
+        if let Some(name) = &cell.setting
+            && self.settings.says(tx, organisation, name).await? != "true"
+        {
+            return Ok(None);
+        }
+        match &cell.wider {
+            Some(wider) if self.settings.says(tx, organisation, &wider.setting).await? == wider.is => {
+                Ok(Some(wider.scope))
+            }
+            _ => Ok(Some(cell.scope)),
+        }
+    }
+
+    /// Whether another action's scope shows the object to the caller.
+    async fn sees<A: Action>(
+        &self,
+        tx: &mut Tx,
+        action: &str,
+        actor: &Actor,
+        (on, owner): (A::On, &Owner),
+    ) -> Result<bool, AccessError> {
+        for (_, cell) in self.matrix.cells(action, actor) {
+            let scope = self.reach(tx, actor.organisation(), cell).await?;
+            if scope.is_some_and(|scope| within::<A>(scope, actor, on, owner)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The owner the rows name; `None` when there is no such object, or when what it claims of itself is not so.
-    async fn owner<O: Object>(&self, tx: &mut Tx, on: O) -> Result<Option<Owner>, SqlError> {
-        if let Some(id) = on.recording() {
+    async fn owner<O: Object>(&self, tx: &mut Tx, actor: &Actor, on: O) -> Result<Option<Owner>, SqlError> {
+        let found = if let Some(id) = on.recording() {
             let found = recordings::find(tx, id).await?;
-            return Ok(found
+            found
                 .filter(|found| on.site().is_none() || on.site() == found.site)
-                .map(|found| Owner { organisation: found.organisation, subject: Some(found.subject) }));
-        }
-        if let Some(id) = on.site() {
-            let found = sites::find(tx, id).await?;
-            return Ok(found.map(|found| Owner { organisation: found.organisation, subject: None }));
-        }
-        if let Some(id) = on.person() {
-            let found = people::find(tx, id).await?;
-            return Ok(
-                found.map(|found| Owner { organisation: found.organisation, subject: Some(found.subject) })
-            );
-        }
-        if let Some(id) = on.subject() {
+                .map(|found| (found.organisation, Some(found.subject)))
+        } else if let Some(id) = on.site() {
+            sites::find(tx, id).await?.map(|found| (found.organisation, None))
+        } else if let Some(id) = on.person() {
+            people::find(tx, id).await?.map(|found| (found.organisation, Some(found.subject)))
+        } else if let Some(id) = on.subject() {
             let found = organisations::organisation_of_subject(tx, id).await?;
-            return Ok(found.map(|organisation| Owner { organisation, subject: Some(id) }));
-        }
-        Ok(Some(Owner { organisation: on.organisation(), subject: None }))
+            found.map(|organisation| (organisation, Some(id)))
+        } else {
+            Some((on.organisation(), None))
+        };
+        let Some((organisation, subject)) = found else { return Ok(None) };
+        // Only people have reports: the way of captured data does without the look.
+        let (person, manager) = match (actor, subject) {
+            (Actor::Person { .. }, Some(subject)) => organisations::person_of_subject(tx, subject).await?,
+            _ => (None, None),
+        };
+        Ok(Some(Owner { organisation, about: subject.map(|subject| AboutWhom { subject, person, manager }) }))
     }
+}
+
+/// The actor with the roles they have in this transaction; `None` where they are kept out by now.
+async fn standing_now(tx: &mut Tx, op: &OpContext) -> Result<Option<Actor>, SqlError> {
+    let mut actor = op.actor.clone();
+    let Actor::Person { id, organisation, role, also, session, .. } = &mut actor else {
+        return Ok(Some(actor));
+    };
+    let person = people::find(tx, *id).await?.filter(|person| person.state == PersonState::Active);
+    let Some(person) = person else { return Ok(None) };
+    if blocks::until(tx, *organisation, *id, Some(*session), op.at).await?.is_some() {
+        return Ok(None);
+    }
+    *role = person.role;
+    *also = people::further_roles(tx, *id).await?;
+    Ok(Some(actor))
 }
 
 fn new_entry<A: Action>(op: &OpContext, on: A::On, outcome: Outcome, rule: String) -> NewEntry {
@@ -283,8 +403,9 @@ fn stopped<A: Action>(op: &OpContext, on: A::On, rule: String, told: Refused) ->
     Refused::Stopped(Box::new(Stopped { told, entry }))
 }
 
-/// Whether the object lies within the scope. A site's own are the site itself and what it sends.
-fn within<O: Object>(scope: Scope, actor: &Actor, on: O, owner: &Owner) -> bool {
+/// Whether the object lies within the scope. A site's own are the site itself and what it sends; a list has rows of its
+/// own in every scope.
+fn within<A: Action>(scope: Scope, actor: &Actor, on: A::On, owner: &Owner) -> bool {
     if on.organisation() != owner.organisation {
         return false;
     }
@@ -292,6 +413,7 @@ fn within<O: Object>(scope: Scope, actor: &Actor, on: O, owner: &Owner) -> bool 
         (Scope::Own, Actor::Site { id, organisation }) => {
             on.site() == Some(*id) && *organisation == owner.organisation
         }
-        _ => scope.includes(actor, owner.organisation, owner.subject),
+        _ if A::LISTS => true,
+        _ => scope.includes(actor, owner.organisation, owner.about),
     }
 }

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
-use clerestory_model::{ErasureId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId};
+use clerestory_model::{ErasureId, HoldId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId};
+use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{About, Content, Kind, Place};
 
 /// Something that can be done.
@@ -17,6 +18,8 @@ pub trait Action: Send + Sync + 'static {
     const CLASS: Class;
     /// What a grant for it opens.
     const OPENS: &'static [Kind];
+    /// Whether it is a look at those rows of an organisation that lie within the caller's scope.
+    const LISTS: bool = false;
     /// Another action whose scope tells whether the caller may know that the object exists.
     const SEEN_BY: Option<&'static str> = None;
     /// The recorded action a grant for this one continues, where it is not recorded by itself.
@@ -128,6 +131,15 @@ pub struct ErasureRef {
     pub organisation: OrganisationId,
     /// Which.
     pub id: ErasureId,
+}
+
+/// One hold of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// Which.
+    pub id: HoldId,
 }
 
 fn object(kind: &str, id: &[u8; 16]) -> ObjectRef {
@@ -277,6 +289,23 @@ impl Object for ErasureRef {
     }
 }
 
+impl Object for HoldRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("hold", self.id.as_bytes())
+    }
+    /// Who proposed it and confirmed it may be shown with it.
+    fn includes(&self, about: &About) -> bool {
+        match about {
+            About::Hold(hold) => *hold == self.id,
+            About::Person(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Proof that a rule allowed `A` on one object, and that the audit log says so.
 ///
 /// Made only by [`crate::Access`]; never `Clone`, `Default`, deserialised or stored.
@@ -285,7 +314,7 @@ impl Object for ErasureRef {
 /// # use clerestory_access::{Grant, Play, RecordingRef};
 /// # use clerestory_model::{OrganisationId, RecordingId};
 /// let on = RecordingRef { organisation: OrganisationId::nil(), id: RecordingId::nil() };
-/// let forged: Grant<Play> = Grant { on, entry: 1, action: std::marker::PhantomData };
+/// let forged: Grant<Play> = Grant { on, entry: 1, rows: todo!(), action: std::marker::PhantomData };
 /// ```
 /// ```compile_fail
 /// # use clerestory_access::{Grant, Play};
@@ -304,18 +333,24 @@ impl Object for ErasureRef {
 pub struct Grant<A: Action> {
     on: A::On,
     entry: u64,
+    rows: ScopeFilter,
     action: PhantomData<fn() -> A>,
 }
 
 impl<A: Action> Grant<A> {
     /// Only a recorded decision calls this.
-    pub(crate) fn decided(on: A::On, entry: u64) -> Self {
-        Self { on, entry, action: PhantomData }
+    pub(crate) fn decided(on: A::On, entry: u64, rows: ScopeFilter) -> Self {
+        Self { on, entry, rows, action: PhantomData }
     }
 
     /// What it is for.
     pub fn on(&self) -> A::On {
         self.on
+    }
+
+    /// Which rows of the organisation lie within the scope that was decided.
+    pub fn rows(&self) -> &ScopeFilter {
+        &self.rows
     }
 
     /// The number of the entry that tells of the decision.

@@ -7,22 +7,27 @@ mod actions;
 mod decide;
 mod grant;
 mod matrix;
+pub mod settings;
 mod who;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use clerestory_audit::{Audit, AuditError, NewEntry};
+use clerestory_keys::{KeyError, Keys};
 use clerestory_model::Timestamp;
+use clerestory_settings::tree::Registry;
 use clerestory_sql::{Database, SqlError};
+use clerestory_store::people::Role;
 
 pub use actions::*;
 pub use clerestory_store::Kind;
 pub use grant::{
-    Action, ErasureRef, Grant, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef,
-    SubjectRef, UploadRef,
+    Action, ErasureRef, Grant, HoldRef, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef,
+    SiteRef, SubjectRef, UploadRef,
 };
-pub use matrix::{Matrix, MatrixError, Scope};
+pub use matrix::{AboutWhom, Cell, Matrix, MatrixError, Scope, Wider};
+pub use settings::Settings;
 pub use who::{Actor, OpContext};
 
 /// Why something is not done.
@@ -37,6 +42,14 @@ pub enum Refused {
         /// The rule that decided.
         rule: String,
         /// The entry of the audit log that tells of the refusal; where something was to go on, the one it goes back to.
+        entry: u64,
+    },
+    /// The caller may do this once they have proven again who they are.
+    #[error("refused by {rule} until they prove who they are")]
+    StepUp {
+        /// The rule that decided.
+        rule: String,
+        /// The entry of the audit log that tells of the refusal.
         entry: u64,
     },
     /// What was decided once does not go on. It ended the transaction it was found in, so it is not on record yet:
@@ -61,6 +74,12 @@ pub enum AccessError {
     /// The database did not answer.
     #[error("the decision could not be made")]
     Sql(#[from] SqlError),
+    /// A key that settings are sealed under could not be had.
+    #[error("a key of the settings could not be had")]
+    Key(#[from] KeyError),
+    /// What is said of a setting could not be encoded.
+    #[error("what is said of a setting cannot be encoded")]
+    Encoding(#[from] serde_json::Error),
 }
 
 /// The deciding part of the program.
@@ -69,15 +88,34 @@ pub struct Access {
     database: Database,
     audit: Audit,
     matrix: Arc<Matrix>,
+    settings: Settings,
     /// Recorded decisions that were looked up before. Entries never change, so knowing one stays true.
     known: Arc<Mutex<HashMap<decide::DecisionKey, Timestamp>>>,
 }
 
 impl Access {
-    /// Decides by `matrix`, records into `audit`.
+    /// Decides by `matrix` and by what settings say, records into `audit`.
     #[must_use]
-    pub fn new(database: Database, audit: Audit, matrix: Matrix) -> Self {
-        Self { database, audit, matrix: Arc::new(matrix), known: Arc::default() }
+    pub fn new(database: Database, audit: Audit, matrix: Matrix, keys: Arc<Keys>) -> Self {
+        let settings = Settings::new(keys, Registry::built_in(matrix.allows()));
+        Self { database, audit, matrix: Arc::new(matrix), settings, known: Arc::default() }
+    }
+
+    /// What settings say.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Puts on record what was found to be wrong with settings, and forgets those of organisations that are gone. A job
+    /// does it now and then.
+    ///
+    /// # Errors
+    /// [`AccessError`]; what is left is done at the next call.
+    pub async fn tend_settings(&self, at: Timestamp) -> Result<(), AccessError> {
+        self.settings.hold_lease().await?;
+        self.settings.tell_damage(&self.database, &self.audit, at).await?;
+        self.settings.forget_gone(&self.database).await
     }
 
     /// The log decisions go to, for entries that are not decisions (a sign-in, a start).
@@ -86,9 +124,22 @@ impl Access {
         &self.audit
     }
 
-    /// The names of every action this actor's role is allowed in some scope: for what a console shows.
+    /// The names of the actions that people of these roles may give to an API key.
+    #[must_use]
+    pub fn key_scopes(&self, roles: &[Role]) -> Vec<&str> {
+        self.matrix.key_scopes(roles).collect()
+    }
+
+    /// Whether somebody may give a role: it may do nothing that they may not.
+    #[must_use]
+    pub fn may_hand_on(&self, actor: &Actor, role: Role) -> bool {
+        self.matrix.may_hand_on(actor, role)
+    }
+
+    /// The names of every action this actor's roles may do in some scope, as far as settings allow it: for what a console
+    /// shows.
     #[must_use]
     pub fn allowed_actions(&self, actor: &Actor) -> Vec<&str> {
-        self.matrix.actions().filter(|action| self.matrix.scope(action, actor).is_some()).collect()
+        self.matrix.actions().filter(|action| self.matrix.cells(action, actor).next().is_some()).collect()
     }
 }

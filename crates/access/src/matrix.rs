@@ -2,44 +2,74 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clerestory_model::{OrganisationId, SubjectId};
-use clerestory_store::recordings::ScopeFilter;
+use clerestory_model::{OrganisationId, PersonId, SubjectId};
+use clerestory_store::people::Role;
+use clerestory_store::recordings::{ScopeFilter, Subjects};
 use serde::Deserialize;
 
 use crate::actions::ALL_ACTIONS;
 use crate::who::Actor;
 
-/// How far a right reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// How far a right reaches, narrowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// What is about oneself.
     Own,
+    /// What is about oneself, about who reports to one now, and about visitors, who report to nobody.
+    Reports,
     /// Everything of one's organisation.
     Organisation,
 }
 
+/// Whom something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AboutWhom {
+    /// The subject.
+    pub subject: SubjectId,
+    /// The person it is, where it is no visitor.
+    pub person: Option<PersonId>,
+    /// To whom that person reports now.
+    pub manager: Option<PersonId>,
+}
+
 impl Scope {
-    /// The same scope as a condition of SQL.
+    /// The word of the table.
     #[must_use]
-    pub fn filter(self, organisation: OrganisationId, subject: Option<SubjectId>) -> ScopeFilter {
+    pub const fn word(self) -> &'static str {
         match self {
-            Self::Organisation => ScopeFilter { organisation, subject: None },
-            // Somebody without a subject owns nothing: nil is nobody's.
-            Self::Own => ScopeFilter { organisation, subject: Some(subject.unwrap_or(SubjectId::nil())) },
+            Self::Own => "own",
+            Self::Reports => "reports",
+            Self::Organisation => "organisation",
         }
     }
 
-    /// Whether something of `organisation` about `subject` lies within the scope of this actor.
+    /// The same scope as a condition of SQL.
     #[must_use]
-    pub fn includes(self, actor: &Actor, organisation: OrganisationId, subject: Option<SubjectId>) -> bool {
+    pub fn filter(self, organisation: OrganisationId, actor: &Actor) -> ScopeFilter {
+        let subjects = match (self, actor) {
+            (Self::Organisation, _) => Subjects::All,
+            (Self::Own, Actor::Person { subject, .. }) => Subjects::One(*subject),
+            (Self::Reports, Actor::Person { id, .. }) => Subjects::Reports(*id),
+            // Whoever is no person owns nothing and nobody reports to them: nil is nobody's.
+            (Self::Own | Self::Reports, _) => Subjects::One(SubjectId::nil()),
+        };
+        ScopeFilter { organisation, subjects }
+    }
+
+    /// Whether something of `organisation` about somebody lies within the scope of this actor.
+    #[must_use]
+    pub fn includes(self, actor: &Actor, organisation: OrganisationId, about: Option<AboutWhom>) -> bool {
         if actor.organisation() != organisation {
             return false;
         }
-        match (self, actor) {
-            (Self::Organisation, _) => true,
-            (Self::Own, Actor::Person { subject: own, .. }) => subject == Some(*own),
-            (Self::Own, _) => false,
+        match (self, actor, about) {
+            (Self::Organisation, ..) => true,
+            (Self::Own, Actor::Person { subject, .. }, Some(about)) => about.subject == *subject,
+            (Self::Reports, Actor::Person { id, .. }, Some(about)) => {
+                about.person.is_none() || about.person == Some(*id) || about.manager == Some(*id)
+            }
+            (Self::Own | Self::Reports, ..) => false,
         }
     }
 }
@@ -67,17 +97,71 @@ struct Row {
     action: String,
     #[expect(dead_code, reason = "read by people, and kept a list of numbers by the parser")]
     controls: Vec<u32>,
-    member: Option<Scope>,
-    manager: Option<Scope>,
-    admin: Option<Scope>,
-    site: Option<Scope>,
-    system: Option<Scope>,
-    anonymous: Option<Scope>,
+    member: Option<Written>,
+    manager: Option<Written>,
+    admin: Option<Written>,
+    site: Option<Written>,
+    key: Option<Written>,
+    system: Option<Written>,
+    anonymous: Option<Written>,
+}
+
+/// A cell as it is written: a scope alone, or with conditions.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Scope(Scope),
+    Cell(Cell),
+}
+
+/// What one role may do of one action.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cell {
+    /// How far it reaches.
+    pub scope: Scope,
+    /// A setting that must be on for it to hold at all.
+    pub setting: Option<String>,
+    /// A setting that makes it reach further.
+    pub wider: Option<Wider>,
+    /// Whether whoever does it must have proven a moment ago who they are.
+    #[serde(default)]
+    pub step_up: bool,
+}
+
+/// How far a cell reaches while a setting says a certain word.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wider {
+    /// How far.
+    pub scope: Scope,
+    /// The setting.
+    pub setting: String,
+    /// The word it must say.
+    pub is: String,
+}
+
+impl Cell {
+    /// Whether it allows everything that the other one may come to allow.
+    fn covers(&self, other: &Self) -> bool {
+        let furthest = other.wider.as_ref().map_or(other.scope, |wider| wider.scope.max(other.scope));
+        let alike = self.wider == other.wider && self.scope >= other.scope;
+        (self.scope >= furthest || alike) && (self.setting.is_none() || self.setting == other.setting)
+    }
+}
+
+impl From<Written> for Cell {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Cell(cell) => cell,
+            Written::Scope(scope) => Self { scope, setting: None, wider: None, step_up: false },
+        }
+    }
 }
 
 /// The parsed table.
 pub struct Matrix {
-    rows: BTreeMap<String, BTreeMap<&'static str, Scope>>,
+    rows: BTreeMap<String, BTreeMap<&'static str, Cell>>,
 }
 
 impl Matrix {
@@ -102,10 +186,11 @@ impl Matrix {
                 ("manager", row.manager),
                 ("admin", row.admin),
                 ("site", row.site),
+                ("key", row.key),
                 ("system", row.system),
                 ("anonymous", row.anonymous),
             ];
-            let cells = cells.into_iter().filter_map(|(column, scope)| Some((column, scope?))).collect();
+            let cells = cells.into_iter().filter_map(|(column, cell)| Some((column, cell?.into()))).collect();
             if rows.insert(row.action.clone(), cells).is_some() {
                 return Err(MatrixError::Actions(row.action));
             }
@@ -118,10 +203,51 @@ impl Matrix {
         }
     }
 
-    /// How far this actor's right to `action` reaches, if there is one.
+    /// The cells of this actor's roles in the row of `action`.
+    pub fn cells<'m>(
+        &'m self,
+        action: &str,
+        actor: &Actor,
+    ) -> impl Iterator<Item = (&'static str, &'m Cell)> {
+        let granted = match actor {
+            Actor::Key { scopes, .. } => scopes.iter().any(|scope| scope == action),
+            _ => true,
+        };
+        let row = self.rows.get(action).filter(|_| granted);
+        let columns = actor.columns().into_iter();
+        columns.filter_map(move |column| row.and_then(|row| row.get(column)).map(|cell| (column, cell)))
+    }
+
+    /// The actions that people of these roles may give to an API key: those that a key may do, and they as far as a key.
+    pub fn key_scopes(&self, roles: &[Role]) -> impl Iterator<Item = &str> {
+        let may = |cells: &BTreeMap<&str, Cell>| {
+            let own = || roles.iter().filter_map(|role| cells.get(role.word()));
+            cells.get("key").is_some_and(|key| own().any(|cell| cell.covers(key)))
+        };
+        self.rows.iter().filter(move |(_, cells)| may(cells)).map(|(action, _)| action.as_str())
+    }
+
+    /// Whether somebody with these rights may give a role: it may do nothing that they may not, nor further.
     #[must_use]
-    pub fn scope(&self, action: &str, actor: &Actor) -> Option<Scope> {
-        self.rows.get(action)?.get(actor.column()).copied()
+    pub fn may_hand_on(&self, actor: &Actor, role: Role) -> bool {
+        self.rows.iter().all(|(action, row)| {
+            row.get(role.word())
+                .is_none_or(|given| self.cells(action, actor).any(|(_, own)| own.covers(given)))
+        })
+    }
+
+    /// The rights that the table leaves to each organisation: settings named `allow.<action>.<role>`.
+    pub fn allows(&self) -> impl Iterator<Item = &str> {
+        self.settings().map(|(name, _)| name).filter(|name| name.starts_with("allow."))
+    }
+
+    /// Every setting that a cell names, with the word it must say.
+    fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows.values().flat_map(BTreeMap::values).flat_map(|cell| {
+            let on = cell.setting.as_deref().map(|name| (name, "true"));
+            let wider = cell.wider.as_ref().map(|wider| (wider.setting.as_str(), wider.is.as_str()));
+            on.into_iter().chain(wider)
+        })
     }
 
     /// Every action of the table.
@@ -137,6 +263,62 @@ mod tests {
     #[test]
     fn the_built_in_table_names_every_action() {
         Matrix::built_in().unwrap();
+    }
+
+    #[test]
+    fn every_setting_that_a_cell_names_exists_and_can_say_that() {
+        let matrix = Matrix::built_in().unwrap();
+        let registry = clerestory_settings::tree::Registry::built_in(matrix.allows());
+        for (name, word) in matrix.settings() {
+            let setting = registry.find(name).unwrap_or_else(|| panic!("{name} is no setting"));
+            let json = serde_json::from_str(word).unwrap_or_else(|_| serde_json::json!(word));
+            assert!(setting.kind.read(&json).is_ok(), "{name} cannot say {word}");
+        }
+        assert!(matrix.allows().count() > 0);
+    }
+
+    #[test]
+    fn a_cell_is_a_scope_or_a_table_of_conditions() {
+        let text = include_str!("../../../policies/matrix.toml");
+        let conditional = text.replacen(
+            "admin = \"organisation\"",
+            "admin = { scope = \"own\", step_up = true, \
+             wider = { scope = \"organisation\", setting = \"manager.scope.recordings\", is = \"all\" } }",
+            1,
+        );
+        let matrix = Matrix::parse(&conditional).unwrap();
+        let cell = &matrix.rows["recording.list"]["admin"];
+        assert!(cell.step_up && cell.scope == Scope::Own && cell.setting.is_none());
+        assert_eq!(cell.wider.as_ref().unwrap().scope, Scope::Organisation);
+        assert_eq!(matrix.rows["recording.read"]["admin"].scope, Scope::Organisation);
+        let misspelt = conditional.replace("step_up", "stepup");
+        assert!(matches!(Matrix::parse(&misspelt), Err(MatrixError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_role_is_given_by_whoever_may_do_as_much() {
+        let matrix = Matrix::built_in().unwrap();
+        let at = clerestory_model::Timestamp::from_micros(1);
+        let with = |role, also| Actor::Person {
+            id: PersonId::nil(),
+            organisation: OrganisationId::nil(),
+            subject: SubjectId::nil(),
+            role,
+            also,
+            session: clerestory_model::SessionId::new(at, [1; 10]),
+            signed_in: 1,
+            stepped_up: None,
+        };
+        let given = |by: &Actor| {
+            let roles = [Role::Member, Role::Manager, Role::Admin];
+            roles.map(|role| matrix.may_hand_on(by, role))
+        };
+        assert_eq!(given(&with(Role::Admin, vec![])), [true, true, true]);
+        // A member may come to erase what is about them, where a setting allows it; no manager may.
+        assert_eq!(given(&with(Role::Manager, vec![])), [false, true, false]);
+        assert_eq!(given(&with(Role::Member, vec![])), [true, false, false]);
+        assert_eq!(given(&with(Role::Member, vec![Role::Admin])), [true, true, true]);
+        assert_eq!(given(&Actor::Anonymous), [false, false, false]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Who is asking, and in which request.
 
+use std::time::Duration;
+
 use clerestory_audit::ActorKind;
 use clerestory_audit::authority::ChangedBy;
-use clerestory_model::{OrganisationId, PersonId, SessionId, SiteId, SubjectId, Timestamp};
+use clerestory_model::{ApiKeyId, OrganisationId, PersonId, SessionId, SiteId, SubjectId, Timestamp};
 use clerestory_store::people::Role;
 
 /// Somebody or something that asks.
@@ -18,10 +20,14 @@ pub enum Actor {
         subject: SubjectId,
         /// Their role now.
         role: Role,
+        /// Further roles: what any of all these may do, they may do.
+        also: Vec<Role>,
         /// The session they are in.
         session: SessionId,
         /// The entry that tells of its sign-in.
         signed_in: u64,
+        /// When they last proved in this session who they are, after signing in.
+        stepped_up: Option<Timestamp>,
     },
     /// A site's recorder, by its site key or an ingest token.
     Site {
@@ -29,6 +35,15 @@ pub enum Actor {
         id: SiteId,
         /// Whose it is.
         organisation: OrganisationId,
+    },
+    /// A program of an organisation, by an API key.
+    Key {
+        /// Which key.
+        id: ApiKeyId,
+        /// Whose it is.
+        organisation: OrganisationId,
+        /// The actions it may do.
+        scopes: Vec<String>,
     },
     /// The program itself, at a named job.
     System {
@@ -46,8 +61,18 @@ impl Actor {
         match self {
             Self::Person { organisation, .. }
             | Self::Site { organisation, .. }
+            | Self::Key { organisation, .. }
             | Self::System { organisation } => *organisation,
             Self::Anonymous => OrganisationId::nil(),
+        }
+    }
+
+    /// Who it is, where it is a person.
+    #[must_use]
+    pub fn person(&self) -> Option<PersonId> {
+        match self {
+            Self::Person { id, .. } => Some(*id),
+            _ => None,
         }
     }
 
@@ -57,22 +82,47 @@ impl Actor {
         match self {
             Self::Person { id, .. } => (ActorKind::Person, *id.as_bytes()),
             Self::Site { id, .. } => (ActorKind::Site, *id.as_bytes()),
+            Self::Key { id, .. } => (ActorKind::Key, *id.as_bytes()),
             Self::System { .. } => (ActorKind::System, [0; 16]),
             Self::Anonymous => (ActorKind::Anonymous, [0; 16]),
         }
     }
 
-    /// The column of the matrix this actor is judged by.
+    /// The columns of the matrix this actor is judged by: that of the first role first.
     #[must_use]
-    pub fn column(&self) -> &'static str {
+    pub fn columns(&self) -> Vec<&'static str> {
         match self {
-            Self::Person { role, .. } => role.word(),
-            Self::Site { .. } => "site",
-            Self::System { .. } => "system",
-            Self::Anonymous => "anonymous",
+            Self::Person { role, also, .. } => {
+                std::iter::once(role).chain(also).map(|role| role.word()).collect()
+            }
+            Self::Site { .. } => vec!["site"],
+            Self::Key { .. } => vec!["key"],
+            Self::System { .. } => vec!["system"],
+            Self::Anonymous => vec!["anonymous"],
+        }
+    }
+
+    /// The roles of a person.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        match self {
+            Self::Person { role, also, .. } => std::iter::once(role).chain(also).copied().collect(),
+            Self::Site { .. } | Self::Key { .. } | Self::System { .. } | Self::Anonymous => Vec::new(),
+        }
+    }
+
+    /// The subject that is this actor, if it is one.
+    #[must_use]
+    pub fn subject(&self) -> Option<SubjectId> {
+        match self {
+            Self::Person { subject, .. } => Some(*subject),
+            Self::Site { .. } | Self::Key { .. } | Self::System { .. } | Self::Anonymous => None,
         }
     }
 }
+
+/// A proof of who somebody is counts this long for acts that ask for one.
+const STEP_UP_LASTS: Duration = Duration::from_secs(5 * 60);
 
 /// What every call that decides or records is given: who asks, in which request, and when it began.
 #[derive(Clone, Debug)]
@@ -86,6 +136,18 @@ pub struct OpContext {
 }
 
 impl OpContext {
+    /// Whether the caller proved a moment ago who they are. The program itself need not.
+    #[must_use]
+    pub fn is_stepped_up(&self) -> bool {
+        match &self.actor {
+            Actor::Person { stepped_up, .. } => {
+                stepped_up.is_some_and(|at| self.at.since(at) < STEP_UP_LASTS)
+            }
+            Actor::System { .. } => true,
+            Actor::Site { .. } | Actor::Key { .. } | Actor::Anonymous => false,
+        }
+    }
+
     /// Who changes rows of this organisation's authority, as the log names them.
     #[must_use]
     pub fn changing(&self, organisation: OrganisationId) -> ChangedBy {

@@ -23,17 +23,22 @@ const SMALL_BYTES: usize = 8 * 1024;
 /// How long either may take, from the head of the request to its end.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Somebody who is signed in still, now that the JSON body has arrived; unknown fields are refused.
-pub(crate) struct CallerWith<T>(pub(crate) Caller, pub(crate) T);
+/// Somebody who is signed in still, now that the JSON body has arrived; unknown fields are refused. `C` is a [`Caller`]
+/// unless the route is one of those that set up a second factor.
+pub(crate) struct CallerWith<T, C = Caller>(pub(crate) C, pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<Api> for CallerWith<T> {
+impl<T, C> FromRequest<Api> for CallerWith<T, C>
+where
+    T: DeserializeOwned,
+    C: FromRequestParts<Api, Rejection = ApiError> + Send,
+{
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        Caller::from_request_parts(&mut parts, api).await?;
+        C::from_request_parts(&mut parts, api).await?;
         let bytes = arrive(body, BODY_BYTES, BODY_TIME).await?;
-        let caller = Caller::from_request_parts(&mut parts, api).await?;
+        let caller = C::from_request_parts(&mut parts, api).await?;
         Ok(Self(caller, read(&bytes)?))
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use clerestory_access::{Actor, OpContext, OrganisationRef, RecordingRef, SiteRef};
-use clerestory_identity::{Token, TokenError};
+use clerestory_identity::{KEY_PREFIX, Running, Token, TokenError};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -29,6 +29,8 @@ pub(crate) struct Caller {
     pub(crate) organisation: OrganisationId,
     pub(crate) signed_in: u64,
     pub(crate) session_ends: Timestamp,
+    /// Whether the session may do nothing but set up a second factor.
+    pub(crate) must_enrol: bool,
     /// Kept to ask again, inside long answers, whether the session still runs.
     pub(crate) token: Token,
 }
@@ -57,17 +59,95 @@ pub(crate) fn session_token(headers: &HeaderMap, loopback: bool) -> Option<Resul
     Some(text.parse())
 }
 
+/// A person who is signed in, or a program with an API key: for the routes that take both.
+pub(crate) struct Client {
+    pub(crate) op: OpContext,
+    pub(crate) organisation: OrganisationId,
+}
+
+impl Client {
+    pub(crate) fn organisation(&self) -> OrganisationRef {
+        OrganisationRef(self.organisation)
+    }
+
+    pub(crate) fn recording(&self, id: RecordingId) -> RecordingRef {
+        RecordingRef { organisation: self.organisation, id }
+    }
+}
+
+/// The API key that a request is sent with, if it is sent with one, and if it can be one.
+pub(crate) fn api_key(headers: &HeaderMap) -> Option<Result<Token, TokenError>> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    Some(text.strip_prefix("Bearer ")?.trim().strip_prefix(KEY_PREFIX)?.parse())
+}
+
+/// Who asks with this key. One that is none, or none any more, is put on record.
+async fn keyed(
+    shown: Result<Token, TokenError>,
+    parts: &mut Parts,
+    api: &Api,
+) -> Result<OpContext, ApiError> {
+    let actor = match &shown {
+        Ok(token) => api.identity.key_actor(token).await?,
+        Err(_) => None,
+    };
+    let Anyone(op) = Anyone::from_request_parts(parts, api).await?;
+    match actor {
+        Some(actor) => Ok(OpContext { actor, ..op }),
+        None => {
+            api.identity.refuse_unknown_key(&op).await?;
+            Err(ApiError::unauthenticated())
+        }
+    }
+}
+
+impl FromRequestParts<Api> for Client {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let Some(shown) = api_key(&parts.headers) else {
+            let caller = Caller::from_request_parts(parts, api).await?;
+            return Ok(Self { organisation: caller.organisation, op: caller.op });
+        };
+        let op = keyed(shown, parts, api).await?;
+        Ok(Self { organisation: op.actor.organisation(), op })
+    }
+}
+
 impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let Enrolling(caller) = Enrolling::from_request_parts(parts, api).await?;
+        if caller.must_enrol {
+            api.identity.refuse_until_enrolled(&caller.op).await?;
+            return Err(ApiError::factor_required());
+        }
+        Ok(caller)
+    }
+}
+
+/// Somebody who is signed in, and may not have set up the second factor that is asked of them: for the few routes that
+/// such a session may use.
+pub(crate) struct Enrolling(pub(crate) Caller);
+
+impl FromRequestParts<Api> for Enrolling {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        // A key stands for itself: no cookie beside it makes it somebody.
+        if let Some(shown) = api_key(&parts.headers) {
+            let op = keyed(shown, parts, api).await?;
+            api.identity.refuse_key_use(&op).await?;
+            return Err(ApiError::not_for_keys());
+        }
         let shown = session_token(&parts.headers, api.hosts.is_loopback());
         let shown = shown.ok_or_else(ApiError::unauthenticated)?;
         let found = match &shown {
-            Ok(token) => api.identity.actor(token).await?,
+            Ok(token) => api.identity.running(token).await?,
             Err(_) => None,
         };
-        let (Ok(token), Some((actor, session_ends))) = (shown, found) else {
+        let (Ok(token), Some(Running { actor, ends: session_ends, must_enrol })) = (shown, found) else {
             let Anyone(op) = Anyone::from_request_parts(parts, api).await?;
             api.identity.refuse_token(&op).await?;
             return Err(ApiError::unauthenticated());
@@ -76,7 +156,7 @@ impl FromRequestParts<Api> for Caller {
             return Err(ApiError::unauthenticated());
         };
         let op = OpContext { actor, request_id: request_id(parts), at: api.clock.now() };
-        Ok(Self { op, person: id, organisation, signed_in, session_ends, token })
+        Ok(Self(Caller { op, person: id, organisation, signed_in, session_ends, must_enrol, token }))
     }
 }
 

@@ -24,8 +24,10 @@ pub(crate) struct NamedRef {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct SubjectRef {
     pub(crate) id: String,
-    /// A visitor nobody named: two words made from the id, the same every time.
+    /// A person's name; of a visitor nobody named two words made from the id, the same every time.
     pub(crate) label: String,
+    /// The person it is, where it is one of the organisation's.
+    pub(crate) person: Option<String>,
 }
 
 /// What a recording tells of itself.

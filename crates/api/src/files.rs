@@ -111,8 +111,8 @@ async fn frames(api: &Api, headers: &HeaderMap) -> String {
     let mut frames = api.hosts.origins().content.clone();
     let Some(Ok(token)) = session_token(headers, api.hosts.is_loopback()) else { return frames };
     // A session that cannot be read frames nothing more; the page itself will say what is wrong.
-    let Ok(Some((actor, _))) = api.identity.actor(&token).await else { return frames };
-    let organisation = actor.organisation();
+    let Ok(Some(running)) = api.identity.running(&token).await else { return frames };
+    let organisation = running.actor.organisation();
     let origins = api
         .database
         .read(move |tx| {

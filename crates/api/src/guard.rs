@@ -8,10 +8,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use clerestory_access::{Actor, OpContext};
+use clerestory_identity::{KEY_PREFIX, Token, TokenError};
 use clerestory_seal::random;
 
 use crate::Api;
-use crate::caller::RequestId;
+use crate::caller::{RequestId, api_key};
 use crate::problem::{ApiError, Problem};
 
 const CSRF: HeaderName = HeaderName::from_static("clerestory-csrf");
@@ -88,10 +90,16 @@ fn common_headers(headers: &mut HeaderMap, id: &str, tls: bool) {
 /// Changes over the console's API come from the console: the header no form can send, the console's Origin, and what
 /// the browser says of where the request was made. Capture has rules of its own.
 pub(crate) async fn same_site(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if let Some(shown) = key_in_address(&request) {
+        let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        return refuse_exposed(&api, shown, id).await.into_response();
+    }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let path = request.uri().path();
     let console_api = path.starts_with("/api/v1/") && !path.starts_with("/api/v1/capture/");
-    if console_api && !safe && !from_console(request.headers(), &api.hosts.origins().console) {
+    // No page of another site makes a browser send a key: the browser would ask first, and is told no.
+    let by_key = api_key(request.headers()).is_some();
+    if console_api && !safe && !by_key && !from_console(request.headers(), &api.hosts.origins().console) {
         return ApiError::new(
             StatusCode::FORBIDDEN,
             "cross-site",
@@ -108,6 +116,43 @@ pub(crate) async fn same_site(State(api): State<Api>, request: Request, next: Ne
         response.extensions_mut().insert(route);
     }
     response
+}
+
+/// The API key in the address of a request, if there is one, and if it can be one.
+fn key_in_address(request: &Request) -> Option<Result<Token, TokenError>> {
+    let address = unescaped(request.uri().path_and_query()?.as_str());
+    let (_, after) = address.split_once(KEY_PREFIX)?;
+    Some(after.chars().take(43).collect::<String>().parse())
+}
+
+/// What to answer to it; it is on record where it is a real one.
+async fn refuse_exposed(api: &Api, shown: Result<Token, TokenError>, request_id: String) -> ApiError {
+    let Ok(token) = shown else { return ApiError::key_in_address() };
+    let op = OpContext { actor: Actor::Anonymous, request_id, at: api.clock.now() };
+    match api.identity.note_exposed_key(&op, &token).await {
+        Ok(()) => ApiError::key_in_address(),
+        Err(error) => error.into(),
+    }
+}
+
+/// An address with what is escaped in it as it is meant.
+fn unescaped(text: &str) -> String {
+    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
+        let byte = escaped.and_then(|digits| hex::decode(digits).ok()).and_then(|byte| byte.first().copied());
+        match byte {
+            Some(byte) => {
+                out.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn from_console(headers: &HeaderMap, console: &str) -> bool {

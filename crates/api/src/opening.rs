@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use clerestory_access::{Action, Grant, Object};
 use clerestory_audit::{ActorKind, Entry};
-use clerestory_model::{PersonId, RecordingState, SiteId, Timestamp};
+use clerestory_model::{ApiKeyId, PersonId, RecordingState, SiteId, SubjectId, Timestamp};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
-use clerestory_store::{people, recordings, sites};
+use clerestory_store::{organisations, people, recordings, sites};
 use clerestory_vault::OpenError;
 
 use crate::Api;
@@ -111,10 +111,7 @@ impl<'a, A: Action> Names<'a, A> {
             size_bytes: recording.size_bytes,
             segments: recording.segments,
             site,
-            subject: SubjectRef {
-                id: recording.subject.to_string(),
-                label: visitor_label(recording.subject),
-            },
+            subject: self.subject(tx, recording.subject).await?,
             summary,
             panes: panes(recording, &segments, &gaps, now)
                 .iter()
@@ -123,6 +120,19 @@ impl<'a, A: Action> Names<'a, A> {
             kept_until: Some(recording.kept_until.to_string()),
             viewers,
             live,
+        })
+    }
+
+    /// Whom a recording is about.
+    async fn subject(&mut self, tx: &mut Tx, id: SubjectId) -> Result<SubjectRef, ApiError> {
+        let (person, _) = organisations::person_of_subject(tx, id).await?;
+        let person = match person {
+            Some(person) => Some(self.person(tx, person).await?),
+            None => None,
+        };
+        Ok(match person {
+            Some(person) => SubjectRef { id: id.to_string(), label: person.name, person: Some(person.id) },
+            None => SubjectRef { id: id.to_string(), label: visitor_label(id), person: None },
         })
     }
 
@@ -145,7 +155,7 @@ impl<'a, A: Action> Names<'a, A> {
 
     /// Somebody's watching, with the reason they gave.
     pub(crate) async fn viewer(&mut self, tx: &mut Tx, viewing: &Viewing) -> Result<Viewer, ApiError> {
-        let play = &viewing.play;
+        let (play, now) = (&viewing.play, self.api.clock.now());
         let audit = self.api.access.audit();
         let entry = audit.find(tx, play.organisation, play.entry).await?;
         let reason = match entry.and_then(|entry| entry.personal) {
@@ -161,7 +171,11 @@ impl<'a, A: Action> Names<'a, A> {
             play: play.id.to_string(),
             person: self.person(tx, play.person).await?,
             started_at: play.started_at.to_string(),
-            ended_at: play.ended_at.map(|at| at.to_string()),
+            // Whoever closed the lid has not said that they stopped.
+            ended_at: play
+                .ended_at
+                .or((play.expires_at <= now).then_some(play.expires_at))
+                .map(|at| at.to_string()),
             reason,
             entry: play.entry,
             watched_us: ranges.iter().map(|range| range.to_us - range.from_us).sum(),
@@ -184,6 +198,7 @@ impl<'a, A: Action> Names<'a, A> {
                 let id = SiteId::from_bytes(entry.actor);
                 ("site", Some(id.to_string()), Some(self.site(tx, id).await?))
             }
+            ActorKind::Key => ("key", Some(ApiKeyId::from_bytes(entry.actor).to_string()), None),
             ActorKind::System => ("system", None, Some("Clerestory".to_owned())),
             ActorKind::Anonymous => ("anonymous", None, None),
         };
@@ -211,12 +226,15 @@ impl<'a, A: Action> Names<'a, A> {
     }
 
     async fn object(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditObject, ApiError> {
-        use clerestory_model::{ErasureId, OrganisationId, RecordingId, SubjectId};
+        use clerestory_model::{ErasureId, HoldId, OrganisationId, RecordingId, SessionId};
         let bytes = entry.object.id;
         let (id, label) = match entry.object.kind.as_str() {
             "recording" => (RecordingId::from_bytes(bytes).to_string(), None),
             "subject" => (SubjectId::from_bytes(bytes).to_string(), None),
             "erasure" => (ErasureId::from_bytes(bytes).to_string(), None),
+            "hold" => (HoldId::from_bytes(bytes).to_string(), None),
+            "key" => (ApiKeyId::from_bytes(bytes).to_string(), None),
+            "session" => (SessionId::from_bytes(bytes).to_string(), None),
             "site" => {
                 let id = SiteId::from_bytes(bytes);
                 let known = sites::find(tx, id).await?;

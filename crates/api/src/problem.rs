@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{IdentityError, SignInError};
+use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
 use clerestory_intake::IntakeError;
 use clerestory_lifecycle::EraseError;
 use clerestory_playback::PlaybackError;
@@ -95,6 +95,17 @@ impl ApiError {
         self
     }
 
+    fn too_many(retry_after: Duration) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-attempts",
+            "Too many attempts",
+            format!("The next attempt is taken in {} s.", retry_after.as_secs().max(1)),
+            "Wait, then try again.",
+        )
+        .after(retry_after)
+    }
+
     fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
@@ -120,6 +131,53 @@ impl ApiError {
         )
     }
 
+    /// The password in this field is not a good one.
+    pub(crate) fn unfit(path: &str, unfit: &Unfit) -> Self {
+        let told = |message| FieldError { path: path.to_owned(), message };
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "password-unfit",
+            "Choose a better password",
+            format!("This one is not taken: {unfit}."),
+            "A few uncommon words in a row are easy to remember and hard to guess.",
+        )
+        .with_errors(unfit.advice().into_iter().map(told).collect())
+    }
+
+    /// It is for people.
+    pub(crate) fn not_for_keys() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-for-keys",
+            "This takes no API key",
+            "Only people who are signed in do this.",
+            "Sign in at the console.",
+        )
+    }
+
+    /// A key is where everybody on the way can read it.
+    pub(crate) fn key_in_address() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "key-in-address",
+            "An API key does not belong in an address",
+            "Addresses are written into logs and histories on the way. Nothing was done.",
+            "Send it as `Authorization: Bearer …`; and rotate this one, as others may have read it.",
+        )
+    }
+
+    /// The session may do nothing but set up a second factor.
+    pub(crate) fn factor_required() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "factor-required",
+            "A second factor is asked of you",
+            "A password alone is not enough for what you may do here. Until you have set up a second factor, this \
+             session does nothing else.",
+            "Set it up with an authenticator app; or sign in by a link that an administrator makes for you.",
+        )
+    }
+
     pub(crate) fn malformed(path: String, message: String) -> Self {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -129,6 +187,17 @@ impl ApiError {
             "Correct it as described in the API description at /api/openapi.json and send it again.",
         )
         .with_errors(vec![FieldError { path, message }])
+    }
+
+    /// It was deleted, and this caller may restore it.
+    pub(crate) fn deleted(until: clerestory_model::Timestamp) -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "deleted",
+            "It was deleted",
+            format!("It was deleted, and can be restored until {until}."),
+            "Restore it from the recycle bin: it comes back as it was.",
+        )
     }
 
     /// Nothing more is taken until there is room.
@@ -213,6 +282,18 @@ impl From<Refused> for ApiError {
                 error.problem.entry = Some(entry);
                 error
             }
+            Refused::StepUp { rule, entry } => {
+                let mut error = Self::new(
+                    StatusCode::FORBIDDEN,
+                    "step-up-required",
+                    "Prove once more that it is you",
+                    "This may only be done by somebody who has proven who they are within the last five minutes.",
+                    "Give your password again, and repeat what you did.",
+                );
+                error.problem.rule = Some(rule);
+                error.problem.entry = Some(entry);
+                error
+            }
         }
     }
 }
@@ -225,7 +306,86 @@ impl From<AccessError> for ApiError {
 
 impl From<IdentityError> for ApiError {
     fn from(error: IdentityError) -> Self {
-        Self::unavailable(&error)
+        match error {
+            IdentityError::Blocked { until } => Self::new(
+                StatusCode::FORBIDDEN,
+                "blocked",
+                "You are kept out for a time",
+                format!("An administrator has blocked this access until {until}. It ends by itself."),
+                "Wait until then, or ask an administrator of your organisation.",
+            ),
+            error => Self::unavailable(&error),
+        }
+    }
+}
+
+/// What an error says, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+impl From<PeopleError> for ApiError {
+    fn from(error: PeopleError) -> Self {
+        let detail = sentence(&error.to_string());
+        match error {
+            PeopleError::Refused(refused) => refused.into(),
+            PeopleError::NotFound => Self::not_found(),
+            PeopleError::AddressTaken => Self::new(
+                StatusCode::CONFLICT,
+                "address-taken",
+                "This address is known here",
+                "Somebody of your organisation has it, is invited by it, or had it and was soft deleted.",
+                "Look among your people, also among those who are soft deleted, and restore or invite them again.",
+            ),
+            PeopleError::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                "last-admin",
+                "Nobody else runs this organisation",
+                "This is the last administrator who is active and not blocked.",
+                "Make somebody else an administrator first.",
+            ),
+            PeopleError::AboveOwn(_) => Self::new(
+                StatusCode::FORBIDDEN,
+                "role-above-own",
+                "This role may do more than you",
+                detail,
+                "Somebody who may do as much as this role can give it.",
+            ),
+            PeopleError::Circle { chain } => {
+                let chain: Vec<String> = chain.iter().map(ToString::to_string).collect();
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "line-in-a-circle",
+                    "Somebody would report to themselves",
+                    format!("The line would be {}.", chain.join(" → ")),
+                    "Choose another manager, or change the line of somebody in between first.",
+                )
+            }
+            PeopleError::State(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-in-this-state",
+                "It cannot be done with this person now",
+                detail,
+                "Look at what they are now, and do what fits.",
+            ),
+            PeopleError::NotEmpty(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-empty",
+                "It is not empty",
+                detail,
+                "Move or remove what is in it first.",
+            ),
+            PeopleError::Unknown(_) | PeopleError::Misplaced(_) | PeopleError::BlockTime { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "does-not-fit",
+                "This does not fit",
+                detail,
+                "Correct it and send it again; nothing was changed.",
+            ),
+            PeopleError::Inner(error) => error.into(),
+        }
     }
 }
 
@@ -263,15 +423,75 @@ impl From<SignInError> for ApiError {
                 "The address and the password do not belong together, or the link is used up.",
                 "Check both and try again, or ask an administrator for a new sign-in link.",
             ),
-            SignInError::TooMany { retry_after } => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too-many-attempts",
-                "Too many attempts",
-                format!("The next attempt for this address is taken in {} s.", retry_after.as_secs().max(1)),
-                "Wait, then try again.",
-            )
-            .after(retry_after),
-            SignInError::Unavailable(error) => Self::unavailable(&error),
+            SignInError::Code => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "code-refused",
+                "The code is not taken",
+                "It is not the code of this moment, it was used before, or signing in took too long.",
+                "Wait for the next code and try that, or use a recovery code. After a few wrong ones, begin again.",
+            ),
+            SignInError::TooMany { retry_after } => Self::too_many(retry_after),
+            SignInError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Refused(refused) => refused.into(),
+            CredentialError::Wrong => Self::new(
+                StatusCode::FORBIDDEN,
+                "proof-refused",
+                "That is not it",
+                "The password or code is not the right one, or the code was used before.",
+                "Try again. If you have forgotten your password, ask an administrator for a sign-in link.",
+            ),
+            CredentialError::ProofNeeded => Self::new(
+                StatusCode::FORBIDDEN,
+                "step-up-required",
+                "Prove who you are once more",
+                "This takes the old password, or a proof of who you are that is no older than five minutes.",
+                "Give your password, or a code of your second factor, and do it again.",
+            ),
+            CredentialError::TooMany { retry_after } => Self::too_many(retry_after),
+            CredentialError::NoFactor => Self::new(
+                StatusCode::CONFLICT,
+                "no-factor",
+                "No second factor is set up",
+                "There is nothing to do this with.",
+                "Set one up first.",
+            ),
+            CredentialError::FactorExists => Self::new(
+                StatusCode::CONFLICT,
+                "factor-exists",
+                "A second factor is set up already",
+                "An account has one authenticator app.",
+                "Remove it first, then set up the other.",
+            ),
+            CredentialError::Unfit(unfit) => Self::unfit("new", &unfit),
+            CredentialError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApiKeyError> for ApiError {
+    fn from(error: ApiKeyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ApiKeyError::Refused(refused) => refused.into(),
+            ApiKeyError::NotFound => Self::not_found(),
+            ApiKeyError::Scope(_) => Self::malformed("scopes".to_owned(), detail),
+            ApiKeyError::Name => Self::malformed("name".to_owned(), detail),
+            ApiKeyError::Lasts => Self::malformed("days".to_owned(), detail),
+            ApiKeyError::TooMany => Self::new(
+                StatusCode::CONFLICT,
+                "too-many-keys",
+                "There are enough keys",
+                detail,
+                "End a key that nobody uses.",
+            ),
+            ApiKeyError::Unavailable(error) => error.into(),
         }
     }
 }
@@ -320,6 +540,14 @@ impl From<PlaybackError> for ApiError {
                 "It was ended, or nothing was watched in it for a quarter of an hour.",
                 "Begin watching again.",
             ),
+            PlaybackError::ReasonRequired => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "reason-required",
+                "Say why you want to watch this",
+                "Your organisation asks for a reason before a recording is watched. It is kept in the audit log.",
+                "Send it again with a reason.",
+            )
+            .with_errors(vec![FieldError { path: "reason".to_owned(), message: "it is asked for".to_owned() }]),
             PlaybackError::Refused(refused) => refused.into(),
             PlaybackError::Open(error) => error.into(),
             PlaybackError::BadRange => {
@@ -346,6 +574,48 @@ impl From<EraseError> for ApiError {
                 detail,
                 "Lift the hold, then ask again. Nothing was erased.",
             ),
+            EraseError::Gone => Self::new(
+                StatusCode::GONE,
+                "erased",
+                "It was erased",
+                detail,
+                "The audit log tells who erased it and when.",
+            ),
+            EraseError::NotDeleted => Self::new(
+                StatusCode::CONFLICT,
+                "not-deleted",
+                "It was not deleted",
+                detail,
+                "Nothing is to be restored.",
+            ),
+            EraseError::HoldStands => Self::new(
+                StatusCode::CONFLICT,
+                "held",
+                "A hold keeps it",
+                detail,
+                "Two people release a hold. Nothing was erased.",
+            ),
+            EraseError::Begun => Self::new(
+                StatusCode::CONFLICT,
+                "erasing",
+                "It is being erased",
+                detail,
+                "The erasure's own page tells who asked for it and how far it is.",
+            ),
+            EraseError::SecondPerson => Self::new(
+                StatusCode::CONFLICT,
+                "second-person-required",
+                "Somebody else has to confirm it",
+                detail,
+                "Ask another person who may decide about holds.",
+            ),
+            EraseError::NotProposed => Self::new(
+                StatusCode::CONFLICT,
+                "not-proposed",
+                "There is nothing to decide",
+                detail,
+                "Look at the hold again: somebody decided meanwhile.",
+            ),
             EraseError::LastAdmin => Self::new(
                 StatusCode::CONFLICT,
                 "last-admin",
@@ -369,6 +639,13 @@ impl From<IntakeError> for ApiError {
                 "No site has this key",
                 "The site key is not one of this installation, or it was replaced.",
                 "Copy the snippet from the site's set-up page again.",
+            ),
+            IntakeError::UnknownPerson => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "does-not-fit",
+                "This does not fit",
+                "The person it is said to be about is not of this organisation.",
+                "Name somebody of your people, or leave `about` out. Nothing was imported.",
             ),
             IntakeError::OriginNotAllowed
             | IntakeError::Token(clerestory_intake::TokenProblem::OtherOrigin) => Self::new(

@@ -76,11 +76,13 @@ pub enum ActorKind {
     System = 3,
     /// Nobody known.
     Anonymous = 4,
+    /// A program of an organisation, by an API key.
+    Key = 5,
 }
 
 impl ActorKind {
     pub(crate) fn from_number(number: i64) -> Option<Self> {
-        [Self::Person, Self::Site, Self::System, Self::Anonymous]
+        [Self::Person, Self::Site, Self::System, Self::Anonymous, Self::Key]
             .into_iter()
             .find(|one| *one as i64 == number)
     }

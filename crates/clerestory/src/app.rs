@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use clerestory_access::{Access, Matrix, MatrixError};
 use clerestory_audit::{Audit, Reserve};
-use clerestory_identity::Identity;
+use clerestory_identity::{Identity, IdentityError};
 use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
 use clerestory_lifecycle::{Assurance, InstanceError, Lifecycle};
 use clerestory_model::Clock;
+use clerestory_notices::Notices;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
 use clerestory_store::derived::Summaries;
@@ -22,6 +23,7 @@ pub const SCHEMAS: &[Component] = &[
     clerestory_store::SCHEMA,
     clerestory_vault::SCHEMA,
     clerestory_audit::SCHEMA,
+    clerestory_notices::SCHEMA,
     clerestory_identity::SCHEMA,
     clerestory_intake::SCHEMA,
     clerestory_playback::SCHEMA,
@@ -47,6 +49,8 @@ pub struct App {
     pub access: Access,
     /// The opener.
     pub vault: Vault,
+    /// Mail.
+    pub notices: Notices,
     /// Sign-in and sessions.
     pub identity: Identity,
     /// What comes in.
@@ -88,6 +92,9 @@ pub enum AppError {
     /// Its rules.
     #[error("the access matrix cannot be used")]
     Matrix(#[from] MatrixError),
+    /// What it asks of those who sign in.
+    #[error("people could not sign in")]
+    Identity(#[from] IdentityError),
     /// A build that hides nothing, without anybody saying that this is wanted.
     #[error(
         "this build replaces sealing by nothing and exists to test the canary scanner; \
@@ -166,9 +173,13 @@ impl App {
         let objects = places.objects().open()?;
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
-        let audit = Audit::new(keys).with_reserve(reserve(&places));
-        let access = Access::new(database.clone(), audit, Matrix::built_in()?);
-        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let audit = Audit::new(Arc::clone(&keys)).with_reserve(reserve(&places));
+        let access = Access::new(database.clone(), audit, Matrix::built_in()?, keys);
+        let notices = Notices::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let (sending, time) = (notices.clone(), Arc::clone(&clock));
+        let identity = Identity::new(database.clone(), access.clone(), vault.clone(), sending, time)
+            .with_rules(places.sign_in.clone());
+        identity.check_breached()?;
         let intake = Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let playback = Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let lifecycle = Lifecycle::new(clerestory_lifecycle::Parts {
@@ -178,7 +189,11 @@ impl App {
             identity: identity.clone(),
             clock: Arc::clone(&clock),
             derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
-            departing: vec![Arc::new(identity.clone()), Arc::new(intake.clone())],
+            departing: vec![
+                Arc::new(identity.clone()),
+                Arc::new(intake.clone()),
+                Arc::new(access.settings().clone()),
+            ],
             places: tombstones,
             assurance: match &places.second_epochs {
                 Some(SecondPlace::Elsewhere(_)) => Assurance::Custodian,
@@ -186,7 +201,7 @@ impl App {
                 _ => Assurance::OneDisk,
             },
         });
-        Ok(Self { identity, intake, lifecycle, playback, places, database, access, vault, clock })
+        Ok(Self { notices, identity, intake, lifecycle, playback, places, database, access, vault, clock })
     }
 
     /// Over a copy of a database, with places that are only read: no epoch begins and none ends, and what is written

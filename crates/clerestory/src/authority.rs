@@ -19,7 +19,12 @@ const NAMED: usize = 3;
 
 /// Every table whose rows are authority.
 fn tables() -> Vec<&'static Table> {
-    clerestory_identity::AUTHORITY.into_iter().chain(clerestory_intake::AUTHORITY).collect()
+    clerestory_identity::AUTHORITY
+        .into_iter()
+        .chain(clerestory_intake::AUTHORITY)
+        .chain(clerestory_access::settings::AUTHORITY)
+        .chain(clerestory_lifecycle::AUTHORITY)
+        .collect()
 }
 
 impl App {
@@ -68,8 +73,8 @@ fn finding(differences: &[Difference]) -> Finding {
             id: "authority",
             level: "ok",
             sentence:
-                "Roles, sessions, passwords, sites and capture policies are what the audit log says they \
-                       became."
+                "Roles, sessions, passwords, settings, sites and capture policies are what the audit log says \
+                       they became."
                     .to_owned(),
             what_to_do: None,
         };

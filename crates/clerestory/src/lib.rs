@@ -12,6 +12,7 @@ mod restore;
 mod scrub;
 mod serve;
 mod settle;
+mod sweep;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clerestory_custody::{Custody, NoPlaceAddress, PlaceAddress};
+use clerestory_identity::SignInRules;
 use clerestory_keys::{
     EpochPlace, FilePlace, FileTombstones, KeyError, Protection, RootAddress, RootFile, TombstonePlace,
 };
@@ -61,6 +62,8 @@ pub struct Places {
     pub bucket: Option<BucketProfile>,
     /// Somebody says that the objects were moved to where they are looked for now.
     pub objects_moved: bool,
+    /// What is asked of those who sign in.
+    pub sign_in: SignInRules,
 }
 
 /// A PostgreSQL database, and how it is known to be the right one.
@@ -143,6 +146,7 @@ impl Places {
             postgres: None,
             bucket: None,
             objects_moved: false,
+            sign_in: SignInRules::default(),
         }
     }
 

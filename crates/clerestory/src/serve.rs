@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::watch::Watch;
-use crate::{App, SettleAfter, authority, custody, ledger, scrub, settle};
+use crate::{App, SettleAfter, authority, custody, ledger, scrub, settle, sweep};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
@@ -20,6 +20,9 @@ const ROLL_OVER_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// Erasures are looked for, and carried on, this often.
 const ERASE_EVERY: Duration = Duration::from_secs(1);
+
+/// Mail that is due is looked for this often.
+const MAIL_EVERY: Duration = Duration::from_secs(5);
 
 /// The log's reserve of disk is looked at this often, and counted denials of nobody known whose minute is over are put
 /// on record.
@@ -93,12 +96,14 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     };
     let integrating = tokio::spawn(ledger::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let erasing = tokio::spawn(erase(app.clone(), shutdown.clone()));
+    let posting = tokio::spawn(send_mail(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let settling = settle::keep(app.clone(), serving.settle_after, Arc::clone(&watch), shutdown.clone());
     let settling = tokio::spawn(settling);
     let caring = (!serving.throw_away)
         .then(|| tokio::spawn(custody::keep(app.clone(), Arc::clone(&watch), shutdown.clone())));
     let scrubbing = tokio::spawn(scrub::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
+    let sweeping = tokio::spawn(sweep::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let jobs = tokio::spawn(run_jobs(app, watch, shutdown.clone()));
     let end = shutdown.clone();
     let drained = tokio::spawn(async move {
@@ -118,7 +123,9 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         caring.await?;
     }
     scrubbing.await?;
+    sweeping.await?;
     erasing.await?;
+    posting.await?;
     drained.await?;
     Ok(())
 }
@@ -165,6 +172,42 @@ async fn erase(app: App, shutdown: CancellationToken) {
     }
 }
 
+/// Sends mail that is due, until `shutdown`: what is left then is sent after the next start.
+async fn send_mail(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
+    if !app.notices.has_post() {
+        return;
+    }
+    let mut tick = tokio::time::interval(MAIL_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        match app.notices.send_due().await {
+            Ok(told) if told.failed > 0 || told.given_up > 0 => watch.say(Finding {
+                id: "mail",
+                level: "attention",
+                sentence: format!(
+                    "The mail server did not take {} mails; they are tried again. {} were given up.",
+                    told.failed, told.given_up
+                ),
+                what_to_do: Some("The server's log says why. Check --smtp and its password.".to_owned()),
+            }),
+            Ok(told) if told.sent > 0 => watch.say(Finding {
+                id: "mail",
+                level: "ok",
+                sentence: "The mail server takes what is sent.".to_owned(),
+                what_to_do: None,
+            }),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "mail could not be looked up");
+            }
+        }
+    }
+}
+
 /// Closing silent recordings and beginning a new day's epoch; each says what went wrong and goes on.
 async fn run_jobs(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
     let mut close = tokio::time::interval(CLOSE_EVERY);
@@ -177,6 +220,9 @@ async fn run_jobs(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
             _ = denials.tick() => {
                 hold_reserve(&app, &watch, &mut said_full).await;
                 write_denials(&app, false).await;
+                if let Err(error) = app.access.tend_settings(app.clock.now()).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "settings could not be tended");
+                }
             }
             _ = close.tick() => {
                 app.intake.tidy();

@@ -3,9 +3,11 @@
 use clerestory_audit::authority::{Departing, Touched};
 use clerestory_model::{OrganisationId, PersonId, SubjectId};
 use clerestory_sql::{Body, Lock, SqlError, Tx};
-use clerestory_store::people::Role;
+use clerestory_store::people::{self, PersonState, Role};
+use clerestory_store::tree::{self, NodeId};
+use clerestory_store::{blocks, lines};
 
-use crate::{Identity, authority};
+use crate::{Identity, api_keys, authority, second_factor};
 
 /// What came of the end of an account.
 #[derive(Debug)]
@@ -25,20 +27,21 @@ impl Identity {
     /// # Errors
     /// [`SqlError`].
     pub async fn end_account(&self, tx: &mut Tx, subject: SubjectId) -> Result<Ended, SqlError> {
-        let sql = "SELECT person_id, organisation_id, role FROM people WHERE subject_id = $1";
+        let sql = "SELECT person_id, organisation_id FROM people WHERE subject_id = $1";
         let Some(row) = tx.query_opt(sql, &[subject.into()]).await? else { return Ok(Ended::NoAccount) };
-        let (person, organisation): (PersonId, OrganisationId) = (row.get(0)?, row.get(1)?);
-        let role: String = row.get(2)?;
-        if role == Role::Admin.word() {
-            // All of them at once, so that the last two do not both believe that the other stays.
-            let sql =
-                "SELECT person_id FROM people WHERE organisation_id = $1 AND role = $2 ORDER BY person_id";
-            let admins = [organisation.into(), Role::Admin.word().into()];
-            if tx.query_locked(Lock::Exclusive, sql, &admins).await?.len() < 2 {
-                return Ok(Ended::LastAdmin);
-            }
+        let (id, organisation): (PersonId, OrganisationId) = (row.get(0)?, row.get(1)?);
+        // Everybody at once, so that the last two administrators do not both believe that the other stays.
+        let sql = "SELECT person_id FROM people WHERE organisation_id = $1 ORDER BY person_id";
+        tx.query_locked(Lock::Exclusive, sql, &[organisation.into()]).await?;
+        let Some(person) = people::find(tx, id).await? else { return Ok(Ended::NoAccount) };
+        let admin = person.role == Role::Admin || people::further_roles(tx, id).await?.contains(&Role::Admin);
+        if admin
+            && person.state == PersonState::Active
+            && !people::another_admin(tx, organisation, id, self.clock.now()).await?
+        {
+            return Ok(Ended::LastAdmin);
         }
-        Ok(Ended::Gone(remove(tx, person).await?))
+        Ok(Ended::Gone(self.remove(tx, id).await?))
     }
 
     /// Ends the account of somebody who was erased and whose rows a restore has brought back, the last administrator or
@@ -49,27 +52,33 @@ impl Identity {
     pub async fn end_erased(&self, tx: &mut Tx, subject: SubjectId) -> Result<Vec<Touched>, SqlError> {
         let sql = "SELECT person_id FROM people WHERE subject_id = $1";
         match tx.query_opt_locked(Lock::Exclusive, sql, &[subject.into()]).await? {
-            Some(row) => remove(tx, row.get(0)?).await,
+            Some(row) => self.remove(tx, row.get(0)?).await,
             None => Ok(Vec::new()),
         }
     }
-}
 
-async fn remove(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
-    let mut touched = authority::end_sessions(tx, person).await?;
-    let sql = "DELETE FROM sign_in_links WHERE person_id = $1 RETURNING token_hash";
-    for row in tx.query(sql, &[person.into()]).await? {
-        touched.push(authority::link(row.get(0)?));
+    async fn remove(&self, tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
+        let mut touched = authority::end_sessions(tx, person).await?;
+        touched.extend(self.end_offers(tx, person).await?);
+        touched.extend(blocks::forget(tx, person).await?.into_iter().map(authority::block));
+        for (of, number) in lines::forget(tx, person).await? {
+            touched.push(authority::line(of, number));
+        }
+        for role in people::forget_further_roles(tx, person).await? {
+            touched.push(authority::further_role(person, &role));
+        }
+        touched.extend(second_factor::forget(tx, person).await?);
+        touched.extend(api_keys::end_those_of(tx, person).await?);
+        for sql in [
+            "DELETE FROM credentials WHERE person_id = $1",
+            "DELETE FROM address_index WHERE person_id = $1",
+            "DELETE FROM people WHERE person_id = $1",
+        ] {
+            tx.execute(sql, &[person.into()]).await?;
+        }
+        touched.extend([authority::credential(person), authority::person(person)]);
+        Ok(touched)
     }
-    for sql in [
-        "DELETE FROM credentials WHERE person_id = $1",
-        "DELETE FROM address_index WHERE person_id = $1",
-        "DELETE FROM people WHERE person_id = $1",
-    ] {
-        tx.execute(sql, &[person.into()]).await?;
-    }
-    touched.extend([authority::credential(person), authority::person(person)]);
-    Ok(touched)
 }
 
 impl Departing for Identity {
@@ -82,8 +91,19 @@ impl Departing for Identity {
             let mut touched = Vec::new();
             let sql = "SELECT person_id FROM people WHERE organisation_id = $1 ORDER BY person_id";
             for row in tx.query_locked(Lock::Exclusive, sql, &[organisation.into()]).await? {
-                touched.extend(remove(tx, row.get(0)?).await?);
+                touched.extend(self.remove(tx, row.get(0)?).await?);
             }
+            touched
+                .extend(blocks::lift_organisation(tx, organisation).await?.into_iter().map(authority::block));
+            // Projects stay: rows of recordings name them, and their names are under the organisation's key.
+            for node in tree::of_organisation(tx, organisation).await?.into_iter().rev() {
+                if !matches!(node.id, NodeId::Project(_)) {
+                    tree::remove(tx, node.id).await?;
+                    touched.push(authority::node(node.id));
+                }
+            }
+            // Those whose makers went before.
+            touched.extend(api_keys::end_all(tx, organisation).await?);
             Ok(touched)
         })
     }

@@ -1,32 +1,56 @@
 //! Passwords, sign-in links, sessions: who is asking. What they may do is `access`'s to say.
 //!
 //! A session is an opaque 256-bit token whose SHA-256 is kept; ending it is deleting its row, so no answer after
-//! that is given to it. Addresses are found by a blind index and kept only sealed.
+//! that is given to it. Addresses are found by a blind index and kept only sealed. Whoever has a second factor shows a
+//! password or a link first, which gives a token that opens nothing, and a code with it, which begins the session.
 
+mod api_keys;
 mod authority;
+mod breached;
+mod credentials;
 mod erase;
+mod fitness;
 mod passwords;
+mod pending;
 mod people;
+mod rules;
+mod second_factor;
 mod sessions;
+mod set_up;
 mod sign_in;
+mod throttle;
 mod tokens;
+mod totp;
+mod tree;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clerestory_access::{Access, AccessError};
 use clerestory_audit::AuditError;
 use clerestory_keys::KeyError;
-use clerestory_model::Clock;
+use clerestory_model::{Clock, Timestamp};
+use clerestory_notices::{NoticeError, Notices};
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
+pub use api_keys::{ApiKeyError, ApiKeyInfo, KEY_LASTS, KEY_PREFIX, MadeApiKey, NewApiKey};
 pub use authority::AUTHORITY;
+pub use breached::BreachedError;
+pub use credentials::{CredentialError, Proof};
 pub use erase::Ended;
+pub use fitness::Unfit;
 pub use passwords::{Password, PasswordError, Passwords};
+pub use people::directory::{BlockView, PersonDetails, PersonView};
+pub use people::error::PeopleError;
+pub use people::invitations::{Invitation, Invited};
 pub use people::{NewOrganisation, NewPerson};
-pub use sessions::SessionInfo;
-pub use sign_in::{SignInError, SignedIn};
+pub use rules::{Limits, SecondFactor, SignInRules};
+pub use second_factor::{Enrolment, FactorState};
+pub use sessions::{Running, SessionInfo, SignedInBy};
+pub use set_up::SetUp;
+pub use sign_in::{Admitted, SignInError, SignedIn};
 pub use tokens::{Token, TokenError};
+pub use tree::{NodeChange, NodeKind, NodeView};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -34,6 +58,8 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "credentials, links, sessions", sql: include_str!("0001-identity.sql") },
         Migration { name: "one person per address", sql: include_str!("0002-one-person-per-address.sql") },
+        Migration { name: "second factors, API keys", sql: include_str!("0003-sign-in.sql") },
+        Migration { name: "invitations", sql: include_str!("0004-invitations.sql") },
     ],
 };
 
@@ -43,17 +69,27 @@ pub struct Identity {
     database: Database,
     access: Access,
     vault: Vault,
+    notices: Notices,
     clock: Arc<dyn Clock>,
     passwords: Passwords,
-    throttle: Arc<sign_in::Throttle>,
+    rules: Arc<SignInRules>,
+    throttle: Arc<throttle::Throttle>,
+    /// The hash of the secret that makes the first organisation, while there is none.
+    set_up: Arc<Mutex<Option<[u8; 32]>>>,
 }
 
-/// A failure. All but [`Self::AddressTaken`] are not the caller's: answer 503.
+/// A failure. All but [`Self::AddressTaken`] and [`Self::Blocked`] are not the caller's: answer 503.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// Somebody has the address that a new person was to have.
     #[error("somebody has this address already")]
     AddressTaken,
+    /// A block keeps out whoever asks; it ends by itself.
+    #[error("kept out until {until}")]
+    Blocked {
+        /// Until when.
+        until: Timestamp,
+    },
     /// The database did not answer.
     #[error("people or sessions cannot be read or written")]
     Sql(#[from] SqlError),
@@ -69,23 +105,45 @@ pub enum IdentityError {
     /// An entry could not be written.
     #[error("an audit entry could not be written")]
     Audit(#[from] AuditError),
+    /// A mail could not be written.
+    #[error("a mail could not be written")]
+    Notice(#[from] NoticeError),
     /// A password could not be hashed or compared.
     #[error("a password could not be hashed")]
     Password(#[from] PasswordError),
+    /// The list of breached passwords could not be read.
+    #[error("the file of breached passwords cannot be used")]
+    Breached(#[from] BreachedError),
 }
 
 impl Identity {
     /// Identity over these parts.
     #[must_use]
-    pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        database: Database,
+        access: Access,
+        vault: Vault,
+        notices: Notices,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             database,
             access,
             vault,
+            notices,
             clock,
             passwords: Passwords::new(),
-            throttle: Arc::new(sign_in::Throttle::new()),
+            rules: Arc::default(),
+            throttle: Arc::new(throttle::Throttle::new()),
+            set_up: Arc::default(),
         }
+    }
+
+    /// The same, asking of those who sign in what these rules say.
+    #[must_use]
+    pub fn with_rules(mut self, rules: SignInRules) -> Self {
+        self.rules = Arc::new(rules);
+        self
     }
 
     /// Forgets throttled addresses nobody tried lately: called now and then, so that memory does not grow.

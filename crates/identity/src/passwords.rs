@@ -14,14 +14,15 @@ const PASSES: u32 = 2;
 /// Hashes at once: 4 × 19 MiB.
 const AT_ONCE: usize = 4;
 
-/// A password as it was typed: 12 to 256 characters. Wiped on drop.
+/// A password as it was typed: 10 to 256 characters. Wiped on drop. Whether it is a good one says
+/// [`crate::Identity::fit_password`].
 pub struct Password(Zeroizing<String>);
 
 /// Why a password is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// It has fewer than 12 characters.
-    #[error("a password has at least 12 characters")]
+    /// It has fewer than 10 characters.
+    #[error("a password has at least 10 characters")]
     TooShort,
     /// It has more than 256 characters.
     #[error("a password has at most 256 characters")]
@@ -35,7 +36,7 @@ impl FromStr for Password {
     type Err = PasswordError;
     fn from_str(text: &str) -> Result<Self, PasswordError> {
         match text.chars().count() {
-            ..12 => Err(PasswordError::TooShort),
+            ..10 => Err(PasswordError::TooShort),
             257.. => Err(PasswordError::TooLong),
             _ => Ok(Self(Zeroizing::new(text.to_owned()))),
         }
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn short_and_endless_passwords_are_refused() {
-        assert_eq!("eleven char".parse::<Password>().err(), Some(PasswordError::TooShort));
+        assert_eq!("nine char".parse::<Password>().err(), Some(PasswordError::TooShort));
         assert_eq!("x".repeat(257).parse::<Password>().err(), Some(PasswordError::TooLong));
     }
 }

@@ -1,16 +1,25 @@
 //! Adding organisations and people: rows, keys, credentials and look-up, in one transaction.
 
+use clerestory_audit::authority::Touched;
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_keys::{NewKey, NewSubjectKey, Purpose};
 use clerestory_model::{KeyId, OrganisationId, PersonId, ProjectId, RetentionClass, SubjectId, Timestamp};
 use clerestory_seal::random;
 use clerestory_sql::{Lock, SqlError, Tx};
 use clerestory_store::organisations::{self, OrganisationName, ProjectName};
-use clerestory_store::people::{self, Person, Profile, Role};
+use clerestory_store::people::{self, Person, PersonState, Profile, Role};
+use clerestory_store::tree::NodeId;
 use clerestory_store::{About, Content, Kind, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::{Identity, IdentityError, authority};
+
+mod change;
+pub(crate) mod directory;
+pub(crate) mod error;
+pub(crate) mod invitations;
+mod place;
+pub(crate) mod standing;
 
 /// A PHC string, as it is kept: sealed under the person's own key.
 #[derive(Serialize, Deserialize)]
@@ -48,6 +57,15 @@ pub struct NewPerson<'a> {
     pub password: Option<String>,
 }
 
+/// Somebody whose rows and key are to be made.
+pub(crate) struct Enrolled<'a> {
+    pub(crate) organisation: OrganisationId,
+    pub(crate) role: Role,
+    pub(crate) state: PersonState,
+    pub(crate) name: &'a str,
+    pub(crate) email: &'a str,
+}
+
 /// The form of an address that is compared.
 pub(crate) fn lower_case(email: &str) -> String {
     email.trim().to_lowercase()
@@ -79,7 +97,8 @@ impl Identity {
         let object = ("organisation", *id.as_bytes());
         self.record_creation(tx, id, "organisation.create", object, at).await?;
         let by = authority::by_program(id, at);
-        self.note_change(tx, by, object, &[authority::organisation(id)]).await?;
+        let touched = [authority::organisation(id), authority::node(NodeId::Project(project))];
+        self.note_change(tx, by, object, &touched).await?;
         Ok(id)
     }
 
@@ -94,19 +113,18 @@ impl Identity {
         at: Timestamp,
     ) -> Result<PersonId, IdentityError> {
         let organisation = new.organisation;
-        let id = PersonId::new(at, random());
         self.access.audit().take_turn(tx, organisation).await?;
-        self.take_address(tx, new.email, id, at).await?;
-        let parent = organisations::find(tx, organisation).await?.map(|found| found.key);
-        let subject = SubjectId::new(at, random());
-        let new_key = NewSubjectKey { organisation, subject, class: RetentionClass::Standing, parent, at };
-        let key = self.vault.keys().make_subject(tx, new_key).await?;
-        organisations::insert_subject(tx, organisation, subject, key, at).await?;
-        let profile = Profile { name: new.name.to_owned(), email: new.email.to_owned() };
-        let place = people::profile_place(organisation, id, 1);
-        let profile = self.vault.seal(tx, key, place, &profile).await?;
-        let person = Person { id, organisation, subject, role: new.role, profile };
-        people::insert(tx, &person, at).await?;
+        let mac = self.address_mac(tx, new.email, at).await?;
+        let enrolled = Enrolled {
+            organisation,
+            role: new.role,
+            state: PersonState::Active,
+            name: new.name,
+            email: new.email,
+        };
+        let (person, key) = self.enrol(tx, enrolled, at).await?;
+        let id = person.id;
+        self.take_address(tx, mac, id).await?;
         if let Some(phc) = new.password {
             let place = password_place(organisation, id, 1);
             let kept = self.vault.seal(tx, key, place, &KeptPassword(phc)).await?;
@@ -124,15 +142,30 @@ impl Identity {
         Ok(id)
     }
 
-    /// Waits for whoever is just being given the same address.
-    async fn take_address(
+    /// Makes somebody's rows: the subject with a key of its own, and the person with what is sealed under it.
+    pub(crate) async fn enrol(
         &self,
         tx: &mut Tx,
-        email: &str,
-        person: PersonId,
+        new: Enrolled<'_>,
         at: Timestamp,
-    ) -> Result<(), IdentityError> {
-        let mac = self.address_mac(tx, email, at).await?;
+    ) -> Result<(Person, KeyId), IdentityError> {
+        let Enrolled { organisation, role, state, name, email } = new;
+        let id = PersonId::new(at, random());
+        let parent = organisations::find(tx, organisation).await?.map(|found| found.key);
+        let subject = SubjectId::new(at, random());
+        let new_key = NewSubjectKey { organisation, subject, class: RetentionClass::Standing, parent, at };
+        let key = self.vault.keys().make_subject(tx, new_key).await?;
+        organisations::insert_subject(tx, organisation, subject, key, at).await?;
+        let profile = Profile { name: name.to_owned(), email: email.to_owned() };
+        let place = people::profile_place(organisation, id, 1);
+        let profile = self.vault.seal(tx, key, place, &profile).await?;
+        let person = Person { id, organisation, subject, role, state, team: None, created_at: at, profile };
+        people::insert(tx, &person).await?;
+        Ok((person, key))
+    }
+
+    /// Waits for whoever is just being given the same address.
+    async fn take_address(&self, tx: &mut Tx, mac: [u8; 32], person: PersonId) -> Result<(), IdentityError> {
         let sql = "INSERT INTO address_index (mac, person_id) VALUES ($1, $2) ON CONFLICT (mac) DO NOTHING";
         match tx.execute(sql, &[mac.into(), person.into()]).await? {
             0 => Err(IdentityError::AddressTaken),
@@ -169,9 +202,24 @@ impl Identity {
         phc: String,
         at: Timestamp,
     ) -> Result<(), IdentityError> {
-        let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
         // Nobody signs in to this organisation until it is done, so no session begins behind its back.
         self.access.audit().take_turn(tx, person.organisation).await?;
+        let mut touched = vec![self.put_password(tx, person, phc).await?];
+        touched.extend(authority::end_sessions(tx, person.id).await?);
+        let object = ("person", *person.id.as_bytes());
+        self.record_creation(tx, person.organisation, "credential.set", object, at).await?;
+        let by = authority::by_program(person.organisation, at);
+        self.note_change(tx, by, object, &touched).await
+    }
+
+    /// Keeps a password as the next version of somebody's, in their organisation's turn.
+    pub(crate) async fn put_password(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        phc: String,
+    ) -> Result<Touched, IdentityError> {
+        let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
         let key = organisations::subject_key(tx, person.subject).await?.ok_or_else(wrong)?;
         let sql = "SELECT version FROM credentials WHERE person_id = $1";
         let row = tx.query_opt_locked(Lock::Exclusive, sql, &[person.id.into()]).await?;
@@ -184,12 +232,7 @@ impl Identity {
             &[person.id.into(), kept.value().as_bytes().into(), version.into()],
         )
         .await?;
-        let mut touched = authority::end_sessions(tx, person.id).await?;
-        touched.push(authority::credential(person.id));
-        let object = ("person", *person.id.as_bytes());
-        self.record_creation(tx, person.organisation, "credential.set", object, at).await?;
-        let by = authority::by_program(person.organisation, at);
-        self.note_change(tx, by, object, &touched).await
+        Ok(authority::credential(person.id))
     }
 
     /// What an address is looked up by: a MAC of its lower-case form, under the deployment's index key.

@@ -2,21 +2,70 @@
 
 use std::time::Duration;
 
-use clerestory_access::{Actor, Grant, OpContext, ReadOwnProfile};
+use clerestory_access::{Actor, EndSession, Grant, OpContext, PersonRef, ReadOwnProfile, Refused};
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::{About, Content, Kind, Place, Sealed, people};
+use clerestory_store::people::{self, Role};
+use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
+use crate::people::standing::{Barred, barred};
+use crate::rules::SecondFactor;
 use crate::{Identity, IdentityError, Token, authority};
 
-/// A session nobody used for this long is over.
-const IDLE_LIMIT: Duration = Duration::from_secs(12 * 3600);
-/// A session is over this long after it began.
-pub(crate) const ABSOLUTE_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Use is noted at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// How a session was signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedInBy {
+    /// By password alone.
+    Password,
+    /// By a link that somebody was sent or given.
+    Link,
+    /// By password and a code.
+    PasswordAndCode,
+    /// By a link and a code.
+    LinkAndCode,
+}
+
+impl SignedInBy {
+    const ALL: [Self; 4] = [Self::Password, Self::Link, Self::PasswordAndCode, Self::LinkAndCode];
+
+    /// The word that is stored and shown.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Link => "link",
+            Self::PasswordAndCode => "password and code",
+            Self::LinkAndCode => "link and code",
+        }
+    }
+
+    /// The one that this word of a table stands for.
+    pub(crate) fn found(table: &'static str, word: &str) -> Result<Self, SqlError> {
+        let known = Self::ALL.into_iter().find(|one| one.word() == word);
+        known.ok_or_else(|| SqlError::Inconsistent { table, column: "signed_in_by".to_owned() })
+    }
+
+    /// The same, and a code besides.
+    pub(crate) const fn with_code(self) -> Self {
+        match self {
+            Self::Password | Self::PasswordAndCode => Self::PasswordAndCode,
+            Self::Link | Self::LinkAndCode => Self::LinkAndCode,
+        }
+    }
+
+    /// The same as if there had been no code.
+    pub(crate) const fn without_code(self) -> Self {
+        match self {
+            Self::Password | Self::PasswordAndCode => Self::Password,
+            Self::Link | Self::LinkAndCode => Self::Link,
+        }
+    }
+}
 
 /// What a browser says it is: sealed under the person's own key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +91,18 @@ pub(crate) struct SessionRow {
     pub(crate) last_used_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) device: Sealed<Device>,
+    pub(crate) signed_in_by: SignedInBy,
+    pub(crate) stepped_up_at: Option<Timestamp>,
+}
+
+/// A session that runs.
+pub struct Running {
+    /// Who is in it, with the role they have now.
+    pub actor: Actor,
+    /// When it ends at the latest.
+    pub ends: Timestamp,
+    /// Whether it may do nothing but set up a second factor.
+    pub must_enrol: bool,
 }
 
 /// A session as its person sees it.
@@ -57,10 +118,13 @@ pub struct SessionInfo {
     pub expires_at: Timestamp,
     /// What the browser said it is.
     pub device: String,
+    /// How it was signed in.
+    pub signed_in_by: SignedInBy,
 }
 
 const COLUMNS: &str =
-    "session_id, person_id, organisation_id, signed_in, created_at, last_used_at, expires_at, device";
+    "session_id, person_id, organisation_id, signed_in, created_at, last_used_at, expires_at, device, signed_in_by,
+     stepped_up_at";
 
 fn session(row: &clerestory_sql::Row) -> Result<SessionRow, SqlError> {
     let (id, person, organisation) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -73,13 +137,16 @@ fn session(row: &clerestory_sql::Row) -> Result<SessionRow, SqlError> {
         last_used_at: row.get(5)?,
         expires_at: row.get(6)?,
         device: Sealed::found(row.get(7)?, device_place(organisation, person, id))?,
+        signed_in_by: SignedInBy::found("sessions", &row.get::<String>(8)?)?,
+        stepped_up_at: row.get(9)?,
     })
 }
 
 pub(crate) async fn insert(tx: &mut Tx, new: &SessionRow, token_hash: [u8; 32]) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO sessions (session_id, token_hash, person_id, organisation_id, signed_in, created_at,
-             last_used_at, expires_at, device) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             last_used_at, expires_at, device, signed_in_by, stepped_up_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         &[
             new.id.into(),
             token_hash.into(),
@@ -90,18 +157,26 @@ pub(crate) async fn insert(tx: &mut Tx, new: &SessionRow, token_hash: [u8; 32]) 
             new.last_used_at.into(),
             new.expires_at.into(),
             new.device.value().as_bytes().into(),
+            new.signed_in_by.word().into(),
+            new.stepped_up_at.into(),
         ],
     )
     .await?;
     Ok(())
 }
 
+/// The session with this id.
+pub(crate) async fn find(tx: &mut Tx, id: SessionId) -> Result<Option<SessionRow>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE session_id = $1");
+    tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(session).transpose()
+}
+
 impl Identity {
-    /// Who holds this token, if its session still runs, with the role they have now. Also when it ends.
+    /// The session that has this token, if it still runs, with the role its person has now.
     ///
     /// # Errors
-    /// [`IdentityError::Sql`]: nobody is let in then.
-    pub async fn actor(&self, token: &Token) -> Result<Option<(Actor, Timestamp)>, IdentityError> {
+    /// [`IdentityError::Blocked`] while a block keeps them out; [`IdentityError::Sql`]: nobody is let in then.
+    pub async fn running(&self, token: &Token) -> Result<Option<Running>, IdentityError> {
         let (hash, now) = (token.hash(), self.clock.now());
         let found = self
             .database
@@ -110,15 +185,22 @@ impl Identity {
                     let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1");
                     let Some(row) = tx.query_opt(&sql, &[hash.into()]).await? else { return Ok(None) };
                     let row = session(&row)?;
-                    let person = people::find(tx, row.person).await?;
-                    Ok(person.map(|person| (row, person)))
+                    let Some(person) = people::find(tx, row.person).await? else { return Ok(None) };
+                    let also = people::further_roles(tx, person.id).await?;
+                    let barred = barred(tx, &person, Some(row.id), now).await?;
+                    Ok(Some((row, person, also, barred)))
                 })
             })
             .await
             .map_err(|error: SqlError| IdentityError::from(error))?;
-        let Some((row, person)) = found else { return Ok(None) };
-        if now >= row.expires_at || now.since(row.last_used_at) >= IDLE_LIMIT {
+        let Some((row, person, also, barred)) = found else { return Ok(None) };
+        if now >= row.expires_at || now.since(row.last_used_at) >= self.limits(row.organisation).idle {
             return Ok(None);
+        }
+        match barred {
+            None => {}
+            Some(Barred::Inactive) => return Ok(None),
+            Some(Barred::Blocked { until }) => return Err(IdentityError::Blocked { until }),
         }
         if now.since(row.last_used_at) >= NOTE_EVERY {
             self.note_use(row.id, now).await?;
@@ -128,10 +210,19 @@ impl Identity {
             organisation: person.organisation,
             subject: person.subject,
             role: person.role,
+            also,
             session: row.id,
             signed_in: row.signed_in,
+            stepped_up: row.stepped_up_at,
         };
-        Ok(Some((actor, row.expires_at)))
+        let must_enrol = self.must_enrol(person.organisation, &actor.roles(), row.signed_in_by);
+        Ok(Some(Running { actor, ends: row.expires_at, must_enrol }))
+    }
+
+    /// Whether a session may do nothing but set up a second factor.
+    pub(crate) fn must_enrol(&self, organisation: OrganisationId, roles: &[Role], how: SignedInBy) -> bool {
+        // Whoever has a link has what it was sent to, or what it was shown on.
+        how == SignedInBy::Password && self.second_factor(organisation, roles) == SecondFactor::Any
     }
 
     /// Puts on record that somebody showed a token that no running session has. Anybody may show as many as they like,
@@ -140,17 +231,30 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Audit`].
     pub async fn refuse_token(&self, op: &OpContext) -> Result<(), IdentityError> {
-        let (actor_kind, actor) = Actor::Anonymous.logged();
+        self.refuse_use(op, "no running session has this token", [0; 16]).await
+    }
+
+    /// Puts on record that a session which may do nothing but set up a second factor was to do something else.
+    ///
+    /// # Errors
+    /// [`IdentityError::Audit`].
+    pub async fn refuse_until_enrolled(&self, op: &OpContext) -> Result<(), IdentityError> {
+        let Actor::Person { session, .. } = &op.actor else { return Ok(()) };
+        self.refuse_use(op, "no second factor is set up", *session.as_bytes()).await
+    }
+
+    async fn refuse_use(&self, op: &OpContext, rule: &str, session: [u8; 16]) -> Result<(), IdentityError> {
+        let (actor_kind, actor) = op.actor.logged();
         let entry = NewEntry {
-            organisation: OrganisationId::nil(),
+            organisation: op.actor.organisation(),
             at: op.at,
             action: "session.use",
             class: Class::LOGON,
             outcome: Outcome::Refused,
-            rule: "no running session has this token".to_owned(),
+            rule: rule.to_owned(),
             actor_kind,
             actor,
-            object: ObjectRef { kind: "session".to_owned(), id: [0; 16] },
+            object: ObjectRef { kind: "session".to_owned(), id: session },
             request_id: op.request_id.clone(),
             personal: None,
         };
@@ -211,6 +315,67 @@ impl Identity {
             .await
     }
 
+    /// Ends one session, of whomever: one's own, or as the rules allow. Says whether there was one.
+    ///
+    /// # Errors
+    /// [`IdentityError`]; it goes on then.
+    pub async fn end_session(
+        &self,
+        op: &OpContext,
+        session: SessionId,
+    ) -> Result<Result<bool, Refused>, IdentityError> {
+        let organisation = op.actor.organisation();
+        let (identity, op) = (self.clone(), op.clone());
+        self.vault.hold_lease().await?;
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    identity.access.audit().take_turn(tx, organisation).await?;
+                    let Some(found) = find(tx, session).await? else { return Ok(Ok(false)) };
+                    let on = PersonRef { organisation, id: found.person };
+                    match identity.access.decide::<EndSession>(tx, &op, on, None).await? {
+                        Ok(_) => {}
+                        Err(refused) => return Ok(Err(refused)),
+                    }
+                    tx.execute("DELETE FROM sessions WHERE session_id = $1", &[session.into()]).await?;
+                    let object = ("person", *found.person.as_bytes());
+                    let touched = [authority::session(session)];
+                    identity.note_change(tx, op.changing(organisation), object, &touched).await?;
+                    Ok(Ok(true))
+                })
+            })
+            .await
+    }
+
+    /// Ends every session of a person. Says how many.
+    ///
+    /// # Errors
+    /// [`IdentityError`]; none ended then.
+    pub async fn end_sessions_of(
+        &self,
+        op: &OpContext,
+        person: PersonId,
+    ) -> Result<Result<u64, Refused>, IdentityError> {
+        let organisation = op.actor.organisation();
+        let (identity, op) = (self.clone(), op.clone());
+        self.vault.hold_lease().await?;
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let on = PersonRef { organisation, id: person };
+                    match identity.access.decide::<EndSession>(tx, &op, on, None).await? {
+                        Ok(_) => {}
+                        Err(refused) => return Ok(Err(refused)),
+                    }
+                    let touched = authority::end_sessions(tx, person).await?;
+                    let object = ("person", *person.as_bytes());
+                    identity.note_change(tx, op.changing(organisation), object, &touched).await?;
+                    Ok(Ok(touched.len() as u64))
+                })
+            })
+            .await
+    }
+
     /// The running sessions of the person of the grant, newest first.
     ///
     /// # Errors
@@ -218,6 +383,7 @@ impl Identity {
     pub async fn sessions(&self, grant: Grant<ReadOwnProfile>) -> Result<Vec<SessionInfo>, IdentityError> {
         self.vault.hold_lease().await?;
         let (vault, person, now) = (self.vault.clone(), grant.on().id, self.clock.now());
+        let idle = self.limits(grant.on().organisation).idle;
         self.database
             .read(move |tx| {
                 Box::pin(async move {
@@ -225,7 +391,7 @@ impl Identity {
                         "SELECT {COLUMNS} FROM sessions WHERE person_id = $1 AND expires_at > $2 AND last_used_at > $3
                          ORDER BY created_at DESC LIMIT 100"
                     );
-                    let values = [person.into(), now.into(), now.minus(IDLE_LIMIT).into()];
+                    let values = [person.into(), now.into(), now.minus(idle).into()];
                     let mut found = Vec::new();
                     for row in tx.query(&sql, &values).await? {
                         let row = session(&row)?;
@@ -235,6 +401,7 @@ impl Identity {
                             last_used_at: row.last_used_at,
                             expires_at: row.expires_at,
                             device: vault.open(tx, &grant, &row.device).await?.0,
+                            signed_in_by: row.signed_in_by,
                         });
                     }
                     Ok(found)

@@ -15,6 +15,9 @@ pub enum IntakeError {
     /// No site has this key.
     #[error("no site has this site key")]
     UnknownSite,
+    /// Nobody of the organisation is who a recording is said to be about.
+    #[error("the person it is about is not of this organisation")]
+    UnknownPerson,
     /// The site does not list this origin, or the token was made for another.
     #[error("this origin may not send for the site")]
     OriginNotAllowed,

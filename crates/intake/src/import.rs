@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use clerestory_access::{ImportRecording, OpContext, SiteRef, UploadRef, WriteImport};
-use clerestory_model::{RecordingId, RecordingState, Source, Timestamp, WriterId};
+use clerestory_audit::Personal;
+use clerestory_model::{
+    OrganisationId, PersonId, RecordingId, RecordingState, RetentionClass, Source, SubjectId, Timestamp,
+    WriterId,
+};
 use clerestory_seal::random;
-use clerestory_sql::Lane;
+use clerestory_sql::{Lane, Tx};
+use clerestory_store::people;
 use clerestory_store::recordings::{self, Recording};
 use clerestory_store::segments::{ContentType, Segment};
-use clerestory_store::sites;
 use clerestory_store::tracks::Track;
+use clerestory_store::{retention, sites};
 use clerestory_vault::{SegmentPlace, Stored};
 
 use crate::receive::{off_thread, provenance};
 use crate::refine::{Refined, pack, too_much_to_judge};
 use crate::rrweb::{self, Limits, TreeState};
-use crate::{Intake, IntakeError, KEPT};
+use crate::{Intake, IntakeError};
 
 /// Bytes of an imported recording at most.
 pub const IMPORT_BYTES: usize = 64 * 1024 * 1024;
@@ -39,17 +44,26 @@ struct Piece {
 }
 
 impl Intake {
-    /// Brings in a JSON array of rrweb events, or an object with one under `events`, as a recording of a site.
+    /// Brings in a JSON array of rrweb events, or an object with one under `events`, as a recording of a site: about a
+    /// person of the organisation, or about a visitor nobody knows.
     ///
     /// # Errors
-    /// [`IntakeError::Malformed`], [`IntakeError::Refused`], [`IntakeError::Store`]; no list shows anything of it
-    /// then.
-    pub async fn import(&self, op: &OpContext, on: SiteRef, bytes: Bytes) -> Result<Imported, IntakeError> {
-        let grant = self.access.authorize::<ImportRecording>(op, on, None).await??;
+    /// [`IntakeError::Malformed`], [`IntakeError::Refused`], [`IntakeError::UnknownPerson`], [`IntakeError::Store`]; no
+    /// list shows anything of it then.
+    pub async fn import(
+        &self,
+        op: &OpContext,
+        on: SiteRef,
+        about: Option<PersonId>,
+        bytes: Bytes,
+    ) -> Result<Imported, IntakeError> {
+        let personal =
+            about.map(|person| Personal { detail: Some(format!("about {person}")), ..Personal::default() });
+        let grant = self.access.authorize::<ImportRecording>(op, on, personal).await??;
         let issued = self.issued(on.id, &op.request_id).await?;
         let (pieces, events, dropped) = off_thread(move || clean(&bytes, &issued.rules)).await?;
         let first = pieces.iter().map(|piece| piece.refined.first_ms).min().unwrap_or_default();
-        let (recording, track) = self.new_import(on, Timestamp::from_millis(first)).await?;
+        let (recording, track) = self.new_import(on, about, Timestamp::from_millis(first)).await?;
         let mut stored = Vec::with_capacity(pieces.len());
         for (sequence, piece) in (0..).zip(pieces) {
             stored.push(self.store_piece(&recording, &track, sequence, piece).await?);
@@ -63,6 +77,7 @@ impl Intake {
     async fn new_import(
         &self,
         on: SiteRef,
+        about: Option<PersonId>,
         started_at: Timestamp,
     ) -> Result<(Recording, Track), IntakeError> {
         self.vault.hold_lease().await?;
@@ -71,7 +86,11 @@ impl Intake {
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     let site = sites::find(tx, on.id).await?.ok_or(IntakeError::UnknownSite)?;
-                    let subject = intake.new_visitor(tx, site.organisation, now).await?;
+                    let subject = match about {
+                        Some(person) => staff(tx, site.organisation, person).await?,
+                        None => intake.new_visitor(tx, site.organisation, now).await?,
+                    };
+                    let kept = retention::in_force(tx, site.project, RetentionClass::Replay).await?;
                     let recording = Recording {
                         id: RecordingId::new(now, random()),
                         organisation: site.organisation,
@@ -85,7 +104,7 @@ impl Intake {
                         ended_at: started_at,
                         last_segment_at: now,
                         // Retention of an import counts from the import: when it was captured is only claimed.
-                        kept_until: now.plus(KEPT),
+                        kept_until: now.plus(kept),
                         size_bytes: 0,
                         segments: 0,
                         summary: None,
@@ -166,6 +185,13 @@ impl Intake {
         self.told(written).await?.into_iter().for_each(Stored::committed);
         Ok(())
     }
+}
+
+/// The subject that a person of the organisation is.
+async fn staff(tx: &mut Tx, organisation: OrganisationId, id: PersonId) -> Result<SubjectId, IntakeError> {
+    let person = people::find(tx, id).await?;
+    let person = person.filter(|person| person.organisation == organisation);
+    person.map(|person| person.subject).ok_or(IntakeError::UnknownPerson)
 }
 
 type Cleaned = (Vec<Piece>, u64, BTreeMap<String, u64>);

@@ -53,8 +53,6 @@ pub const SCHEMA: Component = Component {
 pub const SILENCE: Duration = Duration::from_secs(30 * 60);
 /// Segments that come later than this after the last are refused.
 pub const LATE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long web sessions are kept, counted from their end.
-pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Bytes of a segment's events at most, uncompressed.
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 

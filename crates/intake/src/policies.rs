@@ -16,8 +16,6 @@ use clerestory_store::sites::{self, Site};
 use crate::origin::Origin;
 use crate::{Intake, IntakeError, authority};
 
-/// A signed document is followed this long.
-const VALID: Duration = Duration::from_secs(24 * 3600);
 /// What is known of a site is asked for again after this long.
 const STANDS: Duration = Duration::from_secs(5);
 /// It is signed anew when it is this old.
@@ -64,6 +62,8 @@ pub(crate) struct Issued {
     pub(crate) origins: Vec<Origin>,
     /// The version of the site's row.
     site_version: u64,
+    /// How long a recorder follows it, as the organisation's settings said.
+    max_age: Duration,
     /// When the database was last asked whether this still stands, in microseconds.
     asked: AtomicI64,
 }
@@ -127,18 +127,20 @@ impl Intake {
         if now >= asked && now.since(asked) < STANDS {
             return Ok(true);
         }
-        let versions: Result<_, SqlError> = self
+        self.vault.hold_lease().await?;
+        let (intake, organisation) = (self.clone(), issued.organisation);
+        let found: Result<_, IntakeError> = self
             .database
             .read(move |tx| {
                 Box::pin(async move {
                     let sql = "SELECT s.version, (SELECT max(p.version) FROM capture_policies p WHERE p.site_id = $1)
                                FROM sites s WHERE s.site_id = $1";
-                    let row = tx.query_opt(sql, &[site.into()]).await?;
-                    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+                    let Some(row) = tx.query_opt(sql, &[site.into()]).await? else { return Ok(None) };
+                    Ok(Some((row.get(0)?, row.get(1)?, intake.max_age(tx, organisation).await?)))
                 })
             })
             .await;
-        let stands = versions? == Some((issued.site_version, issued.signed.version));
+        let stands = found? == Some((issued.site_version, issued.signed.version, issued.max_age));
         if stands {
             issued.asked.store(now.micros(), Ordering::Relaxed);
         }
@@ -218,7 +220,8 @@ impl Intake {
         let key = signing_key(&kept.0)?;
         let texts = sites::origins(tx, site.id).await?;
         let origins = texts.iter().filter_map(|text| text.parse().ok()).collect();
-        let expires_at = now.plus(VALID);
+        let max_age = self.max_age(tx, site.organisation).await?;
+        let expires_at = now.plus(max_age);
         let rules = policy.rules.compile();
         let document = CapturePolicy::new(
             &site.id.to_string(),
@@ -242,8 +245,15 @@ impl Intake {
             organisation: site.organisation,
             origins,
             site_version: site.version,
+            max_age,
             asked: AtomicI64::new(now.micros()),
         })
+    }
+
+    /// How long a recorder of this organisation follows a signed policy.
+    async fn max_age(&self, tx: &mut Tx, organisation: OrganisationId) -> Result<Duration, IntakeError> {
+        let said = self.access.settings().span(tx, organisation, "capture.policy.max_age").await?;
+        Ok(said.ok_or(IntakeError::Inner("reading how long a policy is followed"))?.length())
     }
 
     /// Every version of a site's rules, newest first, at most a hundred.

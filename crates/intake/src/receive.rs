@@ -12,14 +12,14 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
 use clerestory_store::segments::{self, ContentType, Segment};
 use clerestory_store::tracks::{self, Gap, Takes, Track};
-use clerestory_store::{organisations, sites};
+use clerestory_store::{organisations, retention, sites};
 use clerestory_vault::{Provenance, SealedSegment, SegmentPlace};
 
 use crate::origin::Origin;
 use crate::refine::{Refined, refine};
 use crate::rrweb::Malformed;
 use crate::tokens::IngestToken;
-use crate::{BodyRoom, Intake, IntakeError, KEPT, LATE, SEGMENT_BYTES};
+use crate::{BodyRoom, Intake, IntakeError, LATE, SEGMENT_BYTES};
 
 /// Unpacked bytes may be this many times the packed ones.
 const RATIO: usize = 100;
@@ -341,12 +341,13 @@ impl Intake {
         refined: &Refined,
     ) -> Result<(), IntakeError> {
         let ended_at = end_of(recording, &segment);
-        let kept_until = ended_at.min(segment.received_at).plus(KEPT);
+        let kept_from = ended_at.min(segment.received_at);
         let growth = Growth {
             id: recording.id,
             ended_at,
             received_at: segment.received_at,
-            kept_until,
+            kept_from,
+            class: track.class,
             size_bytes: segment.extent.length,
             policy_version: segment.policy_version,
         };
@@ -360,7 +361,7 @@ impl Intake {
             Takes::No => return Err(IntakeError::Closed),
         }
         segments::insert(tx, &segment).await?;
-        tracks::keep_until(tx, track.id, kept_until).await?;
+        tracks::keep_from(tx, track.id, track.class, kept_from).await?;
         for gap in gaps(recording, track, refined) {
             tracks::note_gap(tx, track.id, gap).await?;
         }
@@ -416,7 +417,8 @@ pub(crate) fn provenance(
 ) -> Provenance {
     let mut told = Provenance::of(recording, track, gaps(recording, track, refined));
     told.policy_version = segment.policy_version;
-    told.kept_until = told.kept_until.max(end_of(recording, segment).min(segment.received_at).plus(KEPT));
+    let from = end_of(recording, segment).min(segment.received_at);
+    told.kept_until = told.kept_until.max(from.plus(retention::STORED));
     told
 }
 

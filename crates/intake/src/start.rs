@@ -16,12 +16,12 @@ use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::recordings::{self, Recording};
 use clerestory_store::sites::{self, Site};
 use clerestory_store::tracks::{self, Track};
-use clerestory_store::{organisations, segments};
+use clerestory_store::{organisations, retention, segments};
 
 use crate::origin::Origin;
 use crate::policies::SignedPolicy;
 use crate::tokens::IngestToken;
-use crate::{Intake, IntakeError, KEPT, SILENCE};
+use crate::{Intake, IntakeError, SILENCE};
 
 /// A spool key is replaced when it is this old; older ones open what they sealed for as long as they are kept.
 const SPOOL_KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -218,7 +218,7 @@ impl Intake {
             started_at: now,
             ended_at: now,
             last_segment_at: now,
-            kept_until: now.plus(KEPT),
+            kept_until: now.plus(retention::in_force(tx, site.project, RetentionClass::Replay).await?),
             size_bytes: 0,
             segments: 0,
             summary: None,
@@ -289,6 +289,7 @@ impl Intake {
             class: RetentionClass::Replay,
             key: self.vault.keys().make(tx, new).await?,
             clock_offset_us,
+            kept_from: now,
             kept_until: recording.kept_until,
         };
         tracks::insert(tx, &track).await?;

@@ -9,7 +9,7 @@ use crate::EpochNumber;
 /// Something an administrator should know. It stands until the next roll-over finds it gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The clock jumped by more than an hour. Nothing is rolled over or swept until somebody confirms the time.
+    /// The clock jumped: by more than an hour, or by more than five minutes between two turns of the sweeper. Nothing is rolled over or swept until somebody confirms the time.
     ClockJumped {
         /// What the time should have been, by what had passed or by what was seen last.
         from: Timestamp,

@@ -87,6 +87,8 @@ pub struct Keys {
     ring: Mutex<ring::Ring>,
     findings: Mutex<Vec<Finding>>,
     anchor: Mutex<Option<time_guard::Anchor>>,
+    /// What the clock said when the sweeper last asked.
+    turn: Mutex<Option<time_guard::Anchor>>,
     /// This process restores: it goes on where the installation is closed to all others.
     restores: bool,
 }
@@ -185,6 +187,7 @@ impl Keys {
             ring: Mutex::new(ring::Ring::default()),
             findings: Mutex::default(),
             anchor: Mutex::default(),
+            turn: Mutex::default(),
         };
         let rows = keys.epoch_rows().await?;
         let in_use = rows.iter().filter(|(_, row)| row.state == epochs::EpochState::InUse);

@@ -36,6 +36,8 @@ pub enum Purpose {
     Checkpoint = 20,
     /// The key that signs receipts of erasures.
     Receipt = 21,
+    /// What the deployment says of settings.
+    Settings = 30,
 }
 
 impl Purpose {
@@ -56,6 +58,7 @@ impl Purpose {
             9 => Self::Summary,
             20 => Self::Checkpoint,
             21 => Self::Receipt,
+            30 => Self::Settings,
             other => return Err(UnknownWord { kind: "key purpose", word: other.to_string() }),
         })
     }

@@ -11,6 +11,9 @@ use crate::{Finding, KeyError, Keys};
 /// A clock that is off by more than this jumped.
 const TOLERANCE: Duration = Duration::from_secs(3600);
 
+/// The same for what sweeps what has fallen due, from one of its turns to the next: what it queues is gone for good.
+const SWEEP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
 /// What the clock said when what passed began to be measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Anchor {
@@ -46,6 +49,34 @@ impl Keys {
             None => Ok(()),
             Some((from, to)) => Err(KeyError::Stopped(Finding::ClockJumped { from, to })),
         }
+    }
+
+    /// As [`Self::sweeps_may_run`], for the sweeper of recordings: a jump of more than five minutes since this process asked
+    /// before stops them too. Gives the time that was found right: a sweep goes by it to its end.
+    ///
+    /// # Errors
+    /// [`KeyError::Stopped`].
+    pub async fn sweeper_may_run(&self) -> Result<Timestamp, KeyError> {
+        self.sweeps_may_run().await?;
+        let (now, passed) = (self.clock.now(), self.clock.monotonic());
+        let confirmed =
+            self.anchor.lock().unwrap_or_else(PoisonError::into_inner).map_or(0, |anchor| anchor.confirmed);
+        let turn = Anchor { now, passed, confirmed };
+        let before = *self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let expected =
+            before.filter(|before| before.confirmed == confirmed).map(|before| before.expects(passed));
+        let Some(from) = expected.filter(|expected| apart(now, *expected) > SWEEP_TOLERANCE) else {
+            *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+            return Ok(now);
+        };
+        let sql =
+            "UPDATE key_rollover SET jumped_from = $1, jumped_to = $2 WHERE one = 1 AND jumped_from IS NULL";
+        let noted = self.database.write(Lane::Maintenance, move |tx| {
+            Box::pin(async move { tx.execute(sql, &[from.into(), now.into()]).await })
+        });
+        let noted: Result<u64, clerestory_sql::SqlError> = noted.await;
+        noted?;
+        Err(KeyError::Stopped(Finding::ClockJumped { from, to: now }))
     }
 
     /// An administrator says, in the caller's transaction, that the time is right now: rolling over and sweeping go on

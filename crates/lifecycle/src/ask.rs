@@ -2,9 +2,9 @@
 
 use clerestory_access::{
     Actor, EraseOrganisation, EraseRecording, EraseSubject, ErasureRef, ListErasures, OpContext,
-    OrganisationRef, ReadErasure, RecordingRef, SubjectRef,
+    OrganisationRef, ReadErasure, RecordingRef, Refused, SubjectRef,
 };
-use clerestory_audit::authority::Touched;
+use clerestory_audit::authority::{Departing, Touched};
 use clerestory_audit::{NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_identity::Ended;
 use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingId, RecordingState};
@@ -13,7 +13,7 @@ use clerestory_sql::{Lane, Tx};
 
 use crate::rows::{self, Part};
 use crate::shred::erased;
-use crate::{EraseError, Erasure, Lifecycle, Step, Target};
+use crate::{EraseError, Erasure, Lifecycle, Target};
 
 /// Reasons are cut to this many characters.
 const REASON_CHARS: usize = 500;
@@ -64,7 +64,7 @@ impl Lifecycle {
         op: &OpContext,
         target: Target,
         reason: Option<String>,
-    ) -> Result<Result<u64, clerestory_access::Refused>, EraseError> {
+    ) -> Result<Result<u64, Refused>, EraseError> {
         let organisation = op.actor.organisation();
         let detail = match target {
             Target::Track { track, .. } => Some(format!("track {track}")),
@@ -94,6 +94,8 @@ impl Lifecycle {
                 let on = OrganisationRef(organisation);
                 access.decide::<EraseOrganisation>(tx, op, on, personal).await?.map(|grant| grant.entry())
             }
+            // Only a sweep says what is due.
+            Target::Expired(_) => Err(Refused::Hidden),
         })
     }
 
@@ -116,11 +118,25 @@ impl Lifecycle {
         if let Some(known) = known.clone().filter(|_| !is_range) {
             return Ok(Ok(known));
         }
+        if crate::holds::rows::stands_against(tx, organisation, &target).await? {
+            return match target {
+                Target::Recording(_) if recordings.is_empty() => Ok(Err(EraseError::Nothing)),
+                Target::Recording(_) | Target::Subject(_) => {
+                    Ok(Ok(self.restrict(tx, op, (target, entry), &recordings).await?))
+                }
+                // A part of a recording cannot be hidden from people while they see the rest.
+                _ => Ok(Err(EraseError::HoldStands)),
+            };
+        }
         let parts = rows::parts(tx, &target, &recordings).await?;
         if parts.is_empty() && !matches!(target, Target::Subject(_) | Target::Organisation) {
             return Ok(Err(EraseError::Nothing));
         }
         let keys = self.keys_of(tx, organisation, &target, (&recordings, &parts)).await?;
+        // What a sweep has erased has rows still, and no key that could be destroyed once more.
+        if keys.is_empty() && !matches!(target, Target::Subject(_) | Target::Organisation) {
+            return Ok(Err(EraseError::Nothing));
+        }
         if let Some(pinned) = self.parts.vault.keys().pinned(tx, &keys).await? {
             return Ok(Err(EraseError::Held(pinned)));
         }
@@ -135,8 +151,9 @@ impl Lifecycle {
                 for one in &self.parts.departing {
                     touched.extend(one.depart(tx, organisation).await?);
                 }
+                touched.extend(self.depart(tx, organisation).await?);
             }
-            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } => {}
+            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {}
         }
         let stretches = match target {
             Target::Range { recording, from_us, to_us } => {
@@ -151,21 +168,8 @@ impl Lifecycle {
                 Vec::new()
             }
         };
-        let erasure = Erasure {
-            id: ErasureId::new(op.at, random()),
-            organisation,
-            target,
-            step: Step::Asked,
-            entry,
-            asked_at: op.at,
-            destroyed_at: None,
-            removed_at: None,
-            verified_at: None,
-            unreadable_since: None,
-            waits: None,
-            tombstones: None,
-            receipt: None,
-        };
+        let id = ErasureId::new(op.at, random());
+        let erasure = Erasure::asked(id, organisation, target, (entry, op.at));
         rows::insert(tx, &erasure).await?;
         let keys = match is_range {
             // Those of the tracks are written down as each is moved to another.
@@ -219,7 +223,7 @@ impl Lifecycle {
         let mut keys: Vec<KeyId> = parts.iter().map(|part| part.key).collect();
         keys.extend(rows::summary_keys(tx, recordings).await?);
         match target {
-            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } => {}
+            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {}
             Target::Subject(subject) => keys.extend(rows::subject_key(tx, *subject).await?),
             Target::Organisation => keys.extend(registry.of_organisation(tx, organisation).await?),
         }
@@ -255,6 +259,9 @@ impl Lifecycle {
                 "organisation",
                 *organisation.as_bytes(),
             ),
+            Target::Expired(erasure) => {
+                ("erasure.read", clerestory_audit::Class::ENTITY_READ, "erasure", *erasure.as_bytes())
+            }
         };
         let (actor_kind, actor) = op.actor.logged();
         let entry = NewEntry {

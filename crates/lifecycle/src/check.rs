@@ -66,6 +66,7 @@ impl Lifecycle {
             }
         }
         let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
+        recordings.sort_unstable();
         recordings.dedup();
         let erased = erased(erasure, &recordings, (&parts, &keys));
         for derived in &self.parts.derived {
@@ -153,7 +154,7 @@ impl Lifecycle {
                 let key = rows::organisation_key(tx, organisation).await?.ok_or(EraseError::Nothing)?;
                 vec![stone(Owner::Organisation, key)]
             }
-            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } => {
+            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {
                 let keys = rows::kept_keys(tx, erasure.id).await?;
                 keys.into_iter().map(|key| stone(Owner::Key, key)).collect()
             }

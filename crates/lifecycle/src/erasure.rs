@@ -30,6 +30,8 @@ pub enum Target {
     Subject(SubjectId),
     /// The whole organisation of whoever asks.
     Organisation,
+    /// Tracks that a sweep found to be due, written down with this erasure: nobody asks for them by name.
+    Expired(ErasureId),
 }
 
 impl Target {
@@ -42,6 +44,7 @@ impl Target {
             Self::Range { .. } => "range",
             Self::Subject(_) => "subject",
             Self::Organisation => "organisation",
+            Self::Expired(_) => "expired",
         }
     }
 }
@@ -49,6 +52,8 @@ impl Target {
 /// How far an erasure is: the last step that is durable. Numbers are stored and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
+    /// Asked for and decided while a hold stands: nobody sees it any more, and nothing of it is destroyed.
+    Restricted = 0,
     /// Asked for and decided; nobody sees it any more.
     Asked = 1,
     /// What stays of a track of which a part is erased is sealed under another key.
@@ -68,6 +73,7 @@ pub enum Step {
 }
 
 impl Step {
+    /// Those that erasures go through by themselves.
     pub(crate) const ALL: [Self; 8] = [
         Self::Asked,
         Self::Resealed,
@@ -80,16 +86,28 @@ impl Step {
     ];
 
     pub(crate) fn from_number(number: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| *step as i64 == number)
+        std::iter::once(Self::Restricted).chain(Self::ALL).find(|step| *step as i64 == number)
     }
 
     /// The state of what is erased.
     #[must_use]
     pub const fn state(self) -> RecordingState {
         match self {
+            Self::Restricted => RecordingState::SoftDeleted,
             Self::Asked | Self::Resealed | Self::Laid | Self::Outside => RecordingState::PurgeQueued,
             Self::Shredded | Self::Removed => RecordingState::Shredded,
             Self::Verified | Self::Closed => RecordingState::Verified,
+        }
+    }
+}
+
+impl Step {
+    /// How the state of an erasure is called: that of what it erases, or that it waits for a hold.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Restricted => "restricted",
+            step => step.state().word(),
         }
     }
 }
@@ -123,6 +141,32 @@ pub struct Erasure {
     pub tombstones: Option<String>,
     /// The signed receipt, as [`crate::SignedReceipt`] reads it.
     pub receipt: Option<String>,
+}
+
+impl Erasure {
+    /// One that is asked for now, by the entry given.
+    pub(crate) fn asked(
+        id: ErasureId,
+        organisation: OrganisationId,
+        target: Target,
+        (entry, asked_at): (u64, Timestamp),
+    ) -> Self {
+        Self {
+            id,
+            organisation,
+            target,
+            step: Step::Asked,
+            entry,
+            asked_at,
+            destroyed_at: None,
+            removed_at: None,
+            verified_at: None,
+            unreadable_since: None,
+            waits: None,
+            tombstones: None,
+            receipt: None,
+        }
+    }
 }
 
 /// What an installation can promise about epochs that were destroyed: printed on each receipt.

@@ -18,11 +18,14 @@
 
 mod ask;
 mod check;
+mod deletions;
 mod erasure;
+mod holds;
 mod instance;
 mod range;
 mod receipt;
 mod restore;
+mod retention;
 mod rows;
 mod shred;
 mod work;
@@ -38,12 +41,15 @@ use clerestory_keys::{KeyError, LeasesEnd, TombstonePlace};
 use clerestory_model::{Clock, ErasureId, KeyId};
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_store::derived::Derived;
-use clerestory_vault::{SettleError, StoreError, Vault};
+use clerestory_vault::{OpenError, SettleError, StoreError, Vault};
 
+pub use deletions::{Deletion, Hidden};
 pub use erasure::{Assurance, Erasure, Step, Target};
+pub use holds::{AUTHORITY, Hold, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
 pub use instance::InstanceError;
 pub use receipt::{Receipt, SignedReceipt};
 pub use restore::{Course, RestoreError, Restored, TABLES, close_copy};
+pub use retention::{Changed, Preview, PreviewDay, Sweep, SweepState, SweepStep};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -51,6 +57,9 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "erasures", sql: include_str!("0001-lifecycle.sql") },
         Migration { name: "switched tracks", sql: include_str!("0002-switched.sql") },
+        Migration { name: "sweeps", sql: include_str!("0003-sweeps.sql") },
+        Migration { name: "deletions", sql: include_str!("0004-deletions.sql") },
+        Migration { name: "holds", sql: include_str!("0005-holds.sql") },
     ],
 };
 
@@ -93,9 +102,27 @@ pub enum EraseError {
     /// There is no such erasure, or nothing in what was named.
     #[error("there is nothing to erase")]
     Nothing,
+    /// It was erased, or is about to be.
+    #[error("it was erased, or is about to be")]
+    Gone,
+    /// What is to be restored was not deleted.
+    #[error("it was not deleted")]
+    NotDeleted,
     /// A hold pins a key of it.
     #[error("{0} is pinned by a hold: lift the hold first")]
     Held(KeyId),
+    /// A hold stands over it.
+    #[error("a hold keeps it, or something of it: release the hold first")]
+    HoldStands,
+    /// What a hold is to cover is being erased.
+    #[error("it is being erased already: its erasure was asked for before the hold, and is not taken back")]
+    Begun,
+    /// Whoever proposed something wants to confirm it.
+    #[error("somebody else has to confirm it: two people decide about a hold")]
+    SecondPerson,
+    /// Nothing of the kind was proposed.
+    #[error("nothing is proposed that could be decided so")]
+    NotProposed,
     /// The person is the organisation's last administrator.
     #[error("this is the last administrator: make somebody else one first, or erase the organisation")]
     LastAdmin,
@@ -120,6 +147,9 @@ pub enum EraseError {
     /// The objects could not be reached.
     #[error("the object store")]
     Store(#[from] StoreError),
+    /// Something sealed did not open.
+    #[error("something sealed does not open")]
+    Open(#[from] OpenError),
     /// A place of tombstones failed.
     #[error("the tombstone place {place}")]
     Place {

@@ -172,6 +172,7 @@ impl Lifecycle {
         rows::set_switched(tx, id, stretch, track.key).await?;
         let held = parts::objects_of_track(tx, stretch.part.track).await?;
         self.keep_objects(tx, id, &held).await?;
+        self.keep_log_files(tx, id).await?;
         let unread = rewritten.lost();
         let all = match unread.is_empty() {
             true => Vec::new(),

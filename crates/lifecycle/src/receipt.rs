@@ -24,9 +24,9 @@ pub struct Receipt {
     pub organisation: OrganisationId,
     /// The erasure.
     pub erasure: ErasureId,
-    /// `track`, `recording`, `range`, `subject` or `organisation`.
+    /// `track`, `recording`, `range`, `subject`, `organisation`, or `expired` for a batch of a sweep.
     pub kind: String,
-    /// The id of what was erased; of the recording for a range.
+    /// The id of what was erased; of the recording for a range; of the erasure itself for a batch of a sweep.
     pub target: String,
     /// Where a range begins and ends that was asked for, in microseconds since the recording began.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -114,6 +114,7 @@ impl Receipt {
                 Target::Recording(recording) | Target::Range { recording, .. } => recording.to_string(),
                 Target::Subject(subject) => subject.to_string(),
                 Target::Organisation => erasure.organisation.to_string(),
+                Target::Expired(erasure) => erasure.to_string(),
             },
             range_us: match erasure.target {
                 Target::Range { from_us, to_us, .. } => Some([from_us, to_us]),

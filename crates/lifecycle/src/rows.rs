@@ -23,6 +23,7 @@ fn erasure(row: &Row) -> Result<Erasure, SqlError> {
         3 => Target::Range { recording: recording()?, from_us: row.get(15)?, to_us: row.get(16)? },
         4 => Target::Subject(row.get(3)?),
         5 => Target::Organisation,
+        6 => Target::Expired(row.get(3)?),
         _ => return Err(wrong("kind")),
     };
     Ok(Erasure {
@@ -53,6 +54,7 @@ fn stored(target: &Target, organisation: OrganisationId) -> [Value; 5] {
         }
         Target::Subject(subject) => whole(4, (*subject).into(), Value::Null),
         Target::Organisation => whole(5, organisation.into(), Value::Null),
+        Target::Expired(erasure) => whole(6, (*erasure).into(), Value::Null),
     }
 }
 
@@ -201,6 +203,35 @@ pub(crate) struct Part {
     pub(crate) key: KeyId,
 }
 
+/// Hides a recording that is locked, because its erasure waits for a hold. It cannot be restored any more.
+pub(crate) async fn restrict(
+    tx: &mut Tx,
+    recording: RecordingId,
+    erasure: ErasureId,
+) -> Result<(), SqlError> {
+    for table in ["recordings", "tracks"] {
+        let sql = format!("UPDATE {table} SET state = $2 WHERE recording_id = $1 AND state < $2");
+        tx.execute(&sql, &[recording.into(), RecordingState::SoftDeleted.into()]).await?;
+    }
+    tx.execute("DELETE FROM deletions WHERE recording_id = $1", &[recording.into()]).await?;
+    let sql = "INSERT INTO restrictions (recording_id, erasure_id) VALUES ($1, $2)
+               ON CONFLICT (recording_id, erasure_id) DO NOTHING";
+    tx.execute(sql, &[recording.into(), erasure.into()]).await?;
+    Ok(())
+}
+
+/// Forgets what an erasure had hidden: it has begun.
+pub(crate) async fn unrestrict(tx: &mut Tx, erasure: ErasureId) -> Result<(), SqlError> {
+    tx.execute("DELETE FROM restrictions WHERE erasure_id = $1", &[erasure.into()]).await?;
+    Ok(())
+}
+
+/// Whether an erasure of this recording waits for a hold.
+pub(crate) async fn is_restricted(tx: &mut Tx, recording: RecordingId) -> Result<bool, SqlError> {
+    let sql = "SELECT 1 FROM restrictions WHERE recording_id = $1 LIMIT 1";
+    Ok(tx.query_opt(sql, &[recording.into()]).await?.is_some())
+}
+
 /// Locks the recordings of a target, in the order of their ids, and says which they are.
 pub(crate) async fn lock_recordings(
     tx: &mut Tx,
@@ -213,6 +244,10 @@ pub(crate) async fn lock_recordings(
         }
         Target::Subject(subject) => ("subject_id = $2", (*subject).into()),
         Target::Organisation => ("organisation_id = $2", organisation.into()),
+        Target::Expired(erasure) => (
+            "recording_id IN (SELECT recording_id FROM erasure_tracks WHERE erasure_id = $2)",
+            (*erasure).into(),
+        ),
     };
     let sql = format!(
         "SELECT recording_id FROM recordings WHERE organisation_id = $1 AND {condition} ORDER BY recording_id"
@@ -227,6 +262,9 @@ pub(crate) async fn parts(
     target: &Target,
     recordings: &[RecordingId],
 ) -> Result<Vec<Part>, SqlError> {
+    if let Target::Expired(erasure) = target {
+        return kept_parts(tx, *erasure).await;
+    }
     let mut found = Vec::new();
     for recording in recordings {
         let sql =
@@ -307,7 +345,9 @@ pub(crate) async fn lock_owner(
         Target::Organisation => {
             ("SELECT key_id FROM organisations WHERE organisation_id = $1", organisation.into())
         }
-        Target::Track { .. } | Target::Recording(_) | Target::Range { .. } => return Ok(()),
+        Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {
+            return Ok(());
+        }
     };
     tx.query_opt_locked(Lock::Exclusive, sql, &[value]).await?;
     Ok(())
@@ -320,11 +360,16 @@ pub(crate) async fn set_states(tx: &mut Tx, parts: &[Part], state: RecordingStat
         tx.execute(sql, &[part.track.into(), state.into()]).await?;
     }
     let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
+    recordings.sort_unstable();
     recordings.dedup();
     for recording in recordings {
         let sql = "UPDATE recordings SET state = $2 WHERE recording_id = $1 AND state < $2
                    AND NOT EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = $1 AND t.state < $2)";
         tx.execute(sql, &[recording.into(), state.into()]).await?;
+        if state == RecordingState::PurgeQueued {
+            // What is erased cannot be restored any more.
+            crate::deletions::rows::forget(tx, recording).await?;
+        }
     }
     Ok(())
 }

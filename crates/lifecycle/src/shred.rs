@@ -51,7 +51,7 @@ impl Lifecycle {
         for erasure in due {
             let recordings = rows::lock_recordings(tx, organisation, &erasure.target).await?;
             let (parts, keys) = match erasure.target {
-                Target::Range { .. } => {
+                Target::Range { .. } | Target::Expired(_) => {
                     (rows::kept_parts(tx, erasure.id).await?, rows::kept_keys(tx, erasure.id).await?)
                 }
                 _ => {
@@ -90,6 +90,7 @@ impl Lifecycle {
             for part in parts {
                 self.take_away(tx, erasure.id, part).await?;
             }
+            self.keep_log_files(tx, erasure.id).await?;
         }
         let erased = erased(erasure, recordings, (parts, keys));
         for derived in &self.parts.derived {
@@ -112,8 +113,7 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Writes down which objects held something: those that rows named, and files of the ingest log that it may have been
-    /// settled out of.
+    /// Writes down which objects held something: those that rows named.
     pub(crate) async fn keep_objects(
         &self,
         tx: &mut Tx,
@@ -123,6 +123,11 @@ impl Lifecycle {
         for object in held.names() {
             rows::keep_object(tx, id, object, object.starts_with("log/")).await?;
         }
+        Ok(())
+    }
+
+    /// Writes down the files of the ingest log that what is erased may have been settled out of.
+    pub(crate) async fn keep_log_files(&self, tx: &mut Tx, id: ErasureId) -> Result<(), EraseError> {
         for file in spent::log_files(tx).await? {
             rows::keep_object(tx, id, &file, true).await?;
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_keys::{KeyError, LeasesOut, tombstone_object};
 use clerestory_model::{ErasureId, OrganisationId, RecordingState, Timestamp};
@@ -61,7 +63,15 @@ impl Lifecycle {
                     self.one_by_one(ranges, Self::reseal).await + self.lay(whole, step).await
                 }
                 Step::Resealed => self.lay(page, step).await,
-                Step::Laid => self.lay_outside(page).await,
+                Step::Laid => {
+                    // A batch of a sweep has thousands of tombstones: it fills an object by itself.
+                    let (swept, asked): (Vec<_>, Vec<_>) = page.into_iter().partition(is_swept);
+                    let mut moved = if asked.is_empty() { 0 } else { self.lay_outside(asked).await };
+                    for erasure in swept {
+                        moved += self.lay_outside(vec![erasure]).await;
+                    }
+                    moved
+                }
                 Step::Outside => self.shred_all(page).await,
                 Step::Shredded => {
                     // What rows named is handed over to be removed; what is left of it after this waits.
@@ -72,7 +82,7 @@ impl Lifecycle {
                 }
                 Step::Removed => self.one_by_one(page, Self::verify).await,
                 Step::Verified => self.one_by_one(page, Self::close).await,
-                Step::Closed => return Ok(moved),
+                Step::Restricted | Step::Closed => return Ok(moved),
             };
         }
     }
@@ -210,16 +220,18 @@ impl Lifecycle {
 
     /// Destroys the keys of all these, organisation by organisation; where that fails for one, one by one.
     async fn shred_all(&self, page: Vec<Erasure>) -> u64 {
-        let mut groups: BTreeMap<OrganisationId, Vec<ErasureId>> = BTreeMap::new();
+        let mut groups: BTreeMap<(OrganisationId, Option<ErasureId>), Vec<ErasureId>> = BTreeMap::new();
         let mut proof = None;
         for erasure in page {
             if let Some(out) = self.leases_out(erasure.id) {
                 proof = Some(out);
-                groups.entry(erasure.organisation).or_default().push(erasure.id);
+                // A batch of a sweep is as much as one transaction should do.
+                let alone = is_swept(&erasure).then_some(erasure.id);
+                groups.entry((erasure.organisation, alone)).or_default().push(erasure.id);
             }
         }
         let mut moved = 0;
-        for (organisation, ids) in groups {
+        for ((organisation, _), ids) in groups {
             let Some(leases) = proof.take().or_else(|| ids.first().and_then(|id| self.leases_out(*id)))
             else {
                 continue;
@@ -411,6 +423,21 @@ impl Lifecycle {
         Receipt::of(erasure, seen, facts)
     }
 
+    /// The public half of the key that signs receipts, base64: what whoever checks one compares with the key it names.
+    ///
+    /// # Errors
+    /// [`EraseError::Key`].
+    pub async fn receipt_key(&self) -> Result<String, EraseError> {
+        self.parts.vault.hold_lease().await?;
+        let (vault, now) = (self.parts.vault.clone(), self.parts.clock.now());
+        self.parts
+            .database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move { Ok(STANDARD.encode(vault.receipt_key(tx, now).await?.public())) })
+            })
+            .await
+    }
+
     async fn keep_receipt(
         &self,
         tx: &mut Tx,
@@ -447,6 +474,10 @@ impl Lifecycle {
         self.parts.access.audit().append(tx, entry).await?;
         Ok(())
     }
+}
+
+fn is_swept(erasure: &Erasure) -> bool {
+    matches!(erasure.target, Target::Expired(_))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

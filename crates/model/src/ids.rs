@@ -119,8 +119,24 @@ id!(
     ProjectId, "prj"
 );
 id!(
+    /// A domain of an organisation: a part of it, with projects below.
+    DomainId, "dom"
+);
+id!(
+    /// A team of a project: people work in it.
+    TeamId, "tea"
+);
+id!(
     /// Somebody who can sign in.
     PersonId, "per"
+);
+id!(
+    /// A block that keeps somebody out for a time.
+    BlockId, "blk"
+);
+id!(
+    /// A mail that waits to be sent.
+    MailId, "mai"
 );
 id!(
     /// Whom or what a recording is about: an employee, a visitor, an event.
@@ -147,6 +163,10 @@ id!(
     KeyId, "key"
 );
 id!(
+    /// A key that an organisation's own programs ask with.
+    ApiKeyId, "apk"
+);
+id!(
     /// One decided and recorded watching of a recording.
     PlayId, "ply"
 );
@@ -157,6 +177,10 @@ id!(
 id!(
     /// Something that is being, or was, erased.
     ErasureId, "era"
+);
+id!(
+    /// Something that may not be erased while it stands.
+    HoldId, "hld"
 );
 id!(
     /// A decision that was recorded; shown in refusals and logs.

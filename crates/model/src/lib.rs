@@ -8,8 +8,9 @@ mod nouns;
 mod time;
 
 pub use ids::{
-    ErasureId, GrantId, IdError, KeyId, OrganisationId, PersonId, PlayId, ProjectId, RecordingId, SessionId,
-    SiteId, SubjectId, TrackId, WriterId, number_as_id,
+    ApiKeyId, BlockId, DomainId, ErasureId, GrantId, HoldId, IdError, KeyId, MailId, OrganisationId,
+    PersonId, PlayId, ProjectId, RecordingId, SessionId, SiteId, SubjectId, TeamId, TrackId, WriterId,
+    number_as_id,
 };
 pub use nouns::{Deployment, GapReason, RecordingState, RetentionClass, Source, TrackKind, UnknownWord};
 pub use time::{Clock, SystemClock, TimeError, Timestamp};

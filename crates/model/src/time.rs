@@ -65,6 +65,16 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// This many calendar months later, at the same time of day in UTC. A month that has no such day gives its last one
+    /// (`SKIP=BACKWARD` of RFC 7529 section 4.1): a month after 31 January is 28 or 29 February, and a month
+    /// after that is the 28th or 29th of March. Clamps at the end of the range.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Self {
+        let span = jiff::Span::new().try_months(i64::from(months));
+        let later = span.and_then(|span| self.zoned().checked_add(span));
+        later.map_or(Self(i64::MAX), |later| Self(later.timestamp().as_microsecond()))
+    }
+
     /// How long after `earlier` this is; zero when it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -169,5 +179,26 @@ mod tests {
         assert_eq!(after.utc_day() - before.utc_day(), 1);
         assert_eq!(after.utc_month() - before.utc_month(), 1);
         assert_eq!(before.utc_month(), 2026 * 12 + 10);
+    }
+
+    #[test]
+    fn a_calendar_month_ends_on_the_same_day_or_on_the_last() {
+        for (from, months, to) in [
+            ("2026-11-22T09:00:00.000001Z", 1, "2026-12-22T09:00:00.000001Z"),
+            ("2026-12-31T23:59:59Z", 1, "2027-01-31T23:59:59Z"),
+            ("2027-01-29T00:00:00Z", 1, "2027-02-28T00:00:00Z"),
+            ("2027-01-31T12:00:00Z", 1, "2027-02-28T12:00:00Z"),
+            ("2028-01-29T12:00:00Z", 1, "2028-02-29T12:00:00Z"),
+            ("2028-01-31T12:00:00Z", 1, "2028-02-29T12:00:00Z"),
+            ("2028-02-29T12:00:00Z", 1, "2028-03-29T12:00:00Z"),
+            ("2027-02-28T12:00:00Z", 1, "2027-03-28T12:00:00Z"),
+            ("2027-03-31T00:00:00Z", 1, "2027-04-30T00:00:00Z"),
+            ("2028-02-29T00:00:00Z", 12, "2029-02-28T00:00:00Z"),
+            ("2099-12-31T00:00:00Z", 2, "2100-02-28T00:00:00Z"),
+        ] {
+            let from: Timestamp = from.parse().unwrap();
+            assert_eq!(from.plus_months(months), to.parse().unwrap(), "{from}");
+        }
+        assert_eq!(Timestamp::from_micros(i64::MAX).plus_months(1), Timestamp::from_micros(i64::MAX));
     }
 }

@@ -55,6 +55,9 @@ pub enum PlaybackError {
     /// The content does not open.
     #[error("the content does not open")]
     Open(#[from] OpenError),
+    /// The organisation asks whoever watches to say why.
+    #[error("a reason is asked for before this is watched")]
+    ReasonRequired,
     /// The range does not make sense.
     #[error("a range ends after it begins, and begins in the recording")]
     BadRange,

@@ -7,10 +7,11 @@ use clerestory_access::{Actor, ContinuePlay, Grant, OpContext, Play, RecordingRe
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_model::{PlayId, RecordingId, RecordingState, TrackId};
 use clerestory_seal::random;
+use clerestory_settings::tree::{Level, Node};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{ContentType, Segment};
 use clerestory_store::tracks::Track;
-use clerestory_store::{recordings, segments, tracks};
+use clerestory_store::{organisations, recordings, segments, tracks};
 use clerestory_vault::{Base, OpenError, StoreError, unpack_events};
 
 use crate::describe::{Described, SegmentFact, facts};
@@ -88,6 +89,9 @@ impl Playback {
                     let reason =
                         reason.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
                     let reason = reason.filter(|text| !text.is_empty());
+                    if reason.is_none() && playback.asks_for_reason(tx, &op, on).await? {
+                        return Ok(Err(PlaybackError::ReasonRequired));
+                    }
                     let personal = reason.map(|text| Personal { reason: Some(text), ..Default::default() });
                     let grant = match playback.access.decide::<Play>(tx, &op, on, personal).await? {
                         Ok(grant) => grant,
@@ -114,6 +118,30 @@ impl Playback {
                 })
             })
             .await?
+    }
+
+    /// Whether the caller would be let in, and must say why first. Nothing is on record of being asked.
+    async fn asks_for_reason(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: RecordingRef,
+    ) -> Result<bool, PlaybackError> {
+        if !self.access.would_allow_in::<Play>(tx, op, on).await? {
+            return Ok(false);
+        }
+        let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
+        // Where it was recorded, and where whom it is about works.
+        let project = Node { level: Level::Project, id: *recording.project.as_bytes() };
+        let (person, _) = organisations::person_of_subject(tx, recording.subject).await?;
+        let person = person.map(|id| Node { level: Level::User, id: *id.as_bytes() });
+        let settings = self.access.settings();
+        for node in [Some(project), person].into_iter().flatten() {
+            if settings.is_on(tx, on.organisation, node, "view.reason_required").await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The play, if it still runs, is this session's, and the rules still allow it; with the proof.

@@ -136,6 +136,7 @@ macro_rules! id_values {
     };
 }
 id_values!(
+    HoldId,
     OrganisationId,
     ProjectId,
     PersonId,
@@ -145,10 +146,15 @@ id_values!(
     TrackId,
     WriterId,
     KeyId,
+    ApiKeyId,
     PlayId,
     SessionId,
     ErasureId,
-    GrantId
+    GrantId,
+    DomainId,
+    TeamId,
+    BlockId,
+    MailId
 );
 
 macro_rules! word_values {

@@ -3,16 +3,21 @@
 //! What is personal or content comes back as [`Sealed`]: it says where it stood and opens only in `vault`, for a
 //! grant. Ids, times, sizes and states are clear; SQL filters on those alone.
 
+pub mod blocks;
 pub mod damage;
 pub mod derived;
+pub mod lines;
 pub mod organisations;
 pub mod parts;
 pub mod people;
 pub mod recordings;
+pub mod retention;
 mod sealed;
 pub mod segments;
+pub mod settings;
 pub mod sites;
 pub mod tracks;
+pub mod tree;
 
 use clerestory_sql::{Component, Migration};
 
@@ -28,5 +33,8 @@ pub const SCHEMA: Component = Component {
         Migration { name: "damage", sql: include_str!("0004-damage.sql") },
         Migration { name: "erased times", sql: include_str!("0005-erased-times.sql") },
         Migration { name: "numbers of parts", sql: include_str!("0006-part-numbers.sql") },
+        Migration { name: "people in a tree", sql: include_str!("0007-people.sql") },
+        Migration { name: "settings", sql: include_str!("0008-settings.sql") },
+        Migration { name: "retention", sql: include_str!("0009-retention.sql") },
     ],
 };

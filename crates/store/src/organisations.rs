@@ -1,6 +1,6 @@
 //! Organisations, their projects, and the subjects their recordings are about.
 
-use clerestory_model::{KeyId, OrganisationId, ProjectId, SubjectId, Timestamp};
+use clerestory_model::{KeyId, OrganisationId, PersonId, ProjectId, SubjectId, Timestamp};
 use clerestory_sql::{SqlError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -188,4 +188,19 @@ pub async fn subject_with_key(
 pub async fn organisation_of_subject(tx: &mut Tx, id: SubjectId) -> Result<Option<OrganisationId>, SqlError> {
     let sql = "SELECT organisation_id FROM subjects WHERE subject_id = $1";
     tx.query_opt(sql, &[id.into()]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// The person a subject is, and to whom they report now; nobody for a visitor.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn person_of_subject(
+    tx: &mut Tx,
+    id: SubjectId,
+) -> Result<(Option<PersonId>, Option<PersonId>), SqlError> {
+    let sql = "SELECT s.person_id, l.manager_id FROM subjects s
+               LEFT JOIN reporting_lines l ON l.person_id = s.person_id AND l.ended_at IS NULL
+               WHERE s.subject_id = $1";
+    let row = tx.query_opt(sql, &[id.into()]).await?;
+    row.map_or(Ok((None, None)), |row| Ok((row.get(0)?, row.get(1)?)))
 }

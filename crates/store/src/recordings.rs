@@ -1,12 +1,13 @@
 //! Recordings: one time span about one subject.
 
 use clerestory_model::{
-    KeyId, OrganisationId, ProjectId, RecordingId, RecordingState, SiteId, Source, SubjectId, Timestamp,
+    KeyId, OrganisationId, PersonId, ProjectId, RecordingId, RecordingState, RetentionClass, SiteId, Source,
+    SubjectId, Timestamp,
 };
 use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::{About, Content, Kind, Place, Sealed};
+use crate::{About, Content, Kind, Place, Sealed, retention};
 
 /// What a list shows of a recording: content, so sealed under the subject's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,8 +165,10 @@ pub struct Growth {
     pub ended_at: Timestamp,
     /// When the segment arrived.
     pub received_at: Timestamp,
-    /// When the recording now falls due.
-    pub kept_until: Timestamp,
+    /// From when the retention of the segment's track counts now.
+    pub kept_from: Timestamp,
+    /// What decides how long that track is kept.
+    pub class: RetentionClass,
     /// Sealed bytes of the segment.
     pub size_bytes: u64,
     /// The policy it was captured under; a recording names the newest of its segments'.
@@ -184,17 +187,22 @@ pub async fn grow(tx: &mut Tx, growth: &Growth) -> Result<bool, SqlError> {
              ended_at = CASE WHEN ended_at < $2 THEN $2 ELSE ended_at END,
              policy_version = CASE WHEN policy_version < $4 THEN $4 ELSE policy_version END,
              last_segment_at = CASE WHEN state = $7 THEN $3 ELSE last_segment_at END,
-             kept_until = CASE WHEN kept_until < $5 THEN $5 ELSE kept_until END
+             kept_until = (SELECT max(due) FROM (
+                 SELECT recordings.kept_until AS due
+                 UNION ALL SELECT $5 + coalesce((SELECT s.kept_us FROM retentions s
+                     WHERE s.project_id = recordings.project_id AND s.class = $9), $10)) dues)
          WHERE recording_id = $6 AND state <= $8",
             &[
                 growth.size_bytes.into(),
                 growth.ended_at.into(),
                 growth.received_at.into(),
                 growth.policy_version.into(),
-                growth.kept_until.into(),
+                growth.kept_from.into(),
                 growth.id.into(),
                 RecordingState::Capturing.into(),
                 RecordingState::Active.into(),
+                growth.class.into(),
+                retention::micros(retention::usual(growth.class)),
             ],
         )
         .await?;
@@ -366,7 +374,7 @@ pub async fn set_plays(tx: &mut Tx, id: RecordingId, plays: u64) -> Result<(), S
 pub struct Filter {
     /// Only of this site.
     pub site: Option<SiteId>,
-    /// Only in this state; any but those of an erasure where none is said.
+    /// Only in this state; capturing and active where none is said.
     pub state: Option<RecordingState>,
     /// Only begun at or after.
     pub from: Option<Timestamp>,
@@ -387,8 +395,38 @@ pub struct Filter {
 pub struct ScopeFilter {
     /// Whose rows.
     pub organisation: OrganisationId,
-    /// Only about this subject, where the scope is one's own.
-    pub subject: Option<SubjectId>,
+    /// About whom.
+    pub subjects: Subjects,
+}
+
+/// About whom a scope's rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subjects {
+    /// About anybody.
+    All,
+    /// About this subject alone.
+    One(SubjectId),
+    /// About this person, those who report to them now, and visitors, who are nobody's reports.
+    Reports(PersonId),
+}
+
+impl Subjects {
+    /// The condition on the column with the subject, and the value that stands for each `#` in it; none where every row
+    /// is let through.
+    pub(crate) fn condition(self, column: &str) -> Option<(String, Value)> {
+        match self {
+            Self::All => None,
+            Self::One(subject) => Some((format!("{column} = #"), subject.into())),
+            Self::Reports(manager) => Some((
+                format!(
+                    "EXISTS (SELECT 1 FROM subjects s WHERE s.subject_id = {column} AND (s.person_id IS NULL \
+                     OR s.person_id = # OR s.person_id IN (SELECT l.person_id FROM reporting_lines l \
+                     WHERE l.manager_id = # AND l.ended_at IS NULL)))"
+                ),
+                manager.into(),
+            )),
+        }
+    }
 }
 
 /// The recordings a scope lets through and the filter asks for, newest first.
@@ -403,16 +441,16 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         sql.push_str(" AND ");
         sql.push_str(&condition.replace('#', &format!("${}", values.len())));
     };
-    if let Some(subject) = scope.subject {
-        also("subject_id = #", subject.into());
+    if let Some((condition, value)) = scope.subjects.condition("recordings.subject_id") {
+        also(&condition, value);
     }
     if let Some(site) = filter.site {
         also("site_id = #", site.into());
     }
     match filter.state {
         Some(state) => also("state = #", state.into()),
-        // What is erased, or about to be, is listed for whoever asks for it.
-        None => also("state < #", RecordingState::PurgeQueued.into()),
+        // What is erased, or about to be, is listed for whoever asks for it; what was deleted is in a list of its own.
+        None => also("state < #", RecordingState::SoftDeleted.into()),
     }
     if let Some(from) = filter.from {
         also("started_at >= #", from.into());

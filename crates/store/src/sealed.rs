@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId};
+use clerestory_model::{HoldId, OrganisationId, PersonId, RecordingId, SiteId};
 use clerestory_seal::SealedValue;
 use clerestory_sql::SqlError;
 use serde::Serialize;
@@ -40,8 +40,18 @@ pub enum Kind {
     Credential,
     /// What people's browsers say they are.
     Device,
+    /// The secrets of people's authenticator apps.
+    Factor,
+    /// Names of API keys.
+    ApiKey,
+    /// Mails that wait to be sent.
+    Mail,
     /// Reasons and details of audit entries.
     AuditEntry,
+    /// What was said of settings, and why.
+    Setting,
+    /// What a hold is for.
+    Hold,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.
@@ -62,6 +72,8 @@ pub enum About {
         /// The id of what it tells of.
         object: [u8; 16],
     },
+    /// One hold.
+    Hold(HoldId),
 }
 
 /// Where a sealed value stands.

@@ -6,6 +6,7 @@ use clerestory_model::{
 };
 use clerestory_sql::{Lock, Row, SqlError, Tx};
 
+use crate::retention;
 use crate::segments::Segment;
 
 /// A track's row.
@@ -29,6 +30,8 @@ pub struct Track {
     pub key: KeyId,
     /// Added to the writer's clock to give the server's, in microseconds.
     pub clock_offset_us: i64,
+    /// When its retention began to count.
+    pub kept_from: Timestamp,
     /// When it falls due.
     pub kept_until: Timestamp,
 }
@@ -45,7 +48,7 @@ pub struct Gap {
 }
 
 const COLUMNS: &str = "track_id, recording_id, organisation_id, kind, writer_id, state, class, key_id, \
-                       clock_offset_us, kept_until";
+                       clock_offset_us, kept_from, kept_until";
 
 fn track(row: &Row) -> Result<Track, SqlError> {
     Ok(Track {
@@ -58,7 +61,8 @@ fn track(row: &Row) -> Result<Track, SqlError> {
         class: row.get(6)?,
         key: row.get(7)?,
         clock_offset_us: row.get(8)?,
-        kept_until: row.get(9)?,
+        kept_from: row.get(9)?,
+        kept_until: row.get(10)?,
     })
 }
 
@@ -69,7 +73,7 @@ fn track(row: &Row) -> Result<Track, SqlError> {
 pub async fn insert(tx: &mut Tx, new: &Track) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO tracks (track_id, recording_id, organisation_id, kind, writer_id, state, class, key_id,
-             clock_offset_us, kept_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             clock_offset_us, kept_from, kept_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         &[
             new.id.into(),
             new.recording.into(),
@@ -80,6 +84,7 @@ pub async fn insert(tx: &mut Tx, new: &Track) -> Result<(), SqlError> {
             new.class.into(),
             new.key.into(),
             new.clock_offset_us.into(),
+            new.kept_from.into(),
             new.kept_until.into(),
         ],
     )
@@ -103,7 +108,7 @@ pub async fn find(tx: &mut Tx, id: TrackId) -> Result<Option<Track>, SqlError> {
 pub async fn lock(tx: &mut Tx, id: TrackId) -> Result<Option<(Track, u32)>, SqlError> {
     let sql = format!("SELECT {COLUMNS}, fence FROM tracks WHERE track_id = $1");
     let found = tx.query_opt_locked(Lock::Exclusive, &sql, &[id.into()]).await?;
-    found.map(|row| Ok((track(&row)?, row.get(10)?))).transpose()
+    found.map(|row| Ok((track(&row)?, row.get(11)?))).transpose()
 }
 
 /// Raises a track's fence: whoever claimed the track before loses. The track stays locked until the transaction ends.
@@ -267,14 +272,22 @@ pub async fn note_erased_time(
     Ok(())
 }
 
-/// Moves the day a track falls due, never to an earlier one.
+/// Moves the time from which a track's retention counts, never to an earlier one, and with it the day it falls due.
 ///
 /// # Errors
 /// [`SqlError::Engine`].
-pub async fn keep_until(tx: &mut Tx, id: TrackId, until: Timestamp) -> Result<(), SqlError> {
+pub async fn keep_from(
+    tx: &mut Tx,
+    id: TrackId,
+    class: RetentionClass,
+    from: Timestamp,
+) -> Result<(), SqlError> {
     tx.execute(
-        "UPDATE tracks SET kept_until = $1 WHERE track_id = $2 AND kept_until < $1",
-        &[until.into(), id.into()],
+        "UPDATE tracks SET kept_from = $1, kept_until = $1 + coalesce(
+             (SELECT s.kept_us FROM retentions s JOIN recordings r ON r.project_id = s.project_id
+              WHERE r.recording_id = tracks.recording_id AND s.class = tracks.class), $3)
+         WHERE track_id = $2 AND kept_from < $1",
+        &[from.into(), id.into(), retention::micros(retention::usual(class))],
     )
     .await?;
     Ok(())

@@ -96,6 +96,22 @@ impl Caller {
         self
     }
 
+    /// Proves once more who the caller is.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn prove(&self, password: &str) {
+        let answer = self.post("/api/v1/session/step-up", serde_json::json!({ "password": password })).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.json);
+    }
+
+    /// The same caller with the session of this answer.
+    #[must_use]
+    pub fn in_session_of(mut self, answer: &Answer) -> Self {
+        self.cookies.clone_from(&answer.cookies);
+        self
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, Body::empty()).await

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use clerestory::{App, Places, Postgres, ThrowAway};
 use clerestory_api::{Hosts, Origins, Parts};
-use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
+use clerestory_identity::{IdentityError, NewOrganisation, NewPerson, SignInRules};
 use clerestory_keys::{Protection, RootAddress};
 use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::Lane;
@@ -21,7 +21,7 @@ use crate::bucket::{Faults, LocalS3};
 use crate::{Caller, Hands, postgres};
 
 pub(crate) const CONSOLE_HOST: &str = "localhost:8700";
-const PASSWORD: &str = "high windows, all lit";
+pub(crate) const PASSWORD: &str = "high windows, all lit";
 /// Where in its bucket an installation has its objects.
 const PREFIX: &str = "one";
 /// Where the clock of a new installation stands.
@@ -70,6 +70,14 @@ impl Installation {
         Self::made(postgres::schema_of_its_own().await, Some((bucket, address))).await
     }
 
+    /// Makes one that asks of those who sign in what an installation asks unless it is told otherwise.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn strict() -> Self {
+        Self::kept(None, |_, places| places.sign_in = SignInRules::default()).await
+    }
+
     /// The same with a network in front of the bucket that fails on demand.
     ///
     /// # Panics
@@ -101,8 +109,11 @@ impl Installation {
         settle: impl FnOnce(&mut Places),
     ) -> Self {
         let settle = |_: &Path, places: &mut Places| {
-            *places =
-                Places { postgres: places.postgres.clone(), ..Places::beside(&directory.join("data"), None) };
+            *places = Places {
+                postgres: places.postgres.clone(),
+                sign_in: places.sign_in.clone(),
+                ..Places::beside(&directory.join("data"), None)
+            };
             settle(places);
         };
         Self::made_with(database, None, root, settle).await
@@ -122,6 +133,8 @@ impl Installation {
         let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         let mut places = Places::beside(&directory.path().join("data"), None);
         places.postgres = database;
+        // Tests wait for days, and sign administrators in by password alone, unless they are about that.
+        places.sign_in = SignInRules::for_trying_out();
         places.bucket = bucket.as_ref().map(|(_, address)| crate::bucket::profile(*address, PREFIX));
         settle(directory.path(), &mut places);
         let root = match root {
@@ -263,6 +276,33 @@ impl Installation {
     /// One of the people: `admin`, `manager`, `member` of the first organisation, `stranger` of the other.
     pub async fn person(&self, who: &str) -> Caller {
         self.anonymous().sign_in(&format!("{who}@example.org"), PASSWORD).await
+    }
+
+    /// The token of a link that signs the person with this address in once.
+    ///
+    /// # Panics
+    /// When there is nobody with it.
+    pub async fn link(&self, email: &'static str) -> String {
+        let (identity, at) = (self.app.identity.clone(), self.now());
+        self.app.vault.hold_lease().await.expect("a lease");
+        let made: Result<_, IdentityError> = self
+            .app
+            .database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let person = identity.person_by_address(tx, email, at).await?.expect("somebody");
+                    identity.make_link(tx, person.id, at).await
+                })
+            })
+            .await;
+        made.expect("a link").reveal()
+    }
+
+    /// The same person, who has proven a moment ago who they are.
+    pub async fn proven(&self, who: &str) -> Caller {
+        let caller = self.person(who).await;
+        caller.prove(PASSWORD).await;
+        caller
     }
 
     /// A recorder on a page of `origin`.

@@ -6,10 +6,11 @@ use std::error::Error;
 
 use axum::http::Method;
 use clerestory_access::{Actor, Grant, OpContext, Play, RecordingRef};
-use clerestory_model::{PersonId, SessionId, SubjectId};
-use clerestory_seal::{StreamError, random};
+use clerestory_model::SessionId;
+use clerestory_seal::StreamError;
 use clerestory_sql::SqlError;
-use clerestory_store::people::Role;
+use clerestory_store::people::{self, Role};
+use clerestory_store::recordings::{ScopeFilter, Subjects};
 use clerestory_store::segments::Segment;
 use clerestory_store::tracks::{self, Track};
 use clerestory_testkit::Installation;
@@ -49,18 +50,27 @@ async fn scene(installation: Installation) -> Scene {
 }
 
 async fn leave_to_play(installation: &Installation, track: &Track) -> Grant<Play> {
-    let now = installation.now();
+    let mine = people::Filter { limit: 1000, ..people::Filter::default() };
+    let everybody = ScopeFilter { organisation: track.organisation, subjects: Subjects::All };
+    let people: Result<Vec<people::Person>, SqlError> = installation
+        .app
+        .database
+        .read(move |tx| Box::pin(async move { people::list(tx, &everybody, &mine).await }))
+        .await;
+    let admin = people.unwrap().into_iter().find(|person| person.role == Role::Admin).unwrap();
     let op = OpContext {
         actor: Actor::Person {
-            id: PersonId::new(now, random()),
-            organisation: installation.organisation,
-            subject: SubjectId::new(now, random()),
+            id: admin.id,
+            organisation: track.organisation,
+            subject: admin.subject,
             role: Role::Admin,
-            session: SessionId::new(now, random()),
+            also: Vec::new(),
+            session: SessionId::nil(),
             signed_in: 1,
+            stepped_up: None,
         },
         request_id: "test".to_owned(),
-        at: now,
+        at: installation.now(),
     };
     let on = RecordingRef { organisation: track.organisation, id: track.recording };
     installation.app.access.authorize::<Play>(&op, on, None).await.unwrap().unwrap()

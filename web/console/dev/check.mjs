@@ -19,6 +19,14 @@ const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 const flags =
   "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
+const NOTHING_FORCED = {
+  recordings: null,
+  audit: null,
+  receipts: null,
+  erasures: null,
+  mine: null,
+  stepUp: null,
+};
 const press = (key) => (page) => page.keyboard.press(key);
 const click = (name) => (page) => page.getByRole("button", { name }).first().click();
 const state = (forced) => (page) => page.request.post(`${base}/__mock`, { data: forced });
@@ -127,6 +135,72 @@ const visits = [
     steps: [click("Check the chain")],
     expect: /breaks at entry 72/,
   },
+  { name: "receipts", path: "/trust/receipts", expect: /gone from every copy/ },
+  {
+    name: "receipts-open",
+    path: "/trust/receipts",
+    steps: [click(/A part of a recording/), settle(400)],
+    expect: /This browser checked the signature/,
+  },
+  {
+    name: "receipts-waits",
+    path: "/trust/receipts",
+    steps: [click(/A recording, asked/), settle(400)],
+    expect: /It waits\./,
+  },
+  {
+    name: "receipts-empty",
+    path: "/trust/receipts",
+    before: state({ erasures: "empty" }),
+    expect: /Nothing has been erased/,
+  },
+  {
+    name: "receipts-refused",
+    path: "/trust/receipts",
+    before: state({ erasures: "refused" }),
+    expect: /entry 18,207/,
+    complains: /403/,
+  },
+  {
+    name: "erase-part",
+    path: "/recordings/RECORDING",
+    wait: 2500,
+    steps: [click("Erase…"), settle(300), (page) => page.getByText("A part of it").click()],
+    expect: /Keep it/,
+    complains: /404/,
+  },
+  {
+    name: "erase-all",
+    path: "/recordings/RECORDING",
+    wait: 2500,
+    steps: [
+      click("Erase…"),
+      settle(300),
+      (page) =>
+        page
+          .getByText(/^Everything about/)
+          .first()
+          .click(),
+    ],
+    expect: /to confirm/,
+    complains: /404/,
+  },
+  {
+    name: "erase-proves",
+    path: "/recordings/RECORDING",
+    before: state({ stepUp: "asked" }),
+    wait: 2500,
+    steps: [click("Erase…"), settle(300), click("Erase this recording"), settle(500)],
+    expect: /Your password/,
+    complains: /403|404/,
+  },
+  { name: "my-data", path: "/my-data", expect: /is watching you, now/ },
+  {
+    name: "my-data-nothing",
+    path: "/my-data",
+    before: state({ mine: "empty" }),
+    expect: /Nobody has looked at what shows you/,
+  },
   { name: "sites", path: "/settings/sites", expect: /Order desk/ },
   {
     name: "sites-create",
@@ -216,7 +290,7 @@ async function visit(context, screen, one) {
     if (["error", "warning"].includes(message.type())) said.push(message.text());
   });
   page.on("pageerror", (error) => said.push(error.message));
-  await state({ recordings: null, audit: null, receipts: null })(page);
+  await state(NOTHING_FORCED)(page);
   await context.clearCookies();
   let path = one.path;
   if (one.who !== null) {
@@ -227,6 +301,10 @@ async function visit(context, screen, one) {
     });
     const sites = await (await page.request.get(`${base}/api/v1/sites`)).json();
     path = path.replace("OLD", sites.items[0].id);
+    if (path.includes("RECORDING")) {
+      const list = await (await page.request.get(`${base}/api/v1/recordings?state=active`)).json();
+      path = path.replace("RECORDING", list.items[0].id);
+    }
     if (path.includes("NEW")) {
       const data = { name: "Winter shop", origins: ["https://winter.example"] };
       const made = await (await page.request.post(`${base}/api/v1/sites`, { data, headers })).json();
@@ -293,7 +371,7 @@ async function journeys(context) {
     if (!wanted.test(pathname + search)) fail("journey", `${what}: stands at ${pathname}${search}`);
   };
   await context.clearCookies();
-  await state({ recordings: null, audit: null, receipts: null })(page);
+  await state(NOTHING_FORCED)(page);
   await page.goto(`${base}/trust/audit?outcome=refused`);
   await at(/^\/sign-in\?next=/, "asked to sign in");
   await signIn("right")(page);

@@ -7,12 +7,14 @@
  * Signing in takes any password but "wrong"; "slow down" is answered as too many attempts. A person whose
  * address starts with "member" may list and not watch.
  * Other states: POST /__mock {"recordings": "empty" | "failed" | "refused" | "slow" | null,
- * "audit": "broken" | null, "receipts": "none" | null}.
+ * "audit": "broken" | null, "receipts": "none" | null, "erasures": "empty" | "refused" | null,
+ * "mine": "empty" | null, "stepUp": "asked" | null}.
  */
 import { createHash, randomBytes, webcrypto } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { erasing } from "./mock-erasing.mjs";
 
 const port = Number(process.argv[2] ?? 8791);
 const web = join(import.meta.dirname, "..", "..");
@@ -365,6 +367,9 @@ function sessionOf(person) {
       "recording.play",
       "recording.inspect",
       "recording.import",
+      "recording.erase",
+      "subject.erase",
+      "erasure.read",
       "audit.read",
       "site.manage",
       "policy.edit",
@@ -375,6 +380,7 @@ function sessionOf(person) {
     allowed,
     content_origin: `http://127.0.0.1:${port}`,
     expires_at: micro(Date.now() + 8 * 36e5),
+    must_enrol: false,
   };
 }
 
@@ -418,7 +424,7 @@ function listRecordings(query, person) {
   const list = (forced.recordings === "empty" ? [] : recordings).filter(
     (r) =>
       (!q("site") || r.site?.id === q("site")) &&
-      (!q("state") || r.state === q("state")) &&
+      (q("state") ? r.state === q("state") : r.state !== "purge_queued") &&
       (!q("from") || r.started_at >= q("from")) &&
       (!q("min_duration_ms") || r.duration_us >= Number(q("min_duration_ms")) * 1000) &&
       (!q("watched") || r.viewers.length > 0 === (q("watched") === "yes")),
@@ -646,6 +652,8 @@ async function api(method, path, query, body, person, headers) {
     site.policy_version = 1;
     return ok(site, 201);
   }
+  const erased = erasingApi(method, path, body, person);
+  if (erased) return erased;
   const m = /^\/(sites|recordings|plays)\/([^/]+)(?:\/(.*))?$/.exec(path);
   if (!m) return problem(404, "not-found", "Nothing is here", null);
   const [, kind, which, rest = ""] = m;
@@ -653,6 +661,19 @@ async function api(method, path, query, body, person, headers) {
   if (kind === "recordings") return recordingApi(method, which, rest, body, person);
   return problem(404, "not-found", "Nothing is here", null);
 }
+
+const erasingApi = await erasing({
+  id,
+  micro,
+  ok,
+  problem,
+  record,
+  actorOf,
+  recordings,
+  audit,
+  forced,
+  detail,
+});
 
 function signInAs(person) {
   const token = randomBytes(16).toString("hex");

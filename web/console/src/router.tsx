@@ -11,7 +11,14 @@ import { sessionQuery } from "./api/session";
 import { Alone, Loading, NotFound, Trouble } from "./components/States";
 import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
-import { parsePlayerSearch, parsePolicySearch, parseSignInSearch } from "./lib/search";
+import { parsePeopleSearch } from "./lib/people";
+import {
+  parsePlayerSearch,
+  parsePolicySearch,
+  parseReceiptsSearch,
+  parseRulesSearch,
+  parseSignInSearch,
+} from "./lib/search";
 import { onSignedOut, queryClient } from "./queryClient";
 
 const root = createRootRoute({
@@ -35,12 +42,27 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import("./routes/SignIn")),
 });
 
+const join = createRoute({
+  getParentRoute: () => root,
+  path: "/join",
+  component: lazyRouteComponent(() => import("./routes/Join")),
+});
+
+const setUp = createRoute({
+  getParentRoute: () => root,
+  path: "/set-up",
+  component: lazyRouteComponent(() => import("./routes/SetUp")),
+});
+
 const shell = createRoute({
   getParentRoute: () => root,
   id: "shell",
   beforeLoad: async ({ location }) => {
     try {
-      await queryClient.ensureQueryData(sessionQuery);
+      const session = await queryClient.ensureQueryData(sessionQuery);
+      if (session.must_enrol && location.pathname !== "/settings/security") {
+        throw redirect({ to: "/settings/security" });
+      }
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
         throw redirect({ to: "/sign-in", search: { next: location.href } });
@@ -96,6 +118,32 @@ const watched = createRoute({
   component: lazyRouteComponent(() => import("./routes/Watched")),
 });
 
+const receipts = createRoute({
+  getParentRoute: () => trust,
+  path: "/receipts",
+  validateSearch: parseReceiptsSearch,
+  component: lazyRouteComponent(() => import("./routes/Receipts")),
+});
+
+const people = createRoute({
+  getParentRoute: () => shell,
+  path: "/people",
+  validateSearch: parsePeopleSearch,
+  component: lazyRouteComponent(() => import("./routes/People")),
+});
+
+const tree = createRoute({
+  getParentRoute: () => shell,
+  path: "/people/tree",
+  component: lazyRouteComponent(() => import("./routes/Tree")),
+});
+
+const myData = createRoute({
+  getParentRoute: () => shell,
+  path: "/my-data",
+  component: lazyRouteComponent(() => import("./routes/MyData")),
+});
+
 const settings = createRoute({
   getParentRoute: () => shell,
   path: "/settings",
@@ -138,15 +186,33 @@ const sessions = createRoute({
   component: lazyRouteComponent(() => import("./routes/Sessions")),
 });
 
+const rules = createRoute({
+  getParentRoute: () => settings,
+  path: "/rules",
+  validateSearch: parseRulesSearch,
+  component: lazyRouteComponent(() => import("./routes/Rules")),
+});
+
+const security = createRoute({
+  getParentRoute: () => settings,
+  path: "/security",
+  component: lazyRouteComponent(() => import("./routes/Security")),
+});
+
 const routeTree = root.addChildren([
   signIn,
+  join,
+  setUp,
   shell.addChildren([
     home,
     recordings,
     player,
-    trust.addChildren([audit, watched]),
-    settings.addChildren([sites, site, health, sessions]),
+    trust.addChildren([audit, watched, receipts]),
+    settings.addChildren([sites, rules, site, health, sessions, security]),
     policy,
+    people,
+    tree,
+    myData,
   ]),
 ]);
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::caller::{Asked, Caller};
+use crate::caller::{Asked, Client};
 use crate::dto::AuditItem;
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
@@ -89,7 +89,7 @@ fn any_id(text: &str, field: &str) -> Result<[u8; 16], ApiError> {
     (status = 200, body = AuditList), (status = 401, body = Problem), (status = 403, body = Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
-    caller: Caller,
+    caller: Client,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<AuditList>, ApiError> {
     let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
@@ -128,7 +128,7 @@ pub(crate) async fn list(
 /// Recomputes every hash of the organisation's chain.
 #[utoipa::path(get, path = "/audit/verify", tag = "audit", responses(
     (status = 200, body = Verified), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(crate) async fn verify(State(api): State<Api>, caller: Caller) -> Result<Json<Verified>, ApiError> {
+pub(crate) async fn verify(State(api): State<Api>, caller: Client) -> Result<Json<Verified>, ApiError> {
     let _grant = api.access.authorize::<ReadAudit>(&caller.op, caller.organisation(), None).await??;
     let (audit, organisation) = (api.access.audit().clone(), caller.organisation);
     let report = api

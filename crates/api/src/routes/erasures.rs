@@ -56,6 +56,7 @@ pub(crate) struct EraseOrganisation {
 
 /// A signed receipt: the signature is Ed25519 over the line `clerestory erasure receipt 1` and then the text.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ErasureReceipt)]
 pub(crate) struct Receipt {
     /// A JSON object, exactly as it was signed.
     text: String,
@@ -69,11 +70,11 @@ pub(crate) struct Receipt {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Erasure {
     id: String,
-    /// `track`, `recording`, `range`, `subject` or `organisation`.
+    /// `track`, `recording`, `range`, `subject`, `organisation`, or `expired` for a batch of a sweep.
     kind: String,
-    /// The id of what is erased; of the recording for a range.
+    /// The id of what is erased; of the recording for a range; of the erasure itself for a batch of a sweep.
     target: String,
-    /// `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it).
+    /// `restricted` (a hold keeps it; nobody sees it meanwhile), `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it).
     state: String,
     /// What it waits for, where it waits.
     waits_for: Option<String>,
@@ -104,8 +105,9 @@ impl From<Done> for Erasure {
                 Target::Recording(recording) | Target::Range { recording, .. } => recording.to_string(),
                 Target::Subject(subject) => subject.to_string(),
                 Target::Organisation => done.organisation.to_string(),
+                Target::Expired(erasure) => erasure.to_string(),
             },
-            state: done.step.state().to_string(),
+            state: done.step.word().to_owned(),
             waits_for: done.waits,
             entry: done.entry,
             asked_at: done.asked_at.to_string(),

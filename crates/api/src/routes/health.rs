@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use clerestory_access::ReadHealth;
+use clerestory_lifecycle::SweepState;
+use clerestory_model::OrganisationId;
 use clerestory_store::damage::Damage;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::caller::Caller;
+use crate::caller::Client;
 use crate::problem::{ApiError, Problem};
 
 #[derive(Serialize, ToSchema)]
@@ -45,7 +47,7 @@ pub(crate) async fn alive(State(api): State<Api>) -> Result<Json<Alive>, ApiErro
 /// What is well and what needs attention.
 #[utoipa::path(get, path = "/health/findings", tag = "health", responses(
     (status = 200, body = FindingList), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<Json<FindingList>, ApiError> {
+pub(crate) async fn findings(State(api): State<Api>, caller: Client) -> Result<Json<FindingList>, ApiError> {
     let _grant = api.access.authorize::<ReadHealth>(&caller.op, caller.organisation(), None).await??;
     let items = (api.findings)().into_iter().map(|finding| FindingItem {
         id: finding.id.to_owned(),
@@ -56,7 +58,81 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Caller) -> Result<J
     let mut items: Vec<FindingItem> = items.collect();
     let damage = api.vault.damage(caller.organisation().0).await?;
     items.extend(damaged(&damage));
+    items.extend(settings(&api, &caller).await?);
+    items.extend(waiting(&api.lifecycle.sweep_state_of(caller.organisation).await?));
+    let (proposed, overdue) = api.lifecycle.holds_to_look_at(caller.organisation).await?;
+    items.extend(holds(proposed, overdue));
     Ok(Json(FindingList { items }))
+}
+
+/// A sweep of the caller's own organisation that waits for them.
+fn waiting(state: &SweepState) -> Option<FindingItem> {
+    let since = state.stopped_at.filter(|_| state.confirmed_at.is_none())?;
+    let SweepState { due, expected, .. } = state;
+    Some(FindingItem {
+        id: "sweep-waits".to_owned(),
+        level: "attention".to_owned(),
+        sentence: format!(
+            "{due} recordings are due to be erased at once, where {expected} were expected. Nothing of your organisation \
+             is swept since {since}."
+        ),
+        what_to_do: Some(
+            "Find out why so many are due: a shorter retention, a clock, or rows that somebody changed. If it is meant, \
+             confirm the sweep."
+                .to_owned(),
+        ),
+    })
+}
+
+/// Holds of the caller's own organisation that somebody is to look at.
+fn holds(proposed: u64, overdue: u64) -> Option<FindingItem> {
+    if proposed + overdue == 0 {
+        return None;
+    }
+    Some(FindingItem {
+        id: "holds".to_owned(),
+        level: "attention".to_owned(),
+        sentence: format!(
+            "Of your holds, {proposed} wait for a second person, and {overdue} stand longer than until they were to be \
+             looked at again."
+        ),
+        what_to_do: Some("Look at the list of holds: confirm, withdraw, or propose to release.".to_owned()),
+    })
+}
+
+/// What is wrong with the settings of the caller's own organisation, in one sentence.
+async fn settings(api: &Api, caller: &Client) -> Result<Option<FindingItem>, ApiError> {
+    let (settings, organisation) = (api.access.settings().clone(), caller.organisation);
+    api.vault.hold_lease().await?;
+    let damage = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                settings.known(tx, organisation).await?;
+                let own =
+                    settings.damage(organisation).into_iter().map(|damage| ("your organisation's", damage));
+                let above = settings.damage(OrganisationId::nil()).into_iter();
+                let above = above.map(|damage| ("the installation's", damage));
+                Ok::<_, ApiError>(own.chain(above).collect::<Vec<_>>())
+            })
+        })
+        .await?;
+    let Some((whose, first)) = damage.first() else { return Ok(None) };
+    let more = if damage.len() > 1 { format!(" So are {} more.", damage.len() - 1) } else { String::new() };
+    Ok(Some(FindingItem {
+        id: "settings".to_owned(),
+        level: "failed".to_owned(),
+        sentence: format!(
+            "Version {} of {whose} settings is not as it was written: {}.{more} What is safe holds in its place.",
+            first.version,
+            first.kind.sentence()
+        ),
+        what_to_do: Some(
+            "Find out who could write to the database; `clerestory verify` names the rows. Then say the settings \
+             concerned once more."
+                .to_owned(),
+        ),
+    }))
 }
 
 /// What is known of damaged segments of the caller's own organisation, in one sentence.

@@ -9,13 +9,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use clerestory_access::ImportRecording;
 use clerestory_intake::{IMPORT_BYTES, IntakeError};
-use clerestory_model::SiteId;
-use serde::Serialize;
-use utoipa::ToSchema;
+use clerestory_model::{PersonId, SiteId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
 use crate::bodies::{arrive, time_for};
-use crate::caller::{At, Caller};
+use crate::caller::{Asked, At, Caller};
 use crate::problem::{ApiError, Problem};
 
 #[derive(Serialize, ToSchema)]
@@ -32,8 +32,17 @@ struct Dropped {
     count: u64,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ImportQuery {
+    /// The person of the organisation whom the recording is about; a visitor nobody knows, where none is named.
+    #[param(value_type = Option<String>)]
+    about: Option<PersonId>,
+}
+
 /// Brings in a JSON array of rrweb events, or an object with one under `events`.
-#[utoipa::path(post, path = "/sites/{site}/imports", tag = "sites", params(("site" = String, Path)),
+#[utoipa::path(post, path = "/sites/{site}/imports", tag = "sites", params(("site" = String, Path), ImportQuery),
     request_body(content = Vec<serde_json::Value>, content_type = "application/json"), responses(
     (status = 201, body = Imported), (status = 404, body = Problem), (status = 413, body = Problem),
     (status = 422, body = Problem)))]
@@ -41,6 +50,7 @@ pub(crate) async fn import(
     State(api): State<Api>,
     caller: Caller,
     At(id): At<SiteId>,
+    Asked(asked): Asked<ImportQuery>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
@@ -60,7 +70,7 @@ pub(crate) async fn import(
     let body = arrive(body, length, time_for(length)).await?;
     // It may have taken minutes: who asks, and what they may do, is looked up anew.
     let caller = Caller::from_request_parts(&mut parts, &api).await?;
-    let imported = api.intake.import(&caller.op, caller.site(id), body).await;
+    let imported = api.intake.import(&caller.op, caller.site(id), asked.about, body).await;
     let imported = imported.map_err(|error| match error {
         // What a recorder does about a segment is no help to who brings a file.
         IntakeError::Malformed(_) => ApiError::from(error).with_advice(

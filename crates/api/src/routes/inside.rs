@@ -18,6 +18,7 @@ use crate::caller::{At, Caller};
 use crate::dto::AuditItem;
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
+use crate::routes::deletions::not_deleted;
 
 /// Bytes shown of a segment.
 const SHOWN_BYTES: usize = 256;
@@ -97,6 +98,7 @@ pub(crate) async fn read(
     At(id): At<RecordingId>,
 ) -> Result<Json<Inside>, ApiError> {
     let grant = api.access.authorize::<InspectRecording>(&caller.op, caller.recording(id), None).await??;
+    not_deleted(&api, &caller.op, id).await?;
     api.vault.hold_lease().await?;
     let (inner, organisation) = (api.clone(), caller.organisation);
     api.database
@@ -190,6 +192,7 @@ pub(crate) async fn segment(
     At((id, track, sequence)): At<(RecordingId, TrackId, u64)>,
 ) -> Result<Json<InsideBytes>, ApiError> {
     let grant = api.access.authorize::<InspectRecording>(&caller.op, caller.recording(id), None).await??;
+    not_deleted(&api, &caller.op, id).await?;
     let (mut track, mut segment) = row(&api, id, track, sequence).await?;
     let mut raw = api.vault.raw_segment(&grant, &track, &segment).await;
     if let Err(OpenError::Unreadable { source: StoreError::Missing, .. }) = raw {

@@ -1,17 +1,29 @@
 //! The routes, and the description made from them.
 
+mod api_keys;
 mod audit;
 mod capture;
+mod credentials;
+mod deletions;
 mod erasures;
 mod health;
+mod holds;
 mod imports;
 mod inside;
+mod invitations;
 mod ledger;
+mod mine;
+mod people;
 mod plays;
 mod policy;
 mod recordings;
+mod retention;
 mod session;
+mod set_up;
+mod settings;
 mod sites;
+mod tree;
+mod trust;
 
 use axum::{Json, Router, routing};
 use utoipa::OpenApi;
@@ -34,9 +46,13 @@ use crate::Api;
         (name = "recordings", description = "What was captured, and who watched it."),
         (name = "plays", description = "Watching, inside a decision that is on record."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
+        (name = "keys", description = "API keys of the organisation: sent as `Authorization: Bearer csk_…`, never in an address."),
+        (name = "people", description = "Who is here, what they may do, to whom they report, and where they work."),
+        (name = "retention", description = "How long what is kept, deleting and restoring, holds."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
+        (name = "settings", description = "What holds at which place, who said so, and saying otherwise."),
         (name = "health", description = "What the installation says of itself.")
     )
 )]
@@ -47,9 +63,19 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(session::read, session::sign_in, session::sign_out))
         .routes(routes!(session::sign_in_by_link))
         .routes(routes!(session::list, session::sign_out_everywhere))
+        .routes(routes!(session::second_factor))
+        .routes(routes!(session::end))
+        .routes(routes!(session::end_of_person))
+        .routes(routes!(credentials::step_up))
+        .routes(routes!(credentials::change_password))
+        .routes(routes!(credentials::factor, credentials::enrol, credentials::remove))
+        .routes(routes!(credentials::confirm))
+        .routes(routes!(credentials::renew))
+        .routes(routes!(credentials::reset))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
+        .routes(routes!(mine::data))
         .routes(routes!(plays::begin))
         .routes(routes!(plays::segment))
         .routes(routes!(plays::watched))
@@ -62,6 +88,32 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(erasures::of_organisation))
         .routes(routes!(erasures::list))
         .routes(routes!(erasures::read))
+        .routes(routes!(api_keys::list, api_keys::make))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(api_keys::end))
+        .routes(routes!(people::list, people::invite))
+        .routes(routes!(people::read, people::standing::soft_delete))
+        .routes(routes!(people::invite_again))
+        .routes(routes!(people::change::roles))
+        .routes(routes!(people::change::manager))
+        .routes(routes!(people::change::team))
+        .routes(routes!(people::standing::restore))
+        .routes(routes!(people::standing::block))
+        .routes(routes!(people::standing::lift))
+        .routes(routes!(tree::read, tree::add))
+        .routes(routes!(tree::change, tree::remove))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(set_up::set_up))
+        .routes(routes!(deletions::delete))
+        .routes(routes!(deletions::restore))
+        .routes(routes!(deletions::list))
+        .routes(routes!(holds::list, holds::propose))
+        .routes(routes!(holds::confirm))
+        .routes(routes!(holds::withdraw))
+        .routes(routes!(holds::release))
+        .routes(routes!(retention::sweep))
+        .routes(routes!(retention::confirm))
+        .routes(routes!(retention::preview))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))
@@ -73,6 +125,13 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(sites::receipts))
         .routes(routes!(policy::read, policy::sign))
         .routes(routes!(policy::check))
+        .routes(routes!(settings::list))
+        .routes(routes!(settings::say))
+        .routes(routes!(settings::history))
+        .routes(routes!(settings::changes))
+        .routes(routes!(settings::roll_back))
+        .routes(routes!(settings::check))
+        .routes(routes!(settings::check_move))
         .routes(routes!(health::alive))
         .routes(routes!(health::findings))
         .routes(routes!(capture::start))
@@ -110,6 +169,7 @@ impl WithHead for OpenApiRouter<Api> {
 pub(crate) fn router(api: &Api) -> Router<Api> {
     let (routes, _) = OpenApiRouter::new().nest("/api/v1", described()).split_for_parts();
     routes
+        .merge(trust::router())
         .route("/api/openapi.json", routing::get(|| async { Json(openapi()) }))
         .layer(axum::middleware::from_fn_with_state(api.clone(), capture::cors))
 }

@@ -19,6 +19,7 @@ use crate::bodies::CallerWith;
 use crate::caller::{Asked, At, Caller};
 use crate::dto::{SegmentItem, Track, duration_us};
 use crate::problem::{ApiError, Problem};
+use crate::routes::deletions::not_deleted;
 
 /// How often a followed recording is looked at; each look decides anew.
 const LOOK: Duration = Duration::from_millis(500);
@@ -68,13 +69,21 @@ pub(crate) struct FollowQuery {
 /// Decides, records, and begins watching.
 #[utoipa::path(post, path = "/recordings/{recording}/plays", tag = "plays", request_body = Begin,
     params(("recording" = String, Path)), responses(
-    (status = 201, body = Play), (status = 403, body = Problem), (status = 404, body = Problem)))]
+    (status = 201, body = Play), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 410, body = Problem)))]
 pub(crate) async fn begin(
     State(api): State<Api>,
     At(id): At<RecordingId>,
     CallerWith(caller, asked): CallerWith<Begin>,
 ) -> Result<Response, ApiError> {
-    let begun = api.playback.begin(&caller.op, caller.recording(id), asked.reason).await?;
+    let begun = match api.playback.begin(&caller.op, caller.recording(id), asked.reason).await {
+        // What was deleted is told of to whoever may restore it, and is not there for others.
+        Err(error @ PlaybackError::Gone) => {
+            not_deleted(&api, &caller.op, id).await?;
+            return Err(error.into());
+        }
+        begun => begun?,
+    };
     let recording = &begun.described.recording;
     let play = Play {
         id: begun.play.id.to_string(),
@@ -219,9 +228,8 @@ impl Following {
 
     async fn look(&mut self) -> Result<Vec<Event>, ApiError> {
         // The session first: one that was ended watches nothing more.
-        let (actor, _) =
-            self.api.identity.actor(&self.caller.token).await?.ok_or_else(ApiError::unauthenticated)?;
-        self.caller.op.actor = actor;
+        let running = self.api.identity.running(&self.caller.token).await?;
+        self.caller.op.actor = running.ok_or_else(ApiError::unauthenticated)?.actor;
         let news = self.api.playback.news(&self.caller.op, self.play, self.known.clone()).await;
         let (news, closed) = news.map_err(|error: PlaybackError| ApiError::from(error))?;
         let mut events = Vec::new();

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList, Scope};
+use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList};
 use clerestory_audit::Personal;
 use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
 use clerestory_seal::sha256;
@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::caller::{Asked, At, Caller};
+use crate::caller::{Asked, At, Client};
 use crate::dto::{RecordingItem, RecordingList, Track, Viewer};
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
+use crate::routes::deletions::not_deleted;
 
 /// Recordings of one answer at most.
 const MOST: u32 = 100;
@@ -74,7 +75,7 @@ pub(crate) struct Recording {
 
 /// As in a list; who watched is told in full beside it.
 #[derive(Serialize, ToSchema)]
-struct RecordingItemWithoutViewers {
+pub(super) struct RecordingItemWithoutViewers {
     id: String,
     source: String,
     state: String,
@@ -125,9 +126,13 @@ pub(crate) struct ViewerList {
     (status = 200, body = RecordingList), (status = 401, body = Problem), (status = 403, body = Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
-    caller: Caller,
+    caller: Client,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
+    if asked.state == Some(RecordingState::SoftDeleted) {
+        let message = "what was deleted is listed by /deletions, for whoever may restore it".to_owned();
+        return Err(ApiError::malformed("state".to_owned(), message));
+    }
     let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
     let question = question(&asked);
     let after = asked.cursor.as_deref().map(|cursor| read_cursor(cursor, &question)).transpose()?;
@@ -137,12 +142,12 @@ pub(crate) async fn list(
             let detail = Some(told(&asked, asked.from));
             let personal = Personal { detail, ..Personal::default() };
             let grant = api.access.authorize::<ListRecordings>(&caller.op, on, Some(personal)).await??;
-            answer(api, caller, asked, after, limit, grant).await
+            answer(api, asked, after, limit, grant).await
         }
         Some(entry) => {
             let grant = api.access.resume::<RefreshList>(&caller.op, on, entry).await??;
             let (grant, asked) = same_question(&api, &caller, grant, asked).await?;
-            answer(api, caller, asked, after, limit, grant).await
+            answer(api, asked, after, limit, grant).await
         }
     }
 }
@@ -150,7 +155,7 @@ pub(crate) async fn list(
 /// Sees that the entry a list rides on tells of this question, and of no shorter time.
 async fn same_question(
     api: &Api,
-    caller: &Caller,
+    caller: &Client,
     grant: Grant<RefreshList>,
     asked: ListQuery,
 ) -> Result<(Grant<RefreshList>, ListQuery), ApiError> {
@@ -181,13 +186,12 @@ async fn same_question(
 
 async fn answer<A: Action>(
     api: Api,
-    caller: Caller,
     asked: ListQuery,
     after: Option<(Timestamp, RecordingId)>,
     limit: u32,
     grant: Grant<A>,
 ) -> Result<Json<RecordingList>, ApiError> {
-    let (entry, digest) = (grant.entry(), digest(&question(&asked)));
+    let (entry, question) = (grant.entry(), question(&asked));
     let filter = rows::Filter {
         site: asked.site,
         state: asked.state,
@@ -201,14 +205,14 @@ async fn answer<A: Action>(
     api.vault.hold_lease().await?;
     let now = api.clock.now();
     let inner = api.clone();
-    let scope = Scope::Organisation.filter(caller.organisation, None);
+    let scope = grant.rows().clone();
     api.database
         .read(move |tx| {
             Box::pin(async move {
                 let mut found = rows::list(tx, &scope, &filter).await?;
                 let more = found.len() > limit as usize;
                 found.truncate(limit as usize);
-                let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &digest));
+                let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &question));
                 let mut names = Names::new(&inner, &grant);
                 let mut items = Vec::with_capacity(found.len());
                 for recording in &found {
@@ -271,11 +275,11 @@ fn digest(question: &str) -> String {
     digest
 }
 
-fn write_cursor(last: &rows::Recording, digest: &str) -> String {
-    format!("{}.{}.{digest}", last.started_at.micros(), last.id)
+pub(super) fn write_cursor(last: &rows::Recording, question: &str) -> String {
+    format!("{}.{}.{}", last.started_at.micros(), last.id, digest(question))
 }
 
-fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), ApiError> {
+pub(super) fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), ApiError> {
     let parsed = || {
         let (at, rest) = text.split_once('.')?;
         let (id, of) = rest.split_once('.')?;
@@ -297,13 +301,15 @@ fn read_cursor(text: &str, question: &str) -> Result<(Timestamp, RecordingId), A
 /// One recording: facts, tracks, gaps, who watched. Nothing of its content.
 #[utoipa::path(get, path = "/recordings/{recording}", tag = "recordings",
     params(("recording" = String, Path)), responses(
-    (status = 200, body = Recording), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    (status = 200, body = Recording), (status = 401, body = Problem), (status = 404, body = Problem),
+    (status = 410, body = Problem)))]
 pub(crate) async fn read(
     State(api): State<Api>,
-    caller: Caller,
+    caller: Client,
     At(id): At<RecordingId>,
 ) -> Result<Json<Recording>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
+    not_deleted(&api, &caller.op, id).await?;
     api.vault.hold_lease().await?;
     let now = api.clock.now();
     let inner = api.clone();
@@ -333,13 +339,15 @@ pub(crate) async fn read(
 /// Who watched a recording, and which part.
 #[utoipa::path(get, path = "/recordings/{recording}/viewers", tag = "recordings",
     params(("recording" = String, Path)), responses(
-    (status = 200, body = ViewerList), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    (status = 200, body = ViewerList), (status = 401, body = Problem), (status = 404, body = Problem),
+    (status = 410, body = Problem)))]
 pub(crate) async fn viewers(
     State(api): State<Api>,
-    caller: Caller,
+    caller: Client,
     At(id): At<RecordingId>,
 ) -> Result<Json<ViewerList>, ApiError> {
     let grant = api.access.authorize::<ReadRecording>(&caller.op, caller.recording(id), None).await??;
+    not_deleted(&api, &caller.op, id).await?;
     api.vault.hold_lease().await?;
     let inner = api.clone();
     api.database

@@ -5,15 +5,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{Actor, OpContext, PersonRef as PersonOn, ReadOwnProfile};
-use clerestory_identity::{SignedIn, Token};
-use clerestory_model::{PersonId, Timestamp};
+use clerestory_identity::{Admitted, IdentityError, Running, SignedIn, Token};
+use clerestory_model::{PersonId, SessionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::Api;
 use crate::bodies;
-use crate::caller::{Anyone, COOKIE, Caller, LOOPBACK_COOKIE, Network};
+use crate::caller::{Anyone, At, COOKIE, Caller, Enrolling, LOOPBACK_COOKIE, Network, session_token};
 use crate::problem::{ApiError, Problem};
 
 /// Longest password that is looked at.
@@ -43,6 +43,26 @@ pub(crate) struct Session {
     content_origin: String,
     #[schema(format = DateTime)]
     expires_at: String,
+    /// Whether this session may do nothing but set up a second factor, at `/session/factor`.
+    must_enrol: bool,
+}
+
+/// A password or a link was right, and a code is asked for too.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FactorNeeded {
+    /// To be sent with the code to `/session/second-factor`. It opens nothing by itself.
+    token: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecondFactor {
+    /// From the answer that asked for a code.
+    token: String,
+    /// Six digits of the app, or a recovery code.
+    code: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -72,6 +92,8 @@ pub(crate) struct SessionItem {
     expires_at: String,
     current: bool,
     user_agent: String,
+    /// `password`, `link`, `password and code` or `link and code`.
+    signed_in_by: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -81,7 +103,8 @@ pub(crate) struct SessionList {
 
 /// Signs in by address and password.
 #[utoipa::path(post, path = "/session", tag = "session", request_body = SignIn, responses(
-    (status = 200, body = Session), (status = 401, body = Problem), (status = 429, body = Problem)))]
+    (status = 200, body = Session), (status = 202, body = FactorNeeded), (status = 401, body = Problem),
+    (status = 429, body = Problem)))]
 pub(crate) async fn sign_in(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -94,13 +117,13 @@ pub(crate) async fn sign_in(
     let op = OpContext { at: api.clock.now(), ..op };
     let password: String = asked.password.chars().take(PASSWORD_CHARS + 1).collect();
     let shown = (asked.email.as_str(), Zeroizing::new(password));
-    let signed_in = api.identity.sign_in(&op, network, shown, device(&headers)).await?;
-    welcome(&api, &op, signed_in).await
+    let admitted = api.identity.sign_in(&op, network, shown, device(&headers)).await?;
+    admit(&api, &op, &headers, admitted).await
 }
 
 /// Signs in by a link that works once.
 #[utoipa::path(post, path = "/session/link", tag = "session", request_body = SignInLink, responses(
-    (status = 200, body = Session), (status = 401, body = Problem)))]
+    (status = 200, body = Session), (status = 202, body = FactorNeeded), (status = 401, body = Problem)))]
 pub(crate) async fn sign_in_by_link(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -114,22 +137,48 @@ pub(crate) async fn sign_in_by_link(
     let op = OpContext { at: api.clock.now(), ..op };
     let token: Token =
         asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
-    let signed_in = api.identity.sign_in_by_link(&op, &token, device(&headers)).await?;
-    welcome(&api, &op, signed_in).await
+    let admitted = api.identity.sign_in_by_link(&op, &token, device(&headers)).await?;
+    admit(&api, &op, &headers, admitted).await
+}
+
+/// Finishes signing in by a code, after a password or a link was shown.
+#[utoipa::path(post, path = "/session/second-factor", tag = "session", request_body = SecondFactor, responses(
+    (status = 200, body = Session), (status = 401, body = Problem), (status = 429, body = Problem)))]
+pub(crate) async fn second_factor(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    Network(network): Network,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, ApiError> {
+    api.identity.throttle(network)?;
+    let asked: SecondFactor = bodies::small(request).await?;
+    let op = OpContext { at: api.clock.now(), ..op };
+    let token: Token =
+        asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Code))?;
+    let signed_in = api.identity.sign_in_with_code(&op, &token, &asked.code, device(&headers)).await?;
+    welcome(&api, &op, &headers, signed_in).await
 }
 
 /// Who is signed in.
 #[utoipa::path(get, path = "/session", tag = "session", responses(
     (status = 200, body = Session), (status = 401, body = Problem)))]
-pub(crate) async fn read(State(api): State<Api>, caller: Caller) -> Result<Json<Session>, ApiError> {
-    let op = caller.op.clone();
-    Ok(Json(session(&api, &op, caller.person, caller.session_ends).await?))
+pub(crate) async fn read(
+    State(api): State<Api>,
+    Enrolling(caller): Enrolling,
+) -> Result<Json<Session>, ApiError> {
+    let running =
+        Running { actor: caller.op.actor.clone(), ends: caller.session_ends, must_enrol: caller.must_enrol };
+    Ok(Json(session(&api, &caller.op, running).await?))
 }
 
 /// Ends this session.
 #[utoipa::path(delete, path = "/session", tag = "session", responses(
     (status = 204, description = "Signed out"), (status = 401, body = Problem)))]
-pub(crate) async fn sign_out(State(api): State<Api>, caller: Caller) -> Result<Response, ApiError> {
+pub(crate) async fn sign_out(
+    State(api): State<Api>,
+    Enrolling(caller): Enrolling,
+) -> Result<Response, ApiError> {
     api.identity.sign_out(&caller.op, false).await?;
     Ok(farewell(&api))
 }
@@ -139,7 +188,7 @@ pub(crate) async fn sign_out(State(api): State<Api>, caller: Caller) -> Result<R
     (status = 204, description = "Signed out everywhere"), (status = 401, body = Problem)))]
 pub(crate) async fn sign_out_everywhere(
     State(api): State<Api>,
-    caller: Caller,
+    Enrolling(caller): Enrolling,
 ) -> Result<Response, ApiError> {
     api.identity.sign_out(&caller.op, true).await?;
     Ok(farewell(&api))
@@ -161,22 +210,87 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
         expires_at: session.expires_at.to_string(),
         current: session.id == current,
         user_agent: session.device,
+        signed_in_by: session.signed_in_by.word().to_owned(),
     });
     Ok(Json(SessionList { items: items.collect() }))
 }
 
-fn device(headers: &HeaderMap) -> &str {
+/// Ends one session: one's own, or anybody's of the organisation where the rules allow it.
+#[utoipa::path(delete, path = "/sessions/{session}", tag = "session",
+    params(("session" = String, Path, description = "The session.")), responses(
+    (status = 204, description = "It has ended"), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn end(
+    State(api): State<Api>,
+    caller: Caller,
+    At(id): At<SessionId>,
+) -> Result<StatusCode, ApiError> {
+    match api.identity.end_session(&caller.op, id).await?? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::not_found()),
+    }
+}
+
+/// Ends every session of a person.
+#[utoipa::path(delete, path = "/people/{person}/sessions", tag = "session",
+    params(("person" = String, Path, description = "The person.")), responses(
+    (status = 204, description = "All have ended"), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn end_of_person(
+    State(api): State<Api>,
+    caller: Caller,
+    At(id): At<PersonId>,
+) -> Result<StatusCode, ApiError> {
+    api.identity.end_sessions_of(&caller.op, id).await??;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) fn device(headers: &HeaderMap) -> &str {
     headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown")
 }
 
-async fn welcome(api: &Api, op: &OpContext, signed_in: SignedIn) -> Result<Response, ApiError> {
-    let (actor, ends) = api.identity.actor(&signed_in.token).await?.ok_or_else(ApiError::unauthenticated)?;
-    let op = OpContext { actor, request_id: op.request_id.clone(), at: op.at };
-    let mut response = Json(session(api, &op, signed_in.person, ends).await?).into_response();
+pub(crate) async fn admit(
+    api: &Api,
+    op: &OpContext,
+    headers: &HeaderMap,
+    admitted: Admitted,
+) -> Result<Response, ApiError> {
+    match admitted {
+        Admitted::In(signed_in) => welcome(api, op, headers, signed_in).await,
+        Admitted::FactorNeeded { token, expires_at } => {
+            let needed = FactorNeeded { token: token.reveal(), expires_at: expires_at.to_string() };
+            Ok((StatusCode::ACCEPTED, Json(needed)).into_response())
+        }
+    }
+}
+
+async fn welcome(
+    api: &Api,
+    op: &OpContext,
+    headers: &HeaderMap,
+    signed_in: SignedIn,
+) -> Result<Response, ApiError> {
+    leave(api, op, headers).await?;
+    let running = api.identity.running(&signed_in.token).await?.ok_or_else(ApiError::unauthenticated)?;
+    let op = OpContext { actor: running.actor.clone(), request_id: op.request_id.clone(), at: op.at };
+    let seconds = running.ends.since(op.at).as_secs();
+    let mut response = Json(session(api, &op, running).await?).into_response();
     let token = Zeroizing::new(signed_in.token.reveal());
-    let seconds = ends.since(op.at).as_secs();
     set_cookies(api, &mut response, &token, seconds);
     Ok(response)
+}
+
+/// Ends the session the browser was in: no token outlives a sign-in.
+async fn leave(api: &Api, op: &OpContext, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(Ok(token)) = session_token(headers, api.hosts.is_loopback()) else { return Ok(()) };
+    let running = match api.identity.running(&token).await {
+        // What is blocked opens nothing: whoever signs in now is not to be kept out by it.
+        Err(IdentityError::Blocked { .. }) => None,
+        running => running?,
+    };
+    if let Some(running) = running {
+        let op = OpContext { actor: running.actor, request_id: op.request_id.clone(), at: op.at };
+        api.identity.sign_out(&op, false).await?;
+    }
+    Ok(())
 }
 
 fn farewell(api: &Api) -> Response {
@@ -200,13 +314,8 @@ fn set_cookies(api: &Api, response: &mut Response, token: &str, seconds: u64) {
     }
 }
 
-async fn session(
-    api: &Api,
-    op: &OpContext,
-    person: PersonId,
-    expires_at: Timestamp,
-) -> Result<Session, ApiError> {
-    let Actor::Person { organisation, signed_in, .. } = op.actor else {
+async fn session(api: &Api, op: &OpContext, running: Running) -> Result<Session, ApiError> {
+    let Actor::Person { id: person, organisation, signed_in, .. } = op.actor else {
         return Err(ApiError::unauthenticated());
     };
     let on = PersonOn { organisation, id: person };
@@ -229,8 +338,12 @@ async fn session(
             name,
             region: api.vault.keys().deployment().region.clone(),
         },
-        allowed: api.access.allowed_actions(&op.actor).into_iter().map(str::to_owned).collect(),
+        allowed: match running.must_enrol {
+            true => Vec::new(),
+            false => api.access.allowed_actions(&op.actor).into_iter().map(str::to_owned).collect(),
+        },
         content_origin: api.hosts.origins().content.clone(),
-        expires_at: expires_at.to_string(),
+        expires_at: running.ends.to_string(),
+        must_enrol: running.must_enrol,
     })
 }

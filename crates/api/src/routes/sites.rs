@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
 use crate::bodies::CallerWith;
-use crate::caller::{Asked, At, Caller};
+use crate::caller::{Asked, At, Caller, Client};
 use crate::problem::{ApiError, Problem};
 
 #[derive(Deserialize, ToSchema)]
@@ -139,7 +139,7 @@ fn origins(texts: &[String]) -> Result<Vec<Origin>, ApiError> {
 /// The sites of the organisation.
 #[utoipa::path(get, path = "/sites", tag = "sites", responses(
     (status = 200, body = SiteList), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<SiteList>, ApiError> {
+pub(crate) async fn list(State(api): State<Api>, caller: Client) -> Result<Json<SiteList>, ApiError> {
     let grant = api.access.authorize::<ListSites>(&caller.op, caller.organisation(), None).await??;
     let sites = api.intake.sites(grant).await?;
     Ok(Json(SiteList { items: sites.into_iter().map(|site| shown(&api, site)).collect(), next_cursor: None }))

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
 use clerestory_identity::{IdentityError, NewOrganisation, NewPerson};
-use clerestory_model::OrganisationId;
+use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Body, Lane, Tx};
 use clerestory_store::people::Role;
 
@@ -68,6 +68,28 @@ enum Act {
         #[arg(long)]
         email: String,
     },
+    /// Takes away the second factor of somebody who has lost it; their sessions end.
+    ResetFactor {
+        #[command(flatten)]
+        installation: Installation,
+        /// Their address.
+        #[arg(long)]
+        email: String,
+    },
+    /// Keeps everybody of an organisation out for a time, or lets them in again. It ends by itself.
+    BlockOrganisation {
+        #[command(flatten)]
+        installation: Installation,
+        /// The organisation's id.
+        #[arg(long)]
+        organisation: OrganisationId,
+        /// When it ends: 2026-11-23T09:00:00Z. Without it, a block that runs ends now.
+        #[arg(long)]
+        until: Option<Timestamp>,
+        /// Why; kept sealed.
+        #[arg(long, default_value = "by the operator")]
+        reason: String,
+    },
     /// Moves everything that lies in the ingest log into parts of its tracks now.
     Settle {
         #[command(flatten)]
@@ -77,6 +99,14 @@ enum Act {
     ConfirmTime {
         #[command(flatten)]
         installation: Installation,
+    },
+    /// Lets the sweep of an organisation go on that waits because far more is due than was foreseen.
+    ConfirmSweep {
+        #[command(flatten)]
+        installation: Installation,
+        /// The organisation's id.
+        #[arg(long)]
+        organisation: OrganisationId,
     },
     /// Replaces the root of all keys.
     #[command(subcommand)]
@@ -90,6 +120,9 @@ enum Act {
     Erase(super::erase::Erase),
     /// Tells an organisation's erasures, with their receipts.
     Erasures(super::erase::Erasures),
+    /// Shows what the installation says of settings to all its organisations, and says otherwise.
+    #[command(subcommand)]
+    Setting(super::setting::Setting),
 }
 
 impl Admin {
@@ -108,13 +141,28 @@ impl Admin {
                 tell_link(&app, email).await
             }
             Act::SignInLink { installation, email } => tell_link(&installation.open().await?, email).await,
+            Act::ResetFactor { installation, email } => {
+                reset_factor(&installation.open().await?, email).await
+            }
+            Act::BlockOrganisation { installation, organisation, until, reason } => {
+                block_organisation(&installation.open().await?, organisation, until, reason).await
+            }
             Act::Settle { installation } => settle(&installation.open().await?).await,
             Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
+            Act::ConfirmSweep { installation, organisation } => {
+                let app = installation.open().await?;
+                let op = super::erase::at_command(&app, organisation);
+                let confirmed = app.lifecycle.confirm_sweep(&op).await?;
+                anyhow::ensure!(confirmed, "no sweep of {organisation} waits");
+                say("It goes on within five minutes.");
+                Ok(())
+            }
             Act::Root(command) => command.run().await,
             Act::Shares(command) => command.run().await,
             Act::Drill(command) => command.run().await,
             Act::Erase(command) => command.run().await,
             Act::Erasures(command) => command.run().await,
+            Act::Setting(command) => command.run().await,
             Act::SetPassword { installation, email } => {
                 let app = installation.open().await?;
                 let mut line = zeroize::Zeroizing::new(String::new());
@@ -123,6 +171,29 @@ impl Admin {
             }
         }
     }
+}
+
+async fn block_organisation(
+    app: &App,
+    organisation: OrganisationId,
+    until: Option<Timestamp>,
+    reason: String,
+) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    anyhow::ensure!(until.is_none_or(|until| until > at), "a block ends after now");
+    let done: Result<(), IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move { identity.block_organisation(tx, organisation, until, &reason, at).await })
+        })
+        .await;
+    done?;
+    match until {
+        Some(until) => say(&format!("Everybody of {organisation} is kept out until {until}.")),
+        None => say(&format!("Nobody of {organisation} is kept out any more.")),
+    }
+    Ok(())
 }
 
 async fn settle(app: &App) -> anyhow::Result<()> {
@@ -231,7 +302,12 @@ pub(super) async fn make_link(app: &App, email: String) -> anyhow::Result<String
 
 pub(super) async fn set_password(app: &App, email: String, password: &str) -> anyhow::Result<()> {
     app.vault.hold_lease().await?;
-    let phc = app.identity.passwords().hash(password.parse()?).await?;
+    let text = zeroize::Zeroizing::new(password.to_owned());
+    let password = match app.identity.fit_password(text, vec![email.clone()]).await? {
+        Ok(password) => password,
+        Err(unfit) => anyhow::bail!("the password is not taken: {unfit}. {}", unfit.advice().join(" ")),
+    };
+    let phc = app.identity.passwords().hash(password).await?;
     let (identity, at) = (app.identity.clone(), app.clock.now());
     let set: Result<_, IdentityError> = app
         .database
@@ -246,6 +322,25 @@ pub(super) async fn set_password(app: &App, email: String, password: &str) -> an
         })
         .await;
     anyhow::ensure!(set?, "nobody has this address");
+    Ok(())
+}
+
+async fn reset_factor(app: &App, email: String) -> anyhow::Result<()> {
+    app.vault.hold_lease().await?;
+    let (identity, at) = (app.identity.clone(), app.clock.now());
+    let reset: Result<_, IdentityError> = app
+        .database
+        .write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let Some(person) = identity.person_by_address(tx, &email, at).await? else { return Ok(None) };
+                Ok(Some(identity.reset_factor_by_program(tx, &person, at).await?))
+            })
+        })
+        .await;
+    say(match reset?.context("nobody has this address")? {
+        true => "Their second factor is gone, and their sessions have ended.",
+        false => "They have no second factor.",
+    });
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use clerestory_access::{Actor, OpContext, OrganisationRef, SiteRef};
 use clerestory_api::{Finding, Hosts, Origins};
 use clerestory_http::{Listener, TlsIdentity};
-use clerestory_identity::Token;
+use clerestory_identity::{SignInRules, Token};
 use clerestory_intake::{NewSite, SiteView};
 use clerestory_keys::Protection;
 use clerestory_model::{OrganisationId, SystemClock};
@@ -161,7 +161,9 @@ impl Demo {
     }
 
     async fn installation(&self) -> anyhow::Result<(App, std::fs::File)> {
-        let places = self.objects.settle_in(Places::beside(&self.data, None));
+        let mut places = self.objects.settle_in(Places::beside(&self.data, None));
+        // Whoever looks around is not signed out while they do, and what signs them in is on the terminal anyway.
+        places.sign_in = SignInRules::for_trying_out();
         let root = if places.root_key().exists() {
             places.open_unfinished(&Protection::Plain, ThrowAway)?
         } else {
@@ -208,7 +210,7 @@ impl Demo {
             let on = SiteRef { organisation, id: site.id };
             for name in Sessions::iter().filter(|name| name.ends_with(".json.gz")) {
                 let Some(file) = Sessions::get(&name) else { continue };
-                let imported = import::import(app, on, file.data.into_owned()).await;
+                let imported = import::import(app, on, None, file.data.into_owned()).await;
                 imported.with_context(|| format!("bringing in the recorded session {name}"))?;
             }
         }
@@ -236,6 +238,9 @@ impl Demo {
         say("");
         say(&format!("  Console   {sign_in}"));
         say("            (this link signs you in once; start the demo again for another)");
+        if let ([(_, _, email, _), ..], [password, ..]) = (PEOPLE, passwords) {
+            say(&format!("  Password  {password}  ({email}; asked again before what cannot be undone)"));
+        }
         if let Some(shop) = &doors.origins.shop {
             say(&format!("  Shop      {shop}"));
         }

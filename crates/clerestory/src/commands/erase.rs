@@ -43,7 +43,7 @@ pub(super) struct Erasures {
 }
 
 /// Whoever is at the command line, as the log names them.
-fn at_command(app: &App, organisation: OrganisationId) -> OpContext {
+pub(super) fn at_command(app: &App, organisation: OrganisationId) -> OpContext {
     let actor = Actor::System { organisation };
     OpContext { actor, request_id: "command".to_owned(), at: app.clock.now() }
 }
@@ -77,6 +77,7 @@ impl Erasures {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let app = self.installation.open().await?;
         let op = at_command(&app, self.organisation);
+        say(&format!("Receipts are signed with {}", app.lifecycle.receipt_key().await?));
         for erasure in app.lifecycle.list(&op, None, MOST).await? {
             tell(&erasure);
             if let Some(receipt) = &erasure.receipt {
@@ -89,7 +90,7 @@ impl Erasures {
 
 fn tell(erasure: &Erasure) {
     let what = erasure.target.word();
-    say(&format!("{}: {what}, {}, asked for at {}", erasure.id, erasure.step.state(), erasure.asked_at));
+    say(&format!("{}: {what}, {}, asked for at {}", erasure.id, erasure.step.word(), erasure.asked_at));
     if let Some(waits) = &erasure.waits {
         say(&format!("  waits: {waits}"));
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use clerestory_access::{Actor, OpContext, SiteRef};
-use clerestory_model::{OrganisationId, SiteId};
+use clerestory_model::{OrganisationId, PersonId, SiteId};
 
 use super::{Installation, say};
 use crate::App;
@@ -21,6 +21,9 @@ pub struct Import {
     /// The site the recording is to belong to.
     #[arg(long)]
     site: SiteId,
+    /// The person the recordings are about; visitors nobody knows, where none is named.
+    #[arg(long)]
+    about: Option<PersonId>,
     /// Files with a JSON array of rrweb events, or an object with one under `events`; .gz is unpacked.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -33,7 +36,7 @@ impl Import {
         let site = SiteRef { organisation: self.organisation, id: self.site };
         for path in &self.files {
             let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            let imported = import(&app, site, bytes).await;
+            let imported = import(&app, site, self.about, bytes).await;
             let (recording, events) = imported.with_context(|| format!("importing {}", path.display()))?;
             say(&format!("{}: {recording}, {events} events", path.display()));
         }
@@ -42,7 +45,12 @@ impl Import {
 }
 
 /// Imports one recording, packed by gzip or not, as an act of the program itself.
-pub(super) async fn import(app: &App, site: SiteRef, bytes: Vec<u8>) -> anyhow::Result<(String, u64)> {
+pub(super) async fn import(
+    app: &App,
+    site: SiteRef,
+    about: Option<PersonId>,
+    bytes: Vec<u8>,
+) -> anyhow::Result<(String, u64)> {
     let bytes = match bytes.as_slice() {
         [0x1f, 0x8b, ..] => {
             let mut unpacked = Vec::new();
@@ -56,6 +64,6 @@ pub(super) async fn import(app: &App, site: SiteRef, bytes: Vec<u8>) -> anyhow::
         request_id: "import".to_owned(),
         at: app.clock.now(),
     };
-    let imported = app.intake.import(&op, site, bytes.into()).await?;
+    let imported = app.intake.import(&op, site, about, bytes.into()).await?;
     Ok((imported.recording.to_string(), imported.events))
 }

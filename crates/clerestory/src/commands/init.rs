@@ -88,6 +88,7 @@ impl Init {
                 None => String::new(),
             }
         ));
+        say("       or clerestory serve: it prints a link by which the first organisation is made.");
         Ok(())
     }
 }

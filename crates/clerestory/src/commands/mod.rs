@@ -12,6 +12,7 @@ mod openapi;
 mod restore;
 mod root;
 mod serve;
+mod setting;
 mod shares;
 mod verify;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use clerestory_identity::SecondFactor;
 use clerestory_keys::Protection;
 use clerestory_model::SystemClock;
 use clerestory_vault::{BucketAddress, BucketProfile};
@@ -39,7 +41,7 @@ pub enum Command {
     /// Makes a new installation: root key, first epoch, database.
     Init(init::Init),
     /// Serves an installation.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Adds organisations and people, and makes sign-in links.
     Admin(admin::Admin),
     /// Brings in a recording made elsewhere.
@@ -106,7 +108,21 @@ struct Installation {
     #[command(flatten)]
     custodians: Box<custodians::Custodians>,
     #[command(flatten)]
+    sign_in: SignIn,
+    #[command(flatten)]
     objects: Objects,
+}
+
+/// What is asked of those who sign in.
+#[derive(Args)]
+struct SignIn {
+    /// Whether administrators need a second factor beside a password: any or off.
+    #[arg(long, env = "CLERESTORY_AUTH_MFA", value_name = "ANY|OFF", default_value = "any")]
+    auth_mfa: SecondFactor,
+    /// File of breached passwords that nobody may choose: SHA-1 in hex, a line each, in their order, as
+    /// haveibeenpwned's downloader writes them.
+    #[arg(long, env = "CLERESTORY_BREACHED_PASSWORDS", value_name = "FILE")]
+    breached_passwords: Option<PathBuf>,
 }
 
 /// Where sealed objects lie, if not in the data directory. Credentials come from the environment.
@@ -156,6 +172,8 @@ impl Installation {
         places.postgres = self.database.clone().map(|address| Postgres { address, roots });
         places.custody = self.custodians.settle()?;
         places.epochs_given_up = self.epochs_given_up;
+        places.sign_in.admins = self.sign_in.auth_mfa;
+        places.sign_in.breached.clone_from(&self.sign_in.breached_passwords);
         Ok(places)
     }
 

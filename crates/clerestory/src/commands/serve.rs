@@ -7,8 +7,10 @@ use anyhow::Context;
 use clap::Args;
 use clerestory_api::{Finding, Hosts, Origins};
 use clerestory_http::{BehindProxy, Listener, TlsIdentity};
+use clerestory_notices::{Post, PostAddress};
+use zeroize::Zeroizing;
 
-use super::{Installation, start_logging, until_asked_to_end};
+use super::{Installation, say, start_logging, until_asked_to_end};
 use crate::{Serving, SettleAfter};
 
 #[derive(Args)]
@@ -48,6 +50,37 @@ pub struct Serve {
     /// track: 90s, 30m or 2h, at most 330m.
     #[arg(long, env = "CLERESTORY_SETTLE_AFTER", default_value_t, value_name = "TIME")]
     settle_after: SettleAfter,
+    #[command(flatten)]
+    mail: Mail,
+}
+
+/// The mail server that invitations go by. Without one, whoever invites is shown the link.
+#[derive(Args)]
+struct Mail {
+    /// smtps://USER@HOST:465, smtp+starttls://USER@HOST:587, or smtp://127.0.0.1:25 for one on this machine.
+    #[arg(long, env = "CLERESTORY_SMTP", value_name = "ADDRESS", requires = "mail_from")]
+    smtp: Option<PostAddress>,
+    /// The file with the password for it; or the password in the environment, as CLERESTORY_SMTP_PASSWORD.
+    #[arg(long, env = "CLERESTORY_SMTP_PASSWORD_FILE", value_name = "FILE", requires = "smtp")]
+    smtp_password_file: Option<PathBuf>,
+    /// Who writes: "Clerestory <clerestory@example.org>"
+    #[arg(long, env = "CLERESTORY_MAIL_FROM", value_name = "MAILBOX", requires = "smtp")]
+    mail_from: Option<String>,
+}
+
+impl Mail {
+    fn post(&self) -> anyhow::Result<Option<Post>> {
+        let (Some(address), Some(from)) = (&self.smtp, &self.mail_from) else { return Ok(None) };
+        let password = match &self.smtp_password_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                let text = Zeroizing::new(text.with_context(|| format!("reading {}", path.display()))?);
+                Some(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+            None => std::env::var("CLERESTORY_SMTP_PASSWORD").ok().map(Zeroizing::new),
+        };
+        Ok(Some(Post::new(address, password, from).context("the mail server cannot be used")?))
+    }
 }
 
 impl Serve {
@@ -60,9 +93,17 @@ impl Serve {
             console != content,
             "console and content need two origins: a recorded page must not be of the console's own"
         );
+        let post = self.mail.post()?;
         let app = self.installation.open().await?;
         let _serving = app.places.lock()?;
         app.check_objects().await?;
+        if let Some(post) = post {
+            app.notices.post_by(post);
+        }
+        if let Some(token) = app.identity.offer_set_up().await? {
+            say("Nobody is here yet. Whoever opens this makes the organisation and is its administrator:");
+            say(&format!("  {console}/set-up#token={}", token.reveal()));
+        }
         let mut listeners = Vec::new();
         for address in &self.listen {
             listeners.push(self.listener(*address).await?);

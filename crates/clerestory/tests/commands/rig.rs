@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use clerestory::{Places, Postgres, SecondPlace};
+use clerestory_model::{Clock, SystemClock};
 use clerestory_testkit::Installation;
 use clerestory_testkit::custodians::{FakeVault, TOKEN, by_token};
 use clerestory_testkit::load::{Console, client};
@@ -109,6 +110,8 @@ impl Rig {
         mut environment: Vec<(&'static str, String)>,
         prepare: impl AsyncFnOnce(&Installation),
     ) -> Self {
+        // The program that is run goes by the machine's clock: what is recorded long before that falls due.
+        installation.wait(SystemClock.now().since(installation.now()));
         let site = installation.site(&installation.person("admin").await).await;
         let now = i64::try_from(installation.now().unix_millis()).unwrap();
         let key = site["site_key"].as_str().unwrap();

@@ -10,6 +10,7 @@ mod tables;
 
 use std::sync::Arc;
 
+use clerestory_audit::authority::Departing;
 use clerestory_audit::{ActorKind, AuditError, Class, NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_keys::{KeyError, LeasesOut, Owner, Tombstone};
 use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingState};
@@ -258,6 +259,9 @@ impl Lifecycle {
         done.keys_destroyed_again = keys.destroy(tx, &again, leases).await?.keys;
         done.erased_tracks = graft::bury(tx, now).await?;
         self.mark_unfinished(tx).await?;
+        crate::deletions::rows::hide_again(tx).await?;
+        // Rows of the copy are dated by what was in force when it was made.
+        clerestory_store::retention::doubt_all(tx).await?;
         Ok(done)
     }
 
@@ -271,6 +275,7 @@ impl Lifecycle {
                     for one in &self.parts.departing {
                         touched.extend(one.depart(tx, tombstone.organisation).await?);
                     }
+                    touched.extend(self.depart(tx, tombstone.organisation).await?);
                     touched
                 }
                 Owner::Key => continue,

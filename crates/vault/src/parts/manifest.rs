@@ -9,6 +9,7 @@ use clerestory_model::{
 use clerestory_seal::{ObjectContext, ObjectKind, ObjectOpener, SecretKey, StreamError, seal_object};
 use clerestory_store::parts::{self, Part};
 use clerestory_store::recordings::Recording;
+use clerestory_store::retention;
 use clerestory_store::segments::{Extent, Segment};
 use clerestory_store::tracks::{Gap, Track};
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ pub struct Provenance {
     pub class: RetentionClass,
     /// Added to the writer's clock to give the server's, in microseconds.
     pub clock_offset_us: i64,
-    /// When the track fell due, then.
+    /// From when its retention counted, then, and [`retention::STORED`], whatever was in force.
     #[serde(with = "micros")]
     pub kept_until: Timestamp,
     /// The track's gaps that were told until then: from, to, reason.
@@ -73,7 +74,7 @@ impl Provenance {
             writer: track.writer,
             class: track.class,
             clock_offset_us: track.clock_offset_us,
-            kept_until: track.kept_until,
+            kept_until: track.kept_from.plus(retention::STORED),
             gaps,
         }
     }

@@ -54,6 +54,7 @@ async function send(method: Method, path: string, options: CallOptions): Promise
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["Clerestory-Csrf"] = "1";
   if (body !== undefined || raw) headers["Content-Type"] = "application/json";
+  if (options.basedOn !== undefined) headers["If-Match"] = `"${options.basedOn}"`;
   const init: RequestInit = { method, headers, credentials: "same-origin", redirect: "error" };
   if (raw) init.body = raw;
   else if (body !== undefined) init.body = JSON.stringify(body);
@@ -101,6 +102,8 @@ export interface CallOptions {
   body?: unknown;
   /** JSON that is already written, sent as it is. */
   raw?: Blob;
+  /** The version a change is based on: if there is a newer one, it is refused. */
+  basedOn?: number;
   signal?: AbortSignal;
 }
 

@@ -35,6 +35,10 @@ export type Drift = None<
   | Missing<typeof t.Problem, Described["Problem"]>
   | Missing<typeof t.PersonRef, Described["PersonRef"]>
   | Missing<typeof t.Session, Described["Session"]>
+  | Missing<typeof t.FactorNeeded, Described["FactorNeeded"]>
+  | Missing<typeof t.Factor, Described["Factor"]>
+  | Missing<typeof t.Enrolment, Described["Enrolment"]>
+  | Missing<typeof t.RecoveryCodes, Described["RecoveryCodes"]>
   | Missing<typeof t.SignedInSession, Described["SessionItem"]>
   | Missing<typeof t.RecordingItem, Described["RecordingItem"]>
   | Missing<typeof t.RecordingList, Described["RecordingList"]>
@@ -56,6 +60,25 @@ export type Drift = None<
   | Missing<typeof t.Inside, Described["Inside"]>
   | Missing<typeof t.InsideSegment, Described["InsideSegment"]>
   | Missing<typeof t.InsideBytes, Described["InsideBytes"]>
+  | Missing<typeof t.Person, Described["Person"]>
+  | Missing<typeof t.PersonList, Described["PersonList"]>
+  | Missing<typeof t.PersonInFull, Described["PersonInFull"]>
+  | Missing<typeof t.Block, Described["Block"]>
+  | Missing<typeof t.Invitee, Described["Invitee"]>
+  | Missing<typeof t.TreeNode, Described["Node"]>
+  | Missing<typeof t.Tree, Described["Tree"]>
+  | Missing<typeof t.SettingItem, Described["SettingItem"]>
+  | Missing<typeof t.SettingStep, Described["SettingStep"]>
+  | Missing<typeof t.SettingList, Described["SettingList"]>
+  | Missing<typeof t.SettingsVersion, Described["SettingsVersion"]>
+  | Missing<typeof t.PastSaying, Described["PastSaying"]>
+  | Missing<typeof t.SettingHistory, Described["SettingHistory"]>
+  | Missing<typeof t.Effects, Described["SettingEffects"]>
+  | Missing<typeof t.MyRecording, Described["MyRecording"]>
+  | Missing<typeof t.MyData, Described["MyData"]>
+  | Missing<typeof t.Erasure, Described["Erasure"]>
+  | Missing<typeof t.ErasureList, Described["ErasureList"]>
+  | Missing<typeof t.ErasureReceipt, Described["ErasureReceipt"]>
   | Missing<typeof t.Finding, Described["FindingItem"]>
   | Missing<typeof t.ImportResult, Described["Imported"]>
 >;

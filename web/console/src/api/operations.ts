@@ -6,8 +6,34 @@ const seg = encodeURIComponent;
 
 export const getSession = (signal?: AbortSignal) => call("GET", "/session", t.Session, opt(signal));
 export const signIn = (email: string, password: string) =>
-  call("POST", "/session", t.Session, { body: { email, password } });
-export const signInByLink = (token: string) => call("POST", "/session/link", t.Session, { body: { token } });
+  call("POST", "/session", t.SignInAnswer, { body: { email, password } });
+export const signInByLink = (token: string) =>
+  call("POST", "/session/link", t.SignInAnswer, { body: { token } });
+export const signInWithCode = (token: string, code: string) =>
+  call("POST", "/session/second-factor", t.Session, { body: { token, code } });
+/** Proves once more who one is: by the password, or by six digits of the app. */
+export const stepUp = (proof: string) =>
+  callEmpty("POST", "/session/step-up", {
+    body: /^\d{6}$/.test(proof) ? { code: proof } : { password: proof },
+  });
+export const changePassword = (body: { old?: string; new: string }) =>
+  callEmpty("PUT", "/session/password", { body });
+export const getFactor = (signal?: AbortSignal) => call("GET", "/session/factor", t.Factor, opt(signal));
+export const beginFactor = () => call("POST", "/session/factor", t.Enrolment);
+export const confirmFactor = (code: string) =>
+  call("POST", "/session/factor/confirm", t.RecoveryCodes, { body: { code } });
+export const removeFactor = () => callEmpty("DELETE", "/session/factor");
+export const renewRecoveryCodes = () => call("POST", "/session/factor/recovery-codes", t.RecoveryCodes);
+export const acceptInvitation = (token: string, password: string) =>
+  call("POST", "/session/invitation", t.Session, { body: { token, password } });
+export interface FirstOrganisation {
+  token: string;
+  organisation: string;
+  name: string;
+  email: string;
+  password: string;
+}
+export const setUp = (body: FirstOrganisation) => call("POST", "/set-up", t.Session, { body });
 export const signOut = () => callEmpty("DELETE", "/session");
 export const signOutEverywhere = () => callEmpty("DELETE", "/sessions");
 export const listSessions = (signal?: AbortSignal) =>
@@ -59,6 +85,69 @@ export const getInside = (id: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}/inside`, t.Inside, opt(signal));
 export const getInsideBytes = (id: string, track: string, sequence: number, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}/inside/${seg(track)}/${sequence}`, t.InsideBytes, opt(signal));
+
+export const listPeople = (query: Query, signal?: AbortSignal) =>
+  call("GET", "/people", t.PersonList, { query, ...opt(signal) });
+export const getPerson = (id: string, signal?: AbortSignal) =>
+  call("GET", `/people/${seg(id)}`, t.PersonInFull, opt(signal));
+export interface Invitation {
+  name: string;
+  email: string;
+  role: string;
+  team: string | null;
+  manager: string | null;
+}
+export const invitePerson = (body: Invitation) => call("POST", "/people", t.Invitee, { body });
+export const inviteAgain = (id: string) => call("POST", `/people/${seg(id)}/invitation`, t.Invitee);
+export const setRoles = (id: string, body: { role: string; also: string[] }) =>
+  call("PUT", `/people/${seg(id)}/roles`, t.Person, { body });
+export const setManager = (id: string, manager: string | null) =>
+  call("PUT", `/people/${seg(id)}/manager`, t.Person, { body: { manager } });
+export const setTeam = (id: string, team: string | null) =>
+  call("PUT", `/people/${seg(id)}/team`, t.Person, { body: { team } });
+export const takeAccessAway = (id: string) => call("DELETE", `/people/${seg(id)}`, t.Person);
+export const bringBack = (id: string) => call("POST", `/people/${seg(id)}/restore`, t.Person);
+export const keepOut = (id: string, body: { ends_at: string; reason: string }) =>
+  call("POST", `/people/${seg(id)}/blocks`, t.Person, { body });
+export const letIn = (id: string, block: string) =>
+  call("DELETE", `/people/${seg(id)}/blocks/${seg(block)}`, t.Person);
+export const getTree = (signal?: AbortSignal) => call("GET", "/tree", t.Tree, opt(signal));
+export const addNode = (body: { kind: string; name: string; parent: string | null }) =>
+  call("POST", "/tree", t.TreeNode, { body });
+export const renameNode = (id: string, name: string) =>
+  call("PATCH", `/tree/${seg(id)}`, t.TreeNode, { body: { name } });
+export const removeNode = (id: string) => callEmpty("DELETE", `/tree/${seg(id)}`);
+
+export const listSettings = (signal?: AbortSignal) => call("GET", "/settings", t.SettingList, opt(signal));
+export const getSettingHistory = (name: string, signal?: AbortSignal) =>
+  call("GET", `/settings/${seg(name)}/history`, t.SettingHistory, opt(signal));
+/** What saying it would change; nothing is said. */
+export const checkSetting = (body: { name: string; value: unknown; lock: string }) =>
+  call("POST", "/settings/check", t.Effects, { body });
+/** Says it for the organisation, on top of the version somebody saw. */
+export const saySetting = (
+  name: string,
+  version: number,
+  { value, lock, reason }: { value: unknown; lock: string; reason: string },
+) =>
+  call("PUT", `/settings/${seg(name)}`, t.SettingsVersion, {
+    body: { value, lock, ...(reason === "" ? {} : { reason }) },
+    basedOn: version,
+  });
+
+export const getMyData = (query: Query, signal?: AbortSignal) =>
+  call("GET", "/my/data", t.MyData, { query, ...opt(signal) });
+
+export const listErasures = (query: Query, signal?: AbortSignal) =>
+  call("GET", "/erasures", t.ErasureList, { query, ...opt(signal) });
+/** Without `range` the whole recording. */
+export const eraseRecording = (
+  id: string,
+  body: { range?: { from_us: number; to_us: number }; reason?: string },
+) => call("POST", `/recordings/${seg(id)}/erasures`, t.Erasure, { body });
+/** Everything about a person or visitor, with their account. */
+export const eraseSubject = (id: string, body: { reason?: string }) =>
+  call("POST", `/subjects/${seg(id)}/erasures`, t.Erasure, { body });
 
 export const listFindings = (signal?: AbortSignal) =>
   call("GET", "/health/findings", t.FindingList, opt(signal));

@@ -106,6 +106,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The recycle bin: what the caller may restore, those that began last first. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/erasures": {
         parameters: {
             query?: never;
@@ -174,6 +191,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The holds of the caller's organisation, newest first. */
+        get: operations["list"];
+        put?: never;
+        /** Proposes a hold. Nothing is held before another person confirms it. */
+        post: operations["propose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds/{hold}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirms what another person proposed: the hold stands, or stands no more. */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds/{hold}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Proposes that a hold stands no more. It stands until another person confirms that. */
+        post: operations["release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds/{hold}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back what was proposed about a hold. */
+        post: operations["withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organisation's keys, without what they are. */
+        get: operations["list"];
+        put?: never;
+        /** Makes a key. */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a key. */
+        delete: operations["end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a key anew, at once: what it was is refused from now on. */
+        post: operations["rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ledger/checkpoint": {
         parameters: {
             query?: never;
@@ -225,6 +363,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/my/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What shows the caller, whatever they may watch of it: facts, titles, how long it is kept, who looked and who was refused. */
+        get: operations["data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organisation/erasures": {
         parameters: {
             query?: never;
@@ -236,6 +391,198 @@ export interface paths {
         put?: never;
         /** Erases the caller's whole organisation for good, with everybody's account. Only its audit log outlives it. */
         post: operations["of_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The people within the caller's scope: everybody for an Admin, one's reports and oneself for a Manager, oneself for a
+         *     Member.
+         */
+        get: operations["list"];
+        put?: never;
+        /** Invites somebody by a link that works once, for 7 days; by it they set their own password. */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person: who they are here, to whom they report and reported, what keeps them out. */
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        /** Takes somebody's access away. What is about them is kept; `restore` brings them back as they were. */
+        delete: operations["soft_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps somebody out until a time: their next request is refused. */
+        post: operations["block"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/blocks/{block}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a block before its time. */
+        delete: operations["lift"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes the second factor of somebody away who has lost it; their sessions end. */
+        delete: operations["reset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a new link for somebody who was invited and has not come: the one before is worthless. */
+        post: operations["invite_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/manager": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says to whom somebody reports from now on. The lines before stay in their history. */
+        put: operations["manager"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings somebody back who was soft deleted, with the same id, lines and recordings. */
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives somebody these roles, and no others. It holds from the answer on; their other sessions end. */
+        put: operations["roles"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends every session of a person. */
+        delete: operations["end_of_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/team": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Moves somebody to a team, or out of any. */
+        put: operations["team"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -344,6 +691,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{recording}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes a recording: nobody sees it any more, and for one calendar month it can be restored. Deleting it again tells of
+         *     the same deletion.
+         */
+        post: operations["delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings/{recording}/erasures": {
         parameters: {
             query?: never;
@@ -415,6 +782,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{recording}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restores a recording that was deleted, with the same ids and links. */
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings/{recording}/viewers": {
         parameters: {
             query?: never;
@@ -426,6 +810,57 @@ export interface paths {
         get: operations["viewers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What other retentions would do. Nothing is changed. */
+        post: operations["preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/sweep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the sweeping of the caller's organisation stands. */
+        get: operations["sweep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/sweep/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a sweep go on that waits because far more is due than was foreseen. */
+        post: operations["confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -451,6 +886,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller has of second factors. */
+        get: operations["factor"];
+        put?: never;
+        /** Begins to set up an authenticator app. It counts for nothing until a code of it was sent to `confirm`. */
+        post: operations["enrol"];
+        /** Removes the caller's second factor; their other sessions end. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Finishes setting up: codes are asked for from now on, and the caller's other sessions end. */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replaces the caller's recovery codes. */
+        post: operations["renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes an invitation up: sets the password and signs in. The link works once. */
+        post: operations["accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/link": {
         parameters: {
             query?: never;
@@ -462,6 +967,57 @@ export interface paths {
         put?: never;
         /** Signs in by a link that works once. */
         post: operations["sign_in_by_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes the caller's password; their other sessions end. */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Finishes signing in by a code, after a password or a link was shown. */
+        post: operations["second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Proves once more who the caller is. It counts for five minutes, in this session. */
+        post: operations["step_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -481,6 +1037,159 @@ export interface paths {
         post?: never;
         /** Ends every session of the caller, this one included. */
         delete: operations["sign_out_everywhere"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one session: one's own, or anybody's of the organisation where the rules allow it. */
+        delete: operations["end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the first organisation and its administrator, who is signed in by it. Refused once there is an organisation. */
+        post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What every setting says at a place, and why. A person may read what holds for themselves. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the organisation said in one version of its settings and in another. */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What saying something would make other, here and below; nothing of it is said. */
+        post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/check-move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What hanging a project, a team or a person from another place would make other there and below; nothing is moved. */
+        post: operations["check_move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Goes back to how the organisation's settings stood at a version: what was said then is said again, in new versions. */
+        post: operations["roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says something of a setting at a place, or nothing any more. It holds on every node from the next decision on. */
+        put: operations["say"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was said of a setting in the organisation, newest first. */
+        get: operations["history"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -625,10 +1334,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tree of the organisation. */
+        get: operations["read"];
+        put?: never;
+        /** Adds a domain, project or team. */
+        post: operations["add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tree/{node}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a node that holds nothing. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        /** Gives a node another name, or another place. */
+        patch: operations["change"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The secret of the link, and the password the person will sign in by. */
+        Accept: {
+            password: string;
+            token: string;
+        };
         AcknowledgedBody: {
             /** Format: int64 */
             acknowledged: number;
@@ -638,6 +1388,13 @@ export interface components {
             policy_version: number;
             /** @description Whether it had been stored before. */
             repeated: boolean;
+        };
+        /** @description A node to be added. */
+        AddNode: {
+            kind: components["schemas"]["NodeKindAsked"];
+            name: string;
+            /** @description A team hangs from a project, a project from a domain or, where nothing is said, from the organisation. */
+            parent?: string | null;
         };
         AddSite: {
             name: string;
@@ -696,13 +1453,73 @@ export interface components {
             /** @description Why: shown to the recorded person and kept in the log. */
             reason?: string | null;
         };
+        /** @description What was deleted and can be restored. */
+        Bin: {
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells of this answer.
+             */
+            entry: number;
+            items: components["schemas"]["BinItem"][];
+            next_cursor?: string | null;
+        };
+        /** @description A recording in the recycle bin. */
+        BinItem: {
+            /** Format: date-time */
+            deleted_at: string;
+            deleted_by?: components["schemas"]["PersonRef"] | null;
+            recording: components["schemas"]["RecordingItem"];
+            /** Format: date-time */
+            restorable_until: string;
+        };
+        /** @description What keeps somebody out for a time. */
+        Block: {
+            /** Format: date-time */
+            ends_at: string;
+            id: string;
+            reason: string;
+            /** @description The session it is about, where it is about one alone. */
+            session?: string | null;
+            /** @description Who set it; nobody for the command line. */
+            set_by?: string | null;
+            /** Format: date-time */
+            since: string;
+        };
+        /** @description What is to change about a node. */
+        ChangeNode: {
+            name?: string | null;
+            /** @description Another node to hang from; `null` for the organisation itself. */
+            parent?: string | null;
+        };
+        ChangePassword: {
+            new: string;
+            /** @description The old one. Not needed after a step-up, after signing in by a link just now, or where there is none. */
+            old?: string | null;
+        };
         ChangeSite: {
             name?: string | null;
             origins?: string[] | null;
         };
+        /** @description A move to be thought through. */
+        CheckMove: {
+            /** @description What is moved: `prj_…`, `tea_…`, or `per_…` for a person. */
+            node: string;
+            /** @description Where it will hang. Without one, from the organisation itself. */
+            to?: string | null;
+        };
         CheckPolicy: {
             /** @description `{preset, media, exclude, mask, unmask, urls}`. */
             document: unknown;
+        };
+        /** @description A change to be thought through. */
+        CheckSetting: {
+            /** @description `none`, `floor`, `ceiling` or `fixed`. Without one, `none`. */
+            lock?: string | null;
+            name: string;
+            /** @description The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation. */
+            node?: string | null;
+            /** @description The value; `null` to say nothing any more. */
+            value: unknown;
         };
         /** @description What a change would do. */
         Checked: {
@@ -710,6 +1527,38 @@ export interface components {
             /** @description `tighter`, `looser`, `mixed` or `same`; absent when the document is not valid. */
             direction?: string | null;
             errors: components["schemas"]["FieldError"][];
+        };
+        Confirm: {
+            /** @description Six digits of the app. */
+            code: string;
+        };
+        /** @description Whether there was something to confirm. */
+        Confirmed: {
+            /** @description A sweep waited, and goes on with the next turn. */
+            confirmed: boolean;
+        };
+        Decide: Record<string, never>;
+        /** @description Who decided something, and when. */
+        Decision: {
+            /** Format: date-time */
+            at: string;
+            by?: components["schemas"]["PersonRef"] | null;
+        };
+        /** @description A recording was deleted. */
+        Deletion: {
+            /** Format: date-time */
+            deleted_at: string;
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells of it.
+             */
+            entry: number;
+            recording: string;
+            /**
+             * Format: date-time
+             * @description From this moment on it cannot be restored: it is queued to be erased for good.
+             */
+            restorable_until: string;
         };
         /** @description What was left out, and how often. */
         Dropped: {
@@ -723,6 +1572,15 @@ export interface components {
         };
         /** @enum {string} */
         EndReason: "stopped" | "unload";
+        /** @description What an authenticator app is given. It is shown this once. */
+        Enrolment: {
+            /** @description The same as a picture, SVG. */
+            qr: string;
+            /** @description In base32, to be typed. */
+            secret: string;
+            /** @description An `otpauth:` address. */
+            uri: string;
+        };
         EraseOrganisation: {
             /** @description The organisation's own id, typed again: everything of it is destroyed, and everybody's account. */
             organisation: string;
@@ -758,12 +1616,12 @@ export interface components {
              */
             entry: number;
             id: string;
-            /** @description `track`, `recording`, `range`, `subject` or `organisation`. */
+            /** @description `track`, `recording`, `range`, `subject`, `organisation`, or `expired` for a batch of a sweep. */
             kind: string;
-            receipt?: components["schemas"]["Receipt"] | null;
-            /** @description `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it). */
+            receipt?: components["schemas"]["ErasureReceipt"] | null;
+            /** @description `restricted` (a hold keeps it; nobody sees it meanwhile), `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it). */
             state: string;
-            /** @description The id of what is erased; of the recording for a range. */
+            /** @description The id of what is erased; of the recording for a range; of the erasure itself for a batch of a sweep. */
             target: string;
             /**
              * Format: date-time
@@ -779,6 +1637,35 @@ export interface components {
         ErasureList: {
             items: components["schemas"]["Erasure"][];
             next_cursor?: string | null;
+        };
+        /** @description A signed receipt: the signature is Ed25519 over the line `clerestory erasure receipt 1` and then the text. */
+        ErasureReceipt: {
+            /** @description base64 of the public key. */
+            key: string;
+            /** @description base64. */
+            signature: string;
+            /** @description A JSON object, exactly as it was signed. */
+            text: string;
+        };
+        /** @description What the caller has of second factors. */
+        Factor: {
+            /**
+             * Format: int64
+             * @description Recovery codes that are not used yet.
+             */
+            recovery_codes: number;
+            /**
+             * Format: date-time
+             * @description Since when codes are asked for.
+             */
+            since?: string | null;
+        };
+        /** @description A password or a link was right, and a code is asked for too. */
+        FactorNeeded: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description To be sent with the code to `/session/second-factor`. It opens nothing by itself. */
+            token: string;
         };
         /** @description One thing that is wrong with what was sent. */
         FieldError: {
@@ -798,6 +1685,16 @@ export interface components {
         FindingList: {
             items: components["schemas"]["FindingItem"][];
         };
+        /** @description The first organisation and who runs it. */
+        FirstOrganisation: {
+            email: string;
+            /** @description The administrator's name. */
+            name: string;
+            organisation: string;
+            password: string;
+            /** @description The secret of the link that the server printed when it started. */
+            token: string;
+        };
         /** @description A stretch where nothing is, and why. */
         Gap: {
             /**
@@ -815,6 +1712,41 @@ export interface components {
             hash: string;
             /** Format: int64 */
             number: number;
+        };
+        /** @description A hold. */
+        Hold: {
+            ended?: components["schemas"]["Decision"] | null;
+            /**
+             * Format: date-time
+             * @description When what is proposed happens by itself, because nobody else could confirm it.
+             */
+            happens_alone_at?: string | null;
+            id: string;
+            /**
+             * Format: int64
+             * @description Keys it pins.
+             */
+            keys: number;
+            matter: string;
+            placed?: components["schemas"]["Decision"] | null;
+            proposed: components["schemas"]["Decision"];
+            reason: string;
+            release_proposed?: components["schemas"]["Decision"] | null;
+            /**
+             * Format: date-time
+             * @description When somebody is to look whether it is still needed.
+             */
+            review_at: string;
+            /** @description `recording`, `subject`, `site` or `organisation`. */
+            scope: string;
+            /** @description `proposed`, `standing`, `release_proposed`, `released` or `withdrawn`. */
+            state: string;
+            /** @description The id of what it covers. */
+            target: string;
+        };
+        /** @description The holds of an organisation. */
+        HoldList: {
+            items: components["schemas"]["Hold"][];
         };
         Imported: {
             dropped: components["schemas"]["Dropped"][];
@@ -867,6 +1799,49 @@ export interface components {
             key: components["schemas"]["KeyPlace"];
             segments: components["schemas"]["InsideSegment"][];
         };
+        /** @description Somebody to be invited. */
+        Invite: {
+            email: string;
+            /** @description To whom they will report. */
+            manager?: string | null;
+            name: string;
+            /** @description `member`, `manager` or `admin`; not more than the caller's own. */
+            role: string;
+            /** @description The team they will work in. */
+            team?: string | null;
+        };
+        /** @description Somebody who is invited. */
+        Invitee: {
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * @description The link they come by, where no mail takes it to them. It is shown this once and works once, for 7 days: give it to
+             *     nobody else.
+             */
+            link?: string | null;
+            person: components["schemas"]["Person"];
+        };
+        KeyItem: {
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used_at?: string | null;
+            /** Format: date-time */
+            made_at: string;
+            /** @description Who made it, or made it anew. It does no more than they may do. */
+            made_by: components["schemas"]["PersonRef"];
+            name: string;
+            scopes: string[];
+        };
+        KeyList: {
+            items: components["schemas"]["KeyItem"][];
+            /** @description The actions that the caller may give to a key. */
+            scopes: string[];
+        };
         /** @description Where a key lies in the registry: ids, nothing secret. */
         KeyPlace: {
             /**
@@ -914,10 +1889,139 @@ export interface components {
             /** Format: int64 */
             silence_ms: number;
         };
+        /** @description A key. `key` is what programs send as `Authorization: Bearer …`; it is shown this once. */
+        MadeKey: {
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            key: string;
+        };
+        /** @description What is kept about the caller. */
+        MyData: {
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells of this answer.
+             */
+            entry: number;
+            next_cursor?: string | null;
+            recordings: components["schemas"]["MyRecording"][];
+            /** @description Attempts of others at these recordings that were refused, newest first. */
+            refused: components["schemas"]["AuditItem"][];
+        };
+        /** @description A recording that shows the caller, with everybody who looked at it. */
+        MyRecording: components["schemas"]["RecordingItemWithoutViewers"] & {
+            viewers: components["schemas"]["Viewer"][];
+        };
         /** @description Something with a name. */
         NamedRef: {
             id: string;
             name: string;
+        };
+        /** @description A block to be set. */
+        NewBlock: {
+            /**
+             * Format: date-time
+             * @description When it ends, at the latest a year from now. It ends by itself.
+             */
+            ends_at: string;
+            /** @description Why; kept sealed under the person's key, and in the audit log. */
+            reason: string;
+            /** @description One session of theirs; all of them, and signing in, where none is said. */
+            session?: string | null;
+        };
+        NewKey: {
+            /**
+             * Format: int32
+             * @description Days it lasts: 90 unless said, 366 at most.
+             */
+            days?: number | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description The actions it may do, as `allowed` of a session names them. */
+            scopes: string[];
+        };
+        /** @description To whom somebody is to report. */
+        NewManager: {
+            /** @description Their manager; `null` for nobody. */
+            manager?: string | null;
+        };
+        /** @description The roles somebody is to have, and no others. */
+        NewRoles: {
+            /** @description Roles beside it. */
+            also?: string[];
+            /** @description The main role. */
+            role: string;
+        };
+        /** @description Where somebody is to work. */
+        NewTeam: {
+            /** @description The team; `null` for none. */
+            team?: string | null;
+        };
+        /** @description A node of the tree. */
+        Node: {
+            /** @description `dom_…`, `prj_…` or `tea_…`. */
+            id: string;
+            /** @description `domain`, `project` or `team`. */
+            kind: string;
+            name: string;
+            /** @description What it hangs from; the organisation itself where nothing is said. */
+            parent?: string | null;
+        };
+        /** @enum {string} */
+        NodeKindAsked: "domain" | "project" | "team";
+        /** @description One time that something was said. */
+        PastSaying: {
+            lock?: string | null;
+            place: components["schemas"]["SettingPlace"];
+            /** @description Whether it can be read. */
+            readable: boolean;
+            reason?: string | null;
+            /** Format: date-time */
+            set_at: string;
+            set_by?: components["schemas"]["PersonRef"] | null;
+            /** @description What was said; none where it was unset, or cannot be read. */
+            value?: unknown;
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description Somebody of the organisation. */
+        Person: {
+            /** @description Roles beside the main one: what any of them may do, they may do. */
+            also: string[];
+            /** Format: date-time */
+            blocked_until?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            id: string;
+            initials: string;
+            /** @description To whom they report. */
+            manager?: string | null;
+            name: string;
+            /** @description `member`, `manager` or `admin`. */
+            role: string;
+            /** @description `invited`, `active`, `suspended` (a block keeps them out, and ends by itself) or `soft_deleted`. */
+            state: string;
+            /** @description The subject that recordings about them are about. */
+            subject: string;
+            team?: string | null;
+        };
+        /** @description A person with their history here. */
+        PersonInFull: components["schemas"]["Person"] & {
+            /** @description The blocks that run. */
+            blocks: components["schemas"]["Block"][];
+            /** @description Every line, the oldest first. */
+            reporting_lines: components["schemas"]["ReportingLine"][];
+        };
+        /** @description People of an organisation, in the order they were added. */
+        PersonList: {
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells of this answer.
+             */
+            entry: number;
+            items: components["schemas"]["Person"][];
+            next_cursor?: string | null;
         };
         /** @description Somebody, as others see them. */
         PersonRef: {
@@ -950,6 +2054,28 @@ export interface components {
             kind: string;
             text: string;
         };
+        PreviewAsked: {
+            changes: components["schemas"]["RetentionChange"][];
+            /** @description Only in this project. */
+            project?: string | null;
+        };
+        /** @description A span of 24 hours. */
+        PreviewDay: {
+            /**
+             * Format: int64
+             * @description Recordings that fall due in it as things are.
+             */
+            now: number;
+            /**
+             * Format: int64
+             * @description Recordings that would.
+             */
+            then: number;
+        };
+        /** @description What one answer previews. */
+        PreviewList: {
+            items: components["schemas"]["RetentionPreview"][];
+        };
         /** @description The body of an error. */
         Problem: {
             /** @description What happened. */
@@ -977,6 +2103,29 @@ export interface components {
             /** @description What to do next. */
             what_to_do: string;
         };
+        ProposedHold: {
+            /** @description The matter, as the organisation calls it; sealed. */
+            matter: string;
+            /** @description Why what is covered is needed for it; sealed. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description After how many days somebody is to look whether it is still needed; 90 unless said.
+             */
+            review_days?: number | null;
+            scope: components["schemas"]["ProposedScope"];
+        };
+        /** @description What a hold is to cover, now and whatever comes to it. */
+        ProposedScope: {
+            /** @description One recording, by its id. */
+            recording: string;
+        } | {
+            /** @description Everything about a person or visitor, by the subject's id. */
+            subject: string;
+        } | {
+            /** @description Everything of a site, by its id. */
+            site: string;
+        } | "organisation";
         /** @description A stretch of a recording. */
         Range: {
             /** Format: int64 */
@@ -1081,6 +2230,65 @@ export interface components {
             items: components["schemas"]["RecordingItem"][];
             next_cursor?: string | null;
         };
+        /** @description Each works once, in place of a code. They are shown this once. */
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
+        /** @description A reporting line, running or ended. */
+        ReportingLine: {
+            /** Format: date-time */
+            ended_at?: string | null;
+            manager: string;
+            /** Format: date-time */
+            since: string;
+        };
+        RetentionChange: {
+            /** @description `replay`, `recording`, `actionlog`, `activity.raw`, `screenshot` or `event.vod`. */
+            class: string;
+            /**
+             * Format: int32
+             * @description For how many days it would be kept.
+             */
+            days: number;
+        };
+        /** @description What one change would do. */
+        RetentionPreview: {
+            class: string;
+            /** Format: int32 */
+            days: number;
+            /**
+             * Format: int64
+             * @description Recordings that would be due at once and are not yet. A longer time brings nothing back that is queued.
+             */
+            newly_due: number;
+            /** @description The next thirty spans of 24 hours. */
+            next: components["schemas"]["PreviewDay"][];
+        };
+        RollBackSettings: {
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description The version whose values are to hold again.
+             */
+            version: number;
+        };
+        /** @description What is to be said of a setting. */
+        SaySetting: {
+            /** @description `none`, `floor`, `ceiling` or `fixed`. Without one, `none`. */
+            lock?: string | null;
+            /** @description The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation. */
+            node?: string | null;
+            /** @description Why: kept with it. */
+            reason?: string | null;
+            /** @description The value; `null` to say nothing any more. */
+            value: unknown;
+        };
+        SecondFactor: {
+            /** @description Six digits of the app, or a recovery code. */
+            code: string;
+            /** @description From the answer that asked for a code. */
+            token: string;
+        };
         /** @description A segment without its content. */
         SegmentItem: {
             /** Format: int64 */
@@ -1106,6 +2314,8 @@ export interface components {
             content_origin: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description Whether this session may do nothing but set up a second factor, at `/session/factor`. */
+            must_enrol: boolean;
             organisation: components["schemas"]["SessionOrganisation"];
             person: components["schemas"]["SessionPerson"];
         };
@@ -1118,6 +2328,8 @@ export interface components {
             id: string;
             /** Format: date-time */
             last_used_at: string;
+            /** @description `password`, `link`, `password and code` or `link and code`. */
+            signed_in_by: string;
             user_agent: string;
         };
         SessionList: {
@@ -1134,6 +2346,117 @@ export interface components {
             initials: string;
             name: string;
             role: string;
+        };
+        /** @description What a place says of a setting in one version and in another. */
+        SettingDifference: {
+            after?: unknown;
+            after_lock?: string | null;
+            before?: unknown;
+            before_lock?: string | null;
+            name: string;
+            place: components["schemas"]["SettingPlace"];
+        };
+        SettingDifferences: {
+            /** Format: int64 */
+            from: number;
+            items: components["schemas"]["SettingDifference"][];
+            /** Format: int64 */
+            to: number;
+        };
+        /** @description A setting that would say something else at a place. */
+        SettingEffect: {
+            after: unknown;
+            before: unknown;
+            /** @description Whether that protects less. */
+            looser: boolean;
+            name: string;
+            place: components["schemas"]["SettingPlace"];
+        };
+        SettingEffects: {
+            items: components["schemas"]["SettingEffect"][];
+            /** @description Whether anything would protect less. */
+            loosens: boolean;
+        };
+        SettingHistory: {
+            /** @description Newest first. */
+            items: components["schemas"]["PastSaying"][];
+            /**
+             * Format: int64
+             * @description What to ask `before` for the next page, if there is one.
+             */
+            next_before?: number | null;
+        };
+        /** @description A setting, and what it says at a place. */
+        SettingItem: {
+            default: unknown;
+            /** @description Something on the way could not be read, so that what is safe holds. */
+            doubtful: boolean;
+            /** @description `switch`, `number`, `duration`, `word` or `set`. */
+            kind: string;
+            /** @description Who may say it, highest first. */
+            levels: string[];
+            /** @description The locks it takes. */
+            locks: string[];
+            /** @description `near`, `min`, `max`, `union`, `inter` or `and`. */
+            merge: string;
+            name: string;
+            /** @description What it is for. */
+            note: string;
+            /** @description Everything that is said of it on the way from the top to this place. */
+            steps: components["schemas"]["SettingStep"][];
+            /** @description Which values protect better: `lower` or `higher`; none where it does not protect. */
+            strict?: string | null;
+            /** @description What holds. */
+            value: unknown;
+            /** @description Which values it has, in words. */
+            values: string;
+            /** @description The words it chooses from, where it does, lowest first. */
+            words?: string[] | null;
+        };
+        SettingList: {
+            items: components["schemas"]["SettingItem"][];
+            place: components["schemas"]["SettingPlace"];
+            /**
+             * Format: int64
+             * @description The version of the organisation's settings: to be sent back as `If-Match`.
+             */
+            version: number;
+        };
+        /** @description A place in the tree of settings. */
+        SettingPlace: {
+            /** @description Its id; none for the deployment. */
+            id?: string | null;
+            /** @description `deployment`, `organisation`, `domain`, `project`, `team` or `user`. */
+            level: string;
+        };
+        /** @description What a node says of a setting, and what it leaves. */
+        SettingStep: {
+            /** @description What holds from here on. */
+            after: unknown;
+            /** @description `none`, `floor`, `ceiling` or `fixed`. */
+            lock?: string | null;
+            /** @description What became of it: `holds`, `merged`, `bounded`, `overruled`, `unreadable` or `not_here`. */
+            outcome: string;
+            place: components["schemas"]["SettingPlace"];
+            /** @description Why; for those who may read settings of others. */
+            reason?: string | null;
+            /** Format: date-time */
+            set_at?: string | null;
+            set_by?: components["schemas"]["PersonRef"] | null;
+            /** @description What it says; none where that cannot be read. */
+            value?: unknown;
+            /**
+             * Format: int64
+             * @description The version in which it was said, for what was said in the organisation.
+             */
+            version?: number | null;
+        };
+        SettingsVersion: {
+            /**
+             * Format: int64
+             * @description The version the organisation's settings are at now.
+             */
+            version: number;
         };
         SignIn: {
             email: string;
@@ -1222,11 +2545,20 @@ export interface components {
             token: string;
             track: string;
         };
+        /** @description One of both. */
+        StepUp: {
+            /** @description Or a code of their second factor. */
+            code?: string | null;
+            /** @description The caller's password. */
+            password?: string | null;
+        };
         /** @description Whom a recording is about. */
         SubjectRef: {
             id: string;
-            /** @description A visitor nobody named: two words made from the id, the same every time. */
+            /** @description A person's name; of a visitor nobody named two words made from the id, the same every time. */
             label: string;
+            /** @description The person it is, where it is one of the organisation's. */
+            person?: string | null;
         };
         /** @description What a recording tells of itself. */
         Summary: {
@@ -1241,6 +2573,39 @@ export interface components {
             title?: string | null;
             url?: string | null;
         };
+        /** @description How the sweeping of an organisation stands. */
+        Sweeping: {
+            /**
+             * Format: date-time
+             * @description When the sweep that waits was confirmed: the next turn carries it out.
+             */
+            confirmed_at?: string | null;
+            /**
+             * Format: int64
+             * @description Recordings that were due at the last look.
+             */
+            due: number;
+            /**
+             * Format: int64
+             * @description How many of them had been foreseen.
+             */
+            expected: number;
+            /**
+             * Format: int64
+             * @description Recordings that the last sweep queued to be erased.
+             */
+            swept: number;
+            /**
+             * Format: date-time
+             * @description When everything was looked at last; it is every five minutes.
+             */
+            swept_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when a sweep waits for somebody to confirm it, because far more is due than was foreseen.
+             */
+            waits_since?: string | null;
+        };
         /** @description A track and what it holds. */
         Track: {
             gaps: components["schemas"]["Gap"][];
@@ -1253,6 +2618,10 @@ export interface components {
             segments: components["schemas"]["SegmentItem"][];
             state: string;
             writer: string;
+        };
+        /** @description The tree, flat: domains, then projects, then teams. */
+        Tree: {
+            items: components["schemas"]["Node"][];
         };
         /** @description What a check of the chain found. */
         Verified: {
@@ -1304,6 +2673,10 @@ export interface components {
             from_us: number;
             /** Format: int64 */
             to_us: number;
+        };
+        Why: {
+            /** @description Why; kept sealed in the audit log. */
+            reason?: string | null;
         };
     };
     responses: never;
@@ -1631,6 +3004,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["Bin"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description From the answer before. */
+                cursor?: string;
+                /** @description At most this many, 50 unless said, 100 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": components["schemas"]["ErasureList"];
                 };
             };
@@ -1742,6 +3155,456 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    propose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposedHold"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decide"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decide"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decide"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1889,6 +3752,51 @@ export interface operations {
             };
         };
     };
+    data: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The `entry` of an answer you were given in the last quarter of an hour: this one rides on it, and makes no entry of
+                 *     its own. For a page that refreshes itself.
+                 */
+                continues?: number;
+                /** @description From the answer before. */
+                cursor?: string;
+                /** @description At most this many recordings, 50 unless said, 100 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyData"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     of_organisation: {
         parameters: {
             query?: never;
@@ -1927,6 +3835,669 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only `invited`, `active`, `suspended` or `soft_deleted` people. */
+                state?: string;
+                /** @description Only with this main role. */
+                role?: string;
+                /** @description Only of this team. */
+                team?: string;
+                /** @description Only who reports to this person. */
+                manager?: string;
+                /** @description From the answer before. */
+                cursor?: string;
+                /** @description At most this many, 50 unless said, 100 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Invite"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitee"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonInFull"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    soft_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    block: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBlock"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+                block: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person. */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They have none */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitee"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    manager: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewManager"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoles"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_of_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person. */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All have ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeam"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2201,6 +4772,71 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deletion"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     of_recording: {
@@ -2375,6 +5011,70 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Restored */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     viewers: {
@@ -2405,6 +5105,131 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewAsked"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sweeping"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Confirmed"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2462,6 +5287,14 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorNeeded"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2506,6 +5339,255 @@ export interface operations {
             };
         };
     };
+    factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Factor"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Accept"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sign_in_by_link: {
         parameters: {
             query?: never;
@@ -2527,7 +5609,154 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorNeeded"];
+                };
+            };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactor"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    step_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUp"];
+            };
+        };
+        responses: {
+            /** @description Proven */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2581,6 +5810,436 @@ export interface operations {
                 content?: never;
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstOrganisation"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description The place: `org_…`, `dom_…`, `prj_…`, `tea_…`, or `per_…` for a person. Without one, the organisation. */
+                node?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingList"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changes: {
+        parameters: {
+            query: {
+                /** @description The earlier version; 0 is before anything was said. */
+                from: number;
+                /** @description The later version. Without one, what holds now. */
+                to?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingDifferences"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckSetting"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingEffects"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckMove"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingEffects"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the settings it is based on. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollBackSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsVersion"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    say: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the settings it is based on. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaySetting"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsVersion"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history: {
+        parameters: {
+            query?: {
+                /** @description Only versions with a smaller number. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingHistory"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2736,7 +6395,10 @@ export interface operations {
     };
     import: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The person of the organisation whom the recording is about; a visitor nobody knows, where none is named. */
+                about?: string;
+            };
             header?: never;
             path: {
                 site: string;
@@ -3003,6 +6665,197 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tree"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddNode"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeNode"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

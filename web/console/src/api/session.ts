@@ -15,7 +15,21 @@ export function useSession(): Session {
 }
 
 /** What the console asks about. The names are those of the server's decisions. */
-export type Action = "recording.import" | "site.manage" | "policy.edit";
+export type Action =
+  | "recording.import"
+  | "recording.erase"
+  | "subject.erase"
+  | "erasure.read"
+  | "person.invite"
+  | "person.manage"
+  | "person.roles"
+  | "person.line"
+  | "tree.read"
+  | "tree.edit"
+  | "setting.read"
+  | "setting.write.business"
+  | "site.manage"
+  | "policy.edit";
 
 /** Whether the server says an action is allowed. It decides again on every request; this only spares a click. */
 export function useAllowed(action: Action): boolean {

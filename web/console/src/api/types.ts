@@ -30,8 +30,22 @@ export const Session = v.object({
   allowed: v.array(v.string()),
   content_origin: v.string(),
   expires_at: v.string(),
+  /** True where it may do nothing but set up a second factor. */
+  must_enrol: v.boolean(),
 });
 export type Session = v.InferOutput<typeof Session>;
+
+/** A password or a link was right, and a code is asked for too. The token opens nothing by itself. */
+export const FactorNeeded = v.object({ token: v.string(), expires_at: v.string() });
+export type FactorNeeded = v.InferOutput<typeof FactorNeeded>;
+export const SignInAnswer = v.union([Session, FactorNeeded]);
+export type SignInAnswer = v.InferOutput<typeof SignInAnswer>;
+
+export const Factor = v.object({ since: nullable(v.string()), recovery_codes: count });
+/** Told once: what an authenticator app is given. `qr` is a picture, SVG. */
+export const Enrolment = v.object({ secret: v.string(), uri: v.string(), qr: v.string() });
+export type Enrolment = v.InferOutput<typeof Enrolment>;
+export const RecoveryCodes = v.object({ recovery_codes: v.array(v.string()) });
 
 export const SignedInSession = v.object({
   id: v.string(),
@@ -184,6 +198,74 @@ export type AuditCheck = v.InferOutput<typeof AuditCheck>;
 
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 
+const SettingPlace = v.object({ level: v.string(), id: nullable(v.string()) });
+export const SettingStep = v.object({
+  place: SettingPlace,
+  value: v.unknown(),
+  lock: nullable(v.string()),
+  outcome: v.string(),
+  after: v.unknown(),
+  version: nullable(v.number()),
+  set_at: nullable(v.string()),
+  set_by: nullable(PersonRef),
+  reason: nullable(v.string()),
+});
+export type SettingStep = v.InferOutput<typeof SettingStep>;
+export const SettingItem = v.object({
+  name,
+  note: v.string(),
+  kind: v.string(),
+  /** Which values it has, in words. */
+  values: v.string(),
+  words: nullable(v.array(v.string())),
+  default: v.unknown(),
+  levels: v.array(v.string()),
+  strict: nullable(v.string()),
+  locks: v.array(v.string()),
+  value: v.unknown(),
+  /** Something on the way could not be read, so that what is safe holds. */
+  doubtful: v.boolean(),
+  steps: v.array(SettingStep),
+});
+export type SettingItem = v.InferOutput<typeof SettingItem>;
+export const SettingList = v.object({ version: v.number(), items: v.array(SettingItem) });
+export const SettingsVersion = v.object({ version: v.number() });
+export const PastSaying = v.object({
+  version: v.number(),
+  place: SettingPlace,
+  value: v.unknown(),
+  readable: v.boolean(),
+  set_at: v.string(),
+  set_by: nullable(PersonRef),
+  reason: nullable(v.string()),
+});
+export const SettingHistory = v.object({ items: v.array(PastSaying) });
+export const Effects = v.object({
+  loosens: v.boolean(),
+  items: v.array(
+    v.object({
+      place: SettingPlace,
+      name,
+      before: v.unknown(),
+      after: v.unknown(),
+      looser: v.boolean(),
+    }),
+  ),
+});
+export type Effects = v.InferOutput<typeof Effects>;
+
+/** A recording that shows whoever asks, with everybody who looked at it. */
+export const MyRecording = v.object({ ...RecordingItem.entries, viewers: v.array(Viewer) });
+export type MyRecording = v.InferOutput<typeof MyRecording>;
+export const MyData = v.object({
+  recordings: v.array(MyRecording),
+  /** Attempts at them that were refused. */
+  refused: v.array(AuditItem),
+  next_cursor: nullable(v.string()),
+  entry: v.number(),
+});
+export type MyData = v.InferOutput<typeof MyData>;
+
 export const LedgerInclusion = v.object({
   leaf: count,
   hash,
@@ -325,6 +407,81 @@ export const Finding = v.object({
   what_to_do: nullable(v.string()),
 });
 export type Finding = v.InferOutput<typeof Finding>;
+export const Person = v.object({
+  id: v.string(),
+  /** Whom recordings about them are about. */
+  subject: v.string(),
+  name,
+  initials: v.string(),
+  email: v.string(),
+  role: v.string(),
+  also: v.array(v.string()),
+  state: v.string(),
+  blocked_until: nullable(v.string()),
+  team: nullable(v.string()),
+  manager: nullable(v.string()),
+  created_at: v.string(),
+});
+export type Person = v.InferOutput<typeof Person>;
+export const PersonList = v.object({
+  items: v.array(Person),
+  next_cursor: nullable(v.string()),
+  entry: v.number(),
+});
+const ReportingLine = v.object({
+  manager: v.string(),
+  since: v.string(),
+  ended_at: nullable(v.string()),
+});
+export const Block = v.object({
+  id: v.string(),
+  session: nullable(v.string()),
+  reason: v.string(),
+  set_by: nullable(v.string()),
+  since: v.string(),
+  ends_at: v.string(),
+});
+export type Block = v.InferOutput<typeof Block>;
+export const PersonInFull = v.object({
+  ...Person.entries,
+  reporting_lines: v.array(ReportingLine),
+  blocks: v.array(Block),
+});
+export type PersonInFull = v.InferOutput<typeof PersonInFull>;
+/** The link is told once, where no mail takes it to them. */
+export const Invitee = v.object({ person: Person, expires_at: v.string(), link: nullable(v.string()) });
+export type Invitee = v.InferOutput<typeof Invitee>;
+
+export const TreeNode = v.object({
+  id: v.string(),
+  kind: v.picklist(["domain", "project", "team"]),
+  parent: nullable(v.string()),
+  name,
+});
+export type TreeNode = v.InferOutput<typeof TreeNode>;
+export const Tree = v.object({ items: v.array(TreeNode) });
+
+/** Ed25519 over the line `clerestory erasure receipt 1` and then the text, byte for byte as it stands. */
+export const ErasureReceipt = v.object({ text: v.string(), signature: v.string(), key: v.string() });
+export type ErasureReceipt = v.InferOutput<typeof ErasureReceipt>;
+
+export const Erasure = v.object({
+  id: v.string(),
+  kind: v.string(),
+  /** Of a range the recording's. */
+  target: v.string(),
+  state: v.string(),
+  waits_for: nullable(v.string()),
+  entry: v.number(),
+  asked_at: v.string(),
+  destroyed_at: nullable(v.string()),
+  verified_at: nullable(v.string()),
+  unreadable_in_every_copy_since: nullable(v.string()),
+  receipt: nullable(ErasureReceipt),
+});
+export type Erasure = v.InferOutput<typeof Erasure>;
+export const ErasureList = v.object({ items: v.array(Erasure), next_cursor: nullable(v.string()) });
+
 export const FindingList = v.object({ items: v.array(Finding) });
 export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });
 export const ViewerList = v.object({ items: v.array(Viewer) });

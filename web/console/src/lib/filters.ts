@@ -2,7 +2,14 @@
 import * as v from "valibot";
 import type { Query } from "../api/client";
 
-export const STATES = ["capturing", "active", "soft_deleted"] as const;
+export const STATES = [
+  "capturing",
+  "active",
+  "soft_deleted",
+  "purge_queued",
+  "shredded",
+  "verified",
+] as const;
 export const PERIODS = ["1h", "24h", "7d", "30d", "90d"] as const;
 export const LENGTHS = ["10s", "1m", "5m", "15m"] as const;
 
@@ -85,7 +92,10 @@ export function withPart<K extends keyof ListSearch>(
 export const stateWords: Record<State, string> = {
   capturing: "still going on",
   active: "closed and kept",
-  soft_deleted: "marked for erasure",
+  soft_deleted: "deleted, to be restored",
+  purge_queued: "being erased",
+  shredded: "erased, bytes are going",
+  verified: "erased and checked",
 };
 export const periodWords: Record<Period, string> = {
   "1h": "last hour",

@@ -6,9 +6,14 @@ export interface PlaceLink {
     | "/recordings"
     | "/trust/audit"
     | "/trust/watched"
+    | "/trust/receipts"
+    | "/my-data"
     | "/settings/sites"
+    | "/settings/rules"
     | "/settings/health"
-    | "/settings/sessions";
+    | "/settings/sessions"
+    | "/settings/security"
+    | "/people";
   name: string;
   letter: string;
   icon: IconName;
@@ -18,16 +23,23 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
+  { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
+  { to: "/my-data", name: "My data", letter: "m", icon: "window" },
   { to: "/settings/sites", name: "Sites", letter: "s", icon: "web" },
+  { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
   { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
+  { to: "/settings/security", name: "Your password and app", letter: "p", icon: "bolt" },
+  { to: "/people", name: "People", letter: "o", icon: "people" },
 ];
 
 /** The windows of the bar. */
 export const WINDOWS = [
   { to: "/recordings", under: "/recordings", name: "Recordings", icon: "play" },
+  { to: "/people", under: "/people", name: "People", icon: "people" },
   { to: "/trust/audit", under: "/trust", name: "Trust", icon: "trust" },
   { to: "/settings/sites", under: "/settings", name: "Settings", icon: "sliders" },
+  { to: "/my-data", under: "/my-data", name: "My data", icon: "window" },
 ] as const;
 
 /** A recording's id somewhere in what was typed or pasted. */

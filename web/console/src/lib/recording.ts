@@ -11,8 +11,13 @@ export function pathOf(url: string): string {
   }
 }
 
+/** Whether it is erased, or about to be: nobody opens it any more. */
+export function isErased(recording: Pick<RecordingItem, "state">): boolean {
+  return ["purge_queued", "shredded", "verified"].includes(recording.state);
+}
+
 /** The second line of a row: where, on which page, how much of it. */
-export function whereLine(item: RecordingItem): string {
+export function whereLine(item: Pick<RecordingItem, "site" | "summary">): string {
   const parts: string[] = [item.site?.name ?? "Imported"];
   if (item.summary?.url) parts.push(pathOf(item.summary.url));
   if (item.summary && item.summary.pages > 0) parts.push(plural(item.summary.pages, "page"));
@@ -20,7 +25,9 @@ export function whereLine(item: RecordingItem): string {
 }
 
 /** A row of panes as a sentence. */
-export function panesSentence(item: RecordingItem): string {
+export function panesSentence(
+  item: Pick<RecordingItem, "duration_us" | "segments" | "panes" | "live">,
+): string {
   const parts = [`${formatSpan(item.duration_us)} captured, in ${plural(item.segments, "segment")}`];
   const gaps = runs(item.panes, "gap");
   const cuts = runs(item.panes, "cut");

@@ -35,6 +35,29 @@ export function parsePlayerSearch(raw: Record<string, unknown>): PlayerSearch {
   return { ...(t.success ? { t: t.output } : {}), ...(follow ? { follow } : {}) };
 }
 
+const Id = v.pipe(v.string(), v.regex(/^[a-z]{3}_[0-9a-z]{32}$/));
+
+export interface ReceiptsSearch {
+  /** The erasure that stands open, by its own id or by that of what it erased. */
+  of?: string;
+  /** Whom the erased recording was about: it may have gone with everything else about them. */
+  about?: string;
+}
+
+export function parseReceiptsSearch(raw: Record<string, unknown>): ReceiptsSearch {
+  const of = v.safeParse(Id, raw.of);
+  const about = v.safeParse(Id, raw.about);
+  return { ...(of.success ? { of: of.output } : {}), ...(about.success ? { about: about.output } : {}) };
+}
+
+const SettingName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_.]{0,99}$/));
+
+/** The rule that stands open. */
+export function parseRulesSearch(raw: Record<string, unknown>): { open?: string } {
+  const open = v.safeParse(SettingName, raw.open);
+  return open.success ? { open: open.output } : {};
+}
+
 /** The path of the page shown in the policy editor. */
 export function parsePolicySearch(raw: Record<string, unknown>): { page?: string } {
   const page = safePlace(raw.page);

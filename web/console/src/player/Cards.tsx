@@ -1,12 +1,13 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import type { Problem } from "../api/types";
+import { useAllowed } from "../api/session";
+import type { Problem, Recording } from "../api/types";
 import { Icon } from "../components/Icon";
 import { type PaneState, Panes } from "../components/Panes";
 import { explain } from "../components/States";
 import { formatClock, formatCount } from "../lib/format";
+import { isErased } from "../lib/recording";
 import { gapSentence, gapWords } from "./gaps";
-import { isErased } from "./Header";
 import { Reason } from "./Reason";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
@@ -16,11 +17,7 @@ export function Cards({ session }: { session: PlaySession }) {
   const phase = usePlayer(session, (state) => state.phase);
   const recording = usePlayer(session, (state) => state.recording);
   if (isErased(recording)) {
-    return (
-      <Card title="Erased">
-        <p>The keys of all tracks are destroyed. Nothing opens them any more, and no backup does either.</p>
-      </Card>
-    );
+    return <Gone recording={recording} />;
   }
   switch (phase.kind) {
     case "open":
@@ -39,6 +36,30 @@ export function Cards({ session }: { session: PlaySession }) {
     case "ended":
       return <Gate session={session} ended={phase.kind === "ended" ? phase.by : null} />;
   }
+}
+
+/** What an erasure has done so far, and where its receipt is. */
+function Gone({ recording }: { recording: Recording }) {
+  const receipts = useAllowed("erasure.read");
+  const { state, id, subject } = recording;
+  return (
+    <Card title={state === "purge_queued" ? "Being erased" : "Erased"}>
+      <p>
+        {state === "purge_queued"
+          ? "Nobody opens it any more. Its keys are destroyed within seconds, and its bytes go after them."
+          : "The keys of its tracks are destroyed: this installation cannot open it any more."}
+        {state === "shredded" && " Its bytes, which nothing opens, are being removed."}
+        {state === "verified" && " A check found nothing of it. The receipt says when no copy has it either."}
+      </p>
+      {receipts && (
+        <div className="row">
+          <Link className="b" to="/trust/receipts" search={{ of: id, about: subject.id }}>
+            See how far it is, and the receipt
+          </Link>
+        </div>
+      )}
+    </Card>
+  );
 }
 
 interface CardProps {

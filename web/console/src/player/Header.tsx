@@ -1,9 +1,14 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { useAllowed } from "../api/session";
 import type { Recording } from "../api/types";
+import { EraseDialog } from "../components/erasing/EraseDialog";
 import { Icon } from "../components/Icon";
 import { type PaneState, Panes } from "../components/Panes";
 import { formatClock, formatDate, formatTime, plural, shorten, timeLeft } from "../lib/format";
+import { isErased } from "../lib/recording";
 import { useNow } from "../lib/useNow";
+import { queryClient } from "../queryClient";
 import { titleOf } from "./PlayerRoute";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
@@ -51,7 +56,42 @@ export function Header({ session }: { session: PlaySession }) {
           <Kept recording={recording} />
         </>
       )}
+      <Erase session={session} />
     </header>
+  );
+}
+
+/** The way to erase it. What was watched ends, and the page shows what is left. */
+function Erase({ session }: { session: PlaySession }) {
+  const recording = usePlayer(session, (state) => state.recording);
+  const [asking, setAsking] = useState(false);
+  const erased = async () => {
+    await session.end();
+    await queryClient.invalidateQueries({ queryKey: ["recording", recording.id] });
+  };
+  if (!useAllowed("recording.erase")) return null;
+  return (
+    <>
+      {!isErased(recording) && (
+        <button
+          type="button"
+          className="ib"
+          aria-label="Erase…"
+          title="Erase…"
+          onClick={() => setAsking(true)}
+        >
+          <Icon name="erase" />
+        </button>
+      )}
+      {asking && (
+        <EraseDialog
+          recording={recording}
+          atUs={Math.round(session.state.atMs * 1000)}
+          onClose={() => setAsking(false)}
+          onErased={() => void erased()}
+        />
+      )}
+    </>
   );
 }
 
@@ -78,9 +118,6 @@ export function keptPanes(recording: Pick<Recording, "started_at" | "kept_until"
   const soon = until - now.getTime() < 14 * 86_400_000;
   return Array.from({ length: 9 }, (_, n) => (n < left ? (soon ? "copper" : "a3") : "none"));
 }
-
-export const isErased = (recording: Pick<Recording, "state">): boolean =>
-  recording.state === "shredded" || recording.state === "verified";
 
 function whenOf(recording: Recording): string {
   const begun = `${formatDate(recording.started_at)}, ${formatTime(recording.started_at)}`;

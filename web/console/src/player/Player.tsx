@@ -1,9 +1,10 @@
 import { useEffect } from "react";
 import type { Session } from "../api/types";
+import { isErased } from "../lib/recording";
 import type { Place } from "../routes/playerPlace";
 import { EventList } from "./EventList";
 import { Facts } from "./Facts";
-import { Header, isErased } from "./Header";
+import { Header } from "./Header";
 import { usePlayerKeys } from "./keys";
 import "./player.css";
 import "./stage.css";

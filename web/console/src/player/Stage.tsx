@@ -1,9 +1,8 @@
 import { useMemo } from "react";
 import { useSession } from "../api/session";
 import { Icon } from "../components/Icon";
-import { pathOf } from "../lib/recording";
+import { isErased, pathOf } from "../lib/recording";
 import { Cards } from "./Cards";
-import { isErased } from "./Header";
 import { InertFrame } from "./InertFrame";
 import { pageAt } from "./lane";
 import type { PlaySession } from "./session";

@@ -1,6 +1,6 @@
 import { Icon } from "../components/Icon";
 import { formatBytes, formatClock, formatCount, formatTime, plural } from "../lib/format";
-import { isErased } from "./Header";
+import { isErased } from "../lib/recording";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
@@ -14,7 +14,8 @@ export function Strip({ session }: { session: PlaySession }) {
       <div className="why gone" role="status">
         <Icon name="erase" />
         <p>
-          <b>Erased.</b> This row and its times are all that is left.
+          <b>{recording.state === "purge_queued" ? "Being erased." : "Erased."}</b> This row and its times are
+          all that is left.
         </p>
       </div>
     );

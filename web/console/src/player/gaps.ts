@@ -93,6 +93,11 @@ export function gapAt(gaps: readonly Gap[], atUs: number): Gap | null {
   return gaps.find((gap) => gap.from_us <= atUs && atUs < gap.to_us) ?? null;
 }
 
+/** The gap at a moment or, where none is, the one that ends there: the end of a recording lies in no gap. */
+export function gapUpTo(gaps: readonly Gap[], atUs: number): Gap | null {
+  return gapAt(gaps, atUs) ?? gaps.findLast((gap) => gap.from_us <= atUs && atUs <= gap.to_us) ?? null;
+}
+
 /** Gaps in order; what overlaps or touches with the same reason is one. Empty ones are left out. */
 export function gapMap(gaps: readonly Gap[]): Gap[] {
   const sorted = gaps.filter((gap) => gap.to_us > gap.from_us).sort((a, b) => a.from_us - b.from_us);

@@ -55,6 +55,11 @@ describe("a segment that does not open", () => {
     if (!again) throw new Error("the track is gone");
     expect(withLost(once, again, 3, "erased")).toBe(once);
   });
+  it("is a gap from where one ends that it begins in", () => {
+    const erased = { from_us: 5_000_000, to_us: 7_000_000, reason: "erased" as const };
+    const after = withLost(recording, { ...track, gaps: [erased] }, 1, "damaged");
+    expect(after.tracks[0]?.gaps).toEqual([{ from_us: 7_000_000, to_us: 15_000_000, reason: "damaged" }]);
+  });
 });
 
 it("hands over what opened, up to the first that did not", () => {

@@ -42,7 +42,10 @@ export function withTracks(recording: Recording, tracks: readonly Track[]): Reco
   };
 }
 
-/** The recording with a gap where a segment does not open: it reaches to the next keyframe. */
+/**
+ * The recording with a gap where a segment does not open: it reaches to the next keyframe. Where the segment begins
+ * in a gap that ends before it does, the new gap begins there, so that what cannot be shown always lies in one.
+ */
 export function withLost(
   recording: Recording,
   track: Track,
@@ -50,10 +53,15 @@ export function withLost(
   reason: "damaged" | "erased",
 ): Recording {
   const segment = track.segments[index];
-  if (!segment || gapAt(track.gaps, segment.start_us)) return recording;
+  if (!segment) return recording;
   const next = track.segments[keyframeAfter(track.segments, index)];
   const to_us = next ? next.start_us : Math.max(endOf(segment) + 1, recording.duration_us);
-  return grown(recording, track.id, [], [{ from_us: segment.start_us, to_us, reason }]);
+  let from_us = segment.start_us;
+  for (let gap = gapAt(track.gaps, from_us); gap && from_us < to_us; gap = gapAt(track.gaps, from_us)) {
+    from_us = gap.to_us;
+  }
+  if (from_us >= to_us) return recording;
+  return grown(recording, track.id, [], [{ from_us, to_us, reason }]);
 }
 
 export interface Handed {

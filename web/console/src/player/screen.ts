@@ -5,7 +5,7 @@
  */
 import type { Gap, Track } from "../api/types";
 import type { FromPlayer, PlayerChannel, SegmentMessage } from "./channel";
-import { gapAt } from "./gaps";
+import { gapAt, gapUpTo } from "./gaps";
 import { handed, withLost } from "./grow";
 import { idleUntil } from "./lane";
 import type { Looks } from "./looks";
@@ -199,12 +199,16 @@ export class Screen {
       if (load !== this.#load) return;
       this.#loading = false;
       const { messages, lost } = handed(wanted, opened);
-      if (lost) this.#lost(track, plan.first + lost.offset, lost.reason);
-      if (lost && plan.first + lost.offset <= segmentAt(track.segments, atMs * 1000)) {
-        this.#store.set({ waiting: false });
-        void this.show(atMs);
+      const target = segmentAt(track.segments, atMs * 1000);
+      if (lost && plan.first + lost.offset <= target) {
+        // What an earlier keyframe was asked for, for its sake, cannot be shown without it.
+        this.#lost(track, before === undefined ? plan.first + lost.offset : target, lost.reason);
+        const gap = gapUpTo(this.#store.gaps, atMs * 1000);
+        if (gap) this.#standInGap(gap);
+        else this.#failed(new Error("This part does not open."));
         return;
       }
+      if (lost) this.#lost(track, plan.first + lost.offset, lost.reason);
       this.#hand(track, plan.first, plan.earliest, messages, atMs);
     } catch (error) {
       if (load !== this.#load) return;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Recording } from "../api/types";
+import type { Gap, Recording } from "../api/types";
 import { type FromPlayer, PlayerChannel, type ToPlayer } from "./channel";
 import { PlaySession } from "./session";
 
@@ -19,7 +19,7 @@ const track = {
   kept_until: null,
   key_id: "key_a",
   segments: [segment(0, true), segment(1), segment(2), segment(3, true), segment(4)],
-  gaps: [] as { from_us: number; to_us: number; reason: "paused" }[],
+  gaps: [] as Gap[],
 };
 const recording = {
   id: "rec_a",
@@ -273,6 +273,23 @@ describe("what is missing", () => {
       path.endsWith("/segments/1") ? problem("segment-damaged", 422) : undefined,
     );
     expect(session.state.gap?.gap).toEqual({ from_us: 5_000_000, to_us: 15_000_000, reason: "damaged" });
+    session.passGap();
+    await settled();
+    const load = last("load");
+    expect(load?.type === "load" && load.segments.map(({ sequence }) => sequence)).toEqual([3]);
+  });
+  it("is told at the very end too", async () => {
+    const { session } = await opened(24_900, [track], (path) =>
+      /segments.[34]$/.test(path) ? problem("segment-damaged", 422) : undefined,
+    );
+    expect(session.state.gap?.gap).toEqual({ from_us: 15_000_000, to_us: 24_900_000, reason: "damaged" });
+  });
+  it("is what follows an erased part too, up to the next keyframe, and the page goes on answering", async () => {
+    const erased = { from_us: 0, to_us: 2_000_000, reason: "erased" as const };
+    const { session, last } = await opened(3_000, [{ ...track, gaps: [erased] }], (path) =>
+      /segments.[012]$/.test(path) ? problem("segment-erased", 410) : undefined,
+    );
+    expect(session.state.gap?.gap).toEqual({ from_us: 0, to_us: 15_000_000, reason: "erased" });
     session.passGap();
     await settled();
     const load = last("load");

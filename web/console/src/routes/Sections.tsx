@@ -11,6 +11,11 @@ export function TrustSection() {
         <Link to="/trust/audit" activeProps={{ "aria-current": "page" }}>
           Audit
         </Link>
+        <Link to="/trust/receipts" activeProps={{ "aria-current": "page" }}>
+          Receipts
+        </Link>
+        {/* A page of the server's own, for everybody: not of this console. */}
+        <a href="/trust">Promises</a>
       </nav>
       <Outlet />
     </>
@@ -25,11 +30,17 @@ export function SettingsSection() {
         <Link to="/settings/sites" activeProps={{ "aria-current": "page" }}>
           Sites
         </Link>
+        <Link to="/settings/rules" search={{}} activeProps={{ "aria-current": "page" }}>
+          Rules
+        </Link>
         <Link to="/settings/health" activeProps={{ "aria-current": "page" }}>
           Health
         </Link>
         <Link to="/settings/sessions" activeProps={{ "aria-current": "page" }}>
           Where you are signed in
+        </Link>
+        <Link to="/settings/security" activeProps={{ "aria-current": "page" }}>
+          Password and app
         </Link>
       </nav>
       <Outlet />

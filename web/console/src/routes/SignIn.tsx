@@ -2,9 +2,9 @@ import { useMutation } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { ApiError } from "../api/client";
-import { signIn, signInByLink } from "../api/operations";
+import { signIn, signInByLink, signInWithCode } from "../api/operations";
 import { sessionQuery } from "../api/session";
-import type { Session } from "../api/types";
+import type { FactorNeeded, Session, SignInAnswer } from "../api/types";
 import { Logo } from "../components/Brand";
 import { Icon } from "../components/Icon";
 import { explain } from "../components/States";
@@ -24,11 +24,17 @@ export default function SignIn() {
     queryClient.setQueryData(sessionQuery.queryKey, session);
     router.history.push(next ?? "/recordings");
   };
+  const [pending, setPending] = useState<FactorNeeded | null>(null);
+  const shown = (answer: SignInAnswer) => ("person" in answer ? welcome(answer) : setPending(answer));
   const byPassword = useMutation({
     mutationFn: (given: { email: string; password: string }) => signIn(given.email, given.password),
+    onSuccess: shown,
+  });
+  const byLink = useMutation({ mutationFn: signInByLink, onSuccess: shown });
+  const byCode = useMutation({
+    mutationFn: (code: string) => signInWithCode(pending?.token ?? "", code),
     onSuccess: welcome,
   });
-  const byLink = useMutation({ mutationFn: signInByLink, onSuccess: welcome });
   useLink(byLink.mutate);
   const wait = useThrottle(byPassword.error);
   return (
@@ -47,12 +53,21 @@ export default function SignIn() {
           </p>
         )}
         {byLink.error && <Wrong error={byLink.error} title="This link did not sign you in" />}
-        <PasswordForm
-          busy={byPassword.isPending || byLink.isPending}
-          wait={wait}
-          onSubmit={(email, password) => byPassword.mutate({ email, password })}
-        />
-        {byPassword.error && <Wrong error={byPassword.error} title="You are not signed in" />}
+        {pending === null ? (
+          <>
+            <PasswordForm
+              busy={byPassword.isPending || byLink.isPending}
+              wait={wait}
+              onSubmit={(email, password) => byPassword.mutate({ email, password })}
+            />
+            {byPassword.error && <Wrong error={byPassword.error} title="You are not signed in" />}
+          </>
+        ) : (
+          <>
+            <CodeForm busy={byCode.isPending} onSubmit={(code) => byCode.mutate(code)} />
+            {byCode.error && <Wrong error={byCode.error} title="You are not signed in" />}
+          </>
+        )}
       </section>
     </main>
   );
@@ -90,6 +105,40 @@ function PasswordForm({ busy, wait, onSubmit }: PasswordFormProps) {
       </div>
       <button type="submit" className="b lead" disabled={busy || wait > 0}>
         {wait > 0 ? `Again in ${wait} s` : busy ? "Checking" : "Sign in"}
+      </button>
+    </form>
+  );
+}
+
+/** The second half of signing in, for those who set up an app. */
+function CodeForm({ busy, onSubmit }: { busy: boolean; onSubmit: (code: string) => void }) {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const code = String(new FormData(event.currentTarget).get("code") ?? "");
+    onSubmit(code.replaceAll(/\s/g, ""));
+  };
+  return (
+    <form className="stack" onSubmit={submit}>
+      <div className="fld">
+        <label htmlFor="code">Code</label>
+        <input
+          className="in num"
+          id="code"
+          name="code"
+          autoComplete="one-time-code"
+          autoCapitalize="none"
+          required
+          // It stands where the password was, which has just been right.
+          // biome-ignore lint/a11y/noAutofocus: see above
+          autoFocus
+          aria-describedby="code-help"
+        />
+        <span className="help" id="code-help">
+          Six digits of your authenticator app. If you do not have it any more, one of your recovery codes.
+        </span>
+      </div>
+      <button type="submit" className="b lead" disabled={busy}>
+        {busy ? "Checking" : "Go on"}
       </button>
     </form>
   );

@@ -1,7 +1,8 @@
 //! `verify`: the chain of every organisation's audit log, recomputed, and the rows of authority held to it; `verify
-//! ledger`: the ledger over all of them.
+//! ledger`: the ledger over all of them; `verify receipt`: one receipt, without any installation.
 
 mod ledger;
+mod receipt;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -24,13 +25,16 @@ pub struct Verify {
 #[derive(Subcommand)]
 enum What {
     /// Recomputes chains and ledger from the rows and compares them with a saved copy.
-    Ledger(ledger::VerifyLedger),
+    Ledger(Box<ledger::VerifyLedger>),
+    /// Checks the signature of a receipt of an erasure, without any installation, and says what it tells.
+    Receipt(receipt::VerifyReceipt),
 }
 
 impl Verify {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self.what {
             Some(What::Ledger(command)) => command.run().await,
+            Some(What::Receipt(command)) => command.run(),
             None => {
                 let app = self.installation.context("name the installation with --data DIR")?.open().await?;
                 let broken = check_chains(&app).await?;

@@ -13,6 +13,7 @@ mod machine;
 mod sealing;
 mod segments;
 mod server;
+mod settings;
 mod stored;
 mod table;
 
@@ -26,9 +27,9 @@ use serde_json::{Map, Value};
 use crate::machine::load_average;
 use crate::server::Server;
 
-const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,erase,answers,steady] [--seconds N] [--json FILE]";
-const PARTS: [&str; 10] =
-    ["seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "erase", "answers"];
+const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,settings,erase,answers,steady] [--seconds N] [--json FILE]";
+const PARTS: [&str; 11] =
+    ["seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "settings", "erase", "answers"];
 /// Takes an hour, and so only when it is asked for.
 const STEADY: &str = "steady";
 const STEADY_MINUTES: u64 = 60;
@@ -134,6 +135,12 @@ impl Bench {
         if self.begin("core", "Below intake: the audit log and the key registry, in one process") {
             let found = core::measure(self).await?;
             self.note("core", found);
+        }
+        if self
+            .begin("settings", "Settings of 10,000 places and 100,000 people, and decisions, in one process")
+        {
+            let found = settings::measure().await?;
+            self.note("settings", found);
         }
         if self.begin("erase", "Erasing 10,000 recordings, each asked for by itself, in one process") {
             let found = erasing::measure().await?;

@@ -10,6 +10,7 @@ use clerestory_store::damage;
 use clerestory_store::organisations;
 use clerestory_store::parts::{self, Part};
 use clerestory_store::recordings::{self, Recording};
+use clerestory_store::retention;
 use clerestory_store::segments::{self, ContentType, Segment};
 use clerestory_store::tracks::{self, Track};
 
@@ -95,6 +96,7 @@ pub(super) async fn add_track(
     made: &mut Made,
 ) -> Result<(), Halt> {
     let told = &plan.provenance;
+    let kept_from = told.kept_until.minus(retention::STORED);
     if !recordings::lock(tx, plan.recording).await? {
         recordings::insert(tx, &blank(plan, subject, now)).await?;
         made.new_recording = true;
@@ -116,7 +118,8 @@ pub(super) async fn add_track(
             class: told.class,
             key: plan.key,
             clock_offset_us: told.clock_offset_us,
-            kept_until: told.kept_until,
+            kept_from,
+            kept_until: kept_from.plus(retention::in_force(tx, told.project, told.class).await?),
         };
         tracks::insert(tx, &track).await?;
         made.tracks += 1;
@@ -149,7 +152,7 @@ pub(super) async fn add_track(
         }
     }
     tracks::fence_at_least(tx, plan.track, plan.fence).await?;
-    Ok(tracks::keep_until(tx, plan.track, told.kept_until).await?)
+    Ok(tracks::keep_from(tx, plan.track, told.class, kept_from).await?)
 }
 
 impl TrackPlan {
@@ -264,7 +267,8 @@ fn blank(plan: &TrackPlan, subject: SubjectId, now: Timestamp) -> Recording {
         started_at: told.started_at,
         ended_at: told.started_at,
         last_segment_at: told.started_at,
-        kept_until: told.kept_until,
+        // Its tracks say until when, each by its class.
+        kept_until: told.kept_until.minus(retention::STORED),
         size_bytes: 0,
         segments: 0,
         summary: None,

@@ -1,10 +1,13 @@
 import { useMemo, useState } from "react";
+import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { dayOf } from "../../lib/format";
 import { useKeyHelp } from "../../lib/keyHelp";
 import { useKeys } from "../../lib/keys";
+import { isErased } from "../../lib/recording";
 import { moveRow } from "../../lib/rows";
 import { useNow } from "../../lib/useNow";
+import { EraseDialog } from "../erasing/EraseDialog";
 import { Panes } from "../Panes";
 import { Row } from "./Row";
 
@@ -42,6 +45,8 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
   const now = useNow(60_000);
   const groups = useMemo(() => byDay(items, now), [items, now]);
   const [peeked, setPeeked] = useState<string | null>(null);
+  const [erasing, setErasing] = useState<RecordingItem | null>(null);
+  const mayErase = useAllowed("recording.erase");
   useKeyHelp(help);
   useKeys({
     j: () => moveRow(1),
@@ -65,12 +70,16 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
                 item={item}
                 now={now}
                 peeking={peeked === item.id}
+                onErase={mayErase && !isErased(item) ? () => setErasing(item) : null}
                 onPeek={() => setPeeked((old) => (old === item.id ? null : item.id))}
               />
             ))}
           </ol>
         </section>
       ))}
+      {erasing && (
+        <EraseDialog recording={erasing} onClose={() => setErasing(null)} onErased={() => setPeeked(null)} />
+      )}
     </>
   );
 }

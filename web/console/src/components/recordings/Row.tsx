@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { KeyboardEvent } from "react";
 import type { RecordingItem } from "../../api/types";
 import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
-import { panesSentence, whereLine } from "../../lib/recording";
+import { isErased, panesSentence, whereLine } from "../../lib/recording";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
 import { People } from "../Person";
@@ -12,10 +12,12 @@ interface RowProps {
   now: Date;
   peeking: boolean;
   onPeek: () => void;
+  /** Null where it may not be erased, or is. */
+  onErase: (() => void) | null;
 }
 
 /** One recording: who and where, its row of panes, length, signals, how long it is kept, who watched. */
-export function Row({ item, now, peeking, onPeek }: RowProps) {
+export function Row({ item, now, peeking, onPeek, onErase }: RowProps) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== " ") return;
     event.preventDefault();
@@ -51,7 +53,18 @@ export function Row({ item, now, peeking, onPeek }: RowProps) {
           <People people={item.viewers} />
         </span>
       </Link>
-      {peeking && <Peek item={item} />}
+      {onErase && (
+        <button
+          type="button"
+          className="ib s rowdo"
+          aria-label={`Erase the recording of ${item.subject.label}…`}
+          title="Erase…"
+          onClick={onErase}
+        >
+          <Icon name="erase" small />
+        </button>
+      )}
+      {peeking && <Peek item={item} onErase={onErase} />}
     </li>
   );
 }
@@ -89,6 +102,16 @@ function Kept({ item, now }: { item: RecordingItem; now: Date }) {
       </span>
     );
   }
+  if (isErased(item)) {
+    return (
+      <span className="stt">
+        <span className="kp">
+          <Icon name="erase" small />
+          {item.state === "purge_queued" ? "being erased" : "erased"}
+        </span>
+      </span>
+    );
+  }
   const left = timeLeft(item.kept_until, now);
   return (
     <span className="stt">
@@ -102,7 +125,7 @@ function Kept({ item, now }: { item: RecordingItem; now: Date }) {
 }
 
 /** What is known about a recording without opening it. */
-function Peek({ item }: { item: RecordingItem }) {
+function Peek({ item, onErase }: Pick<RowProps, "item" | "onErase">) {
   const { summary } = item;
   return (
     <section className="pk dialog" aria-label={`About ${item.subject.label}`}>
@@ -134,6 +157,12 @@ function Peek({ item }: { item: RecordingItem }) {
         </dd>
       </dl>
       <p className="small ink2">Nothing was opened to show this. Watching it is put on record.</p>
+      {onErase && (
+        <button type="button" className="b s end" onClick={onErase}>
+          <Icon name="erase" />
+          Erase…
+        </button>
+      )}
     </section>
   );
 }

@@ -1,0 +1,728 @@
+//! Settings: what holds and why, saying something, what was said before, and what a change would do.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use clerestory_access::settings::{Known, Saying, SettingError};
+use clerestory_access::{Grant, PersonRef as PersonObject, ReadOwnSettings, ReadSettings};
+use clerestory_model::{DomainId, IdError, OrganisationId, PersonId, ProjectId, TeamId};
+use clerestory_settings::tree::{
+    Change, Effect, Kind, Level, Lock, Node, Outcome, Said as Says, Setting, Step as TreeStep, Strict, Values,
+};
+use clerestory_sql::Tx;
+use clerestory_store::settings::{self as rows, SettingVersion};
+use clerestory_vault::OpenError;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::Api;
+use crate::bodies::CallerWith;
+use crate::caller::{Asked, At, Caller};
+use crate::dto::PersonRef;
+use crate::opening::Names;
+use crate::problem::{ApiError, FieldError, Problem};
+
+/// Versions in one answer.
+const PAGE: u32 = 50;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WhereQuery {
+    /// The place: `org_…`, `dom_…`, `prj_…`, `tea_…`, or `per_…` for a person. Without one, the organisation.
+    node: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BeforeQuery {
+    /// Only versions with a smaller number.
+    before: Option<u64>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BetweenQuery {
+    /// The earlier version; 0 is before anything was said.
+    from: u64,
+    /// The later version. Without one, what holds now.
+    to: Option<u64>,
+}
+
+/// A place in the tree of settings.
+#[derive(Clone, Serialize, ToSchema)]
+struct SettingPlace {
+    /// `deployment`, `organisation`, `domain`, `project`, `team` or `user`.
+    level: String,
+    /// Its id; none for the deployment.
+    id: Option<String>,
+}
+
+/// What a node says of a setting, and what it leaves.
+#[derive(Serialize, ToSchema)]
+struct SettingStep {
+    place: SettingPlace,
+    /// What it says; none where that cannot be read.
+    value: Option<serde_json::Value>,
+    /// `none`, `floor`, `ceiling` or `fixed`.
+    lock: Option<String>,
+    /// What became of it: `holds`, `merged`, `bounded`, `overruled`, `unreadable` or `not_here`.
+    outcome: String,
+    /// What holds from here on.
+    after: serde_json::Value,
+    /// The version in which it was said, for what was said in the organisation.
+    version: Option<u64>,
+    #[schema(format = DateTime)]
+    set_at: Option<String>,
+    /// Who said it; for those who may read settings of others.
+    set_by: Option<PersonRef>,
+    /// Why; for those who may read settings of others.
+    reason: Option<String>,
+}
+
+/// A setting, and what it says at a place.
+#[derive(Serialize, ToSchema)]
+struct SettingItem {
+    name: String,
+    /// What it is for.
+    note: String,
+    /// `switch`, `number`, `duration`, `word` or `set`.
+    kind: String,
+    /// Which values it has, in words.
+    values: String,
+    /// The words it chooses from, where it does, lowest first.
+    words: Option<Vec<String>>,
+    default: serde_json::Value,
+    /// Who may say it, highest first.
+    levels: Vec<String>,
+    /// `near`, `min`, `max`, `union`, `inter` or `and`.
+    merge: String,
+    /// Which values protect better: `lower` or `higher`; none where it does not protect.
+    strict: Option<String>,
+    /// The locks it takes.
+    locks: Vec<String>,
+    /// What holds.
+    value: serde_json::Value,
+    /// Something on the way could not be read, so that what is safe holds.
+    doubtful: bool,
+    /// Everything that is said of it on the way from the top to this place.
+    steps: Vec<SettingStep>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SettingList {
+    /// The version of the organisation's settings: to be sent back as `If-Match`.
+    version: u64,
+    place: SettingPlace,
+    items: Vec<SettingItem>,
+}
+
+/// What is to be said of a setting.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SaySetting {
+    /// The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation.
+    node: Option<String>,
+    /// The value; `null` to say nothing any more.
+    #[serde(deserialize_with = "present")]
+    #[schema(required = true)]
+    value: Option<serde_json::Value>,
+    /// `none`, `floor`, `ceiling` or `fixed`. Without one, `none`.
+    lock: Option<String>,
+    /// Why: kept with it.
+    reason: Option<String>,
+}
+
+/// Whatever is there, `null` too; but something has to be.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    Option::<serde_json::Value>::deserialize(deserializer)
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SettingsVersion {
+    /// The version the organisation's settings are at now.
+    version: u64,
+}
+
+/// One time that something was said.
+#[derive(Serialize, ToSchema)]
+struct PastSaying {
+    version: u64,
+    place: SettingPlace,
+    /// What was said; none where it was unset, or cannot be read.
+    value: Option<serde_json::Value>,
+    lock: Option<String>,
+    /// Whether it can be read.
+    readable: bool,
+    #[schema(format = DateTime)]
+    set_at: String,
+    set_by: Option<PersonRef>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SettingHistory {
+    /// Newest first.
+    items: Vec<PastSaying>,
+    /// What to ask `before` for the next page, if there is one.
+    next_before: Option<u64>,
+}
+
+/// What a place says of a setting in one version and in another.
+#[derive(Serialize, ToSchema)]
+struct SettingDifference {
+    place: SettingPlace,
+    name: String,
+    before: Option<serde_json::Value>,
+    before_lock: Option<String>,
+    after: Option<serde_json::Value>,
+    after_lock: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SettingDifferences {
+    from: u64,
+    to: u64,
+    items: Vec<SettingDifference>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RollBackSettings {
+    /// The version whose values are to hold again.
+    version: u64,
+    reason: Option<String>,
+}
+
+/// A change to be thought through.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckSetting {
+    name: String,
+    /// The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation.
+    node: Option<String>,
+    /// The value; `null` to say nothing any more.
+    #[serde(deserialize_with = "present")]
+    #[schema(required = true)]
+    value: Option<serde_json::Value>,
+    /// `none`, `floor`, `ceiling` or `fixed`. Without one, `none`.
+    lock: Option<String>,
+}
+
+/// A move to be thought through.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckMove {
+    /// What is moved: `prj_…`, `tea_…`, or `per_…` for a person.
+    node: String,
+    /// Where it will hang. Without one, from the organisation itself.
+    to: Option<String>,
+}
+
+/// A setting that would say something else at a place.
+#[derive(Serialize, ToSchema)]
+struct SettingEffect {
+    place: SettingPlace,
+    name: String,
+    before: serde_json::Value,
+    after: serde_json::Value,
+    /// Whether that protects less.
+    looser: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SettingEffects {
+    /// Whether anything would protect less.
+    loosens: bool,
+    items: Vec<SettingEffect>,
+}
+
+/// The version a change is based on, from `If-Match`.
+fn based_on(headers: &HeaderMap) -> Result<u64, ApiError> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Err(ApiError::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "version-required",
+            "Say which version you saw",
+            "A change of settings names the version it was made on, in the header If-Match.",
+            "Read the settings, and send the change with the ETag of that answer as If-Match.",
+        ));
+    };
+    let version = value.to_str().ok().and_then(|text| text.trim().trim_matches('"').parse().ok());
+    version.ok_or_else(|| {
+        let message = "it must be the ETag of an answer, for example \"12\"".to_owned();
+        ApiError::malformed("If-Match".to_owned(), message)
+    })
+}
+
+impl From<SettingError> for ApiError {
+    fn from(error: SettingError) -> Self {
+        let detail = error.to_string();
+        let invalid = |path: &str, detail: String| {
+            Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "setting-invalid",
+                "The setting cannot say that",
+                detail.clone(),
+                "Correct it and send it again. The list of settings says which values, places and locks there are.",
+            )
+            .with_errors(vec![FieldError { path: path.to_owned(), message: detail }])
+        };
+        match error {
+            SettingError::Unknown(_) | SettingError::NoNode => Self::not_found(),
+            SettingError::Value { .. } => invalid("value", detail),
+            SettingError::Level { .. } => invalid("node", detail),
+            SettingError::Lock { .. } => invalid("lock", detail),
+            SettingError::Locked { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "setting-locked",
+                "It is locked above",
+                detail,
+                "Ask whoever set the lock; the list of settings says who, when and why.",
+            ),
+            SettingError::NoVersion(_) => invalid("version", detail),
+            SettingError::Changed { current } => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "settings-changed",
+                "Somebody changed the settings meanwhile",
+                format!("They are at version {current} now."),
+                "Look at what they are now, then make your change on top of it.",
+            ),
+            SettingError::Refused(refused) => refused.into(),
+        }
+    }
+}
+
+/// The place that a request names, in the caller's organisation.
+fn node(caller: &Caller, named: Option<&str>) -> Result<Node, ApiError> {
+    let Some(text) = named else {
+        return Ok(Node { level: Level::Organisation, id: *caller.organisation.as_bytes() });
+    };
+    let kind = text.split_once('_').map_or("", |(kind, _)| kind);
+    let found: Result<Node, IdError> = match kind {
+        OrganisationId::PREFIX => {
+            text.parse().map(|id: OrganisationId| Node { level: Level::Organisation, id: *id.as_bytes() })
+        }
+        DomainId::PREFIX => {
+            text.parse().map(|id: DomainId| Node { level: Level::Domain, id: *id.as_bytes() })
+        }
+        TeamId::PREFIX => text.parse().map(|id: TeamId| Node { level: Level::Team, id: *id.as_bytes() }),
+        ProjectId::PREFIX => {
+            text.parse().map(|id: ProjectId| Node { level: Level::Project, id: *id.as_bytes() })
+        }
+        PersonId::PREFIX => text.parse().map(|id: PersonId| Node { level: Level::User, id: *id.as_bytes() }),
+        _ => Err(IdError::Digits),
+    };
+    found.map_err(|_| {
+        let message =
+            "it must be the id of an organisation, a domain, a project, a team or a person".to_owned();
+        ApiError::malformed("node".to_owned(), message)
+    })
+}
+
+fn place(node: Node) -> SettingPlace {
+    let id = match node.level {
+        Level::Deployment => None,
+        Level::Organisation => Some(OrganisationId::from_bytes(node.id).to_string()),
+        Level::Project => Some(ProjectId::from_bytes(node.id).to_string()),
+        Level::User => Some(PersonId::from_bytes(node.id).to_string()),
+        Level::Domain => Some(DomainId::from_bytes(node.id).to_string()),
+        Level::Team => Some(TeamId::from_bytes(node.id).to_string()),
+    };
+    SettingPlace { level: node.level.word().to_owned(), id }
+}
+
+fn lock(named: Option<&str>) -> Result<Lock, ApiError> {
+    let found = named.map_or(Ok(Lock::None), str::parse);
+    found.map_err(|error: clerestory_settings::tree::LockError| {
+        ApiError::malformed("lock".to_owned(), error.to_string())
+    })
+}
+
+fn said(said: Option<&Says>) -> (Option<serde_json::Value>, Option<String>) {
+    match said {
+        Some(Says::Value { value, lock }) => (Some(value.json()), Some(lock.word().to_owned())),
+        Some(Says::Unreadable) | None => (None, None),
+    }
+}
+
+fn outcome(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Holds => "holds",
+        Outcome::Merged => "merged",
+        Outcome::Bounded => "bounded",
+        Outcome::Overruled => "overruled",
+        Outcome::Unreadable => "unreadable",
+        Outcome::NotHere => "not_here",
+    }
+    .to_owned()
+}
+
+/// What was said in which version, by whom and why, as far as a grant opens it.
+struct Told<'a> {
+    api: &'a Api,
+    organisation: OrganisationId,
+    grant: Option<&'a Grant<ReadSettings>>,
+    names: Option<Names<'a, ReadSettings>>,
+}
+
+impl<'a> Told<'a> {
+    fn new(api: &'a Api, organisation: OrganisationId, grant: Option<&'a Grant<ReadSettings>>) -> Self {
+        Self { api, organisation, grant, names: grant.map(|grant| Names::new(api, grant)) }
+    }
+
+    async fn setter(&mut self, tx: &mut Tx, row: &SettingVersion) -> Result<Option<PersonRef>, ApiError> {
+        match &mut self.names {
+            Some(names) if row.set_by != PersonId::nil() => Ok(Some(names.person(tx, row.set_by).await?)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn reason(&self, tx: &mut Tx, row: &SettingVersion) -> Result<Option<String>, ApiError> {
+        let (Some(grant), Some(sealed)) = (self.grant, row.sealed_reason()?) else { return Ok(None) };
+        match self.api.vault.open(tx, grant, &sealed).await {
+            Ok(reason) => Ok(Some(reason.0)),
+            Err(OpenError::Value { .. } | OpenError::Erased) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn step(
+        &mut self,
+        tx: &mut Tx,
+        known: &Known,
+        name: &str,
+        step: &TreeStep,
+    ) -> Result<SettingStep, ApiError> {
+        let (value, lock) = said(Some(&step.said));
+        let own = step.node.level != Level::Deployment;
+        let version = known.said_in(step.node, name).filter(|_| own);
+        let row = match version {
+            Some(version) => rows::from_version(tx, self.organisation, version, 1).await?.into_iter().next(),
+            None => None,
+        };
+        let (set_by, reason) = match &row {
+            Some(row) => (self.setter(tx, row).await?, self.reason(tx, row).await?),
+            None => (None, None),
+        };
+        Ok(SettingStep {
+            place: place(step.node),
+            value,
+            lock,
+            outcome: outcome(step.outcome),
+            after: step.after.json(),
+            version,
+            set_at: row.map(|row| row.set_at.to_string()),
+            set_by,
+            reason,
+        })
+    }
+
+    async fn item(
+        &mut self,
+        tx: &mut Tx,
+        known: &Known,
+        setting: &Setting,
+        chain: &[Node],
+    ) -> Result<SettingItem, ApiError> {
+        let (effective, found) = known.explain(setting, chain);
+        let mut steps = Vec::with_capacity(found.len());
+        for step in &found {
+            steps.push(self.step(tx, known, &setting.key, step).await?);
+        }
+        let words = match setting.kind {
+            Kind::Words(words) | Kind::Set(Some(words)) => {
+                Some(words.iter().map(|word| (*word).to_owned()).collect())
+            }
+            _ => None,
+        };
+        let strict = setting.strict().map(|strict| match strict {
+            Strict::Lower => "lower".to_owned(),
+            Strict::Higher => "higher".to_owned(),
+        });
+        Ok(SettingItem {
+            name: setting.key.to_string(),
+            note: setting.note.to_string(),
+            kind: setting.kind.word().to_owned(),
+            values: setting.kind.describe(),
+            words,
+            default: setting.default.json(),
+            levels: setting.levels.iter().map(|level| level.word().to_owned()).collect(),
+            merge: setting.merge.word().to_owned(),
+            strict,
+            locks: Lock::ALL
+                .into_iter()
+                .filter(|lock| setting.takes(*lock))
+                .map(|lock| lock.word().to_owned())
+                .collect(),
+            value: effective.value.json(),
+            doubtful: effective.doubtful,
+            steps,
+        })
+    }
+}
+
+/// An answer about settings, with their version as its tag.
+fn tagged(version: u64, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// What every setting says at a place, and why. A person may read what holds for themselves.
+#[utoipa::path(get, path = "/settings", tag = "settings", params(WhereQuery), responses(
+    (status = 200, body = SettingList), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<WhereQuery>,
+) -> Result<Response, ApiError> {
+    let node = node(&caller, asked.node.as_deref())?;
+    api.vault.hold_lease().await?;
+    // What holds for a person says nothing of who set it and why, so that they may read it themselves.
+    let grant = match node.level {
+        Level::User => {
+            let on = PersonObject { organisation: caller.organisation, id: PersonId::from_bytes(node.id) };
+            let _own = api.access.authorize::<ReadOwnSettings>(&caller.op, on, None).await??;
+            None
+        }
+        _ => Some(api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??),
+    };
+    let (inner, organisation) = (api.clone(), caller.organisation);
+    let list = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                let chain = rows::chain(tx, organisation, node).await?.ok_or_else(ApiError::not_found)?;
+                let settings = inner.access.settings();
+                let known = settings.known(tx, organisation).await?;
+                let mut told = Told::new(&inner, organisation, grant.as_ref());
+                let mut items = Vec::new();
+                for setting in settings.registry().all() {
+                    items.push(told.item(tx, &known, setting, &chain).await?);
+                }
+                Ok::<_, ApiError>(SettingList { version: known.version(), place: place(node), items })
+            })
+        })
+        .await?;
+    Ok(tagged(list.version, Json(list)))
+}
+
+/// Says something of a setting at a place, or nothing any more. It holds on every node from the next decision on.
+#[utoipa::path(put, path = "/settings/{name}", tag = "settings", request_body = SaySetting, params(
+    ("name" = String, Path), ("If-Match" = String, Header, description = "The ETag of the settings it is based on.")),
+    responses((status = 200, body = SettingsVersion), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem),
+    (status = 428, body = Problem)))]
+pub(crate) async fn say(
+    State(api): State<Api>,
+    At(name): At<String>,
+    headers: HeaderMap,
+    CallerWith(caller, asked): CallerWith<SaySetting>,
+) -> Result<Response, ApiError> {
+    let version = based_on(&headers)?;
+    let saying = Saying {
+        node: node(&caller, asked.node.as_deref())?,
+        name,
+        value: asked.value,
+        lock: lock(asked.lock.as_deref())?,
+        reason: asked.reason,
+    };
+    let version = api.access.say(&caller.op, saying, version).await??;
+    Ok(tagged(version, Json(SettingsVersion { version })))
+}
+
+/// What was said of a setting in the organisation, newest first.
+#[utoipa::path(get, path = "/settings/{name}/history", tag = "settings", params(("name" = String, Path), BeforeQuery),
+    responses((status = 200, body = SettingHistory), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn history(
+    State(api): State<Api>,
+    caller: Caller,
+    At(name): At<String>,
+    Asked(asked): Asked<BeforeQuery>,
+) -> Result<Json<SettingHistory>, ApiError> {
+    api.vault.hold_lease().await?;
+    let grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
+    if api.access.settings().registry().find(&name).is_none() {
+        return Err(ApiError::not_found());
+    }
+    let (inner, organisation) = (api.clone(), caller.organisation);
+    let history = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                let mut told = Told::new(&inner, organisation, Some(&grant));
+                let mut items = Vec::new();
+                let found = rows::of_name(tx, organisation, &name, asked.before, PAGE).await?;
+                let next_before = (found.len() == PAGE as usize).then(|| found.last().map(|row| row.version));
+                for row in found {
+                    let kept = match row.sealed_value() {
+                        Ok(sealed) => match inner.vault.open(tx, &grant, &sealed).await {
+                            Ok(kept) => Some(kept),
+                            Err(OpenError::Value { .. } | OpenError::Erased) => None,
+                            Err(error) => return Err(error.into()),
+                        },
+                        Err(_) => None,
+                    };
+                    let readable = kept.is_some();
+                    let (value, lock) = kept.map_or((None, None), |kept| (kept.value, Some(kept.lock)));
+                    let node = Level::from_number(row.level).map(|level| Node { level, id: row.node });
+                    items.push(PastSaying {
+                        version: row.version,
+                        place: place(node.unwrap_or(Node::DEPLOYMENT)),
+                        value,
+                        lock,
+                        readable,
+                        set_at: row.set_at.to_string(),
+                        set_by: told.setter(tx, &row).await?,
+                        reason: told.reason(tx, &row).await?,
+                    });
+                }
+                Ok::<_, ApiError>(SettingHistory { items, next_before: next_before.flatten() })
+            })
+        })
+        .await?;
+    Ok(Json(history))
+}
+
+/// What the organisation said in one version of its settings and in another.
+#[utoipa::path(get, path = "/settings/changes", tag = "settings", params(BetweenQuery), responses(
+    (status = 200, body = SettingDifferences), (status = 403, body = Problem)))]
+pub(crate) async fn changes(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<BetweenQuery>,
+) -> Result<Json<SettingDifferences>, ApiError> {
+    api.vault.hold_lease().await?;
+    let _grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
+    let (inner, organisation) = (api.clone(), caller.organisation);
+    let found = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                let settings = inner.access.settings();
+                let now = settings.known(tx, organisation).await?.version();
+                let to = asked.to.unwrap_or(now).min(now);
+                let from = asked.from.min(now);
+                let before = settings.known_then(tx, organisation, from).await?;
+                let after = settings.known_then(tx, organisation, to).await?;
+                let items = clerestory_access::settings::differences(before.values(), after.values());
+                let items = items
+                    .into_iter()
+                    .map(|(node, name)| difference((before.values(), after.values()), node, name));
+                Ok::<_, ApiError>(SettingDifferences { from, to, items: items.collect() })
+            })
+        })
+        .await?;
+    Ok(Json(found))
+}
+
+fn difference((one, other): (&Values, &Values), node: Node, name: String) -> SettingDifference {
+    let (before, before_lock) = said(one.of(node, &name));
+    let (after, after_lock) = said(other.of(node, &name));
+    SettingDifference { place: place(node), name, before, before_lock, after, after_lock }
+}
+
+/// Goes back to how the organisation's settings stood at a version: what was said then is said again, in new versions.
+#[utoipa::path(post, path = "/settings/rollback", tag = "settings", request_body = RollBackSettings, params(
+    ("If-Match" = String, Header, description = "The ETag of the settings it is based on.")),
+    responses((status = 200, body = SettingsVersion), (status = 403, body = Problem), (status = 412, body = Problem),
+    (status = 422, body = Problem), (status = 428, body = Problem)))]
+pub(crate) async fn roll_back(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    CallerWith(caller, asked): CallerWith<RollBackSettings>,
+) -> Result<Response, ApiError> {
+    let version = based_on(&headers)?;
+    let version = api.access.say_again(&caller.op, asked.version, asked.reason, version).await??;
+    Ok(tagged(version, Json(SettingsVersion { version })))
+}
+
+/// What saying something would make other, here and below; nothing of it is said.
+#[utoipa::path(post, path = "/settings/check", tag = "settings", request_body = CheckSetting, responses(
+    (status = 200, body = SettingEffects), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn check(
+    State(api): State<Api>,
+    CallerWith(caller, asked): CallerWith<CheckSetting>,
+) -> Result<Json<SettingEffects>, ApiError> {
+    let change = Saying {
+        node: node(&caller, asked.node.as_deref())?,
+        name: asked.name,
+        value: asked.value,
+        lock: lock(asked.lock.as_deref())?,
+        reason: None,
+    };
+    api.vault.hold_lease().await?;
+    let _grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
+    let (inner, organisation) = (api.clone(), caller.organisation);
+    let found = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                Ok::<_, ApiError>(inner.access.think_through(tx, organisation, change).await??)
+            })
+        })
+        .await?;
+    Ok(Json(found.into()))
+}
+
+/// What hanging a project, a team or a person from another place would make other there and below; nothing is moved.
+#[utoipa::path(post, path = "/settings/check-move", tag = "settings", request_body = CheckMove, responses(
+    (status = 200, body = SettingEffects), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 422, body = Problem)))]
+pub(crate) async fn check_move(
+    State(api): State<Api>,
+    CallerWith(caller, asked): CallerWith<CheckMove>,
+) -> Result<Json<SettingEffects>, ApiError> {
+    let (moved, to) = (node(&caller, Some(&asked.node))?, node(&caller, asked.to.as_deref())?);
+    let fits = match moved.level {
+        Level::Project => matches!(to.level, Level::Organisation | Level::Domain),
+        Level::Team => to.level == Level::Project,
+        Level::User => matches!(to.level, Level::Organisation | Level::Team),
+        Level::Deployment | Level::Organisation | Level::Domain => false,
+    };
+    if !fits {
+        let message =
+            "a project hangs from a domain or the organisation, a team from a project, a person from a team";
+        return Err(ApiError::malformed("to".to_owned(), message.to_owned()));
+    }
+    api.vault.hold_lease().await?;
+    let _grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
+    let (inner, organisation) = (api.clone(), caller.organisation);
+    let found = api
+        .database
+        .read(move |tx| {
+            Box::pin(async move {
+                for place in [moved, to] {
+                    rows::chain(tx, organisation, place).await?.ok_or_else(ApiError::not_found)?;
+                }
+                let change = Change::Move { node: moved, to };
+                Ok::<_, ApiError>(inner.access.settings().effects(tx, organisation, &change).await?)
+            })
+        })
+        .await?;
+    Ok(Json(found.into()))
+}
+
+impl From<Vec<Effect>> for SettingEffects {
+    fn from(found: Vec<Effect>) -> Self {
+        let items: Vec<SettingEffect> = found.into_iter().map(effect).collect();
+        Self { loosens: items.iter().any(|item| item.looser), items }
+    }
+}
+
+fn effect(found: Effect) -> SettingEffect {
+    SettingEffect {
+        place: place(found.node),
+        name: found.key,
+        before: found.before.value.json(),
+        after: found.after.value.json(),
+        looser: found.looser,
+    }
+}

@@ -1,0 +1,71 @@
+//! The one way a change of people or the tree is made: decided, on record, and noted, in one transaction.
+
+use clerestory_access::{Action, Actor, Grant, OpContext};
+use clerestory_audit::Personal;
+use clerestory_audit::authority::Touched;
+use clerestory_model::{OrganisationId, PersonId, SessionId};
+use clerestory_sql::{Body, Lane, Tx};
+
+use super::error::PeopleError;
+use crate::{Identity, authority};
+
+impl Identity {
+    /// Decides `A`, and if it is allowed does `act` in the same transaction. A refusal is committed, whatever `act` cannot
+    /// do is not. The organisation's turn is taken by the decision: nothing else changes its people meanwhile.
+    pub(crate) async fn decided<A: Action, T: Send + 'static>(
+        &self,
+        op: &OpContext,
+        on: A::On,
+        detail: Option<String>,
+        act: impl for<'t> FnOnce(&'t mut Tx, Grant<A>) -> Body<'t, T, PeopleError> + Send + 'static,
+    ) -> Result<T, PeopleError> {
+        self.vault.hold_lease().await?;
+        let (access, op) = (self.access.clone(), op.clone());
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let personal =
+                        detail.map(|detail| Personal { detail: Some(detail), ..Personal::default() });
+                    match access.decide::<A>(tx, &op, on, personal).await? {
+                        Ok(grant) => Ok(Ok(act(tx, grant).await?)),
+                        Err(refused) => Ok::<_, PeopleError>(Err(refused)),
+                    }
+                })
+            })
+            .await?
+            .map_err(PeopleError::Refused)
+    }
+
+    /// Records how these rows stand now, by whoever asks.
+    pub(crate) async fn note(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        (kind, id): (&str, [u8; 16]),
+        touched: &[Touched],
+    ) -> Result<(), PeopleError> {
+        let organisation: OrganisationId = op.actor.organisation();
+        Ok(self.note_change(tx, op.changing(organisation), (kind, id), touched).await?)
+    }
+
+    /// Who asks; nil for the program itself.
+    pub(crate) fn asker(op: &OpContext) -> PersonId {
+        match &op.actor {
+            Actor::Person { id, .. } => *id,
+            _ => PersonId::nil(),
+        }
+    }
+
+    /// Ends every session of somebody but the one that asks; the rows that are gone.
+    pub(crate) async fn end_other_sessions(
+        tx: &mut Tx,
+        op: &OpContext,
+        person: PersonId,
+    ) -> Result<Vec<Touched>, PeopleError> {
+        let own = match &op.actor {
+            Actor::Person { session, .. } => *session,
+            _ => SessionId::nil(),
+        };
+        Ok(authority::end_other_sessions(tx, person, own).await?)
+    }
+}

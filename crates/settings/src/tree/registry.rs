@@ -1,0 +1,257 @@
+//! Every setting there is. **Adding one is one entry of [`built_in`]**: its values, its default, who may say it, and how
+//! what several say is merged. A test refuses an entry that nothing in the program reads.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::{Kind, Level, Lock, Span, Value};
+
+/// How what several levels say becomes one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// The nearest that says something.
+    Near,
+    /// The lowest that is said.
+    Min,
+    /// The highest that is said.
+    Max,
+    /// Everything that any of them names, and the default.
+    Union,
+    /// What all of them name.
+    Inter,
+    /// On where none says off.
+    And,
+}
+
+impl Merge {
+    /// The word that is shown.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Union => "union",
+            Self::Inter => "inter",
+            Self::And => "and",
+        }
+    }
+}
+
+/// Which of two values protects people better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strict {
+    /// The lower.
+    Lower,
+    /// The higher.
+    Higher,
+}
+
+/// A setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub key: Cow<'static, str>,
+    /// Its values.
+    pub kind: Kind,
+    /// What it says where nobody said anything.
+    pub default: Value,
+    /// What holds where something was said that cannot be read. Where nothing stands here, the default.
+    pub unreadable: Option<Value>,
+    /// Who may say it, highest first.
+    pub levels: &'static [Level],
+    /// How what they say is merged.
+    pub merge: Merge,
+    /// Of a setting that the nearest decides, which values protect better, if any do. Merging says it of the others.
+    pub near_strict: Option<Strict>,
+    /// What it is for, in a sentence.
+    pub note: Cow<'static, str>,
+}
+
+use Level::{Deployment as X, Domain as D, Organisation as B, Project as P, Team as T};
+
+impl Setting {
+    fn new(key: &'static str, kind: Kind, default: Value, merge: Merge, levels: &'static [Level]) -> Self {
+        let (unreadable, near_strict) = (None, None);
+        Self {
+            key: Cow::Borrowed(key),
+            kind,
+            default,
+            unreadable,
+            levels,
+            merge,
+            near_strict,
+            note: Cow::Borrowed(""),
+        }
+    }
+
+    fn note(mut self, note: &'static str) -> Self {
+        self.note = Cow::Borrowed(note);
+        self
+    }
+
+    fn unreadable(mut self, value: Value) -> Self {
+        self.unreadable = Some(value);
+        self
+    }
+
+    /// A right that a cell of the matrix leaves to each organisation: off until it is switched on.
+    fn allow(key: &str) -> Self {
+        Self {
+            key: Cow::Owned(key.to_owned()),
+            note: Cow::Owned(allow_note(key)),
+            ..Self::new("", Kind::Switch, Value::Switch(false), Merge::And, &[B])
+        }
+    }
+
+    /// Which values protect people better, if any do.
+    #[must_use]
+    pub const fn strict(&self) -> Option<Strict> {
+        match self.merge {
+            Merge::Near => self.near_strict,
+            Merge::Min | Merge::Inter | Merge::And => Some(Strict::Lower),
+            Merge::Max | Merge::Union => Some(Strict::Higher),
+        }
+    }
+
+    /// What holds where something was said that cannot be read.
+    #[must_use]
+    pub fn safe(&self) -> &Value {
+        self.unreadable.as_ref().unwrap_or(&self.default)
+    }
+
+    /// Whether `one` protects at least as well as `other`; of a setting that protects nobody, whatever it says.
+    #[must_use]
+    pub fn as_strict(&self, one: &Value, other: &Value) -> bool {
+        let found = self.kind.compare(one, other);
+        match self.strict() {
+            None => true,
+            Some(Strict::Lower) => matches!(found, Some(Ordering::Less | Ordering::Equal)),
+            Some(Strict::Higher) => matches!(found, Some(Ordering::Greater | Ordering::Equal)),
+        }
+    }
+
+    /// The lock that keeps those below from protecting less. Those below may always protect better.
+    #[must_use]
+    pub const fn protecting_lock(&self) -> Option<Lock> {
+        match self.strict() {
+            None => None,
+            Some(Strict::Lower) => Some(Lock::Ceiling),
+            Some(Strict::Higher) => Some(Lock::Floor),
+        }
+    }
+
+    /// Whether a value of it may carry this lock.
+    #[must_use]
+    pub fn takes(&self, lock: Lock) -> bool {
+        lock == Lock::None || self.protecting_lock().is_none_or(|protecting| lock == protecting)
+    }
+}
+
+/// A setting for each right that the matrix leaves open, `allow.<action>.<role>`, in words.
+fn allow_note(key: &str) -> String {
+    let rest = key.strip_prefix("allow.").unwrap_or(key);
+    let (action, role) = rest.rsplit_once('.').unwrap_or((rest, ""));
+    format!("Whether the role `{role}` may do `{action}`.")
+}
+
+/// The settings of this program, but for those that the matrix names.
+fn built_in() -> Vec<Setting> {
+    vec![
+        // At least two hours: recorders are given a policy that was signed within the last hour.
+        Setting::new(
+            "capture.policy.max_age",
+            Kind::Span { least: Span::of_seconds(2 * HOUR), most: Span::of_days(7), calendar: false },
+            Value::Span(Span::of_seconds(24 * HOUR)),
+            Merge::Min,
+            &[X, B],
+        )
+        .note(
+            "How long a recorder follows a signed capture policy without fetching it again; then it stops capturing.",
+        ),
+        Setting::new(
+            "manager.scope.recordings",
+            Kind::Words(&["reports", "all"]),
+            Value::Word("reports"),
+            Merge::Min,
+            &[B],
+        )
+        .note(
+            "Whether managers see recordings about everybody, or only about themselves and who reports to them; visitors they see in any case.",
+        ),
+        Setting::new("member.view_own", Kind::Switch, Value::Switch(true), Merge::Near, &[B])
+            .unreadable(Value::Switch(false))
+            .note("Whether members see the recordings about themselves."),
+        Setting::new("view.reason_required", Kind::Switch, Value::Switch(false), Merge::Max, &[B, D, P, T])
+            .unreadable(Value::Switch(true))
+            .note("Whether whoever watches a recording says why before it begins."),
+    ]
+}
+
+const HOUR: u32 = 3600;
+
+/// Every setting by its name.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    settings: BTreeMap<String, Setting>,
+}
+
+impl Registry {
+    /// The settings of this program, and those rights of the form `allow.<action>.<role>` that the matrix leaves open.
+    #[must_use]
+    pub fn built_in<'a>(allows: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::of(built_in().into_iter().chain(allows.into_iter().map(Setting::allow)))
+    }
+
+    /// These settings.
+    #[must_use]
+    pub fn of(settings: impl IntoIterator<Item = Setting>) -> Self {
+        Self { settings: settings.into_iter().map(|setting| (setting.key.to_string(), setting)).collect() }
+    }
+
+    /// The setting of this name.
+    #[must_use]
+    pub fn find(&self, key: &str) -> Option<&Setting> {
+        self.settings.get(key)
+    }
+
+    /// Every setting, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Setting> {
+        self.settings.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_makes_sense() {
+        let registry = Registry::built_in(["allow.recording.play.manager"]);
+        assert_eq!(registry.settings.len(), built_in().len() + 1, "no name stands there twice");
+        for setting in registry.all() {
+            let key = &setting.key;
+            assert!(setting.kind.has(&setting.default) && setting.kind.has(setting.safe()), "{key}");
+            assert!(setting.levels.is_sorted() && !setting.levels.is_empty(), "{key}");
+            assert!(setting.note.ends_with('.'), "{key}");
+            let merges = match setting.kind {
+                Kind::Set(_) => &[Merge::Near, Merge::Union, Merge::Inter][..],
+                Kind::Switch => &[Merge::Near, Merge::Min, Merge::Max, Merge::And],
+                _ => &[Merge::Near, Merge::Min, Merge::Max],
+            };
+            assert!(merges.contains(&setting.merge), "{key}");
+            assert!(setting.merge == Merge::Near || setting.near_strict.is_none(), "{key}");
+            assert!(setting.as_strict(setting.safe(), &setting.default), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_right_of_the_matrix_is_off_and_the_organisations_own() {
+        let registry = Registry::built_in(["allow.recording.live.manager"]);
+        let setting = registry.find("allow.recording.live.manager").unwrap();
+        assert_eq!((&setting.default, setting.levels), (&Value::Switch(false), &[Level::Organisation][..]));
+        assert_eq!(&*setting.note, "Whether the role `manager` may do `recording.live`.");
+        assert!(setting.takes(Lock::Ceiling) && !setting.takes(Lock::Floor));
+    }
+}

@@ -1,0 +1,74 @@
+import { Link } from "@tanstack/react-router";
+import type { MyRecording } from "../../api/types";
+import { formatClock, formatDate, formatTime, timeLeft } from "../../lib/format";
+import { panesSentence, whereLine } from "../../lib/recording";
+import { Panes } from "../Panes";
+import { nameOf } from "./names";
+
+interface CapturedProps {
+  recordings: readonly MyRecording[];
+  now: Date;
+  mayOpen: boolean;
+}
+
+/** What is kept that shows somebody: what it is, why it was made, and how long it stays. */
+export function Captured({ recordings, now, mayOpen }: CapturedProps) {
+  return (
+    <section className="card captured">
+      <div className="sh">
+        <h2 className="grow">What is kept</h2>
+      </div>
+      <ul>
+        {recordings.map((recording) => (
+          <One key={recording.id} recording={recording} now={now} mayOpen={mayOpen} />
+        ))}
+      </ul>
+      <p className="small ink2 why2">
+        Each is sealed under a key of its own below a key of yours. When its time is over, or when it is
+        erased, that key is destroyed, and nothing opens it any more.
+      </p>
+    </section>
+  );
+}
+
+function One({ recording, now, mayOpen }: { recording: MyRecording; now: Date; mayOpen: boolean }) {
+  const left = timeLeft(recording.kept_until, now);
+  const name = nameOf(recording);
+  return (
+    <li className="cp">
+      <div className="row">
+        <b className="grow cut">
+          {mayOpen ? (
+            <Link className="link" to="/recordings/$id" params={{ id: recording.id }} search={{}}>
+              {name}
+            </Link>
+          ) : (
+            name
+          )}
+        </b>
+        {recording.live ? (
+          <span className="tag live">
+            <span className="dot live" />
+            On now
+          </span>
+        ) : (
+          <span className="small num ink2">{formatClock(recording.duration_us)}</span>
+        )}
+      </div>
+      <p className="small ink2 num">
+        {name === whereLine(recording) ? "" : `${whereLine(recording)}, `}
+        {formatDate(recording.started_at)} {formatTime(recording.started_at)}
+      </p>
+      <Panes className="mini" states={recording.panes} label={panesSentence(recording)} />
+      <p className="small ink2">
+        {recording.kept_until === null ? (
+          "No end is set."
+        ) : (
+          <>
+            Kept until <b className="num">{formatDate(recording.kept_until)}</b>, {left.text} left.
+          </>
+        )}
+      </p>
+    </li>
+  );
+}

@@ -1,0 +1,108 @@
+// An Admin invites somebody, makes them Manager of two people only, and sees in the log exactly what they opened.
+import assert from "node:assert/strict";
+import { openPlayer, shareSession } from "../lib/console.mjs";
+import { waitFor } from "../lib/wait.mjs";
+
+export const name = "people";
+const PASSWORD = "clear glass above the aisle";
+
+/** A page as rrweb writes it: all that an import needs. */
+function events(word) {
+  const at = Date.now() - 60_000;
+  const text = { type: 3, textContent: word, id: 5 };
+  const line = { type: 2, tagName: "p", attributes: {}, childNodes: [text], id: 6 };
+  const body = { type: 2, tagName: "body", attributes: {}, childNodes: [line], id: 4 };
+  const head = { type: 2, tagName: "head", attributes: {}, childNodes: [], id: 3 };
+  const html = { type: 2, tagName: "html", attributes: {}, childNodes: [head, body], id: 2 };
+  const node = { type: 0, childNodes: [html], id: 1 };
+  return [
+    { type: 4, data: { href: "https://desk.example/", width: 800, height: 600 }, timestamp: at },
+    { type: 2, data: { node, initialOffset: { top: 0, left: 0 } }, timestamp: at + 1 },
+    { type: 3, data: { source: 3, id: 1, x: 0, y: 10 }, timestamp: at + 2000 },
+  ];
+}
+
+export async function run(t) {
+  const { api, info } = await t.signedIn();
+  const site = await api.shopSite();
+  const browser = await t.browser();
+  const owner = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  await shareSession(owner, api, info);
+  const page = await owner.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+
+  await page.goto(`${info.console}/people`);
+  await page.getByRole("button", { name: "Invite somebody…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("Mara Lindqvist");
+  await dialog.getByLabel("E-mail address").fill("mara@fernwick.example");
+  await dialog.getByText("Manager", { exact: true }).click();
+  await page.screenshot({ path: t.picture("invite") });
+  await dialog.getByRole("button", { name: "Invite" }).click();
+  const shown = page.getByRole("alertdialog");
+  const link = await shown.getByRole("code").textContent();
+  assert.match(link ?? "", /\/join#token=/, "no link is shown");
+  await shown.getByRole("button", { name: "Done" }).click();
+
+  const mara = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
+  mara.on("pageerror", (error) => errors.push(error.message));
+  await mara.goto(link);
+  await mara.getByLabel("Password").fill(PASSWORD);
+  await mara.getByLabel("The same once more").fill("something else");
+  await mara.getByRole("button", { name: "Set it and come in" }).click();
+  await mara.getByText("The two are not the same.").waitFor();
+  await mara.screenshot({ path: t.picture("join") });
+  assert.equal(new URL(mara.url()).hash, "", "the token is still in the address");
+  await mara.getByLabel("The same once more").fill(PASSWORD);
+  await mara.getByRole("button", { name: "Set it and come in" }).click();
+  await mara.getByRole("heading", { name: /What Clerestory keeps about you, Mara/ }).waitFor();
+
+  const recordings = {};
+  for (const who of ["Ada", "Ben", "Cleo"]) {
+    const email = `${who.toLowerCase()}@fernwick.example`;
+    const { person } = await api.post("/people", { name: who, email, role: "member" });
+    const path = `/sites/${site.id}/imports?about=${person.id}`;
+    recordings[who] = (await api.post(path, events(who))).recording;
+  }
+  await page.reload();
+  for (const who of ["Ada", "Ben"]) {
+    await page.getByRole("button", { name: who, exact: true }).click();
+    await page.getByRole("button", { name: "Change to whom they report…" }).click();
+    await dialog.getByLabel("Reports to").selectOption("Mara Lindqvist");
+    await dialog.getByRole("button", { name: "Change it" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page
+      .getByRole("row", { name: new RegExp(`${who}.*Mara Lindqvist`) })
+      .first()
+      .waitFor();
+  }
+  await page.screenshot({ path: t.picture("people") });
+
+  await mara.goto(`${info.console}/people`);
+  await mara.getByRole("button", { name: "Ada", exact: true }).waitFor();
+  const seen = await mara.getByRole("table").getByRole("button").allInnerTexts();
+  assert.equal(seen.length, 3, "a Manager sees others than themselves and their two reports");
+  await mara.goto(`${info.console}/recordings`);
+  await mara.locator(`[data-row="${recordings.Ada}"]`).waitFor();
+  assert.equal(await mara.locator("a[data-row]").count(), 2, "the list is not that of two reports");
+  await openPlayer(mara, info, recordings.Ada);
+  await mara.goto(`${info.console}/recordings/${recordings.Cleo}`);
+  await mara.getByText("There is nothing here").waitFor();
+
+  const { items: people } = await api.get("/people");
+  const { id } = people.find((person) => person.name === "Mara Lindqvist");
+  await page.goto(`${info.console}/people?open=${id}`);
+  await page.getByRole("link", { name: "What they did, in the audit log" }).click();
+  await page.getByText("recording play").first().waitFor();
+  const opened = await waitFor("the log to tell of the play", async () => {
+    const { items } = await api.get(`/audit?actor=${id}&action=recording.play&outcome=allowed`);
+    return items.length > 0 ? items : null;
+  });
+  assert.deepEqual(
+    [...new Set(opened.map((entry) => entry.object.id))],
+    [recordings.Ada],
+    "the log tells of something else than what was opened",
+  );
+  assert.deepEqual(errors, [], "the console threw");
+}
