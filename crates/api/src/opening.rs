@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clerestory_access::{Action, Grant, Object};
 use clerestory_audit::{ActorKind, Entry};
-use clerestory_model::{ApiKeyId, PersonId, RecordingState, SiteId, SubjectId, Timestamp};
+use clerestory_model::{ApiKeyId, OrganisationId, PersonId, RecordingState, SiteId, SubjectId, Timestamp};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
 use clerestory_store::{organisations, people, recordings, sites};
@@ -153,15 +153,23 @@ impl<'a, A: Action> Names<'a, A> {
         })
     }
 
+    /// The reason in an entry of the log, where it has one.
+    pub(crate) async fn reason(
+        &self,
+        tx: &mut Tx,
+        (organisation, entry): (OrganisationId, u64),
+    ) -> Result<Option<String>, ApiError> {
+        let entry = self.api.access.audit().find(tx, organisation, entry).await?;
+        Ok(match entry.and_then(|entry| entry.personal) {
+            Some(sealed) => self.api.vault.open(tx, self.grant, &sealed).await?.reason,
+            None => None,
+        })
+    }
+
     /// Somebody's watching, with the reason they gave.
     pub(crate) async fn viewer(&mut self, tx: &mut Tx, viewing: &Viewing) -> Result<Viewer, ApiError> {
         let (play, now) = (&viewing.play, self.api.clock.now());
-        let audit = self.api.access.audit();
-        let entry = audit.find(tx, play.organisation, play.entry).await?;
-        let reason = match entry.and_then(|entry| entry.personal) {
-            Some(sealed) => self.api.vault.open(tx, self.grant, &sealed).await?.reason,
-            None => None,
-        };
+        let reason = self.reason(tx, (play.organisation, play.entry)).await?;
         let ranges: Vec<Range> = viewing
             .ranges
             .iter()

@@ -8,7 +8,7 @@ use clerestory_access::{AccessError, Refused};
 use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
 use clerestory_intake::IntakeError;
 use clerestory_lifecycle::EraseError;
-use clerestory_playback::PlaybackError;
+use clerestory_playback::{PlaybackError, Seconding};
 use clerestory_sql::SqlError;
 use clerestory_vault::{OpenError, StoreError};
 use serde::Serialize;
@@ -569,6 +569,49 @@ impl From<PlaybackError> for ApiError {
                 "reason-required",
                 "Say why you want to watch this",
                 "Your organisation asks for a reason before a recording is watched. It is kept in the audit log.",
+                "Send it again with a reason.",
+            )
+            .with_errors(vec![FieldError { path: "reason".to_owned(), message: "it is asked for".to_owned() }]),
+            PlaybackError::SecondNeeded(seconding) => Self::new(
+                StatusCode::FORBIDDEN,
+                match seconding {
+                    Seconding::NotAsked => "second-person-needed",
+                    Seconding::Waits => "second-person-waited-for",
+                    Seconding::Refused => "second-person-refused",
+                },
+                "A second person is to agree first",
+                match seconding {
+                    Seconding::NotAsked => {
+                        "Your organisation wants somebody else to agree before this is watched."
+                    }
+                    Seconding::Waits => "You have asked, and nobody has answered yet.",
+                    Seconding::Refused => "You have asked, and somebody did not agree.",
+                },
+                match seconding {
+                    Seconding::NotAsked => "Ask, and say why. Admins and privacy officers are shown it.",
+                    Seconding::Waits => "Ask an Admin or a privacy officer to look at it.",
+                    Seconding::Refused => "Talk to them, or ask again and say more.",
+                },
+            ),
+            PlaybackError::Answered => Self::new(
+                StatusCode::CONFLICT,
+                "answered",
+                "This is not asked any more",
+                "It was answered meanwhile, or its time is over.",
+                "Look at the list again.",
+            ),
+            PlaybackError::OwnView => Self::new(
+                StatusCode::FORBIDDEN,
+                "own-view",
+                "Somebody else answers this",
+                "Whoever asks to watch does not agree to it themselves.",
+                "Ask another Admin or a privacy officer.",
+            ),
+            PlaybackError::WhyMissing => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "reason-required",
+                "Say why you want to watch this",
+                "Whoever is to agree reads it, and it is kept in the audit log.",
                 "Send it again with a reason.",
             )
             .with_errors(vec![FieldError { path: "reason".to_owned(), message: "it is asked for".to_owned() }]),

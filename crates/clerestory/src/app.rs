@@ -193,6 +193,7 @@ impl App {
                 Arc::new(identity.clone()),
                 Arc::new(intake.clone()),
                 Arc::new(access.settings().clone()),
+                Arc::new(playback.clone()),
             ],
             places: tombstones,
             assurance: match &places.second_epochs {

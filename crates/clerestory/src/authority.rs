@@ -24,6 +24,7 @@ fn tables() -> Vec<&'static Table> {
         .chain(clerestory_intake::AUTHORITY)
         .chain(clerestory_access::settings::AUTHORITY)
         .chain(clerestory_lifecycle::AUTHORITY)
+        .chain(clerestory_playback::AUTHORITY)
         .collect()
 }
 

@@ -175,6 +175,10 @@ id!(
     PlayId, "ply"
 );
 id!(
+    /// Somebody's asking to watch a recording, which somebody else answers.
+    ViewId, "viw"
+);
+id!(
     /// A signed-in browser.
     SessionId, "ses"
 );

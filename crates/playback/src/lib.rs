@@ -9,6 +9,7 @@ mod erase;
 mod panes;
 mod plays;
 mod rows;
+mod views;
 
 use std::sync::Arc;
 
@@ -23,11 +24,15 @@ pub use describe::{Described, DescribedTrack, GapFact, SegmentFact};
 pub use panes::{PANES, Pane, panes};
 pub use plays::{Begun, SegmentContent};
 pub use rows::{PlayRow, Viewing};
+pub use views::{AUTHORITY, Answer, Seconding, View};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "playback",
-    migrations: &[Migration { name: "plays and what they watched", sql: include_str!("0001-playback.sql") }],
+    migrations: &[
+        Migration { name: "plays and what they watched", sql: include_str!("0001-playback.sql") },
+        Migration { name: "views that a second person agrees to", sql: include_str!("0002-views.sql") },
+    ],
 };
 
 /// The serving part of the program.
@@ -58,6 +63,18 @@ pub enum PlaybackError {
     /// The organisation asks whoever watches to say why.
     #[error("a reason is asked for before this is watched")]
     ReasonRequired,
+    /// A second person is to agree before this is watched.
+    #[error("a second person is to agree before this is watched")]
+    SecondNeeded(Seconding),
+    /// Nobody asks for this any more: it was answered, or its time is over.
+    #[error("this was answered, or its time is over")]
+    Answered,
+    /// Whoever asks does not answer.
+    #[error("somebody else than who asks is to answer")]
+    OwnView,
+    /// Asking needs a reason.
+    #[error("say why this is to be watched")]
+    WhyMissing,
     /// The range does not make sense.
     #[error("a range ends after it begins, and begins in the recording")]
     BadRange,

@@ -7,11 +7,10 @@ use clerestory_access::{Actor, ContinuePlay, Grant, OpContext, Play, RecordingRe
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_model::{PlayId, RecordingId, RecordingState, TrackId};
 use clerestory_seal::random;
-use clerestory_settings::tree::{Level, Node};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{ContentType, Segment};
 use clerestory_store::tracks::Track;
-use clerestory_store::{organisations, recordings, segments, tracks};
+use clerestory_store::{recordings, segments, tracks};
 use clerestory_vault::{Base, OpenError, StoreError, unpack_events};
 
 use crate::describe::{Described, SegmentFact, facts};
@@ -67,6 +66,12 @@ fn plays(state: RecordingState) -> bool {
     matches!(state, RecordingState::Capturing | RecordingState::Active)
 }
 
+/// A reason that says something.
+pub(crate) fn reason_of(text: Option<String>) -> Option<String> {
+    let text = text.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
+    text.filter(|text| !text.is_empty())
+}
+
 impl Playback {
     /// Decides, records, and begins a play.
     ///
@@ -86,11 +91,9 @@ impl Playback {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let reason =
-                        reason.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
-                    let reason = reason.filter(|text| !text.is_empty());
-                    if reason.is_none() && playback.asks_for_reason(tx, &op, on).await? {
-                        return Ok(Err(PlaybackError::ReasonRequired));
+                    let reason = reason_of(reason);
+                    if let Some(obstacle) = playback.asks_for_more(tx, &op, on, reason.is_some()).await? {
+                        return Ok(Err(obstacle));
                     }
                     let personal = reason.map(|text| Personal { reason: Some(text), ..Default::default() });
                     let grant = match playback.access.decide::<Play>(tx, &op, on, personal).await? {
@@ -120,28 +123,24 @@ impl Playback {
             .await?
     }
 
-    /// Whether the caller would be let in, and must say why first. Nothing is on record of being asked.
-    async fn asks_for_reason(
+    /// What the caller, who would be let in, must do first: say why, or have somebody agree. Nothing is on record of being
+    /// told so.
+    async fn asks_for_more(
         &self,
         tx: &mut Tx,
         op: &OpContext,
         on: RecordingRef,
-    ) -> Result<bool, PlaybackError> {
+        said_why: bool,
+    ) -> Result<Option<PlaybackError>, PlaybackError> {
         if !self.access.would_allow_in::<Play>(tx, op, on).await? {
-            return Ok(false);
+            return Ok(None);
+        }
+        if let Some(seconding) = self.seconding(tx, op, on).await? {
+            return Ok(Some(PlaybackError::SecondNeeded(seconding)));
         }
         let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
-        // Where it was recorded, and where whom it is about works.
-        let project = Node { level: Level::Project, id: *recording.project.as_bytes() };
-        let (person, _) = organisations::person_of_subject(tx, recording.subject).await?;
-        let person = person.map(|id| Node { level: Level::User, id: *id.as_bytes() });
-        let settings = self.access.settings();
-        for node in [Some(project), person].into_iter().flatten() {
-            if settings.is_on(tx, on.organisation, node, "view.reason_required").await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let asked = !said_why && self.is_on(tx, &recording, "view.reason_required").await?;
+        Ok(asked.then_some(PlaybackError::ReasonRequired))
     }
 
     /// The play, if it still runs, is this session's, and the rules still allow it; with the proof.

@@ -155,6 +155,7 @@ id_values!(
     TeamId,
     BlockId,
     RoleId,
+    ViewId,
     MailId
 );
 

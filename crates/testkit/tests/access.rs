@@ -72,6 +72,10 @@ impl Scene {
             "recording.play" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/plays"), json!({})).await
             }
+            "view.ask" => {
+                caller.post(&format!("/api/v1/recordings/{recording}/views"), json!({ "reason": "r" })).await
+            }
+            "view.answer" => caller.get("/api/v1/views").await,
             "recording.inspect" => caller.get(&format!("/api/v1/recordings/{recording}/inside")).await,
             "recording.import" => {
                 let events = snapshot(1_795_000_000_000, 1, "x").to_string();
@@ -326,6 +330,7 @@ impl Scene {
             .replace("{erasure}", "era_0190a5e200007000800000000000000a")
             .replace("{person}", &self.admin)
             .replace("{node}", &self.node)
+            .replace("{view}", "viw_0190a5e200007000800000000000000a")
             .replace("{role}", "rol_0190a5e200007000800000000000000a")
             .replace("{block}", "blk_0190a5e200007000800000000000000a")
             .replace("{hold}", "hld_0190a5e200007000800000000000000a")

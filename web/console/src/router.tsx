@@ -118,6 +118,12 @@ const watched = createRoute({
   component: lazyRouteComponent(() => import("./routes/Watched")),
 });
 
+const views = createRoute({
+  getParentRoute: () => trust,
+  path: "/views",
+  component: lazyRouteComponent(() => import("./routes/Views")),
+});
+
 const receipts = createRoute({
   getParentRoute: () => trust,
   path: "/receipts",
@@ -207,7 +213,7 @@ const routeTree = root.addChildren([
     home,
     recordings,
     player,
-    trust.addChildren([audit, watched, receipts]),
+    trust.addChildren([audit, watched, views, receipts]),
     settings.addChildren([sites, rules, site, health, sessions, security]),
     policy,
     people,

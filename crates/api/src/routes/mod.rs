@@ -25,6 +25,7 @@ mod settings;
 mod sites;
 mod tree;
 mod trust;
+mod views;
 
 use axum::{Json, Router, routing};
 use utoipa::OpenApi;
@@ -101,6 +102,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(people::standing::restore))
         .routes(routes!(people::standing::block))
         .routes(routes!(people::standing::lift))
+        .routes(routes!(views::ask))
+        .routes(routes!(views::list))
+        .routes(routes!(views::answer))
         .routes(routes!(roles::list, roles::make))
         .routes(routes!(roles::change, roles::remove))
         .routes(routes!(tree::read, tree::add))

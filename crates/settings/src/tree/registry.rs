@@ -186,6 +186,9 @@ fn built_in() -> Vec<Setting> {
         Setting::new("view.reason_required", Kind::Switch, Value::Switch(false), Merge::Max, &[B, D, P, T])
             .unreadable(Value::Switch(true))
             .note("Whether whoever watches a recording says why before it begins."),
+        Setting::new("view.four_eyes", Kind::Switch, Value::Switch(false), Merge::Max, &[B, D, P, T])
+            .unreadable(Value::Switch(true))
+            .note("Whether a recording about somebody else is watched only after a second person has agreed to it."),
     ]
 }
 

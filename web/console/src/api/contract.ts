@@ -47,6 +47,9 @@ export type Drift = None<
   | Missing<typeof t.SegmentItem, Described["SegmentItem"]>
   | Missing<typeof t.Track, Described["Track"]>
   | Missing<typeof t.Viewer, Described["Viewer"]>
+  | Missing<typeof t.AskedView, Described["AskedView"]>
+  | Missing<typeof t.View, Described["View"]>
+  | Missing<typeof t.ViewList, Described["Views"]>
   | Missing<typeof t.AuditItem, Described["AuditItem"]>
   | Missing<typeof t.AuditList, Described["AuditList"]>
   | Missing<typeof t.AuditCheck, Described["Verified"]>

@@ -44,6 +44,12 @@ export const listRecordings = (query: Query, signal?: AbortSignal) =>
 export const getRecording = (id: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}`, t.Recording, opt(signal));
 
+export const askToWatch = (recording: string, reason: string) =>
+  call("POST", `/recordings/${seg(recording)}/views`, t.AskedView, { body: { reason } });
+export const listViews = (signal?: AbortSignal) => call("GET", "/views", t.ViewList, opt(signal));
+export const answerView = (id: string, answer: "allowed" | "refused") =>
+  callEmpty("POST", `/views/${seg(id)}/answer`, { body: { answer } });
+
 export const listViewers = (id: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}/viewers`, t.ViewerList, opt(signal));
 

@@ -484,6 +484,22 @@ export const ErasureList = v.object({ items: v.array(Erasure), next_cursor: null
 
 export const FindingList = v.object({ items: v.array(Finding) });
 export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });
+/** Somebody's asking to watch, which somebody else answers. */
+export const AskedView = v.object({ id: v.string(), recording: v.string(), asked_at: v.string(), ends_at: v.string() });
+export const View = v.object({
+  id: v.string(),
+  recording: v.string(),
+  person: PersonRef,
+  reason: nullable(v.string()),
+  asked_at: v.string(),
+  ends_at: v.string(),
+  state: v.picklist(["waiting", "allowed", "refused", "over"]),
+  answered_by: nullable(PersonRef),
+  entry: v.number(),
+});
+export type View = v.InferOutput<typeof View>;
+export const ViewList = v.object({ items: v.array(View) });
+
 export const ViewerList = v.object({ items: v.array(Viewer) });
 
 export const ImportResult = v.object({

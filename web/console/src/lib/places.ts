@@ -6,6 +6,7 @@ export interface PlaceLink {
     | "/recordings"
     | "/trust/audit"
     | "/trust/watched"
+    | "/trust/views"
     | "/trust/receipts"
     | "/my-data"
     | "/settings/sites"
@@ -22,6 +23,7 @@ export interface PlaceLink {
 export const PLACES: readonly PlaceLink[] = [
   { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
+  { to: "/trust/views", name: "Asked to watch", letter: "k", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
   { to: "/my-data", name: "My data", letter: "m", icon: "window" },

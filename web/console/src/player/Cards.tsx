@@ -9,6 +9,7 @@ import { formatClock, formatCount } from "../lib/format";
 import { isErased } from "../lib/recording";
 import { gapSentence, gapWords } from "./gaps";
 import { Reason } from "./Reason";
+import { needsSecond, SecondPerson } from "./SecondPerson";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
@@ -25,6 +26,9 @@ export function Cards({ session }: { session: PlaySession }) {
     case "reason":
       return <Reason session={session} problem={phase.problem} busy={phase.busy} />;
     case "refused":
+      if (needsSecond(phase.error.slug)) {
+        return <SecondPerson session={session} problem={phase.error.problem} slug={phase.error.slug} />;
+      }
       return <Decided problem={phase.error.problem} title={phase.error.problem.title} />;
     case "revoked":
       return <Decided problem={phase.problem} title="Watching was ended" />;
