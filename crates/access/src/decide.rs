@@ -121,6 +121,27 @@ impl Access {
         })
     }
 
+    /// Puts on record that `A` was allowed and did not happen, and why. What was done of it is undone by now, and the
+    /// entry of the decision with it.
+    ///
+    /// # Errors
+    /// [`AccessError`]: answer 503 then.
+    pub async fn tell_failed<A: Action>(
+        &self,
+        op: &OpContext,
+        on: A::On,
+        why: String,
+        personal: Option<Personal>,
+    ) -> Result<(), AccessError> {
+        let entry = NewEntry { personal, ..new_entry::<A>(op, on, Outcome::Failed, why) };
+        let audit = self.audit.clone();
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move { audit.append(tx, entry).await.map(drop).map_err(AccessError::from) })
+            })
+            .await
+    }
+
     /// Whether `A` on `on` would be allowed now. It proves nothing and nothing of it is on record: it spares the work
     /// before a decision that would refuse.
     ///
@@ -299,6 +320,23 @@ impl Access {
             Some(action) => self.sees::<A>(tx, action, actor, (on, &owner)).await?,
         };
         Ok(refused(narrow.map_or("none", Scope::word), visible))
+    }
+
+    pub(crate) async fn allowed_actions_in(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+    ) -> Result<Vec<String>, AccessError> {
+        let mut allowed = Vec::new();
+        for action in self.matrix.actions() {
+            for (_, cell) in self.cells_of(tx, action, actor).await? {
+                if self.reach(tx, actor.organisation(), &cell).await?.is_some() {
+                    allowed.push(action.to_owned());
+                    break;
+                }
+            }
+        }
+        Ok(allowed)
     }
 
     /// How far a cell reaches while settings are as they are; `None` while one forbids it.

@@ -131,10 +131,17 @@ impl Access {
     pub fn key_scopes(&self, roles: &[Role]) -> Vec<&str> {
         self.matrix.key_scopes(roles).collect()
     }
-    /// The names of every action this actor's roles may do in some scope, as far as settings allow it: for what a console
-    /// shows.
-    #[must_use]
-    pub fn allowed_actions(&self, actor: &Actor) -> Vec<&str> {
-        self.matrix.actions().filter(|action| self.matrix.cells(action, actor).next().is_some()).collect()
+
+    /// The names of every action that this actor may do now in some scope, as settings are: for what a console shows.
+    /// What asks for a proof of who one is is among them.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn allowed_actions(&self, actor: &Actor) -> Result<Vec<String>, AccessError> {
+        self.settings.hold_lease().await?;
+        let (access, actor) = (self.clone(), actor.clone());
+        self.database
+            .read(move |tx| Box::pin(async move { access.allowed_actions_in(tx, &actor).await }))
+            .await
     }
 }

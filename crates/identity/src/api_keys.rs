@@ -8,7 +8,7 @@ use clerestory_audit::authority::Touched;
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome};
 use clerestory_model::{ApiKeyId, OrganisationId, PersonId, Timestamp};
 use clerestory_seal::random;
-use clerestory_sql::{Lane, Lock, Row, SqlError, Tx};
+use clerestory_sql::{Body, Lane, Lock, Row, SqlError, Tx};
 use clerestory_store::{About, Content, Kind, Place, Sealed, organisations, people};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -111,6 +111,24 @@ impl From<Refused> for ApiKeyError {
     }
 }
 
+impl From<SqlError> for ApiKeyError {
+    fn from(error: SqlError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl ApiKeyError {
+    /// What the log says of it, where it was allowed and could not be done: nothing that somebody typed.
+    fn obstacle(&self) -> Option<&'static str> {
+        match self {
+            Self::NotFound => Some("there is no such key"),
+            Self::Scope(_) => Some("a scope that is not theirs to give"),
+            Self::TooMany => Some("there are enough keys"),
+            Self::Refused(_) | Self::Name | Self::Lasts | Self::Unavailable(_) => None,
+        }
+    }
+}
+
 struct KeyRow {
     id: ApiKeyId,
     organisation: OrganisationId,
@@ -187,30 +205,22 @@ impl Identity {
         if !(Duration::from_secs(24 * 3600)..=LONGEST).contains(&new.lasts) {
             return Err(ApiKeyError::Lasts);
         }
-        self.vault.hold_lease().await.map_err(IdentityError::from)?;
-        let (identity, op, token) = (self.clone(), op.clone(), Token::generate());
+        let (identity, asked, token) = (self.clone(), op.clone(), Token::generate());
         let (hash, expires_at) = (token.hash(), op.at.plus(new.lasts));
-        let made: Result<Result<ApiKeyId, ApiKeyError>, IdentityError> = self
-            .database
-            .write(Lane::Interactive, move |tx| {
+        let id = self
+            .managing_keys(op, on, move |tx, maker| {
                 Box::pin(async move {
-                    let Actor::Person { id: maker, .. } = op.actor else { return Ok(Err(ApiKeyError::NotFound)) };
-                    if let Err(refused) = identity.access.decide::<ManageKeys>(tx, &op, on, None).await? {
-                        return Ok(Err(refused.into()));
-                    }
-                    let scopes = match identity.bounded(tx, maker, new.scopes).await? {
-                        Ok(scopes) => scopes,
-                        Err(scope) => return Ok(Err(ApiKeyError::Scope(scope))),
-                    };
+                    let scopes = identity.bounded(tx, maker, new.scopes).await?.map_err(ApiKeyError::Scope)?;
                     let sql = "SELECT count(*) FROM api_keys WHERE organisation_id = $1";
                     let count = tx.query_opt(sql, &[on.0.into()]).await?;
                     if count.map_or(Ok(0), |row| row.get::<u64>(0))? >= MOST {
-                        return Ok(Err(ApiKeyError::TooMany));
+                        return Err(ApiKeyError::TooMany);
                     }
-                    let id = ApiKeyId::new(op.at, random());
+                    let id = ApiKeyId::new(asked.at, random());
                     let key = organisations::find(tx, on.0).await?.map(|found| found.key);
                     let key = key.ok_or_else(|| inconsistent("organisations", "organisation_id"))?;
-                    let name = identity.vault.seal(tx, key, name_place(on.0, id), &ApiKeyName(name)).await?;
+                    let sealed = identity.vault.seal(tx, key, name_place(on.0, id), &ApiKeyName(name)).await;
+                    let name = sealed.map_err(IdentityError::from)?;
                     tx.execute(
                         "INSERT INTO api_keys (key_id, organisation_id, token_hash, made_by, name, scopes, made_at,
                              expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -221,17 +231,17 @@ impl Identity {
                             maker.into(),
                             name.value().as_bytes().into(),
                             scopes.join(" ").into(),
-                            op.at.into(),
+                            asked.at.into(),
                             expires_at.into(),
                         ],
                     )
                     .await?;
-                    identity.note_key(tx, &op, on, id).await?;
-                    Ok(Ok(id))
+                    identity.note_key(tx, &asked, on, id).await?;
+                    Ok(id)
                 })
             })
-            .await;
-        Ok(MadeApiKey { id: made??, text: shown(&token), expires_at })
+            .await?;
+        Ok(MadeApiKey { id, text: shown(&token), expires_at })
     }
 
     /// Makes a key anew: what it was is refused from now on. It lasts as long again as it was made for.
@@ -244,35 +254,25 @@ impl Identity {
         on: OrganisationRef,
         id: ApiKeyId,
     ) -> Result<MadeApiKey, ApiKeyError> {
-        self.vault.hold_lease().await.map_err(IdentityError::from)?;
-        let (identity, op, token) = (self.clone(), op.clone(), Token::generate());
+        let (identity, asked, token) = (self.clone(), op.clone(), Token::generate());
         let hash = token.hash();
-        let rotated: Result<Result<Timestamp, ApiKeyError>, IdentityError> = self
-            .database
-            .write(Lane::Interactive, move |tx| {
+        let expires_at = self
+            .managing_keys(op, on, move |tx, maker| {
                 Box::pin(async move {
-                    let Actor::Person { id: maker, .. } = op.actor else {
-                        return Ok(Err(ApiKeyError::NotFound));
-                    };
-                    if let Err(refused) = identity.access.decide::<ManageKeys>(tx, &op, on, None).await? {
-                        return Ok(Err(refused.into()));
-                    }
-                    let Some(row) = find(tx, on.0, id).await? else { return Ok(Err(ApiKeyError::NotFound)) };
-                    if let Err(scope) = identity.bounded(tx, maker, row.scopes).await? {
-                        return Ok(Err(ApiKeyError::Scope(scope)));
-                    }
-                    let expires_at = op.at.plus(row.expires_at.since(row.made_at));
+                    let row = find(tx, on.0, id).await?.ok_or(ApiKeyError::NotFound)?;
+                    identity.bounded(tx, maker, row.scopes).await?.map_err(ApiKeyError::Scope)?;
+                    let expires_at = asked.at.plus(row.expires_at.since(row.made_at));
                     let sql =
                         "UPDATE api_keys SET token_hash = $2, made_by = $3, made_at = $4, expires_at = $5,
                                    last_used_at = NULL WHERE key_id = $1";
-                    let values = [id.into(), hash.into(), maker.into(), op.at.into(), expires_at.into()];
+                    let values = [id.into(), hash.into(), maker.into(), asked.at.into(), expires_at.into()];
                     tx.execute_one("api_keys", sql, &values).await?;
-                    identity.note_key(tx, &op, on, id).await?;
-                    Ok(Ok(expires_at))
+                    identity.note_key(tx, &asked, on, id).await?;
+                    Ok(expires_at)
                 })
             })
-            .await;
-        Ok(MadeApiKey { id, text: shown(&token), expires_at: rotated?? })
+            .await?;
+        Ok(MadeApiKey { id, text: shown(&token), expires_at })
     }
 
     /// Ends a key.
@@ -285,25 +285,52 @@ impl Identity {
         on: OrganisationRef,
         id: ApiKeyId,
     ) -> Result<(), ApiKeyError> {
+        let (identity, asked) = (self.clone(), op.clone());
+        self.managing_keys(op, on, move |tx, _| {
+            Box::pin(async move {
+                let sql = "DELETE FROM api_keys WHERE key_id = $1 AND organisation_id = $2";
+                if tx.execute(sql, &[id.into(), on.0.into()]).await? == 0 {
+                    return Err(ApiKeyError::NotFound);
+                }
+                Ok(identity.note_key(tx, &asked, on, id).await?)
+            })
+        })
+        .await
+    }
+
+    /// Decides whether the caller may manage keys, and if so does `act` in the same transaction. What it cannot do is
+    /// undone with the decision, and an entry says that it failed.
+    async fn managing_keys<T: Send + 'static>(
+        &self,
+        op: &OpContext,
+        on: OrganisationRef,
+        act: impl for<'t> FnOnce(&'t mut Tx, PersonId) -> Body<'t, T, ApiKeyError> + Send + 'static,
+    ) -> Result<T, ApiKeyError> {
+        let Actor::Person { id: maker, .. } = op.actor else { return Err(ApiKeyError::NotFound) };
         self.vault.hold_lease().await.map_err(IdentityError::from)?;
-        let (identity, op) = (self.clone(), op.clone());
-        let ended: Result<Result<(), ApiKeyError>, IdentityError> = self
+        let (access, asked) = (self.access.clone(), op.clone());
+        let done = self
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    if let Err(refused) = identity.access.decide::<ManageKeys>(tx, &op, on, None).await? {
-                        return Ok(Err(refused.into()));
+                    let decided = access.decide::<ManageKeys>(tx, &asked, on, None).await;
+                    match decided.map_err(IdentityError::from)? {
+                        Ok(_grant) => Ok(Ok(act(tx, maker).await?)),
+                        Err(refused) => Ok::<_, ApiKeyError>(Err(refused)),
                     }
-                    let sql = "DELETE FROM api_keys WHERE key_id = $1 AND organisation_id = $2";
-                    if tx.execute(sql, &[id.into(), on.0.into()]).await? == 0 {
-                        return Ok(Err(ApiKeyError::NotFound));
-                    }
-                    identity.note_key(tx, &op, on, id).await?;
-                    Ok(Ok(()))
                 })
             })
             .await;
-        ended?
+        match done {
+            Ok(done) => Ok(done?),
+            Err(error) => {
+                if let Some(why) = error.obstacle() {
+                    let told = self.access.tell_failed::<ManageKeys>(op, on, why.to_owned(), None).await;
+                    told.map_err(IdentityError::from)?;
+                }
+                Err(error)
+            }
+        }
     }
 
     /// The keys of the organisation of the grant, newest first; those that have run out too.

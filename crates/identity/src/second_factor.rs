@@ -11,8 +11,8 @@ use clerestory_audit::Personal;
 use clerestory_audit::authority::Touched;
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_seal::{random, sha256};
-use clerestory_sql::{Lane, Lock, SqlError, Tx};
-use clerestory_store::people::Person;
+use clerestory_sql::{Body, Lane, Lock, SqlError, Tx};
+use clerestory_store::people::{self, Person};
 use clerestory_store::{About, Content, Kind, Place, Sealed, organisations};
 use serde::{Deserialize, Serialize};
 
@@ -227,12 +227,8 @@ impl Identity {
     /// [`CredentialError::FactorExists`], [`CredentialError::Refused`].
     pub async fn enrol_factor(&self, op: &OpContext) -> Result<Enrolment, CredentialError> {
         let (identity, inner) = (self.clone(), op.clone());
-        self.in_turn(op, move |tx, me| {
+        self.managing_factor(op, "begin", move |tx, grant, me| {
             Box::pin(async move {
-                let grant = match identity.manage_factor(tx, &inner, &me, "begin").await? {
-                    Ok(grant) => grant,
-                    Err(refused) => return Ok(Err(refused.into())),
-                };
                 let (on, found) = (grant.on(), find(tx, me.organisation, me.id).await?);
                 if found.as_ref().is_some_and(|row| row.confirmed_at.is_some()) {
                     return Ok(Err(CredentialError::FactorExists));
@@ -268,12 +264,8 @@ impl Identity {
     /// [`CredentialError::FactorExists`], [`CredentialError::Refused`].
     pub async fn confirm_factor(&self, op: &OpContext, code: &str) -> Result<Vec<String>, CredentialError> {
         let (identity, inner, typed) = (self.clone(), op.clone(), plain(code));
-        self.in_turn(op, move |tx, me| {
+        self.managing_factor(op, "confirm", move |tx, grant, me| {
             Box::pin(async move {
-                let grant = match identity.manage_factor(tx, &inner, &me, "confirm").await? {
-                    Ok(grant) => grant,
-                    Err(refused) => return Ok(Err(refused.into())),
-                };
                 let Some(row) = find(tx, me.organisation, me.id).await? else {
                     return Ok(Err(CredentialError::NoFactor));
                 };
@@ -302,11 +294,8 @@ impl Identity {
     /// [`CredentialError::NoFactor`], [`CredentialError::Refused`].
     pub async fn remove_factor(&self, op: &OpContext) -> Result<(), CredentialError> {
         let (identity, inner) = (self.clone(), op.clone());
-        self.in_turn(op, move |tx, me| {
+        self.managing_factor(op, "remove", move |tx, _grant, me| {
             Box::pin(async move {
-                if let Err(refused) = identity.manage_factor(tx, &inner, &me, "remove").await? {
-                    return Ok(Err(refused.into()));
-                }
                 if !is_confirmed(tx, me.id).await? {
                     return Ok(Err(CredentialError::NoFactor));
                 }
@@ -325,11 +314,8 @@ impl Identity {
     /// [`CredentialError::NoFactor`], [`CredentialError::Refused`].
     pub async fn renew_recovery_codes(&self, op: &OpContext) -> Result<Vec<String>, CredentialError> {
         let (identity, inner) = (self.clone(), op.clone());
-        self.in_turn(op, move |tx, me| {
+        self.managing_factor(op, "renew", move |tx, _grant, me| {
             Box::pin(async move {
-                if let Err(refused) = identity.manage_factor(tx, &inner, &me, "renew").await? {
-                    return Ok(Err(refused.into()));
-                }
                 if !is_confirmed(tx, me.id).await? {
                     return Ok(Err(CredentialError::NoFactor));
                 }
@@ -410,16 +396,64 @@ impl Identity {
             .await
     }
 
-    async fn manage_factor(
+    /// Decides whether the caller may do this to their factor, and if so does it in the same transaction. What cannot be
+    /// done is undone with the decision, and an entry says that it failed.
+    async fn managing_factor<T: Send + 'static>(
         &self,
-        tx: &mut Tx,
         op: &OpContext,
-        me: &Person,
-        act: &str,
-    ) -> Result<Result<Grant<ManageFactor>, Refused>, IdentityError> {
-        let on = PersonRef { organisation: me.organisation, id: me.id };
-        let detail = Personal { detail: Some(act.to_owned()), ..Personal::default() };
-        Ok(self.access.decide::<ManageFactor>(tx, op, on, Some(detail)).await?)
+        what: &'static str,
+        act: impl for<'t> FnOnce(
+            &'t mut Tx,
+            Grant<ManageFactor>,
+            Person,
+        ) -> Body<'t, Result<T, CredentialError>, IdentityError>
+        + Send
+        + 'static,
+    ) -> Result<T, CredentialError> {
+        let Actor::Person { id, organisation, .. } = op.actor else { return Err(Refused::Hidden.into()) };
+        self.vault.hold_lease().await.map_err(IdentityError::from)?;
+        let on = PersonRef { organisation, id };
+        let detail = Some(Personal { detail: Some(what.to_owned()), ..Personal::default() });
+        let (access, asked, said) = (self.access.clone(), op.clone(), detail.clone());
+        let done = self
+            .database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let grant = match access.decide::<ManageFactor>(tx, &asked, on, said).await? {
+                        Ok(grant) => grant,
+                        Err(refused) => return Ok(Err(refused)),
+                    };
+                    let me = people::find(tx, id).await?;
+                    let me = me.ok_or_else(|| inconsistent("people", "person_id"))?;
+                    match act(tx, grant, me).await? {
+                        Ok(done) => Ok(Ok(done)),
+                        Err(obstacle) => Err(Undone::Because(obstacle)),
+                    }
+                })
+            })
+            .await;
+        match done {
+            Ok(done) => Ok(done?),
+            Err(Undone::Error(error)) => Err(error.into()),
+            Err(Undone::Because(obstacle)) => {
+                let told =
+                    self.access.tell_failed::<ManageFactor>(op, on, obstacle.to_string(), detail).await;
+                told.map_err(IdentityError::from)?;
+                Err(obstacle)
+            }
+        }
+    }
+}
+
+/// Why a transaction was undone: something stood in the way, or it did not work.
+enum Undone {
+    Because(CredentialError),
+    Error(IdentityError),
+}
+
+impl<E: Into<IdentityError>> From<E> for Undone {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
     }
 }
 

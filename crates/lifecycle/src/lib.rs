@@ -22,6 +22,7 @@ mod deletions;
 mod erasure;
 mod holds;
 mod instance;
+mod obstacle;
 mod range;
 mod receipt;
 mod restore;

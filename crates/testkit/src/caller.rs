@@ -122,6 +122,12 @@ impl Caller {
         self.send("POST", path, Body::from(json.to_string())).await
     }
 
+    /// Asks for something to be erased, having just proven who asks.
+    pub async fn erase(&self, path: &str, json: Value) -> Answer {
+        self.prove(crate::installation::PASSWORD).await;
+        self.post(path, json).await
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, Body::empty()).await

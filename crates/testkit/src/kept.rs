@@ -71,9 +71,9 @@ impl Kept {
         Self { installation: self.installation.restarted().await, ..self }
     }
 
-    /// An administrator, signed in now: sessions end while recordings grow old.
+    /// An administrator who has proven a moment ago who they are: sessions end while recordings grow old.
     pub async fn admin(&self) -> Caller {
-        self.installation.person("admin").await
+        self.installation.proven("admin").await
     }
 
     /// A second administrator: `second@example.org`.

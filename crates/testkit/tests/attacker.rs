@@ -325,7 +325,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
             json!({ "organisation": installation.other.to_string() }),
         ),
     ] {
-        let answer = caller.post(&path, asked).await;
+        let answer = caller.erase(&path, asked).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{path}: {}", answer.json);
     }
     loop {

@@ -90,7 +90,7 @@ impl Scene {
 
     async fn erase(&self, caller: &Caller) -> Value {
         let path = format!("/api/v1/recordings/{}/erasures", self.doomed.recording);
-        let answer = caller.post(&path, json!({ "reason": "asked for by letter" })).await;
+        let answer = caller.erase(&path, json!({ "reason": "asked for by letter" })).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.json);
         answer.json
     }
@@ -274,7 +274,7 @@ async fn a_hold_keeps_what_it_pins_whenever_it_comes() {
     let admin = scene.admin().await;
     let path = format!("/api/v1/recordings/{}/erasures", scene.doomed.recording);
     pin(&scene.installation, scene.doomed.key, true).await;
-    let refused = admin.post(&path, json!({})).await;
+    let refused = admin.erase(&path, json!({})).await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "held"));
     assert_eq!(scene.plays(&scene.doomed).await, Ok(()), "nothing was erased");
     let log = admin.get("/api/v1/audit?action=recording.erase&outcome=failed").await.ok();
@@ -302,7 +302,7 @@ async fn one_held_erasure_does_not_stop_the_others_of_its_batch() {
     let admin = scene.admin().await;
     let first = scene.erase(&admin).await;
     let path = format!("/api/v1/recordings/{}/erasures", scene.stays.recording);
-    let second = admin.post(&path, json!({})).await.ok();
+    let second = admin.erase(&path, json!({})).await.ok();
     pin(&scene.installation, scene.doomed.key, true).await;
     scene.installation.carry_erasures_on().await;
     assert_eq!(scene.erasure(&first["id"]).await["state"], "purge_queued");
@@ -374,9 +374,9 @@ async fn one_track_is_erased_and_the_others_of_the_recording_play_on() {
     second.send(0, &snapshot(now_ms, 2, "two")).await.ok();
     assert_eq!(first.recording, second.recording);
     let path = format!("/api/v1/recordings/{}/erasures", first.recording);
-    let foreign = admin.post(&path, json!({ "track": "trk_0190a5e2000070008000000000000001" })).await;
+    let foreign = admin.erase(&path, json!({ "track": "trk_0190a5e2000070008000000000000001" })).await;
     assert_eq!(foreign.status, StatusCode::NOT_FOUND);
-    let asked = admin.post(&path, json!({ "track": first.track })).await.ok();
+    let asked = admin.erase(&path, json!({ "track": first.track })).await.ok();
     assert_eq!(asked["kind"], "track");
     let late = first.send(1, &snapshot(now_ms, 2, "three")).await;
     assert_eq!(late.status, StatusCode::GONE, "it takes no more");
@@ -412,7 +412,7 @@ async fn erasing_a_person_ends_their_account_and_the_last_administrator_stays() 
     };
     let erase = |id: String| {
         let admin = admin.clone();
-        async move { admin.post(&format!("/api/v1/subjects/{id}/erasures"), json!({})).await }
+        async move { admin.erase(&format!("/api/v1/subjects/{id}/erasures"), json!({})).await }
     };
     let last = erase(subject("admin")).await;
     assert_eq!((last.status, last.problem()), (StatusCode::CONFLICT, "last-admin"));
@@ -448,11 +448,11 @@ async fn erasing_an_organisation_leaves_its_log_and_the_other_organisation() {
     let organisation = scene.installation.organisation;
     let mistyped = json!({ "organisation": scene.installation.other.to_string() });
     assert_eq!(
-        admin.post("/api/v1/organisation/erasures", mistyped).await.status,
+        admin.erase("/api/v1/organisation/erasures", mistyped).await.status,
         StatusCode::UNPROCESSABLE_ENTITY
     );
     let confirmed = json!({ "organisation": organisation.to_string(), "reason": "the contract ended" });
-    let asked = admin.post("/api/v1/organisation/erasures", confirmed).await.ok();
+    let asked = admin.erase("/api/v1/organisation/erasures", confirmed).await.ok();
     assert_eq!(admin.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
     let start =
         json!({ "site_key": "any", "writer": "0190a5e2-0000-7000-8000-000000000001", "client_time_ms": 0 });

@@ -111,7 +111,7 @@ async fn a_segment_that_came_while_its_recording_was_erased_leaves_nothing() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let path = format!("/api/v1/recordings/{}/erasures", scene.visit.recording);
-        let asked = scene.admin.post(&path, json!({ "reason": "asked for by letter" })).await;
+        let asked = scene.admin.erase(&path, json!({ "reason": "asked for by letter" })).await;
         assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.json);
     });
     assert_eq!(sent.status, StatusCode::GONE, "{}", sent.json);

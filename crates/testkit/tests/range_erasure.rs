@@ -59,12 +59,12 @@ async fn a_range_goes(settled: bool) {
     let key_of = "SELECT key_id FROM tracks WHERE track_id = $1";
     let key: KeyId = installation.rows(key_of, vec![track.into()]).await[0].get(0).unwrap();
     let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
-    let backwards = admin.post(&path, json!({ "range": { "from_us": 5, "to_us": 1 } })).await;
+    let backwards = admin.erase(&path, json!({ "range": { "from_us": 5, "to_us": 1 } })).await;
     assert_eq!(backwards.problem(), "malformed");
     let nowhere = json!({ "range": { "from_us": 900_000_000_i64, "to_us": 900_000_001_i64 } });
-    assert_eq!(admin.post(&path, nowhere).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(admin.erase(&path, nowhere).await.status, StatusCode::NOT_FOUND);
     // It touches the first segment only, and takes what builds on it.
-    let asked = admin.post(&path, json!({ "range": { "from_us": 0, "to_us": 10_000_000 } })).await.ok();
+    let asked = admin.erase(&path, json!({ "range": { "from_us": 0, "to_us": 10_000_000 } })).await.ok();
     assert_eq!(asked["kind"], "range");
     let gone = Err("erased".to_owned());
     let now = segments_of(&admin, &visit.recording, &visit.track, 4).await;
@@ -113,7 +113,7 @@ async fn the_erasure_of_a_range_goes_on_wherever_it_is_cut_off() {
             let (visit, admin) = long_visit(&installation, 4).await;
             let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
             let asked = admin
-                .post(&path, json!({ "range": { "from_us": 60_000_000, "to_us": 80_000_000 } }))
+                .erase(&path, json!({ "range": { "from_us": 60_000_000, "to_us": 80_000_000 } }))
                 .await
                 .ok();
             for step in &steps[..stop] {
@@ -153,7 +153,7 @@ const SECOND: i64 = 1_000_000;
 async fn ask(admin: &Caller, visit: &Visit, from_s: i64, to_s: i64) -> Value {
     let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
     let range = json!({ "range": { "from_us": from_s * SECOND, "to_us": to_s * SECOND } });
-    admin.post(&path, range).await.ok()
+    admin.erase(&path, range).await.ok()
 }
 
 fn id_of(asked: &Value) -> ErasureId {

@@ -42,7 +42,7 @@ async fn plays(admin: &Caller, visit: &Told, number: u64) -> StatusCode {
 async fn erase(installation: &Installation, visit: &Told, asked: Value) -> Value {
     let admin = installation.person("admin").await;
     let path = format!("/api/v1/recordings/{}/erasures", visit.recording);
-    let asked = admin.post(&path, asked).await.ok();
+    let asked = admin.erase(&path, asked).await.ok();
     installation.carry_erasures_on().await;
     installation.app.settle_now().await.unwrap();
     installation.carry_erasures_on().await;
@@ -152,7 +152,7 @@ async fn an_erasure_that_was_on_its_way_goes_on_after_a_restore() {
     let doomed = told(&record(&installation, site["site_key"].as_str().unwrap()).await);
     let copy = installation.copy_of_database().await;
     let path = format!("/api/v1/recordings/{}/erasures", doomed.recording);
-    let asked = admin.post(&path, json!({})).await.ok();
+    let asked = admin.erase(&path, json!({})).await.ok();
     // Whoever is signed in holds the parts of the installation, its open log among them.
     drop(admin);
     assert_eq!(installation.carry_on_at(clerestory_lifecycle::Step::Asked).await, 1);
@@ -267,7 +267,7 @@ async fn what_was_erased_stays_erased_in_a_copy_that_is_put_in_the_place_of_the_
     let sql = "SELECT subject_id FROM people WHERE organisation_id = $1 AND role = 'member'";
     let rows = installation.rows(sql, vec![installation.organisation.into()]).await;
     let subject: clerestory_model::SubjectId = rows[0].get(0).unwrap();
-    admin.post(&format!("/api/v1/subjects/{subject}/erasures"), json!({})).await.ok();
+    admin.erase(&format!("/api/v1/subjects/{subject}/erasures"), json!({})).await.ok();
     erase(&installation, &doomed, json!({})).await;
     drop((admin, member));
 

@@ -127,7 +127,7 @@ async fn a_range_of_a_recording_that_goes_on_is_erased_in_one_go() {
     let (installation, faults) = Installation::behind_faults().await;
     let scene = scene(installation).await;
     let path = format!("/api/v1/recordings/{}/erasures", scene.visit.recording);
-    let asked = scene.admin.post(&path, json!({ "range": { "from_us": 0, "to_us": 1_000_000 } })).await;
+    let asked = scene.admin.erase(&path, json!({ "range": { "from_us": 0, "to_us": 1_000_000 } })).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.json);
     // The survivors are not stored at once, and meanwhile the next segment comes.
     faults.next(1, Method::PUT, "/parts/", Fault::Stall);

@@ -165,7 +165,7 @@ async fn a_file_of_the_log_that_is_cut_off_is_told_of_and_an_erasure_that_waits_
     other.send(0, &snapshot(at, 4, "another")).await.ok();
     // They lie in one file; its end is lost, and the end is the other's.
     let path = format!("/api/v1/recordings/{}/erasures", scene.visit.recording);
-    let asked = scene.admin.post(&path, json!({ "reason": "asked for by letter" })).await.json;
+    let asked = scene.admin.erase(&path, json!({ "reason": "asked for by letter" })).await.json;
     let file = scene.installation.object_file(&scene.unsettled().await[0].extent.object);
     let length = std::fs::metadata(&file).unwrap().len();
     std::fs::File::options().write(true).open(&file).unwrap().set_len(length - 20).unwrap();

@@ -127,6 +127,52 @@ pub enum SettingError {
     Refused(Refused),
 }
 
+impl SettingError {
+    /// What the log says of it, without what somebody said: that is sealed.
+    const fn in_the_log(&self) -> &'static str {
+        match self {
+            Self::Changed { .. } => "somebody changed the settings meanwhile",
+            Self::NoNode => "there is no such place",
+            Self::NoVersion(_) => "there is no such version",
+            Self::Locked { .. } => "it is locked above",
+            Self::Unknown(_) | Self::Value { .. } | Self::Level { .. } | Self::Lock { .. } => {
+                "it cannot be said"
+            }
+            Self::Refused(_) => "it is refused",
+        }
+    }
+}
+
+/// Why a transaction was undone: something stood in the way, or it did not work.
+enum Undone {
+    Because(SettingError),
+    Error(AccessError),
+}
+
+impl From<SettingError> for Undone {
+    fn from(error: SettingError) -> Self {
+        Self::Because(error)
+    }
+}
+
+impl From<AccessError> for Undone {
+    fn from(error: AccessError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<SqlError> for Undone {
+    fn from(error: SqlError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<clerestory_audit::AuditError> for Undone {
+    fn from(error: clerestory_audit::AuditError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
 /// A change that was found to be one.
 struct Checked {
     node: Node,
@@ -158,39 +204,64 @@ impl Access {
             Err(source) => return Ok(Err(SettingError::Value { name: saying.name, source })),
         };
         let change = Checked { node: saying.node, name: saying.name.clone(), said };
-        let reason = in_short(saying.reason);
+        let (level, reason) = (change.node.level, in_short(saying.reason));
+        let kept = reason.clone();
         self.settings.hold_lease().await?;
-        let (access, op) = (self.clone(), op.clone());
-        self.database
+        let (access, asked) = (self.clone(), op.clone());
+        let done = self
+            .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     access.audit.take_turn(tx, organisation).await?;
                     let known = access.settings.known(tx, organisation).await?;
                     let detail = describe(known.values(), &change);
                     if let Err(refused) =
-                        access.may_say(tx, &op, change.node.level, detail, reason.as_deref()).await?
+                        access.may_say(tx, &asked, change.node.level, detail, reason.as_deref()).await?
                     {
-                        return Ok(Err(SettingError::Refused(refused)));
+                        return Ok(Err(refused));
                     }
                     let head = rows::take_head(tx, organisation).await?;
                     if head.version != based_on {
-                        return Ok(Err(SettingError::Changed { current: head.version }));
+                        return Err(SettingError::Changed { current: head.version }.into());
                     }
-                    let Some(chain) = rows::chain(tx, organisation, change.node).await? else {
-                        return Ok(Err(SettingError::NoNode));
-                    };
+                    let chain = rows::chain(tx, organisation, change.node).await?;
+                    let chain = chain.ok_or(SettingError::NoNode)?;
                     if known.values().of(change.node, &change.name) == change.said.as_ref() {
                         return Ok(Ok(head.version));
                     }
-                    if let Some(setting) = access.settings.registry().find(&change.name)
-                        && let Err(error) = heard(setting, known.values(), &chain, &change)
-                    {
-                        return Ok(Err(error));
+                    if let Some(setting) = access.settings.registry().find(&change.name) {
+                        heard(setting, known.values(), &chain, &change)?;
                     }
-                    access.write_down(tx, &op, head, &[change], reason).await.map(Ok)
+                    Ok(Ok(access.write_down(tx, &asked, head, &[change], reason).await?))
                 })
             })
-            .await
+            .await;
+        self.said(op, level, (saying.name, kept), done).await
+    }
+
+    /// What came of it. What stood in the way is on record: everything else of it was undone with the decision.
+    async fn said(
+        &self,
+        op: &OpContext,
+        level: Level,
+        (what, reason): (String, Option<String>),
+        done: Result<Result<u64, Refused>, Undone>,
+    ) -> Result<Result<u64, SettingError>, AccessError> {
+        let obstacle = match done {
+            Ok(Ok(version)) => return Ok(Ok(version)),
+            Ok(Err(refused)) => return Ok(Err(SettingError::Refused(refused))),
+            Err(Undone::Error(error)) => return Err(error),
+            Err(Undone::Because(obstacle)) => obstacle,
+        };
+        let on = OrganisationRef(op.actor.organisation());
+        let personal = Some(Personal { reason, detail: Some(what), ..Personal::default() });
+        let why = obstacle.in_the_log().to_owned();
+        match level {
+            Level::Deployment => self.tell_failed::<WriteDeploymentSettings>(op, on, why, personal).await?,
+            Level::Organisation => self.tell_failed::<WriteBusinessSettings>(op, on, why, personal).await?,
+            _ => self.tell_failed::<WriteSettingsBelow>(op, on, why, personal).await?,
+        }
+        Ok(Err(obstacle))
     }
 
     /// Goes back to how the settings of the caller's organisation stood at a version, by saying once more what was said
@@ -207,23 +278,25 @@ impl Access {
     ) -> Result<Result<u64, SettingError>, AccessError> {
         let organisation = op.actor.organisation();
         let reason = in_short(reason);
+        let (detail, level) = (format!("back to version {version} of the settings"), Level::Organisation);
+        let kept = (detail.clone(), reason.clone());
         self.settings.hold_lease().await?;
-        let (access, op) = (self.clone(), op.clone());
-        self.database
+        let (access, asked) = (self.clone(), op.clone());
+        let done = self
+            .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     access.audit.take_turn(tx, organisation).await?;
-                    let detail = format!("back to version {version} of the settings");
-                    let level = Level::Organisation;
-                    if let Err(refused) = access.may_say(tx, &op, level, detail, reason.as_deref()).await? {
-                        return Ok(Err(SettingError::Refused(refused)));
+                    if let Err(refused) = access.may_say(tx, &asked, level, detail, reason.as_deref()).await?
+                    {
+                        return Ok(Err(refused));
                     }
                     let head = rows::take_head(tx, organisation).await?;
                     if head.version != based_on {
-                        return Ok(Err(SettingError::Changed { current: head.version }));
+                        return Err(SettingError::Changed { current: head.version }.into());
                     }
                     if version > head.version {
-                        return Ok(Err(SettingError::NoVersion(version)));
+                        return Err(SettingError::NoVersion(version).into());
                     }
                     let now = access.settings.known(tx, organisation).await?;
                     let then = access.settings.known_then(tx, organisation, version).await?;
@@ -236,10 +309,11 @@ impl Access {
                             changes.push(Checked { node, name, said });
                         }
                     }
-                    access.write_down(tx, &op, head, &changes, reason).await.map(Ok)
+                    Ok(Ok(access.write_down(tx, &asked, head, &changes, reason).await?))
                 })
             })
-            .await
+            .await;
+        self.said(op, level, kept, done).await
     }
 
     /// What saying this would make other, if it were allowed; nothing of it is said.

@@ -340,7 +340,7 @@ async fn session(api: &Api, op: &OpContext, running: Running) -> Result<Session,
         },
         allowed: match running.must_enrol {
             true => Vec::new(),
-            false => api.access.allowed_actions(&op.actor).into_iter().map(str::to_owned).collect(),
+            false => api.access.allowed_actions(&op.actor).await?,
         },
         content_origin: api.hosts.origins().content.clone(),
         expires_at: running.ends.to_string(),

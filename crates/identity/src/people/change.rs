@@ -10,8 +10,9 @@ use super::error::PeopleError;
 use crate::{Identity, authority};
 
 impl Identity {
-    /// Decides `A`, and if it is allowed does `act` in the same transaction. A refusal is committed, whatever `act` cannot
-    /// do is not. The organisation's turn is taken by the decision: nothing else changes its people meanwhile.
+    /// Decides `A`, and if it is allowed does `act` in the same transaction. A refusal is committed. What `act` cannot do is
+    /// undone with the decision, and an entry says that it failed. The organisation's turn is taken by the decision:
+    /// nothing else changes its people meanwhile.
     pub(crate) async fn decided<A: Action, T: Send + 'static>(
         &self,
         op: &OpContext,
@@ -20,20 +21,27 @@ impl Identity {
         act: impl for<'t> FnOnce(&'t mut Tx, Grant<A>) -> Body<'t, T, PeopleError> + Send + 'static,
     ) -> Result<T, PeopleError> {
         self.vault.hold_lease().await?;
-        let (access, op) = (self.access.clone(), op.clone());
-        self.database
+        let personal = detail.map(|detail| Personal { detail: Some(detail), ..Personal::default() });
+        let (access, asked, said) = (self.access.clone(), op.clone(), personal.clone());
+        let done = self
+            .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let personal =
-                        detail.map(|detail| Personal { detail: Some(detail), ..Personal::default() });
-                    match access.decide::<A>(tx, &op, on, personal).await? {
+                    match access.decide::<A>(tx, &asked, on, said).await? {
                         Ok(grant) => Ok(Ok(act(tx, grant).await?)),
                         Err(refused) => Ok::<_, PeopleError>(Err(refused)),
                     }
                 })
             })
-            .await?
-            .map_err(PeopleError::Refused)
+            .await;
+        match done {
+            Ok(done) => done.map_err(PeopleError::Refused),
+            Err(PeopleError::Inner(error)) => Err(PeopleError::Inner(error)),
+            Err(error) => {
+                self.access.tell_failed::<A>(op, on, error.to_string(), personal).await?;
+                Err(error)
+            }
+        }
     }
 
     /// Records how these rows stand now, by whoever asks.

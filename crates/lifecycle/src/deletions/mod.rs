@@ -56,20 +56,22 @@ impl Lifecycle {
         reason: Option<String>,
     ) -> Result<Deletion, EraseError> {
         self.parts.vault.hold_lease().await?;
-        let (lifecycle, op) = (self.clone(), op.clone());
-        self.parts
+        let on = RecordingRef { organisation: op.actor.organisation(), id: recording };
+        let (lifecycle, asked, personal) = (self.clone(), op.clone(), because(reason));
+        let said = personal.clone();
+        let done = self
+            .parts
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let on = RecordingRef { organisation: op.actor.organisation(), id: recording };
-                    let personal = because(reason);
-                    match lifecycle.parts.access.decide::<DeleteRecording>(tx, &op, on, personal).await? {
-                        Ok(grant) => lifecycle.hide(tx, &op, &grant).await,
+                    match lifecycle.parts.access.decide::<DeleteRecording>(tx, &asked, on, said).await? {
+                        Ok(grant) => Ok(Ok(lifecycle.hide(tx, &asked, &grant).await??)),
                         Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
                     }
                 })
             })
-            .await?
+            .await;
+        self.came_of::<DeleteRecording, _>(op, on, personal, done).await
     }
 
     async fn hide(
@@ -112,20 +114,22 @@ impl Lifecycle {
         reason: Option<String>,
     ) -> Result<(), EraseError> {
         self.parts.vault.hold_lease().await?;
-        let (lifecycle, op) = (self.clone(), op.clone());
-        self.parts
+        let on = RecordingRef { organisation: op.actor.organisation(), id: recording };
+        let (lifecycle, asked, personal) = (self.clone(), op.clone(), because(reason));
+        let said = personal.clone();
+        let done = self
+            .parts
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let on = RecordingRef { organisation: op.actor.organisation(), id: recording };
-                    let personal = because(reason);
-                    match lifecycle.parts.access.decide::<RestoreRecording>(tx, &op, on, personal).await? {
-                        Ok(_grant) => bring_back(tx, recording, op.at).await,
+                    match lifecycle.parts.access.decide::<RestoreRecording>(tx, &asked, on, said).await? {
+                        Ok(_grant) => Ok(Ok(bring_back(tx, recording, asked.at).await??)),
                         Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
                     }
                 })
             })
-            .await?
+            .await;
+        self.came_of::<RestoreRecording, _>(op, on, personal, done).await
     }
 
     /// The recycle bin within the scope that was decided: what was deleted and can be restored, those that began last first.

@@ -49,19 +49,21 @@ impl Lifecycle {
         new: NewHold,
     ) -> Result<(Grant<ProposeHold>, Hold), EraseError> {
         self.parts.vault.hold_lease().await?;
-        let (lifecycle, op) = (self.clone(), op.clone());
-        self.parts
+        let on = OrganisationRef(op.actor.organisation());
+        let (lifecycle, asked) = (self.clone(), op.clone());
+        let done = self
+            .parts
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let on = OrganisationRef(op.actor.organisation());
-                    match lifecycle.parts.access.decide::<ProposeHold>(tx, &op, on, None).await? {
-                        Ok(grant) => Ok(lifecycle.propose(tx, &op, new).await?.map(|hold| (grant, hold))),
+                    match lifecycle.parts.access.decide::<ProposeHold>(tx, &asked, on, None).await? {
+                        Ok(grant) => Ok(Ok((grant, lifecycle.propose(tx, &asked, new).await??))),
                         Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
                     }
                 })
             })
-            .await?
+            .await;
+        self.came_of::<ProposeHold, _>(op, on, None, done).await
     }
 
     async fn propose(
@@ -117,20 +119,20 @@ impl Lifecycle {
         change: HoldChange,
     ) -> Result<(Grant<DecideHold>, Hold), EraseError> {
         self.parts.vault.hold_lease().await?;
+        let on = HoldRef { organisation: op.actor.organisation(), id: hold };
         let (lifecycle, inner) = (self.clone(), op.clone());
         let changed = self.parts.database.write(Lane::Interactive, move |tx| {
             Box::pin(async move {
-                let on = HoldRef { organisation: inner.actor.organisation(), id: hold };
                 match lifecycle.parts.access.decide::<DecideHold>(tx, &inner, on, None).await? {
                     Ok(grant) => {
-                        let decided = lifecycle.decide_hold(tx, &inner, &grant, change).await?;
-                        Ok(decided.map(|hold| (grant, hold)))
+                        let hold = lifecycle.decide_hold(tx, &inner, &grant, change).await??;
+                        Ok(Ok((grant, hold)))
                     }
                     Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
                 }
             })
         });
-        let (grant, mut hold) = changed.await??;
+        let (grant, mut hold) = self.came_of::<DecideHold, _>(op, on, None, changed.await).await?;
         hold.keys = self.settle_pins(&hold).await?;
         Ok((grant, hold))
     }

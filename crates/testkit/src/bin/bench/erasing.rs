@@ -125,7 +125,7 @@ async fn record(installation: &Installation, site_key: &str, number: usize) -> R
 
 async fn ask(admin: &Caller, recording: &str) -> Result<(), String> {
     let path = format!("/api/v1/recordings/{recording}/erasures");
-    let answer = admin.post(&path, json!({ "reason": "measured" })).await;
+    let answer = admin.erase(&path, json!({ "reason": "measured" })).await;
     if !answer.status.is_success() {
         return Err(format!("an erasure is refused: {}", answer.json));
     }
