@@ -32,6 +32,8 @@ const CALLERS: [(&str, &[&str]); 15] = [
     ("key", &["key", "site"]),
     ("device", &[]),
 ];
+/// Roles that the table leaves to each organisation, made in advance: nothing that an Admin may not.
+const WITHIN_ADMIN: [&str; 2] = ["viewer", "assigner"];
 /// The program itself, which the table does not speak of.
 const PROGRAM: &str = "system";
 /// Rows that need no decision, by a page that answers anybody.
@@ -202,7 +204,13 @@ fn disagreements(table: &str, matrix: &str, not_built: &str) -> Vec<String> {
         for (column, cell) in &rule.cells {
             let callers = CALLERS.iter().filter(|(_, columns)| columns.contains(&column.as_str()));
             let callers: Vec<&str> = callers.map(|(name, _)| *name).collect();
-            if callers.is_empty() && column != PROGRAM {
+            if WITHIN_ADMIN.contains(&column.as_str()) {
+                let admin = rule.cells.get("admin").map(|admin| admin.for_caller("admin"));
+                let (reach, _, step_up) = cell.for_caller(column);
+                if admin.is_none_or(|(most, _, asks)| reach > most || asks && !step_up) {
+                    found.push(format!("{} goes further for {column} than for an Admin", rule.action));
+                }
+            } else if callers.is_empty() && column != PROGRAM {
                 found.push(format!("{}: the table knows no {column}", rule.action));
             }
             for caller in callers {
