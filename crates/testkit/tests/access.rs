@@ -128,7 +128,7 @@ impl Scene {
                 caller.post("/api/v1/holds", asked).await
             }
             "retention.read" => caller.get("/api/v1/retention/sweep").await,
-            "retention.confirm" => caller.post("/api/v1/retention/sweep/confirm", json!({})).await,
+            "retention.confirm" => caller.post("/api/v1/retention/sweep/confirm", json!({ "due": 1 })).await,
             "session.end" => {
                 let member = self.installation.person("member").await;
                 let listed = member.get("/api/v1/sessions").await.ok();
