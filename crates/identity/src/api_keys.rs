@@ -202,8 +202,8 @@ impl Identity {
                         Ok(scopes) => scopes,
                         Err(scope) => return Ok(Err(ApiKeyError::Scope(scope))),
                     };
-                    let sql = "SELECT count(*) FROM api_keys WHERE organisation_id = $1";
-                    let count = tx.query_opt(sql, &[on.0.into()]).await?;
+                    let sql = "SELECT count(*) FROM api_keys WHERE organisation_id = $1 AND expires_at > $2";
+                    let count = tx.query_opt(sql, &[on.0.into(), op.at.into()]).await?;
                     if count.map_or(Ok(0), |row| row.get::<u64>(0))? >= MOST {
                         return Ok(Err(ApiKeyError::TooMany));
                     }
@@ -306,7 +306,7 @@ impl Identity {
         ended?
     }
 
-    /// The keys of the organisation of the grant, newest first; those that have run out too.
+    /// The keys of the organisation of the grant, newest first; those that have run out after those that work.
     ///
     /// # Errors
     /// [`IdentityError`].
@@ -316,10 +316,11 @@ impl Identity {
         grant: &Grant<ReadKeys>,
     ) -> Result<Vec<ApiKeyInfo>, IdentityError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM api_keys WHERE organisation_id = $1 ORDER BY made_at DESC LIMIT {MOST}"
+            "SELECT {COLUMNS} FROM api_keys WHERE organisation_id = $1
+             ORDER BY CASE WHEN expires_at > $2 THEN 0 ELSE 1 END, made_at DESC LIMIT {MOST}"
         );
         let mut found = Vec::new();
-        for row in tx.query(&sql, &[grant.on().0.into()]).await? {
+        for row in tx.query(&sql, &[grant.on().0.into(), self.clock.now().into()]).await? {
             let row = key_row(&row)?;
             found.push(ApiKeyInfo {
                 id: row.id,
