@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use clerestory_audit::{Audit, AuditError, NewEntry};
 use clerestory_keys::{KeyError, Keys};
 use clerestory_model::Timestamp;
-use clerestory_settings::tree::Registry;
+use clerestory_settings::tree::{Registry, Value};
 use clerestory_sql::{Database, SqlError};
 use clerestory_store::people::Role;
 
@@ -101,6 +101,13 @@ impl Access {
     pub fn new(database: Database, audit: Audit, matrix: Matrix, keys: Arc<Keys>) -> Self {
         let settings = Settings::new(keys, Registry::built_in(matrix.allows()));
         Self { database, audit, matrix: Arc::new(matrix), settings, known: Arc::default() }
+    }
+
+    /// The same where settings that nobody said anything of say this: what the installation was started with.
+    #[must_use]
+    pub fn with_defaults(mut self, defaults: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        self.settings = self.settings.with_defaults(defaults);
+        self
     }
 
     /// What settings say.

@@ -683,6 +683,13 @@ impl From<EraseError> for ApiError {
                 detail,
                 "Look at the hold again: somebody decided meanwhile.",
             ),
+            EraseError::MoreThanShown { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "more-due-than-shown",
+                "More is due by now",
+                detail,
+                "Look again at what waits, and confirm that number if it is meant.",
+            ),
             EraseError::LastAdmin => Self::new(
                 StatusCode::CONFLICT,
                 "last-admin",

@@ -21,7 +21,7 @@ use clerestory_sql::{Component, Migration, SqlError};
 pub use append::{NewEntry, Recorded};
 pub use chain::{ChainReport, Head};
 pub use entry::{ActorKind, Class, Entry, ObjectRef, Outcome, Personal};
-pub use read::EntryFilter;
+pub use read::{EntryFilter, newest_time};
 pub use reserve::Reserve;
 
 /// The tables of this crate.

@@ -62,6 +62,16 @@ pub(crate) fn entry_at(row: &Row, first: usize) -> Result<Entry, SqlError> {
     })
 }
 
+/// The newest time that any entry tells of.
+///
+/// # Errors
+/// [`SqlError`].
+pub async fn newest_time(tx: &mut Tx) -> Result<Option<Timestamp>, SqlError> {
+    let sql = "SELECT max(e.at) FROM audit_heads h JOIN audit_entries e
+                   ON e.organisation_id = h.organisation_id AND e.number = h.number";
+    tx.query_opt(sql, &[]).await?.map_or(Ok(None), |row| row.get(0))
+}
+
 impl Audit {
     /// The entries of an organisation that the filter asks for, newest first.
     ///

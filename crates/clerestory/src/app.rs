@@ -8,7 +8,7 @@ use clerestory_identity::{Identity, IdentityError};
 use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
 use clerestory_lifecycle::{Assurance, InstanceError, Lifecycle};
-use clerestory_model::Clock;
+use clerestory_model::{Clock, Timestamp};
 use clerestory_notices::Notices;
 use clerestory_playback::Playback;
 use clerestory_sql::{Component, Database, Schema, SqlError};
@@ -159,11 +159,15 @@ impl App {
             }
         };
         clerestory_keys::settle_places(&database, places.second_names(), places.epochs_given_up).await?;
+        let known = newest_known(&database).await?;
         let (registry, time) = (database.clone(), Arc::clone(&clock));
         let keys = match purpose {
             Purpose::Restore => Keys::open_to_restore(root, epochs, registry, time).await?,
             Purpose::Serve | Purpose::Create => Keys::open(root, epochs, registry, time).await?,
         };
+        if let (Purpose::Serve, Some(known)) = (purpose, known) {
+            keys.judge_start(known).await?;
+        }
         Self::over(places, keys, database, clock)
     }
 
@@ -174,7 +178,8 @@ impl App {
         let log = Arc::new(IngestLog::open(&objects, database.clone(), Arc::clone(&clock)));
         let vault = Vault::new(Arc::clone(&keys), database.clone(), objects, log);
         let audit = Audit::new(Arc::clone(&keys)).with_reserve(reserve(&places));
-        let access = Access::new(database.clone(), audit, Matrix::built_in()?, keys);
+        let access = Access::new(database.clone(), audit, Matrix::built_in()?, keys)
+            .with_defaults(places.sign_in.defaults());
         let notices = Notices::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let (sending, time) = (notices.clone(), Arc::clone(&clock));
         let identity = Identity::new(database.clone(), access.clone(), vault.clone(), sending, time)
@@ -192,6 +197,7 @@ impl App {
             departing: vec![
                 Arc::new(identity.clone()),
                 Arc::new(intake.clone()),
+                Arc::new(playback.clone()),
                 Arc::new(access.settings().clone()),
                 Arc::new(playback.clone()),
             ],
@@ -254,6 +260,13 @@ impl App {
         self.places.objects().check(self.vault.objects()).await?;
         Ok(self.vault.settle_place(self.places.objects_moved).await?)
     }
+}
+
+/// The newest time that an installation knows of, before this process says its own.
+async fn newest_known(database: &Database) -> Result<Option<Timestamp>, SqlError> {
+    let seen = clerestory_keys::last_seen(database).await?;
+    let told = database.read(|tx| Box::pin(async move { clerestory_audit::newest_time(tx).await })).await?;
+    Ok(seen.max(told))
 }
 
 /// Room for the log on a full disk. Elsewhere than on this disk, a file here makes none.

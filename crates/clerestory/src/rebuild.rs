@@ -27,6 +27,8 @@ impl App {
         if dry {
             return Ok((rebuilt, summaries));
         }
+        // What was deleted, or waits for a hold to be erased, is not shown because its row was lost.
+        self.lifecycle.hide_again().await?;
         let mut grants: BTreeMap<OrganisationId, Grant<RebuildRows>> = BTreeMap::new();
         // Not only those of this time: one that was cut off before it came here has left rows without a summary.
         let mut ids: BTreeSet<RecordingId> = rebuilt.recordings.iter().copied().collect();

@@ -32,21 +32,49 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
         };
         match step {
             Ok(SweepStep::Elsewhere) => watch.say(well("; another node does it now")),
-            Ok(SweepStep::Swept(Sweep { waiting, .. })) if waiting.is_empty() => watch.say(well("")),
-            Ok(SweepStep::Swept(Sweep { waiting, .. })) => watch.say(Finding {
-                id: "sweep",
-                level: "attention",
-                sentence: format!(
-                    "The sweep waits for {} of the organisations: far more is due there than was foreseen.",
-                    waiting.len()
-                ),
-                what_to_do: Some("Their administrators see why and confirm it.".to_owned()),
-            }),
+            Ok(SweepStep::Swept(sweep)) => watch.say(told(&sweep)),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "what fell due could not be swept");
                 watch.say(standing_still(&error));
             }
         }
+    }
+}
+
+/// What an operator is to know of a sweep.
+fn told(sweep: &Sweep) -> Finding {
+    let Sweep { waiting, doubtful, holds, .. } = sweep;
+    let mut sentences = Vec::new();
+    if *holds > 0 {
+        sentences.push(format!(
+            "{holds} holds could not be read, or not be kept up: what they may cover is left alone."
+        ));
+    }
+    if !doubtful.is_empty() {
+        sentences.push(format!(
+            "{} of the organisations are not swept: what they say of retention cannot be read.",
+            doubtful.len()
+        ));
+    }
+    if !waiting.is_empty() {
+        sentences.push(format!(
+            "The sweep waits for {} of the organisations: far more is due there than was foreseen.",
+            waiting.len()
+        ));
+    }
+    if sentences.is_empty() {
+        return well("");
+    }
+    let failed = *holds > 0 || !doubtful.is_empty();
+    Finding {
+        id: "sweep",
+        level: if failed { "failed" } else { "attention" },
+        sentence: sentences.join(" "),
+        what_to_do: Some(
+            "Their administrators see why: rows that cannot be read are named by `clerestory verify`, and a sweep that \
+             waits is confirmed."
+                .to_owned(),
+        ),
     }
 }
 

@@ -211,8 +211,8 @@ impl Identity {
             .managing_keys(op, on, move |tx, maker| {
                 Box::pin(async move {
                     let scopes = identity.bounded(tx, maker, new.scopes).await?.map_err(ApiKeyError::Scope)?;
-                    let sql = "SELECT count(*) FROM api_keys WHERE organisation_id = $1";
-                    let count = tx.query_opt(sql, &[on.0.into()]).await?;
+                    let sql = "SELECT count(*) FROM api_keys WHERE organisation_id = $1 AND expires_at > $2";
+                    let count = tx.query_opt(sql, &[on.0.into(), asked.at.into()]).await?;
                     if count.map_or(Ok(0), |row| row.get::<u64>(0))? >= MOST {
                         return Err(ApiKeyError::TooMany);
                     }
@@ -333,7 +333,7 @@ impl Identity {
         }
     }
 
-    /// The keys of the organisation of the grant, newest first; those that have run out too.
+    /// The keys of the organisation of the grant, newest first; those that have run out after those that work.
     ///
     /// # Errors
     /// [`IdentityError`].
@@ -343,10 +343,11 @@ impl Identity {
         grant: &Grant<ReadKeys>,
     ) -> Result<Vec<ApiKeyInfo>, IdentityError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM api_keys WHERE organisation_id = $1 ORDER BY made_at DESC LIMIT {MOST}"
+            "SELECT {COLUMNS} FROM api_keys WHERE organisation_id = $1
+             ORDER BY CASE WHEN expires_at > $2 THEN 0 ELSE 1 END, made_at DESC LIMIT {MOST}"
         );
         let mut found = Vec::new();
-        for row in tx.query(&sql, &[grant.on().0.into()]).await? {
+        for row in tx.query(&sql, &[grant.on().0.into(), self.clock.now().into()]).await? {
             let row = key_row(&row)?;
             found.push(ApiKeyInfo {
                 id: row.id,

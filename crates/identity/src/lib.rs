@@ -8,6 +8,7 @@ mod api_keys;
 mod authority;
 mod breached;
 mod credentials;
+mod ended;
 mod erase;
 mod fitness;
 mod passwords;

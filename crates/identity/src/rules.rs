@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clerestory_access::AccessError;
 use clerestory_model::{OrganisationId, UnknownWord};
+use clerestory_settings::tree::{Span, Value};
+use clerestory_sql::Tx;
 use clerestory_store::people::Role;
 
 use crate::Identity;
@@ -36,6 +39,17 @@ pub enum SecondFactor {
     Any,
 }
 
+impl SecondFactor {
+    /// The word that settings say.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Any => "any",
+        }
+    }
+}
+
 impl FromStr for SecondFactor {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
@@ -47,7 +61,7 @@ impl FromStr for SecondFactor {
     }
 }
 
-/// What an installation asks of those who sign in.
+/// What an installation asks of those who sign in, where settings do not say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInRules {
     /// How long sessions last.
@@ -74,15 +88,57 @@ impl SignInRules {
     }
 }
 
-impl Identity {
-    /// How long sessions of an organisation last: what the installation says holds for each.
+impl SignInRules {
+    /// What settings say of it where nobody said anything of them.
     #[must_use]
-    pub fn limits(&self, _organisation: OrganisationId) -> Limits {
-        self.rules.limits
+    pub fn defaults(&self) -> [(&'static str, Value); 4] {
+        let span = |length: Duration| {
+            Value::Span(Span::of_seconds(u32::try_from(length.as_secs()).unwrap_or(u32::MAX)))
+        };
+        [
+            (MFA, Value::Word(self.others.word())),
+            (MFA_ADMIN, Value::Word(self.admins.word())),
+            (IDLE, span(self.limits.idle)),
+            (ABSOLUTE, span(self.limits.absolute)),
+        ]
+    }
+}
+
+const MFA: &str = "auth.mfa";
+const MFA_ADMIN: &str = "auth.mfa.admin";
+const IDLE: &str = "auth.session.idle";
+const ABSOLUTE: &str = "auth.session.absolute";
+
+impl Identity {
+    /// How long sessions of an organisation last. The caller holds the lease on keys.
+    pub(crate) async fn limits(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+    ) -> Result<Limits, AccessError> {
+        let settings = self.access.settings();
+        let usual = self.rules.limits;
+        let idle = settings.span(tx, organisation, IDLE).await?;
+        let absolute = settings.span(tx, organisation, ABSOLUTE).await?;
+        Ok(Limits {
+            idle: idle.map_or(usual.idle, Span::length),
+            absolute: absolute.map_or(usual.absolute, Span::length),
+        })
     }
 
-    /// Whether a password alone is enough for somebody who has these roles.
-    pub(crate) fn second_factor(&self, _organisation: OrganisationId, roles: &[Role]) -> SecondFactor {
-        if roles.contains(&Role::Admin) { self.rules.admins } else { self.rules.others }
+    /// Whether a password alone is enough for somebody who has these roles. The caller holds the lease on keys.
+    pub(crate) async fn second_factor(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        roles: &[Role],
+    ) -> Result<SecondFactor, AccessError> {
+        let settings = self.access.settings();
+        let mut said = vec![settings.says(tx, organisation, MFA).await?];
+        if roles.contains(&Role::Admin) {
+            said.push(settings.says(tx, organisation, MFA_ADMIN).await?);
+        }
+        let off = said.iter().all(|word| word == SecondFactor::Off.word());
+        Ok(if off { SecondFactor::Off } else { SecondFactor::Any })
     }
 }

@@ -6,12 +6,12 @@ use clerestory_access::{Actor, EndSession, Grant, OpContext, PersonRef, ReadOwnP
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::people::{self, Role};
+use clerestory_store::people::{self, Person, Role};
 use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
 use crate::people::standing::{Barred, barred};
-use crate::rules::SecondFactor;
+use crate::rules::{Limits, SecondFactor};
 use crate::{Identity, IdentityError, Token, authority};
 
 /// Use is noted at most this often.
@@ -93,6 +93,23 @@ pub(crate) struct SessionRow {
     pub(crate) device: Sealed<Device>,
     pub(crate) signed_in_by: SignedInBy,
     pub(crate) stepped_up_at: Option<Timestamp>,
+}
+
+impl SessionRow {
+    /// When it ends at the latest: as it began, or sooner where less is allowed by now.
+    fn ends(&self, limits: Limits) -> Timestamp {
+        self.expires_at.min(self.created_at.plus(limits.absolute))
+    }
+}
+
+/// What is known of a session whose token was shown.
+struct Shown {
+    row: SessionRow,
+    ends: Timestamp,
+    must_enrol: bool,
+    person: Person,
+    also: Vec<Role>,
+    barred: Option<Barred>,
 }
 
 /// A session that runs.
@@ -178,25 +195,14 @@ impl Identity {
     /// [`IdentityError::Blocked`] while a block keeps them out; [`IdentityError::Sql`]: nobody is let in then.
     pub async fn running(&self, token: &Token) -> Result<Option<Running>, IdentityError> {
         let (hash, now) = (token.hash(), self.clock.now());
+        // What settings say may have to be opened.
+        self.vault.hold_lease().await?;
+        let identity = self.clone();
         let found = self
             .database
-            .read(move |tx| {
-                Box::pin(async move {
-                    let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1");
-                    let Some(row) = tx.query_opt(&sql, &[hash.into()]).await? else { return Ok(None) };
-                    let row = session(&row)?;
-                    let Some(person) = people::find(tx, row.person).await? else { return Ok(None) };
-                    let also = people::further_roles(tx, person.id).await?;
-                    let barred = barred(tx, &person, Some(row.id), now).await?;
-                    Ok(Some((row, person, also, barred)))
-                })
-            })
-            .await
-            .map_err(|error: SqlError| IdentityError::from(error))?;
-        let Some((row, person, also, barred)) = found else { return Ok(None) };
-        if now >= row.expires_at || now.since(row.last_used_at) >= self.limits(row.organisation).idle {
-            return Ok(None);
-        }
+            .read(move |tx| Box::pin(async move { identity.shown(tx, hash, now).await }))
+            .await?;
+        let Some(Shown { row, ends, must_enrol, person, also, barred }) = found else { return Ok(None) };
         match barred {
             None => {}
             Some(Barred::Inactive) => return Ok(None),
@@ -215,14 +221,44 @@ impl Identity {
             signed_in: row.signed_in,
             stepped_up: row.stepped_up_at,
         };
-        let must_enrol = self.must_enrol(person.organisation, &actor.roles(), row.signed_in_by);
-        Ok(Some(Running { actor, ends: row.expires_at, must_enrol }))
+        Ok(Some(Running { actor, ends, must_enrol }))
+    }
+
+    /// The session whose token hashes to this, unless it is over by what settings say now.
+    async fn shown(
+        &self,
+        tx: &mut Tx,
+        hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Shown>, IdentityError> {
+        let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1");
+        let Some(row) = tx.query_opt(&sql, &[hash.into()]).await? else { return Ok(None) };
+        let row = session(&row)?;
+        let limits = self.limits(tx, row.organisation).await?;
+        let ends = row.ends(limits);
+        if now >= ends || now.since(row.last_used_at) >= limits.idle {
+            return Ok(None);
+        }
+        let Some(person) = people::find(tx, row.person).await? else { return Ok(None) };
+        let also = people::further_roles(tx, person.id).await?;
+        let barred = barred(tx, &person, Some(row.id), now).await?;
+        let mut roles = also.clone();
+        roles.push(person.role);
+        let must_enrol = self.must_enrol(tx, person.organisation, &roles, row.signed_in_by).await?;
+        Ok(Some(Shown { row, ends, must_enrol, person, also, barred }))
     }
 
     /// Whether a session may do nothing but set up a second factor.
-    pub(crate) fn must_enrol(&self, organisation: OrganisationId, roles: &[Role], how: SignedInBy) -> bool {
+    pub(crate) async fn must_enrol(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        roles: &[Role],
+        how: SignedInBy,
+    ) -> Result<bool, IdentityError> {
         // Whoever has a link has what it was sent to, or what it was shown on.
-        how == SignedInBy::Password && self.second_factor(organisation, roles) == SecondFactor::Any
+        Ok(how == SignedInBy::Password
+            && self.second_factor(tx, organisation, roles).await? == SecondFactor::Any)
     }
 
     /// Puts on record that somebody showed a token that no running session has. Anybody may show as many as they like,
@@ -382,25 +418,29 @@ impl Identity {
     /// [`IdentityError`].
     pub async fn sessions(&self, grant: Grant<ReadOwnProfile>) -> Result<Vec<SessionInfo>, IdentityError> {
         self.vault.hold_lease().await?;
-        let (vault, person, now) = (self.vault.clone(), grant.on().id, self.clock.now());
-        let idle = self.limits(grant.on().organisation).idle;
+        let (identity, on, now) = (self.clone(), grant.on(), self.clock.now());
         self.database
             .read(move |tx| {
                 Box::pin(async move {
+                    let limits = identity.limits(tx, on.organisation).await?;
                     let sql = format!(
                         "SELECT {COLUMNS} FROM sessions WHERE person_id = $1 AND expires_at > $2 AND last_used_at > $3
                          ORDER BY created_at DESC LIMIT 100"
                     );
-                    let values = [person.into(), now.into(), now.minus(idle).into()];
+                    let values = [on.id.into(), now.into(), now.minus(limits.idle).into()];
                     let mut found = Vec::new();
                     for row in tx.query(&sql, &values).await? {
                         let row = session(&row)?;
+                        let ends = row.ends(limits);
+                        if now >= ends {
+                            continue;
+                        }
                         found.push(SessionInfo {
                             id: row.id,
                             created_at: row.created_at,
                             last_used_at: row.last_used_at,
-                            expires_at: row.expires_at,
-                            device: vault.open(tx, &grant, &row.device).await?.0,
+                            expires_at: ends,
+                            device: identity.vault.open(tx, &grant, &row.device).await?.0,
                             signed_in_by: row.signed_in_by,
                         });
                     }

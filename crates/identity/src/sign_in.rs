@@ -357,11 +357,11 @@ impl Identity {
             signed_in: recorded.number(),
             created_at: at,
             last_used_at: at,
-            expires_at: at.plus(self.limits(person.organisation).absolute),
+            expires_at: at.plus(self.limits(tx, person.organisation).await?.absolute),
             device: self.vault.seal(tx, key, place, &sessions::Device(device)).await?,
             signed_in_by: how,
             // Whoever may do nothing but set up a factor has just proven who they are.
-            stepped_up_at: self.must_enrol(person.organisation, &roles, how).then_some(at),
+            stepped_up_at: self.must_enrol(tx, person.organisation, &roles, how).await?.then_some(at),
         };
         sessions::insert(tx, &row, token_hash).await?;
         touched.push(authority::session(session));

@@ -54,6 +54,19 @@ impl Keys {
         Ok(None)
     }
 
+    /// Takes every pin from these keys, inside the caller's transaction: a tombstone names them, and a copy of the database
+    /// that was put back pins them still.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn let_go(&self, tx: &mut Tx, keys: &[KeyId]) -> Result<(), KeyError> {
+        for key in keys {
+            let sql = "UPDATE key_rows SET pins = 0 WHERE key_id = $1 AND pins > 0";
+            tx.execute(sql, &[(*key).into()]).await?;
+        }
+        Ok(())
+    }
+
     /// How many of `keys` are still in the registry.
     ///
     /// # Errors

@@ -48,6 +48,7 @@ pub use root::{Protection, RootFile};
 pub use root_change::{NewRoot, change_root, change_root_to};
 pub use roots::{Connect, NoRootAddress, Root, RootAddress, RootError, WrappedAs};
 pub use shares::{RootShare, ShareError};
+pub use time_guard::last_seen;
 pub use tombstones::{FileTombstones, Owner, Tombstone, TombstonePlace, read_tombstones, tombstone_object};
 
 /// The tables of this crate.

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use clerestory_model::Timestamp;
-use clerestory_sql::{Lane, Lock, Tx};
+use clerestory_sql::{Database, Lane, Lock, SqlError, Tx};
 
 use crate::{Finding, KeyError, Keys};
 
@@ -13,6 +13,25 @@ const TOLERANCE: Duration = Duration::from_secs(3600);
 
 /// The same for what sweeps what has fallen due, from one of its turns to the next: what it queues is gone for good.
 const SWEEP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// An installation may have been off for so long without anybody having to say that the time is right.
+const OFF: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The newest time that any node has seen, as the database knows it. To be asked before the registry is opened, which moves
+/// it on.
+///
+/// # Errors
+/// [`SqlError`].
+pub async fn last_seen(database: &Database) -> Result<Option<Timestamp>, SqlError> {
+    database
+        .read(|tx| {
+            Box::pin(async move {
+                let row = tx.query_opt("SELECT seen_at FROM key_rollover WHERE one = 1", &[]).await?;
+                row.map(|row| row.get(0)).transpose()
+            })
+        })
+        .await
+}
 
 /// What the clock said when what passed began to be measured.
 #[derive(Clone, Copy)]
@@ -49,6 +68,27 @@ impl Keys {
             None => Ok(()),
             Some((from, to)) => Err(KeyError::Stopped(Finding::ClockJumped { from, to })),
         }
+    }
+
+    /// Compares the clock at the start of a process with the newest time that was known before it. One that is more than a
+    /// week ahead stops sweeps on all nodes until [`Self::confirm_time`]: whoever was off for longer says that the time is
+    /// right.
+    ///
+    /// # Errors
+    /// [`KeyError::Sql`].
+    pub async fn judge_start(&self, known: Timestamp) -> Result<(), KeyError> {
+        let now = self.clock.now();
+        if now.since(known) <= OFF {
+            return Ok(());
+        }
+        tracing::error!(%known, %now, "the clock is far ahead of what was known last: nothing is swept until somebody confirms the time");
+        let sql =
+            "UPDATE key_rollover SET jumped_from = $1, jumped_to = $2 WHERE one = 1 AND jumped_from IS NULL";
+        let noted = self.database.write(Lane::Maintenance, move |tx| {
+            Box::pin(async move { tx.execute(sql, &[known.into(), now.into()]).await.map(drop) })
+        });
+        let noted: Result<(), SqlError> = noted.await;
+        Ok(noted?)
     }
 
     /// As [`Self::sweeps_may_run`], for the sweeper of recordings: a jump of more than five minutes since this process asked

@@ -221,6 +221,10 @@ impl Lifecycle {
     ) -> Result<Vec<KeyId>, EraseError> {
         let registry = self.parts.vault.keys();
         let mut keys: Vec<KeyId> = parts.iter().map(|part| part.key).collect();
+        if !matches!(target, Target::Range { .. }) {
+            // What a range that is being erased was to leave has a key already.
+            keys.extend(rows::survivor_keys(tx, parts).await?);
+        }
         keys.extend(rows::summary_keys(tx, recordings).await?);
         match target {
             Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {}

@@ -50,7 +50,7 @@ pub use holds::{AUTHORITY, Hold, HoldChange, HoldDetails, HoldScope, HoldState, 
 pub use instance::InstanceError;
 pub use receipt::{Receipt, SignedReceipt};
 pub use restore::{Course, RestoreError, Restored, TABLES, close_copy};
-pub use retention::{Changed, Preview, PreviewDay, Sweep, SweepState, SweepStep};
+pub use retention::{Changed, Intended, Preview, PreviewDay, Sweep, SweepState, SweepStep, covered_by};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -61,6 +61,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "sweeps", sql: include_str!("0003-sweeps.sql") },
         Migration { name: "deletions", sql: include_str!("0004-deletions.sql") },
         Migration { name: "holds", sql: include_str!("0005-holds.sql") },
+        Migration { name: "forecasts", sql: include_str!("0007-forecasts.sql") },
     ],
 };
 
@@ -124,6 +125,14 @@ pub enum EraseError {
     /// Nothing of the kind was proposed.
     #[error("nothing is proposed that could be decided so")]
     NotProposed,
+    /// By now more is due than whoever confirmed was shown.
+    #[error("{due} recordings are due by now, more than the {shown} that were confirmed")]
+    MoreThanShown {
+        /// What is due.
+        due: u64,
+        /// What was confirmed.
+        shown: u64,
+    },
     /// The person is the organisation's last administrator.
     #[error("this is the last administrator: make somebody else one first, or erase the organisation")]
     LastAdmin,

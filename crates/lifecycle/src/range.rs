@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clerestory_access::{RecordingRef, ResealSurvivors};
 use clerestory_keys::{NewKey, Purpose};
-use clerestory_model::{ErasureId, GapReason, KeyId, RecordingId, TrackKind};
+use clerestory_model::{ErasureId, GapReason, KeyId, RecordingId, RecordingState, TrackKind};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::segments::{self, Segment};
 use clerestory_store::tracks::{self, Gap, Track};
@@ -31,7 +31,7 @@ impl Lifecycle {
     ) -> Result<Vec<Stretch>, EraseError> {
         let mut stretches = Vec::new();
         for track in tracks::of_recording(tx, recording).await? {
-            if track.state >= clerestory_model::RecordingState::SoftDeleted {
+            if track.state >= RecordingState::SoftDeleted {
                 continue;
             }
             let mut all = segments::of_track(tx, track.id, 0, u32::MAX).await?;
@@ -166,7 +166,8 @@ impl Lifecycle {
         else {
             return Err(Switch::Lost);
         };
-        if now_so.switched {
+        // Of what is erased as a whole nothing stays.
+        if now_so.switched || track.state >= RecordingState::PurgeQueued {
             return Err(Switch::Lost);
         }
         rows::set_switched(tx, id, stretch, track.key).await?;
@@ -189,8 +190,8 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// The key the survivors of a track are to get: made once, by whichever node is first. `None` when they have got it, or
-    /// when the erasure has gone on.
+    /// The key the survivors of a track are to get: made once, by whichever node is first. `None` when they have got it,
+    /// when the erasure has gone on, or when all of the track is erased by now and nothing of it stays.
     async fn new_key(&self, erasure: &Erasure, stretch: Stretch) -> Result<Option<KeyId>, EraseError> {
         let (lifecycle, id) = (self.clone(), erasure.id);
         self.parts
@@ -200,13 +201,22 @@ impl Lifecycle {
                     if rows::at_step(tx, id, Step::Asked).await?.is_none() {
                         return Ok(None);
                     }
-                    let Some(stretch) = rows::stretch(tx, id, stretch.part.track).await? else {
+                    // Whoever queues all of it looks for such keys under the same lock.
+                    recordings::lock(tx, stretch.part.recording).await?;
+                    let (Some(stretch), Some(track)) = (
+                        rows::stretch(tx, id, stretch.part.track).await?,
+                        tracks::find(tx, stretch.part.track).await?,
+                    ) else {
                         return Ok(None);
                     };
+                    if track.state >= RecordingState::PurgeQueued {
+                        // Its key goes with all of it; the range's receipt names it too.
+                        rows::keep_key(tx, id, track.key).await?;
+                        return Ok(None);
+                    }
                     if stretch.switched || stretch.new_key.is_some() {
                         return Ok(stretch.new_key.filter(|_| !stretch.switched));
                     }
-                    let Some(track) = tracks::find(tx, stretch.part.track).await? else { return Ok(None) };
                     let key = lifecycle.make_key(tx, &track).await?;
                     rows::set_new_key(tx, id, &stretch, key).await?;
                     Ok::<_, EraseError>(Some(key))

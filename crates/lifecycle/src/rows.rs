@@ -495,6 +495,18 @@ pub(crate) async fn set_new_key(
     tx.execute_one("erasure_tracks", sql, &[id.into(), stretch.part.track.into(), key.into()]).await
 }
 
+/// The keys that were made for what ranges leave of these tracks.
+pub(crate) async fn survivor_keys(tx: &mut Tx, parts: &[Part]) -> Result<Vec<KeyId>, SqlError> {
+    let mut keys = Vec::new();
+    for part in parts {
+        let sql = "SELECT new_key FROM erasure_tracks WHERE track_id = $1 AND new_key IS NOT NULL";
+        for row in tx.query(sql, &[part.track.into()]).await? {
+            keys.push(row.get(0)?);
+        }
+    }
+    Ok(keys)
+}
+
 /// The survivors of a track have their new key, and `old`, which they had until now, dies with the range.
 pub(crate) async fn set_switched(
     tx: &mut Tx,

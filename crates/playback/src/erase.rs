@@ -1,5 +1,7 @@
 //! What playback gives up when something is erased: what segments of a running play are packed on, in memory.
 
+use clerestory_audit::authority::{Departing, Touched};
+use clerestory_model::OrganisationId;
 use clerestory_sql::{Body, SqlError, Tx};
 use clerestory_store::derived::{Derived, Erased};
 
@@ -21,5 +23,24 @@ impl Derived for Playback {
 
     fn count<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError> {
         Box::pin(async move { Ok(erased.tracks.iter().map(|track| self.bases.count(*track)).sum()) })
+    }
+}
+
+/// With an organisation goes who watched what in it: nobody is left to be told.
+impl Departing for Playback {
+    fn depart<'t>(
+        &'t self,
+        tx: &'t mut Tx,
+        organisation: OrganisationId,
+    ) -> Body<'t, Vec<Touched>, SqlError> {
+        Box::pin(async move {
+            for sql in [
+                "DELETE FROM play_ranges WHERE play_id IN (SELECT play_id FROM plays WHERE organisation_id = $1)",
+                "DELETE FROM plays WHERE organisation_id = $1",
+            ] {
+                tx.execute(sql, &[organisation.into()]).await?;
+            }
+            Ok(Vec::new())
+        })
     }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clerestory_access::{Actor, ContinuePlay, Grant, OpContext, Play, RecordingRef};
+use clerestory_access::{
+    Actor, ContinuePlay, Grant, OpContext, OrganisationRef, Play, ReadHolds, RecordingRef,
+};
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
-use clerestory_model::{PlayId, RecordingId, RecordingState, TrackId};
+use clerestory_model::{KeyId, PlayId, RecordingId, RecordingState, TrackId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_store::recordings::Recording;
 use clerestory_store::segments::{ContentType, Segment};
 use clerestory_store::tracks::Track;
 use clerestory_store::{recordings, segments, tracks};
@@ -101,7 +104,7 @@ impl Playback {
                         Err(refused) => return Ok::<_, PlaybackError>(Err(PlaybackError::Refused(refused))),
                     };
                     let described = playback.describe(tx, &grant, on.id).await?;
-                    if !plays(described.recording.state) {
+                    if !playback.is_shown(tx, &op, &described.recording).await? {
                         return Ok(Err(PlaybackError::Gone));
                     }
                     let play = PlayRow {
@@ -161,10 +164,29 @@ impl Playback {
         let on = RecordingRef { organisation: play.organisation, id: play.recording };
         let grant = self.access.resume_in::<ContinuePlay>(tx, op, on, play.entry).await??;
         let recording = recordings::find(tx, play.recording).await?.ok_or(PlaybackError::NotFound)?;
-        if !plays(recording.state) {
+        if !self.is_shown(tx, op, &recording).await? {
             return Err(PlaybackError::Gone);
         }
         Ok((play, grant))
+    }
+
+    /// Whether a recording is shown to the caller: what was deleted only to those who keep the hold over it.
+    async fn is_shown(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        recording: &Recording,
+    ) -> Result<bool, PlaybackError> {
+        if recording.state != RecordingState::SoftDeleted {
+            return Ok(plays(recording.state));
+        }
+        let on = OrganisationRef(recording.organisation);
+        if !self.access.would_allow_in::<ReadHolds>(tx, op, on).await? {
+            return Ok(false);
+        }
+        let tracks = tracks::of_recording(tx, recording.id).await?;
+        let keys: Vec<KeyId> = tracks.iter().map(|track| track.key).collect();
+        Ok(self.vault.keys().pinned(tx, &keys).await?.is_some())
     }
 
     /// Puts on record that a play was not gone on with.
@@ -211,7 +233,8 @@ impl Playback {
                     let track = tracks::find(tx, track).await?;
                     let track = track.filter(|track| track.recording == play.recording);
                     let track = track.ok_or(PlaybackError::NotFound)?;
-                    if !plays(track.state) {
+                    // Whether what was deleted is shown has been seen to.
+                    if !plays(track.state) && track.state != RecordingState::SoftDeleted {
                         return Err(PlaybackError::Gone);
                     }
                     if tracks::is_erased(tx, track.id, sequence).await? {

@@ -376,6 +376,8 @@ pub struct Filter {
     pub site: Option<SiteId>,
     /// Only in this state; capturing and active where none is said.
     pub state: Option<RecordingState>,
+    /// Only those whose keys a hold pins.
+    pub held: bool,
     /// Only begun at or after.
     pub from: Option<Timestamp>,
     /// Only begun before.
@@ -451,6 +453,11 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         Some(state) => also("state = #", state.into()),
         // What is erased, or about to be, is listed for whoever asks for it; what was deleted is in a list of its own.
         None => also("state < #", RecordingState::SoftDeleted.into()),
+    }
+    if filter.held {
+        let pinned = "EXISTS (SELECT 1 FROM tracks t JOIN key_rows k ON k.key_id = t.key_id
+                          WHERE t.recording_id = recordings.recording_id AND k.pins > #)";
+        also(pinned, Value::Int(0));
     }
     if let Some(from) = filter.from {
         also("started_at >= #", from.into());

@@ -44,6 +44,28 @@ pub async fn in_force(tx: &mut Tx, project: ProjectId, class: RetentionClass) ->
     row.map_or(Ok(usual(class)), |row| Ok(Duration::from_micros(row.get(0)?)))
 }
 
+/// What is in force in an organisation other than what is usual, or was once.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn of_organisation(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+) -> Result<Vec<(ProjectId, RetentionClass, Duration)>, SqlError> {
+    let sql = "SELECT project_id, class, kept_us FROM retentions WHERE organisation_id = $1";
+    let rows = tx.query(sql, &[organisation.into()]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, Duration::from_micros(row.get(2)?)))).collect()
+}
+
+/// Forgets what was in force in an organisation that is erased.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn forget(tx: &mut Tx, organisation: OrganisationId) -> Result<(), SqlError> {
+    tx.execute("DELETE FROM retentions WHERE organisation_id = $1", &[organisation.into()]).await?;
+    Ok(())
+}
+
 /// `span` in microseconds.
 pub(crate) fn micros(span: Duration) -> Value {
     Value::Int(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))

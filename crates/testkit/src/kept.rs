@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use clerestory_identity::{IdentityError, NewPerson};
 use clerestory_lifecycle::{Sweep, SweepStep};
-use clerestory_model::{ProjectId, RetentionClass, Timestamp};
-use clerestory_sql::{Lane, SqlError};
+use clerestory_model::Timestamp;
+use clerestory_sql::Lane;
 use clerestory_store::people::Role;
-use clerestory_store::{organisations, retention};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::installation::PASSWORD;
 use crate::visit::{Visit, snapshot};
-use crate::{Caller, Installation};
+use crate::{Answer, Caller, Installation};
 
 /// Why a test goes on: nothing of it fails on its own.
 const WELL: &str = "an installation that is well";
@@ -170,21 +169,21 @@ impl Kept {
         }
     }
 
-    /// Puts another retention of web sessions in force.
+    /// Says another retention of web sessions; the next sweep puts it in force.
     ///
     /// # Panics
-    /// When it cannot be.
+    /// When it cannot be said.
     pub async fn keep_for(&self, days: u32) {
-        let organisation = self.installation.organisation;
-        let kept = DAY.saturating_mul(days);
-        let write = self.installation.app.database.write(Lane::Interactive, move |tx| {
-            Box::pin(async move {
-                let project: ProjectId = organisations::first_project(tx, organisation).await?.expect(WELL);
-                retention::put_in_force(tx, organisation, project, RetentionClass::Replay, kept).await
-            })
-        });
-        let written: Result<bool, SqlError> = write.await;
-        written.expect(WELL);
+        let admin = self.installation.proven("admin").await;
+        let asked = json!({ "value": format!("P{days}D"), "confirms": 1_000_000 });
+        self.say(&admin, "retention.replay", asked).await.ok();
+    }
+
+    /// Says something of a setting.
+    pub async fn say(&self, admin: &Caller, name: &str, asked: Value) -> Answer {
+        let settings = admin.get("/api/v1/settings").await.ok();
+        let admin = admin.clone().with("if-match", format!("\"{}\"", settings["version"]));
+        admin.send("PUT", &format!("/api/v1/settings/{name}"), asked.to_string()).await
     }
 
     /// Carries erasures on to their receipts.

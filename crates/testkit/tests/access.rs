@@ -157,7 +157,7 @@ impl Scene {
                 caller.post("/api/v1/holds", asked).await
             }
             "retention.read" => caller.get("/api/v1/retention/sweep").await,
-            "retention.confirm" => caller.post("/api/v1/retention/sweep/confirm", json!({})).await,
+            "retention.confirm" => caller.post("/api/v1/retention/sweep/confirm", json!({ "due": 1 })).await,
             "session.end" => {
                 let member = self.beside(&self.named).await;
                 let listed = member.get("/api/v1/sessions").await.ok();

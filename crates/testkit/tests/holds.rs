@@ -95,6 +95,7 @@ async fn two_people_place_a_hold_and_two_release_it() {
     assert_eq!(second.post(&path(&hold, "confirm"), json!({})).await.problem(), "second-person-required");
     let kept_on = admin.post(&path(&hold, "withdraw"), json!({})).await.ok();
     assert_eq!((&kept_on["state"], &kept_on["keys"]), (&json!("standing"), &json!(2)));
+    assert_eq!(kept_on["release_proposed"], Value::Null, "nobody proposes it any more");
     second.post(&path(&hold, "release"), json!({})).await.ok();
     let released = admin.post(&path(&hold, "confirm"), json!({})).await.ok();
     assert_eq!((&released["state"], &released["keys"]), (&json!("released"), &json!(0)));
@@ -159,11 +160,18 @@ async fn an_erasure_that_comes_after_a_hold_hides_and_waits() {
     assert!(asked["waits_for"].as_str().unwrap().contains("hold"), "{asked}");
     assert_eq!(erase(&kept, &old).await["id"], asked["id"], "asking again gives the same");
     let admin = kept.admin().await;
-    for who in ["admin", "second", "manager"] {
+    for (who, keeps) in [("admin", true), ("second", true), ("manager", false)] {
         let caller = kept.installation.person(who).await;
         for (method, what) in [("GET", ""), ("POST", "/plays"), ("GET", "/viewers")] {
             let at = format!("/api/v1/recordings/{}{what}", old.recording);
-            assert_eq!(caller.send(method, &at, "{}").await.status, StatusCode::NOT_FOUND, "{who} {what}");
+            let answer = caller.send(method, &at, "{}").await;
+            assert_eq!(answer.status.is_success(), keeps, "{who} {what}: {}", answer.json);
+            assert!(keeps || answer.status == StatusCode::NOT_FOUND, "{who} {what}: {}", answer.json);
+        }
+        let hidden = caller.get("/api/v1/recordings?state=soft_deleted").await;
+        match keeps {
+            true => assert_eq!(hidden.ok()["items"][0]["id"], old.recording, "{who}"),
+            false => assert_eq!(hidden.status, StatusCode::UNPROCESSABLE_ENTITY, "{who}"),
         }
         let listed = caller.get("/api/v1/recordings").await.ok();
         assert_eq!(listed["items"].as_array().unwrap().len(), 1);

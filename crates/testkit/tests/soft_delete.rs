@@ -64,9 +64,11 @@ async fn what_was_deleted_is_seen_by_nobody_and_comes_back_as_it_was() {
         let ids: Vec<&str> =
             listed["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
         assert_eq!(ids, [&stays.recording]);
-        let asked = caller.get("/api/v1/recordings?state=soft_deleted").await;
-        assert_eq!(asked.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
+    let asked = manager.get("/api/v1/recordings?state=soft_deleted").await;
+    assert_eq!(asked.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let held = admin.get("/api/v1/recordings?state=soft_deleted").await.ok();
+    assert_eq!(held["items"], json!([]), "no hold keeps it");
     assert_eq!(keys_of(&kept, &doomed).await, 2, "nothing of it is destroyed");
 
     let bin = admin.get("/api/v1/deletions").await.ok();

@@ -86,6 +86,13 @@ impl Settings {
         Self { shared: Arc::new(Shared { keys, registry, known, damage }) }
     }
 
+    pub(crate) fn with_defaults(&self, defaults: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let registry = self.registry().clone();
+        let registry =
+            defaults.into_iter().fold(registry, |registry, (key, value)| registry.with_default(key, value));
+        Self::new(Arc::clone(&self.shared.keys), registry)
+    }
+
     /// Every setting there is.
     #[must_use]
     pub fn registry(&self) -> &Registry {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use clerestory_access::{ListDeleted, OpContext, RecordingRef, RestoreRecording};
+use clerestory_access::{ListDeleted, OpContext, OrganisationRef, ReadHolds, RecordingRef, RestoreRecording};
 use clerestory_lifecycle::{Deletion as Deleted, Hidden, Lifecycle};
 use clerestory_model::{RecordingId, Timestamp};
 use clerestory_store::recordings::Recording;
@@ -164,14 +164,24 @@ fn read_cursor(text: &str) -> Result<(Timestamp, RecordingId), ApiError> {
 }
 
 /// Refuses to tell of a recording that was deleted: whoever may restore it learns until when, for others it is not there.
-/// What waits for a hold to be erased is there for nobody.
+/// What waits for a hold to be erased is there for nobody, but for those who keep the hold: evidence that nobody can look
+/// at would be none.
 pub(crate) async fn not_deleted(api: &Api, op: &OpContext, id: RecordingId) -> Result<(), ApiError> {
-    let deletion = match api.lifecycle.hidden(id).await? {
-        None => return Ok(()),
-        Some(Hidden::Restricted) => return Err(ApiError::not_found()),
-        Some(Hidden::Deleted(deletion)) => deletion,
+    let Some(hidden) = api.lifecycle.hidden(id).await? else { return Ok(()) };
+    if api.lifecycle.is_held(id).await? && keeps_holds(api, op).await? {
+        return Ok(());
+    }
+    let deletion = match hidden {
+        Hidden::Restricted => return Err(ApiError::not_found()),
+        Hidden::Deleted(deletion) => deletion,
     };
     let on = RecordingRef { organisation: op.actor.organisation(), id };
     let may = api.access.would_allow::<RestoreRecording>(op, on).await?;
     Err(if may { ApiError::deleted(deletion.restorable_until) } else { ApiError::not_found() })
+}
+
+/// Whether somebody sees what holds keep, however hidden it is.
+pub(crate) async fn keeps_holds(api: &Api, op: &OpContext) -> Result<bool, ApiError> {
+    let on = OrganisationRef(op.actor.organisation());
+    Ok(api.access.would_allow::<ReadHolds>(op, on).await?)
 }

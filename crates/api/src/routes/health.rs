@@ -62,6 +62,7 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Client) -> Result<J
     items.extend(waiting(&api.lifecycle.sweep_state_of(caller.organisation).await?));
     let (proposed, overdue) = api.lifecycle.holds_to_look_at(caller.organisation).await?;
     items.extend(holds(proposed, overdue));
+    items.extend(unreadable_holds(api.lifecycle.unreadable_holds(caller.organisation).await?));
     Ok(Json(FindingList { items }))
 }
 
@@ -97,6 +98,21 @@ fn holds(proposed: u64, overdue: u64) -> Option<FindingItem> {
              looked at again."
         ),
         what_to_do: Some("Look at the list of holds: confirm, withdraw, or propose to release.".to_owned()),
+    })
+}
+
+/// Holds of the caller's own organisation that nobody can read.
+fn unreadable_holds(count: u64) -> Option<FindingItem> {
+    (count > 0).then(|| FindingItem {
+        id: "holds-unreadable".to_owned(),
+        level: "failed".to_owned(),
+        sentence: format!(
+            "The rows of {count} holds cannot be read. Nothing is swept or erased that they may cover: where nobody knows \
+             what that is, nothing of your organisation."
+        ),
+        what_to_do: Some(
+            "Find out who could write to the database; `clerestory verify` names the rows and what they were.".to_owned(),
+        ),
     })
 }
 

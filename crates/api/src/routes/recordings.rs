@@ -129,7 +129,9 @@ pub(crate) async fn list(
     caller: Client,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<RecordingList>, ApiError> {
-    if asked.state == Some(RecordingState::SoftDeleted) {
+    if asked.state == Some(RecordingState::SoftDeleted)
+        && !super::deletions::keeps_holds(&api, &caller.op).await?
+    {
         let message = "what was deleted is listed by /deletions, for whoever may restore it".to_owned();
         return Err(ApiError::malformed("state".to_owned(), message));
     }
@@ -195,6 +197,8 @@ async fn answer<A: Action>(
     let filter = rows::Filter {
         site: asked.site,
         state: asked.state,
+        // Of what was deleted only what a hold keeps is here.
+        held: asked.state == Some(RecordingState::SoftDeleted),
         from: asked.from,
         to: asked.to,
         min_duration_us: asked.min_duration_ms.map(|ms| ms.saturating_mul(1000)),

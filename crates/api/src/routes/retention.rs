@@ -65,11 +65,23 @@ pub(crate) struct Confirmed {
     confirmed: bool,
 }
 
+/// What is confirmed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfirmSweep {
+    /// How many recordings were due, as it was shown: the confirmation is for so many, and a twentieth more.
+    due: u64,
+}
+
 /// Lets a sweep go on that waits because far more is due than was foreseen.
-#[utoipa::path(post, path = "/retention/sweep/confirm", tag = "retention", responses(
-    (status = 200, body = Confirmed), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(crate) async fn confirm(State(api): State<Api>, caller: Caller) -> Result<Json<Confirmed>, ApiError> {
-    Ok(Json(Confirmed { confirmed: api.lifecycle.confirm_sweep(&caller.op).await? }))
+#[utoipa::path(post, path = "/retention/sweep/confirm", tag = "retention", request_body = ConfirmSweep, responses(
+    (status = 200, body = Confirmed), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 409, body = Problem)))]
+pub(crate) async fn confirm(
+    State(api): State<Api>,
+    CallerWith(caller, asked): CallerWith<ConfirmSweep>,
+) -> Result<Json<Confirmed>, ApiError> {
+    Ok(Json(Confirmed { confirmed: api.lifecycle.confirm_sweep(&caller.op, asked.due).await? }))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::settings::{Known, Saying, SettingError};
 use clerestory_access::{Grant, PersonRef as PersonObject, ReadOwnSettings, ReadSettings};
+use clerestory_lifecycle::{Intended, covered_by};
 use clerestory_model::{DomainId, IdError, OrganisationId, PersonId, ProjectId, TeamId};
 use clerestory_settings::tree::{
     Change, Effect, Kind, Level, Lock, Node, Outcome, Said as Says, Setting, Step as TreeStep, Strict, Values,
@@ -134,6 +135,8 @@ pub(crate) struct SaySetting {
     lock: Option<String>,
     /// Why: kept with it.
     reason: Option<String>,
+    /// Where something would be kept for a shorter time: how many recordings that makes due at once, as it was shown.
+    confirms: Option<u64>,
 }
 
 /// Whatever is there, `null` too; but something has to be.
@@ -195,6 +198,8 @@ pub(crate) struct RollBackSettings {
     /// The version whose values are to hold again.
     version: u64,
     reason: Option<String>,
+    /// Where something would be kept for a shorter time: how many recordings that makes due at once, as it was shown.
+    confirms: Option<u64>,
 }
 
 /// A change to be thought through.
@@ -533,8 +538,32 @@ pub(crate) async fn say(
         lock: lock(asked.lock.as_deref())?,
         reason: asked.reason,
     };
+    confirmed(&api, &caller, Intended::Say(saying.clone()), asked.confirms).await?;
     let version = api.access.say(&caller.op, saying, version).await??;
     Ok(tagged(version, Json(SettingsVersion { version })))
+}
+
+/// Sees that whoever keeps something for a shorter time knows how much that makes due at once: what is erased does not come
+/// back.
+async fn confirmed(
+    api: &Api,
+    caller: &Caller,
+    intended: Intended,
+    confirms: Option<u64>,
+) -> Result<(), ApiError> {
+    let Some(due) = api.lifecycle.made_due(&caller.op, intended).await? else { return Ok(()) };
+    if confirms.is_some_and(|shown| due <= covered_by(shown)) {
+        return Ok(());
+    }
+    let told = FieldError { path: "confirms".to_owned(), message: due.to_string() };
+    Err(ApiError::new(
+        StatusCode::CONFLICT,
+        "retention-shortens",
+        "Recordings would be erased",
+        format!("Something would be kept for a shorter time, and {due} recordings would be due to be erased at once."),
+        "If it is meant, send the change again with this number as `confirms`.",
+    )
+    .with_errors(vec![told]))
 }
 
 /// What was said of a setting in the organisation, newest first.
@@ -639,6 +668,7 @@ pub(crate) async fn roll_back(
     CallerWith(caller, asked): CallerWith<RollBackSettings>,
 ) -> Result<Response, ApiError> {
     let version = based_on(&headers)?;
+    confirmed(&api, &caller, Intended::Back(asked.version), asked.confirms).await?;
     let version = api.access.say_again(&caller.op, asked.version, asked.reason, version).await??;
     Ok(tagged(version, Json(SettingsVersion { version })))
 }

@@ -107,6 +107,9 @@ enum Act {
         /// The organisation's id.
         #[arg(long)]
         organisation: OrganisationId,
+        /// How many recordings are due, as the log and the health page say: it goes on for so many, and a twentieth more.
+        #[arg(long)]
+        due: u64,
     },
     /// Replaces the root of all keys.
     #[command(subcommand)]
@@ -149,10 +152,10 @@ impl Admin {
             }
             Act::Settle { installation } => settle(&installation.open().await?).await,
             Act::ConfirmTime { installation } => confirm_time(&installation.open().await?).await,
-            Act::ConfirmSweep { installation, organisation } => {
+            Act::ConfirmSweep { installation, organisation, due } => {
                 let app = installation.open().await?;
                 let op = super::erase::at_command(&app, organisation);
-                let confirmed = app.lifecycle.confirm_sweep(&op).await?;
+                let confirmed = app.lifecycle.confirm_sweep(&op, due).await?;
                 anyhow::ensure!(confirmed, "no sweep of {organisation} waits");
                 say("It goes on within five minutes.");
                 Ok(())

@@ -1,5 +1,5 @@
-//! Deleting so that it can be undone: hidden at once everywhere, with every key intact, for one calendar month; then the
-//! sweep queues it to be erased.
+//! Deleting so that it can be undone: hidden at once everywhere, with every key intact, for one calendar month unless a
+//! setting says otherwise; then the sweep queues it to be erased.
 
 pub(crate) mod rows;
 
@@ -11,8 +11,6 @@ use clerestory_store::recordings::{self, Filter, Recording};
 
 use crate::{EraseError, Lifecycle};
 
-/// Calendar months in which a deletion can be undone.
-const MONTHS: u32 = 1;
 /// Reasons are cut to this many characters.
 const REASON_CHARS: usize = 500;
 
@@ -27,8 +25,8 @@ pub struct Deletion {
     pub deleted_by: Option<PersonId>,
     /// When.
     pub deleted_at: Timestamp,
-    /// Until when it can be restored: one calendar month later, at the same time of day in UTC. From that moment on it
-    /// falls due.
+    /// Until when it can be restored: one calendar month later unless a setting says otherwise, at the same time of day in
+    /// UTC. From that moment on it falls due.
     pub restorable_until: Timestamp,
     /// The entry that tells of it.
     pub entry: u64,
@@ -95,7 +93,7 @@ impl Lifecycle {
             organisation: found.organisation,
             deleted_by: op.actor.person(),
             deleted_at: op.at,
-            restorable_until: op.at.plus_months(MONTHS),
+            restorable_until: self.restorable_until(tx, found.organisation, op.at).await?,
             entry: grant.entry(),
         };
         rows::hide(tx, &deletion).await?;
@@ -150,6 +148,34 @@ impl Lifecycle {
             found.extend(deletion.map(|deletion| (recording, deletion)));
         }
         Ok(found)
+    }
+
+    /// Hides what was deleted, or waits for a hold to be erased, where rows were made again that show it.
+    ///
+    /// # Errors
+    /// [`EraseError::Sql`], [`EraseError::Key`].
+    pub async fn hide_again(&self) -> Result<(), EraseError> {
+        let keys = std::sync::Arc::clone(self.parts.vault.keys());
+        self.parts
+            .database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    rows::hide_again(tx).await?;
+                    Ok(keys.revoke(tx).await?)
+                })
+            })
+            .await
+    }
+
+    /// Whether a hold that stands covers a recording. Who may know of it is for the caller to decide.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn is_held(&self, recording: RecordingId) -> Result<bool, SqlError> {
+        self.parts
+            .database
+            .read(move |tx| Box::pin(async move { crate::holds::rows::covers(tx, recording).await }))
+            .await
     }
 
     /// Why a recording is hidden, if it is. Who may know of it is for the caller to decide.

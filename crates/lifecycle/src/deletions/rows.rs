@@ -83,26 +83,60 @@ pub(crate) async fn over(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// How many recordings can be restored no more, and are not due by their retention besides.
+pub(crate) async fn count_over(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    now: Timestamp,
+) -> Result<u64, SqlError> {
+    let sql = "SELECT count(*) FROM deletions d WHERE d.organisation_id = $1 AND d.restorable_until <= $2
+               AND EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3
+                   AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0))
+               AND NOT EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3
+                   AND t.kept_until <= $2
+                   AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0))";
+    let values = [organisation.into(), now.into(), RecordingState::SoftDeleted.into()];
+    tx.query_opt(sql, &values).await?.map_or(Ok(0), |row| row.get(0))
+}
+
 /// Lets recordings and tracks be hidden that were deleted, and no others: an older copy came back, and deletions are never
 /// older than they are.
-pub(crate) async fn hide_again(tx: &mut Tx) -> Result<(), SqlError> {
+pub(crate) async fn hide_as_deleted(tx: &mut Tx) -> Result<(), SqlError> {
     for table in ["deletions", "restrictions"] {
         let sql =
             format!("DELETE FROM {table} WHERE recording_id NOT IN (SELECT recording_id FROM recordings)");
         tx.execute(&sql, &[]).await?;
     }
+    hide_again(tx).await?;
     let (active, hidden) = (RecordingState::Active, RecordingState::SoftDeleted);
     for table in ["recordings", "tracks"] {
-        let sql = format!(
-            "UPDATE {table} SET state = $1 WHERE state < $1
-             AND recording_id IN (SELECT recording_id FROM deletions UNION SELECT recording_id FROM restrictions)"
-        );
-        tx.execute(&sql, &[hidden.into()]).await?;
         let sql = format!(
             "UPDATE {table} SET state = $1 WHERE state = $2
              AND recording_id NOT IN (SELECT recording_id FROM deletions UNION SELECT recording_id FROM restrictions)"
         );
         tx.execute(&sql, &[active.into(), hidden.into()]).await?;
     }
+    Ok(())
+}
+
+/// Hides recordings and tracks that were deleted, or wait for a hold to be erased: their rows were made again.
+pub(crate) async fn hide_again(tx: &mut Tx) -> Result<(), SqlError> {
+    for table in ["recordings", "tracks"] {
+        let sql = format!(
+            "UPDATE {table} SET state = $1 WHERE state < $1
+             AND recording_id IN (SELECT recording_id FROM deletions UNION SELECT recording_id FROM restrictions)"
+        );
+        tx.execute(&sql, &[RecordingState::SoftDeleted.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Forgets what was deleted of an organisation that is erased.
+pub(crate) async fn forget_all(tx: &mut Tx, organisation: OrganisationId) -> Result<(), SqlError> {
+    let sql = "DELETE FROM deletions WHERE organisation_id = $1";
+    tx.execute(sql, &[organisation.into()]).await?;
+    let sql = "DELETE FROM restrictions WHERE erasure_id IN (
+                   SELECT erasure_id FROM erasures WHERE organisation_id = $1)";
+    tx.execute(sql, &[organisation.into()]).await?;
     Ok(())
 }

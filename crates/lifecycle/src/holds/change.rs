@@ -147,13 +147,14 @@ impl Lifecycle {
         let HoldRef { organisation, id } = grant.on();
         let found = rows::find_locked(tx, id).await?.filter(|found| found.organisation == organisation);
         let Some(hold) = found else { return Ok(Err(EraseError::Nothing)) };
+        let begins = hold.state == HoldState::Proposed;
         let alone = !people::another_admin(tx, organisation, by(op), op.at).await?;
         let changed = match decided(hold, change, (by(op), op.at), alone) {
             Ok(changed) => changed,
             Err(obstacle) => return Ok(Err(obstacle)),
         };
-        if changed.state == HoldState::Standing
-            && changed.release.is_none()
+        if begins
+            && changed.state == HoldState::Standing
             && let Err(obstacle) = can_be_held(tx, organisation, &changed.scope).await?
         {
             return Ok(Err(obstacle));
@@ -181,9 +182,14 @@ impl Lifecycle {
                         let asked = hold.asked_by();
                         let alone = !people::another_admin(tx, organisation, asked, now).await?;
                         let nobody = (PersonId::nil(), now);
-                        if let (true, Ok(changed)) =
-                            (still && alone, decided(hold, HoldChange::Confirm, nobody, true))
-                        {
+                        if !(still && alone) {
+                            continue;
+                        }
+                        // What it was to cover may be on its way to be erased by now, or gone.
+                        let begins = hold.state == HoldState::Proposed;
+                        let can = !begins || can_be_held(tx, organisation, &hold.scope).await?.is_ok();
+                        let change = if can { HoldChange::Confirm } else { HoldChange::Withdraw };
+                        if let Ok(changed) = decided(hold, change, nobody, true) {
                             lifecycle.keep_hold(tx, &changed, op.changing(organisation)).await?;
                         }
                     }
@@ -219,6 +225,17 @@ impl Lifecycle {
         self.parts
             .database
             .read(move |tx| Box::pin(async move { rows::to_look_at(tx, organisation, now).await }))
+            .await
+    }
+
+    /// How many holds of an organisation cannot be read: what they may cover is kept, and nothing of it is swept or erased.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn unreadable_holds(&self, organisation: OrganisationId) -> Result<u64, SqlError> {
+        self.parts
+            .database
+            .read(move |tx| Box::pin(async move { rows::unreadable(tx, organisation).await }))
             .await
     }
 
@@ -268,7 +285,9 @@ fn decided(
         (HoldChange::Withdraw, Proposed) => {
             Ok(Hold { state: Withdrawn, ended: Some(by), alone_until: None, ..hold })
         }
-        (HoldChange::Withdraw, ReleaseProposed) => Ok(Hold { state: Standing, alone_until: None, ..hold }),
+        (HoldChange::Withdraw, ReleaseProposed) => {
+            Ok(Hold { state: Standing, release: None, alone_until: None, ..hold })
+        }
         (HoldChange::Release, Standing) => {
             let alone_until = alone.then(|| by.1.plus(ALONE));
             Ok(Hold { state: ReleaseProposed, release: Some(by), alone_until, ..hold })

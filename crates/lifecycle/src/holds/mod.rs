@@ -164,12 +164,18 @@ pub struct Hold {
 }
 
 /// Whoever holds what an organisation has gives it up with the organisation: no hold stands then, or it would not be erased.
+/// How it was swept, and how long it kept what, goes too.
 impl Departing for Lifecycle {
     fn depart<'t>(
         &'t self,
         tx: &'t mut Tx,
         organisation: OrganisationId,
     ) -> Body<'t, Vec<Touched>, SqlError> {
-        Box::pin(async move { rows::remove_all(tx, organisation).await })
+        Box::pin(async move {
+            crate::retention::rows::forget(tx, organisation).await?;
+            crate::deletions::rows::forget_all(tx, organisation).await?;
+            clerestory_store::retention::forget(tx, organisation).await?;
+            rows::remove_all(tx, organisation).await
+        })
     }
 }

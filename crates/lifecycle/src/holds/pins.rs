@@ -32,25 +32,28 @@ impl Lifecycle {
         Ok(now?)
     }
 
-    /// Pins what came to holds that stand, and lets go what others still pin: what was cut off goes on.
-    pub(crate) async fn settle_all_pins(&self) -> Result<(), EraseError> {
+    /// Pins what came to holds that stand, and lets go what others still pin: what was cut off goes on. Says how many holds
+    /// could not be read, or not be pinned.
+    pub(crate) async fn settle_all_pins(&self) -> Result<u64, EraseError> {
         let read = self.parts.database.read(|tx| {
             Box::pin(async move { Ok((rows::standing(tx).await?, rows::pinning_no_more(tx).await?)) })
         });
-        let read: Result<(Vec<Hold>, Vec<HoldId>), SqlError> = read.await;
-        let (standing, ended) = read?;
+        let read: Result<((Vec<Hold>, u64), Vec<HoldId>), SqlError> = read.await;
+        let ((standing, mut failed), ended) = read?;
         for hold in standing {
             // The sweep asks the hold itself too, so what is not pinned yet is left alone all the same.
             if let Err(error) = self.pin_all(&hold).await {
                 tracing::error!(hold = %hold.id, error = &error as &dyn std::error::Error, "a hold could not be pinned");
+                failed += 1;
             }
         }
         for hold in ended {
             if let Err(error) = self.unpin_all(hold).await {
                 tracing::error!(%hold, error = &error as &dyn std::error::Error, "a hold could not be let go");
+                failed += 1;
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     async fn pin_all(&self, hold: &Hold) -> Result<(), EraseError> {
@@ -88,9 +91,11 @@ impl Lifecycle {
         keys.sort_unstable();
         keys.dedup();
         let mut pinned = 0;
+        // Whom it covers may have been erased before a copy brought the hold back.
+        let registry = self.parts.vault.keys();
         for key in keys {
-            if rows::note_pin(tx, hold.id, key).await? {
-                self.parts.vault.keys().pin(tx, key).await?;
+            if registry.count_present(tx, &[key]).await? > 0 && rows::note_pin(tx, hold.id, key).await? {
+                registry.pin(tx, key).await?;
                 pinned += 1;
             }
         }

@@ -12,8 +12,8 @@ const COLUMNS: &str = "h.hold_id, h.organisation_id, h.kind, h.target, h.state, 
                        h.proposed_at, h.placed_by, h.placed_at, h.release_by, h.release_at, h.ended_by, h.ended_at, \
                        h.alone_until, (SELECT count(*) FROM hold_keys k WHERE k.hold_id = h.hold_id)";
 
-/// Holds that stand.
-pub(crate) const STAND: &str = "h.state IN (2, 3)";
+/// Holds that stand. One whose state cannot be read may: it is neither proposed, released nor withdrawn.
+pub(crate) const STAND: &str = "h.state NOT IN (1, 4, 5)";
 
 fn wrong(column: &str) -> SqlError {
     SqlError::Inconsistent { table: "holds", column: column.to_owned() }
@@ -104,7 +104,23 @@ pub(crate) async fn find_locked(tx: &mut Tx, id: HoldId) -> Result<Option<Hold>,
     tx.query_opt_locked(Lock::Exclusive, &sql, &[id.into()]).await?.as_ref().map(hold).transpose()
 }
 
-/// The holds of an organisation, newest first.
+/// Those of the rows that can be read, and how many cannot: what those may cover is protected all the same, by [`STAND`] and
+/// [`COVERED`].
+fn readable(rows: &[Row]) -> (Vec<Hold>, u64) {
+    let mut unreadable = 0;
+    let holds = rows.iter().filter_map(|row| match hold(row) {
+        Ok(hold) => Some(hold),
+        Err(error) => {
+            let id = row.get::<HoldId>(0).ok().map(|id| id.to_string());
+            tracing::error!(hold = id, %error, "the row of a hold cannot be read");
+            unreadable += 1;
+            None
+        }
+    });
+    (holds.collect(), unreadable)
+}
+
+/// The holds of an organisation, newest first, but for those that cannot be read.
 pub(crate) async fn list(
     tx: &mut Tx,
     organisation: OrganisationId,
@@ -113,13 +129,13 @@ pub(crate) async fn list(
     let sql = format!(
         "SELECT {COLUMNS} FROM holds h WHERE h.organisation_id = $1 ORDER BY h.hold_id DESC LIMIT $2"
     );
-    tx.query(&sql, &[organisation.into(), limit.into()]).await?.iter().map(hold).collect()
+    Ok(readable(&tx.query(&sql, &[organisation.into(), limit.into()]).await?).0)
 }
 
-/// The holds that stand, in every organisation.
-pub(crate) async fn standing(tx: &mut Tx) -> Result<Vec<Hold>, SqlError> {
+/// The holds that stand, in every organisation, and how many of those that may cannot be read.
+pub(crate) async fn standing(tx: &mut Tx) -> Result<(Vec<Hold>, u64), SqlError> {
     let sql = format!("SELECT {COLUMNS} FROM holds h WHERE {STAND} ORDER BY h.hold_id");
-    tx.query(&sql, &[]).await?.iter().map(hold).collect()
+    Ok(readable(&tx.query(&sql, &[]).await?))
 }
 
 /// The holds of which something is proposed that happens by itself now.
@@ -127,7 +143,7 @@ pub(crate) async fn ripe(tx: &mut Tx, now: Timestamp) -> Result<Vec<Hold>, SqlEr
     let sql = format!(
         "SELECT {COLUMNS} FROM holds h WHERE h.state IN (1, 3) AND h.alone_until <= $1 ORDER BY h.hold_id"
     );
-    tx.query(&sql, &[now.into()]).await?.iter().map(hold).collect()
+    Ok(readable(&tx.query(&sql, &[now.into()]).await?).0)
 }
 
 /// The holds that stand no more and still pin something.
@@ -148,10 +164,10 @@ pub(crate) async fn covers(tx: &mut Tx, recording: RecordingId) -> Result<bool, 
     Ok(tx.query_opt(&sql, &[recording.into()]).await?.is_some())
 }
 
-/// That the hold `h` covers the recording `r`.
+/// That the hold `h` covers the recording `r`. One of which nobody can read what it covers may cover everything.
 const COVERED: &str =
     "((h.kind = 1 AND h.target = r.recording_id) OR (h.kind = 2 AND h.target = r.subject_id)
-    OR (h.kind = 3 AND h.target = r.site_id) OR h.kind = 4)";
+    OR (h.kind = 3 AND h.target = r.site_id) OR h.kind NOT IN (1, 2, 3))";
 
 /// Whether a hold that stands covers something of what is to be erased.
 pub(crate) async fn stands_against(
@@ -167,7 +183,7 @@ pub(crate) async fn stands_against(
             // Their account too, where there is nothing about them.
             let sql = format!(
                 "SELECT 1 FROM holds h WHERE {STAND} AND (h.kind = 2 AND h.target = $1
-                     OR h.kind = 4 AND h.organisation_id = $2) LIMIT 1"
+                     OR h.kind NOT IN (1, 2, 3) AND h.organisation_id = $2) LIMIT 1"
             );
             if tx.query_opt(&sql, &[(*subject).into(), organisation.into()]).await?.is_some() {
                 return Ok(true);
@@ -229,6 +245,20 @@ pub(crate) async fn pinned(tx: &mut Tx, hold: HoldId, limit: u32) -> Result<Vec<
 pub(crate) async fn forget_pin(tx: &mut Tx, hold: HoldId, key: KeyId) -> Result<bool, SqlError> {
     let sql = "DELETE FROM hold_keys WHERE hold_id = $1 AND key_id = $2";
     Ok(tx.execute(sql, &[hold.into(), key.into()]).await? == 1)
+}
+
+/// Forgets that anything pins these keys.
+pub(crate) async fn forget_pins_of(tx: &mut Tx, keys: &[KeyId]) -> Result<(), SqlError> {
+    for key in keys {
+        tx.execute("DELETE FROM hold_keys WHERE key_id = $1", &[(*key).into()]).await?;
+    }
+    Ok(())
+}
+
+/// How many holds of an organisation have rows that cannot be read.
+pub(crate) async fn unreadable(tx: &mut Tx, organisation: OrganisationId) -> Result<u64, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM holds h WHERE h.organisation_id = $1 AND {STAND}");
+    Ok(readable(&tx.query(&sql, &[organisation.into()]).await?).1)
 }
 
 /// How many holds of an organisation wait for a second person, and how many stand longer than until they were to be looked

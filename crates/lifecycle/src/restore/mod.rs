@@ -256,10 +256,13 @@ impl Lifecycle {
         self.end_erased_accounts(tx, tombstones).await?;
         let again = keys.replay_tombstones(tx, tombstones).await?;
         let again = self.without_unfinished(tx, again).await?;
+        // What was erased stays so, whatever hold a copy brings back over it.
+        crate::holds::rows::forget_pins_of(tx, &again).await?;
+        keys.let_go(tx, &again).await?;
         done.keys_destroyed_again = keys.destroy(tx, &again, leases).await?.keys;
         done.erased_tracks = graft::bury(tx, now).await?;
         self.mark_unfinished(tx).await?;
-        crate::deletions::rows::hide_again(tx).await?;
+        crate::deletions::rows::hide_as_deleted(tx).await?;
         // Rows of the copy are dated by what was in force when it was made.
         clerestory_store::retention::doubt_all(tx).await?;
         Ok(done)

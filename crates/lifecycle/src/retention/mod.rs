@@ -1,10 +1,12 @@
 //! What falls due: the sweep that queues it to be erased, what a change of a retention would do, and what stops a sweep that
 //! would erase far more than was foreseen.
 
+pub(crate) mod in_force;
 mod preview;
-mod rows;
+pub(crate) mod rows;
 mod sweep;
 
+pub use in_force::Intended;
 pub use preview::{Changed, Preview, PreviewDay};
 pub use rows::SweepState;
 pub use sweep::{Sweep, SweepStep};
@@ -22,9 +24,22 @@ const fn too_many(due: u64, expected: u64, all: u64) -> bool {
     beyond > MANY || (beyond > FEW && beyond.saturating_mul(SHARE) > all)
 }
 
+/// What a confirmation of so many lets through: a few more may have fallen due since they were counted.
+#[must_use]
+pub const fn covered_by(shown: u64) -> u64 {
+    shown.saturating_add(shown / 20)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::too_many;
+    use super::{covered_by, too_many};
+
+    #[test]
+    fn a_confirmation_covers_a_twentieth_more_than_was_shown() {
+        for (shown, covered) in [(0, 0), (19, 19), (20, 21), (12_000, 12_600), (u64::MAX, u64::MAX)] {
+            assert_eq!(covered_by(shown), covered);
+        }
+    }
 
     #[test]
     fn more_than_a_twentieth_beyond_the_forecast_is_too_many_and_so_are_ten_thousand() {

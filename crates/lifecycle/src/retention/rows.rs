@@ -30,8 +30,8 @@ pub(crate) async fn take_lease(
     Ok(tx.execute(sql, &[node.into(), until.into(), now.into(), ahead.into()]).await? > 0)
 }
 
-/// How many recordings of an organisation have something that is due by its retention. What somebody deleted is not counted:
-/// nobody is surprised by that.
+/// How many recordings of an organisation have something that is due: by its retention, or because what was deleted can be
+/// restored no more.
 pub(crate) async fn count_due(
     tx: &mut Tx,
     organisation: OrganisationId,
@@ -39,8 +39,25 @@ pub(crate) async fn count_due(
 ) -> Result<u64, SqlError> {
     let sql =
         format!("SELECT count(DISTINCT t.recording_id) FROM tracks t WHERE {DUE} AND t.organisation_id = $3");
-    let [state, now] = due_at(now, RecordingState::Active);
-    let row = tx.query_opt(&sql, &[state, now, organisation.into()]).await?;
+    let mut due = 0;
+    for state in [RecordingState::Active, RecordingState::SoftDeleted] {
+        let [state, now] = due_at(now, state);
+        let row = tx.query_opt(&sql, &[state, now, organisation.into()]).await?;
+        due += row.map_or(Ok(0), |row| row.get::<u64>(0))?;
+    }
+    Ok(due + crate::deletions::rows::count_over(tx, organisation, now).await?)
+}
+
+/// How many recordings of an organisation sweeps have queued since a moment.
+pub(crate) async fn swept_since(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    since: Timestamp,
+) -> Result<u64, SqlError> {
+    let sql = "SELECT count(DISTINCT t.recording_id) FROM erasures e
+               JOIN erasure_tracks t ON t.erasure_id = e.erasure_id
+               WHERE e.organisation_id = $1 AND e.kind = 6 AND e.asked_at > $2";
+    let row = tx.query_opt(sql, &[organisation.into(), since.into()]).await?;
     row.map_or(Ok(0), |row| row.get(0))
 }
 
@@ -125,10 +142,15 @@ pub struct SweepState {
     pub expected: u64,
     /// When a sweep that waits was confirmed.
     pub confirmed_at: Option<Timestamp>,
+    /// How many recordings were due when it was.
+    pub confirmed_due: Option<u64>,
+    /// When a sweep was done that somebody had confirmed: what was queued before is held against no forecast.
+    pub counted_from: Option<Timestamp>,
 }
 
-const STATE: &str = "SELECT swept_at, swept, forecast_at, stopped_at, due, expected, confirmed_at FROM sweeps
-                     WHERE organisation_id = $1";
+const STATE: &str =
+    "SELECT swept_at, swept, forecast_at, stopped_at, due, expected, confirmed_at, confirmed_due,
+                         counted_from FROM sweeps WHERE organisation_id = $1";
 
 pub(crate) async fn state(tx: &mut Tx, organisation: OrganisationId) -> Result<SweepState, SqlError> {
     read_state(tx.query_opt(STATE, &[organisation.into()]).await?)
@@ -149,6 +171,8 @@ fn read_state(row: Option<Row>) -> Result<SweepState, SqlError> {
         due: row.get(4)?,
         expected: row.get(5)?,
         confirmed_at: row.get(6)?,
+        confirmed_due: row.get(7)?,
+        counted_from: row.get(8)?,
     })
 }
 
@@ -158,11 +182,13 @@ pub(crate) async fn keep_state(
     state: &SweepState,
 ) -> Result<(), SqlError> {
     tx.execute(
-        "INSERT INTO sweeps (organisation_id, swept_at, swept, forecast_at, stopped_at, due, expected, confirmed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO sweeps (organisation_id, swept_at, swept, forecast_at, stopped_at, due, expected, confirmed_at,
+             confirmed_due, counted_from)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (organisation_id) DO UPDATE SET swept_at = excluded.swept_at, swept = excluded.swept,
              forecast_at = excluded.forecast_at, stopped_at = excluded.stopped_at, due = excluded.due,
-             expected = excluded.expected, confirmed_at = excluded.confirmed_at",
+             expected = excluded.expected, confirmed_at = excluded.confirmed_at,
+             confirmed_due = excluded.confirmed_due, counted_from = excluded.counted_from",
         &[
             organisation.into(),
             state.swept_at.into(),
@@ -172,52 +198,81 @@ pub(crate) async fn keep_state(
             state.due.into(),
             state.expected.into(),
             state.confirmed_at.into(),
+            state.confirmed_due.into(),
+            state.counted_from.into(),
         ],
     )
     .await?;
     Ok(())
 }
 
-/// Lets a sweep that waits go on; `false` where none waits.
-pub(crate) async fn confirm(
-    tx: &mut Tx,
-    organisation: OrganisationId,
-    at: Timestamp,
-) -> Result<bool, SqlError> {
-    let sql = "UPDATE sweeps SET confirmed_at = $2 WHERE organisation_id = $1 AND stopped_at IS NOT NULL";
-    Ok(tx.execute(sql, &[organisation.into(), at.into()]).await? > 0)
-}
-
-/// How many recordings the last forecast expected to be due by now.
+/// How many recordings were foreseen to fall due from one moment to another: by the newest forecast that is old enough, or
+/// by the oldest there is. Days count whole, in UTC.
 pub(crate) async fn expected(
     tx: &mut Tx,
     organisation: OrganisationId,
-    now: Timestamp,
+    old_enough: Timestamp,
+    (from, to): (Timestamp, Timestamp),
 ) -> Result<u64, SqlError> {
-    let sql = "SELECT recordings FROM sweep_forecasts WHERE organisation_id = $1 AND day <= $2";
-    let rows = tx.query(sql, &[organisation.into(), now.utc_day().into()]).await?;
-    rows.iter().map(|row| row.get::<u64>(0)).sum()
+    let mut made_at: Option<Timestamp> = None;
+    for sql in [
+        "SELECT max(made_at) FROM sweep_forecasts WHERE organisation_id = $1 AND made_at <= $2",
+        "SELECT min(made_at) FROM sweep_forecasts WHERE organisation_id = $1 AND made_at > $2",
+    ] {
+        if made_at.is_none() {
+            let row = tx.query_opt(sql, &[organisation.into(), old_enough.into()]).await?;
+            made_at = row.map_or(Ok(None), |row| row.get(0))?;
+        }
+    }
+    let Some(made_at) = made_at else { return Ok(0) };
+    let sql = "SELECT recordings FROM sweep_forecasts WHERE organisation_id = $1 AND made_at = $2
+               AND day >= $3 AND day <= $4";
+    let values = [organisation.into(), made_at.into(), from.utc_day().into(), to.utc_day().into()];
+    tx.query(sql, &values).await?.iter().map(|row| row.get::<u64>(0)).sum()
 }
 
-/// Counts anew how many recordings will fall due on each day until `until`.
+/// Counts how many recordings will fall due on each day until `until`, and forgets forecasts that a newer one replaces
+/// which is old enough. What is due already was foreseen before or not at all, and what is held will not go.
 pub(crate) async fn forecast(
     tx: &mut Tx,
     organisation: OrganisationId,
-    until: Timestamp,
+    old_enough: Timestamp,
+    (now, until): (Timestamp, Timestamp),
 ) -> Result<(), SqlError> {
-    tx.execute("DELETE FROM sweep_forecasts WHERE organisation_id = $1", &[organisation.into()]).await?;
+    tx.execute(
+        "DELETE FROM sweep_forecasts WHERE organisation_id = $1 AND made_at < (
+             SELECT max(f.made_at) FROM sweep_forecasts f WHERE f.organisation_id = $1 AND f.made_at <= $2)",
+        &[organisation.into(), old_enough.into()],
+    )
+    .await?;
+    // A day on which nothing falls due is foreseen too: a forecast has at least one row.
+    tx.execute(
+        "INSERT INTO sweep_forecasts (organisation_id, made_at, day, recordings) VALUES ($1, $2, $3, 0)
+         ON CONFLICT (organisation_id, made_at, day) DO NOTHING",
+        &[organisation.into(), now.into(), now.utc_day().into()],
+    )
+    .await?;
     // What still comes in falls due too, once it is complete.
-    for state in [RecordingState::Capturing, RecordingState::Active] {
-        tx.execute(
-            "INSERT INTO sweep_forecasts (organisation_id, day, recordings)
-             SELECT t.organisation_id, t.kept_until / 86400000000, count(DISTINCT t.recording_id) FROM tracks t
-             WHERE t.organisation_id = $1 AND t.state = $2 AND t.kept_until <= $3
-             GROUP BY t.organisation_id, t.kept_until / 86400000000
-             ON CONFLICT (organisation_id, day) DO UPDATE
-             SET recordings = sweep_forecasts.recordings + excluded.recordings",
-            &[organisation.into(), state.into(), until.into()],
-        )
-        .await?;
+    let due = "CASE WHEN d.restorable_until < t.kept_until THEN d.restorable_until ELSE t.kept_until END";
+    let sql = format!(
+        "INSERT INTO sweep_forecasts (organisation_id, made_at, day, recordings)
+         SELECT t.organisation_id, CAST($2 AS BIGINT), ({due}) / 86400000000, count(DISTINCT t.recording_id)
+         FROM tracks t LEFT JOIN deletions d ON d.recording_id = t.recording_id
+         WHERE t.organisation_id = $1 AND t.state < $3 AND ({due}) > $2 AND ({due}) <= $4
+         AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0)
+         GROUP BY t.organisation_id, ({due}) / 86400000000
+         ON CONFLICT (organisation_id, made_at, day) DO UPDATE SET recordings = excluded.recordings"
+    );
+    let values = [organisation.into(), now.into(), RecordingState::PurgeQueued.into(), until.into()];
+    tx.execute(&sql, &values).await?;
+    Ok(())
+}
+
+/// Forgets how an organisation was swept that is erased.
+pub(crate) async fn forget(tx: &mut Tx, organisation: OrganisationId) -> Result<(), SqlError> {
+    for table in ["sweeps", "sweep_forecasts"] {
+        let sql = format!("DELETE FROM {table} WHERE organisation_id = $1");
+        tx.execute(&sql, &[organisation.into()]).await?;
     }
     Ok(())
 }

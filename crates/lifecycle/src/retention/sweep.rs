@@ -11,7 +11,7 @@ use clerestory_store::organisations;
 use clerestory_store::retention::{self, Unapplied};
 
 use super::rows::{self, SweepState};
-use super::too_many;
+use super::{covered_by, too_many};
 use crate::shred::erased;
 use crate::{EraseError, Erasure, Lifecycle, Target};
 
@@ -22,7 +22,10 @@ const HELD: Duration = Duration::from_secs(5 * 60);
 /// Tracks whose dates are made again in one go.
 const DATED: u32 = 1000;
 /// What will fall due is counted this often.
-const FORECAST_EVERY: Duration = Duration::from_secs(3600);
+const FORECAST_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// A sweep is held against what was foreseen at least so long ago, and so is everything queued within this time: whoever
+/// shortens a time cannot have it taken for granted an hour later, nor bit by bit.
+const FORESEEN: Duration = Duration::from_secs(24 * 3600);
 /// What falls due until so much later is counted: an installation may be off for so long and go on as foreseen.
 const FORECAST: Duration = Duration::from_secs(40 * 24 * 3600);
 
@@ -33,6 +36,10 @@ pub struct Sweep {
     pub recordings: u64,
     /// Organisations whose sweep waits for somebody to confirm it.
     pub waiting: Vec<OrganisationId>,
+    /// Organisations that are not swept, because what they say of retention cannot be read.
+    pub doubtful: Vec<OrganisationId>,
+    /// Holds that cannot be read, or not be pinned: what they may cover is left alone.
+    pub holds: u64,
 }
 
 /// What one turn of the sweeper was.
@@ -55,17 +62,19 @@ impl Lifecycle {
         if !self.hold_sweep(node).await? {
             return Ok(SweepStep::Elsewhere);
         }
+        let all = self.parts.database.read(|tx| Box::pin(async move { organisations::all(tx).await }));
+        let all: Result<Vec<OrganisationId>, SqlError> = all.await;
+        let all = all?;
+        let doubtful = self.settle_retentions(&all).await?;
         if !self.date_again(node).await? {
             return Ok(SweepStep::Elsewhere);
         }
         // What came to a hold is pinned before anything is looked for.
         self.ripen_holds().await?;
-        self.settle_all_pins().await?;
+        let holds = self.settle_all_pins().await?;
         self.begin_restricted().await?;
-        let all = self.parts.database.read(|tx| Box::pin(async move { organisations::all(tx).await }));
-        let all: Result<Vec<OrganisationId>, SqlError> = all.await;
-        let (mut sweep, mut failed) = (Sweep::default(), None);
-        for organisation in all? {
+        let (mut sweep, mut failed) = (Sweep { doubtful, holds, ..Sweep::default() }, None);
+        for organisation in all.into_iter().filter(|one| !sweep.doubtful.contains(one)).collect::<Vec<_>>() {
             match self.sweep_organisation(node, organisation, now).await {
                 Ok(Some(Swept::Waits)) => sweep.waiting.push(organisation),
                 Ok(Some(Swept::Done(recordings))) => sweep.recordings += recordings,
@@ -76,6 +85,12 @@ impl Lifecycle {
                     failed = failed.or(Some(error));
                 }
             }
+        }
+        if let Err(error) = self.parts.identity.forget_ended(now).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "sessions and the like that ended could not be removed"
+            );
         }
         failed.map_or(Ok(SweepStep::Swept(sweep)), Err)
     }
@@ -158,15 +173,8 @@ impl Lifecycle {
         let swept = state.swept;
         let finished = self.parts.database.write(Lane::Maintenance, move |tx| {
             Box::pin(async move {
-                rows::forecast(tx, organisation, now.plus(FORECAST)).await?;
-                let state = SweepState {
-                    swept_at: Some(now),
-                    forecast_at: Some(now),
-                    stopped_at: None,
-                    confirmed_at: None,
-                    ..state
-                };
-                rows::keep_state(tx, organisation, &state).await
+                let counted_from = state.confirmed_at.map_or(state.counted_from, |_| Some(now));
+                finish(tx, organisation, now, SweepState { counted_from, ..state }).await
             })
         });
         let finished: Result<(), SqlError> = finished.await;
@@ -184,32 +192,35 @@ impl Lifecycle {
     ) -> Result<Looked, EraseError> {
         // The head before rows: the order of locks. A confirmation comes before this look or after it.
         self.parts.access.audit().take_turn(tx, organisation).await?;
+        if crate::rows::of_target(tx, organisation, &Target::Organisation).await?.is_some() {
+            // All of it goes at once.
+            return Ok(Looked::Nothing);
+        }
         let before = rows::state_locked(tx, organisation).await?;
         let due = rows::count_due(tx, organisation, now).await?;
-        let expected = rows::expected(tx, organisation, now).await?;
-        let state = SweepState { due, expected, ..before };
+        // Everything of a day, or since the last sweep where that was longer ago.
+        let old_enough = now.minus(FORESEEN);
+        let from = before.swept_at.map_or(old_enough, |at| at.min(old_enough));
+        let from = before.counted_from.map_or(from, |at| at.max(from));
+        let swept = rows::swept_since(tx, organisation, from).await?;
+        let foreseen = rows::expected(tx, organisation, old_enough, (from, now)).await?;
+        let state = SweepState { due, expected: foreseen.saturating_sub(swept), ..before };
         let all = rows::count_kept(tx, organisation).await?;
-        if too_many(due, expected, all) && before.confirmed_at.is_none() {
+        let confirmed = before.confirmed_due.is_some_and(|shown| due <= covered_by(shown));
+        if too_many(due + swept, foreseen, all + swept) && due > 0 && !confirmed {
             if before.stopped_at.is_none() {
-                self.note_stop(tx, organisation, (due, expected, all)).await?;
+                self.note_stop(tx, organisation, (due, state.expected, all)).await?;
             }
             let stopped_at = before.stopped_at.or(Some(now));
-            rows::keep_state(tx, organisation, &SweepState { stopped_at, ..state }).await?;
+            // What was confirmed was less than this.
+            let state = SweepState { stopped_at, confirmed_at: None, confirmed_due: None, ..state };
+            rows::keep_state(tx, organisation, &state).await?;
             return Ok(Looked::Waits);
         }
-        // What was deleted long enough ago is queued too; it was foreseen by whoever deleted it.
-        if due > 0 || !rows::due_recordings(tx, organisation, now, 1).await?.is_empty() {
+        if due > 0 {
             return Ok(Looked::Due(state));
         }
-        let counted = before.forecast_at.is_some_and(|at| at <= now && now.since(at) < FORECAST_EVERY);
-        if !counted {
-            rows::forecast(tx, organisation, now.plus(FORECAST)).await?;
-        }
-        let forecast_at = if counted { before.forecast_at } else { Some(now) };
-        // What a confirmation was for is not due any more.
-        let state =
-            SweepState { swept_at: Some(now), forecast_at, stopped_at: None, confirmed_at: None, ..state };
-        rows::keep_state(tx, organisation, &state).await?;
+        finish(tx, organisation, now, state).await?;
         Ok(Looked::Nothing)
     }
 
@@ -305,12 +316,12 @@ impl Lifecycle {
         self.parts.database.read(move |tx| Box::pin(async move { rows::state(tx, organisation).await })).await
     }
 
-    /// Lets a sweep of the caller's organisation go on that waits because it would erase far more than was foreseen;
-    /// `false` where none waits.
+    /// Lets a sweep of the caller's organisation go on that waits because it would erase far more than was foreseen:
+    /// `shown` recordings and a few more, however many are due by then. `false` where none waits.
     ///
     /// # Errors
-    /// [`EraseError::Refused`].
-    pub async fn confirm_sweep(&self, op: &OpContext) -> Result<bool, EraseError> {
+    /// [`EraseError::Refused`]; [`EraseError::MoreThanShown`] where more are due already.
+    pub async fn confirm_sweep(&self, op: &OpContext, shown: u64) -> Result<bool, EraseError> {
         self.parts.vault.hold_lease().await?;
         let (lifecycle, op) = (self.clone(), op.clone());
         self.parts
@@ -320,13 +331,44 @@ impl Lifecycle {
                     let organisation = op.actor.organisation();
                     let on = OrganisationRef(organisation);
                     match lifecycle.parts.access.decide::<ConfirmSweep>(tx, &op, on, None).await? {
-                        Ok(_grant) => Ok(Ok(rows::confirm(tx, organisation, op.at).await?)),
+                        Ok(_grant) => {
+                            let state = rows::state_locked(tx, organisation).await?;
+                            if state.stopped_at.is_none() {
+                                return Ok(Ok(false));
+                            }
+                            if state.due > covered_by(shown) {
+                                return Ok(Err(EraseError::MoreThanShown { due: state.due, shown }));
+                            }
+                            let (confirmed_at, confirmed_due) = (Some(op.at), Some(shown));
+                            let state = SweepState { confirmed_at, confirmed_due, ..state };
+                            rows::keep_state(tx, organisation, &state).await?;
+                            Ok(Ok(true))
+                        }
                         Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
                     }
                 })
             })
             .await?
     }
+}
+
+/// A sweep is over, or there was nothing to sweep: what a confirmation was for is not due any more, and what will fall due
+/// is counted now and then.
+async fn finish(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    now: Timestamp,
+    state: SweepState,
+) -> Result<(), SqlError> {
+    let counted = state.forecast_at.is_some_and(|at| at <= now && now.since(at) < FORECAST_EVERY);
+    if !counted {
+        rows::forecast(tx, organisation, now.minus(FORESEEN), (now, now.plus(FORECAST))).await?;
+    }
+    let forecast_at = if counted { state.forecast_at } else { Some(now) };
+    let (stopped_at, confirmed_at, confirmed_due) = (None, None, None);
+    let swept_at = Some(now);
+    let state = SweepState { swept_at, forecast_at, stopped_at, confirmed_at, confirmed_due, ..state };
+    rows::keep_state(tx, organisation, &state).await
 }
 
 /// What a look at an organisation found.

@@ -158,7 +158,7 @@ fn allow_note(key: &str) -> String {
 
 /// The settings of this program, but for those that the matrix names.
 fn built_in() -> Vec<Setting> {
-    vec![
+    let mut all = vec![
         // At least two hours: recorders are given a policy that was signed within the last hour.
         Setting::new(
             "capture.policy.max_age",
@@ -189,10 +189,74 @@ fn built_in() -> Vec<Setting> {
         Setting::new("view.four_eyes", Kind::Switch, Value::Switch(false), Merge::Max, &[B, D, P, T])
             .unreadable(Value::Switch(true))
             .note("Whether a recording about somebody else is watched only after a second person has agreed to it."),
+    ];
+    all.extend(signing_in());
+    all.extend(retentions());
+    all
+}
+
+/// What is asked of those who sign in.
+fn signing_in() -> [Setting; 4] {
+    let mfa = Kind::Words(&["off", "any"]);
+    let span = |least, most| Kind::Span { least, most, calendar: false };
+    [
+        Setting::new("auth.mfa", mfa, Value::Word("off"), Merge::Max, &[X, B])
+            .unreadable(Value::Word("any"))
+            .note("Whether whoever signs in by a password needs a second factor too."),
+        Setting::new("auth.mfa.admin", mfa, Value::Word("any"), Merge::Max, &[X, B])
+            .note("The same for administrators. Where the two differ, the stricter counts for them."),
+        Setting::new(
+            "auth.session.idle",
+            span(Span::of_seconds(60), Span::of_days(1)),
+            Value::Span(Span::of_seconds(HOUR / 2)),
+            Merge::Min,
+            &[X, B],
+        )
+        .note("After how long without use a session ends."),
+        Setting::new(
+            "auth.session.absolute",
+            span(Span::of_seconds(300), Span::of_days(30)),
+            Value::Span(Span::of_seconds(12 * HOUR)),
+            Merge::Min,
+            &[X, B],
+        )
+        .note("How long after its beginning a session ends, used or not."),
+    ]
+}
+
+/// How long what is kept. Two days at least: what falls due is foreseen a day before it does.
+fn retentions() -> Vec<Setting> {
+    let kept = Kind::Span { least: Span::of_days(2), most: Span::of_days(CENTURY), calendar: false };
+    let class = |key, days, note| {
+        Setting::new(key, kept, Value::Span(Span::of_days(days)), Merge::Min, &[B, D, P]).note(note)
+    };
+    vec![
+        class("retention.replay", 90, "How long web sessions are kept."),
+        class("retention.recording", 90, "How long picture and sound of screens are kept."),
+        class("retention.screenshot", 30, "How long screenshots of desktops are kept."),
+        class("retention.activity.raw", 90, "How long the activity at desktops is kept."),
+        class("retention.actionlog", 400, "How long the actions beside a screen recording are kept."),
+        class(
+            "retention.event.vod",
+            CENTURY,
+            "How long live events are kept; a century is until somebody deletes them.",
+        ),
+        // Where it cannot be read nothing goes sooner than anybody can have meant.
+        Setting::new(
+            "retention.event.soft_deleted",
+            Kind::Span { least: Span::of_days(7), most: Span::of_months(3), calendar: true },
+            Value::Span(Span::of_months(1)),
+            Merge::Near,
+            &[X, B],
+        )
+        .unreadable(Value::Span(Span::of_months(3)))
+        .note("How long what was deleted can be restored."),
     ]
 }
 
 const HOUR: u32 = 3600;
+/// Days of a hundred years.
+const CENTURY: u32 = 36_525;
 
 /// Every setting by its name.
 #[derive(Clone, Debug)]
@@ -211,6 +275,20 @@ impl Registry {
     #[must_use]
     pub fn of(settings: impl IntoIterator<Item = Setting>) -> Self {
         Self { settings: settings.into_iter().map(|setting| (setting.key.to_string(), setting)).collect() }
+    }
+
+    /// The same with another default of a setting: what this installation was started with. What is safe stays what it
+    /// was.
+    #[must_use]
+    pub fn with_default(mut self, key: &str, value: Value) -> Self {
+        if let Some(setting) = self.settings.get_mut(key)
+            && setting.kind.has(&value)
+        {
+            let safe = setting.safe().clone();
+            setting.unreadable = Some(safe);
+            setting.default = value;
+        }
+        self
     }
 
     /// The setting of this name.
