@@ -154,7 +154,8 @@ id_values!(
     DomainId,
     TeamId,
     BlockId,
-    MailId
+    MailId,
+    RequestId
 );
 
 macro_rules! word_values {

@@ -31,6 +31,8 @@ struct Scene {
     admin: String,
     /// A node of the tree.
     node: String,
+    /// What the visitor asked to see, entered and answered by the admin.
+    request: String,
 }
 
 async fn scene() -> Scene {
@@ -49,7 +51,11 @@ async fn scene() -> Scene {
         found.unwrap()["id"].as_str().unwrap().to_owned()
     };
     let tree = admin.get("/api/v1/tree").await.ok();
+    let asked = json!({ "subject": facts["subject"]["id"], "kind": "access" });
+    let request = admin.post("/api/v1/requests", asked).await.ok()["id"].as_str().unwrap().to_owned();
+    admin.post(&format!("/api/v1/requests/{request}/fulfil"), json!({})).await.ok();
     Scene {
+        request,
         member: person("member"),
         admin: person("admin"),
         node: tree["items"][0]["id"].as_str().unwrap().to_owned(),
@@ -143,6 +149,9 @@ impl Scene {
             "factor.manage" => caller.post("/api/v1/session/factor", json!({})).await,
             "factor.reset" => caller.delete(&format!("/api/v1/people/{}/factor", self.admin)).await,
             "key.read" => caller.get("/api/v1/keys").await,
+            "request.ask" => caller.post("/api/v1/my/requests", json!({ "kind": "access" })).await,
+            "request.manage" => caller.get("/api/v1/requests").await,
+            "request.export" => caller.get(&format!("/api/v1/requests/{}/export", self.request)).await,
             "key.manage" => {
                 caller.post("/api/v1/keys", json!({ "name": "Report", "scopes": ["audit.read"] })).await
             }
@@ -323,6 +332,7 @@ impl Scene {
             .replace("{node}", &self.node)
             .replace("{block}", "blk_0190a5e200007000800000000000000a")
             .replace("{hold}", "hld_0190a5e200007000800000000000000a")
+            .replace("{request}", &self.request)
             .replace("{tile}", "0/000.p/1")
             .replace("{session}", "ses_0190a5e200007000800000000000000a")
             .replace("{key}", "apk_0190a5e200007000800000000000000a")
@@ -349,6 +359,7 @@ async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_m
             ("POST", "check") => json!({ "document": document }),
             ("POST", "imports") => snapshot(1_795_000_000_000, 1, "x"),
             ("PUT", "roles") => json!({ "role": "member" }),
+            ("POST", "decline" | "extend") => json!({ "reason": "x" }),
             ("POST", "blocks") => json!({ "ends_at": "2026-11-23T00:00:00Z", "reason": "x" }),
             _ => json!({}),
         };

@@ -62,6 +62,8 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Client) -> Result<J
     items.extend(waiting(&api.lifecycle.sweep_state_of(caller.organisation).await?));
     let (proposed, overdue) = api.lifecycle.holds_to_look_at(caller.organisation).await?;
     items.extend(holds(proposed, overdue));
+    let (waiting, overdue) = api.lifecycle.requests_waiting(caller.organisation).await?;
+    items.extend(requests(waiting, overdue));
     Ok(Json(FindingList { items }))
 }
 
@@ -97,6 +99,24 @@ fn holds(proposed: u64, overdue: u64) -> Option<FindingItem> {
              looked at again."
         ),
         what_to_do: Some("Look at the list of holds: confirm, withdraw, or propose to release.".to_owned()),
+    })
+}
+
+/// Requests of recorded people that were to be answered by now.
+fn requests(waiting: u64, overdue: u64) -> Option<FindingItem> {
+    if overdue == 0 {
+        return None;
+    }
+    Some(FindingItem {
+        id: "requests-overdue".to_owned(),
+        level: "failed".to_owned(),
+        sentence: format!(
+            "Of {waiting} requests that recorded people made about their own data, {overdue} were to be answered by now."
+        ),
+        what_to_do: Some(
+            "Answer those at the top of the list of requests: do what is asked, or decline it with a reason."
+                .to_owned(),
+        ),
     })
 }
 
