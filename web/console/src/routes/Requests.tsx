@@ -94,8 +94,16 @@ export default function Requests() {
 }
 
 const columns = (now: Date): readonly Column<DataRequest>[] => [
-  { id: "who", head: "About whom", kind: "wide", cell: (request) => <b>{request.about.label}</b> },
-  { id: "what", head: "What", cell: (request) => kindName(request.kind) },
+  {
+    id: "who",
+    head: "About whom, and what",
+    kind: "wide",
+    cell: (request) => (
+      <>
+        <b>{request.about.label}</b> <span className="ink2">{kindName(request.kind)}</span>
+      </>
+    ),
+  },
   {
     id: "asked",
     head: "Asked",
