@@ -7,8 +7,8 @@ use clerestory_audit::Class;
 use clerestory_store::Kind;
 
 use crate::grant::{
-    Action, ErasureRef, HoldRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef, SiteRef, SubjectRef,
-    UploadRef,
+    Action, ErasureRef, HandedOutRef, HoldRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef,
+    RequestRef, SiteRef, SubjectRef, UploadRef,
 };
 
 macro_rules! actions {
@@ -181,4 +181,26 @@ actions! {
     ReadKeys(OrganisationRef) = "key.read", ENTITY_READ, opens [ApiKey, Person];
     /// Making, rotating and ending API keys.
     ManageKeys(OrganisationRef) = "key.manage", ENTITY_UPDATE, opens [];
+
+    /// Asking for one's own data, or that it be erased.
+    AskForOneself(OrganisationRef) = "request.ask", ENTITY_CREATE, opens [Request, Person], lists rows;
+    /// Seeing what one has asked for.
+    ReadOwnRequests(OrganisationRef) = "request.ask", ENTITY_READ, opens [Request, Person], lists rows;
+    /// Taking back what one has asked for.
+    WithdrawRequest(RequestRef) = "request.ask", ENTITY_UPDATE, opens [Request, Person],
+        seen by "request.manage";
+    /// Seeing what recorded people have asked for.
+    ListRequests(OrganisationRef) = "request.manage", ENTITY_READ, opens [Request, Person];
+    /// Entering what somebody asked for who has no account.
+    EnterRequest(RequestRef) = "request.manage", ENTITY_CREATE, opens [Request, Person],
+        seen by "recording.read";
+    /// Doing what was asked for, declining it, or taking longer.
+    DecideRequest(RequestRef) = "request.manage", ENTITY_UPDATE, opens [Request, Person],
+        seen by "request.manage";
+    /// Handing out what is held about somebody, to themselves.
+    HandOut(RequestRef) = "request.export", RESOURCE_READ, opens [Person, Organisation],
+        seen by "request.manage";
+    /// Handing out one recording with it.
+    HandOutRecording(HandedOutRef) = "request.export", RESOURCE_READ,
+        opens [Recording, Segment, Site, Person, AuditEntry], continues "request.export";
 }

@@ -382,6 +382,7 @@ impl Access {
             let found = recordings::find(tx, id).await?;
             found
                 .filter(|found| on.site().is_none() || on.site() == found.site)
+                .filter(|found| on.subject().is_none_or(|subject| subject == found.subject))
                 .map(|found| (found.organisation, Some(found.subject)))
         } else if let Some(id) = on.site() {
             sites::find(tx, id).await?.map(|found| (found.organisation, None))

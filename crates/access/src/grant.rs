@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
-use clerestory_model::{ErasureId, HoldId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId};
+use clerestory_model::{
+    ErasureId, HoldId, OrganisationId, PersonId, RecordingId, RequestId, SiteId, SubjectId,
+};
 use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{About, Content, Kind, Place};
 
@@ -140,6 +142,26 @@ pub struct HoldRef {
     pub organisation: OrganisationId,
     /// Which.
     pub id: HoldId,
+}
+
+/// One request of a recorded person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// Which.
+    pub id: RequestId,
+    /// About whom, as its row says; nobody where there is no such row.
+    pub subject: SubjectId,
+}
+
+/// A recording that a request hands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandedOutRef {
+    /// The request.
+    pub request: RequestRef,
+    /// The recording, which must be about the subject of the request.
+    pub recording: RecordingId,
 }
 
 fn object(kind: &str, id: &[u8; 16]) -> ObjectRef {
@@ -303,6 +325,50 @@ impl Object for HoldRef {
             About::Person(_) => true,
             _ => false,
         }
+    }
+}
+
+impl Object for RequestRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("request", self.id.as_bytes())
+    }
+    /// Who asked and decided, and what is known about the person beside their recordings, may be shown with it.
+    fn includes(&self, about: &About) -> bool {
+        match about {
+            About::Request(request) => *request == self.id,
+            About::Person(_) | About::Organisation => true,
+            _ => false,
+        }
+    }
+    fn includes_recording(&self, _recording: RecordingId) -> bool {
+        false
+    }
+    fn subject(&self) -> Option<SubjectId> {
+        Some(self.subject)
+    }
+}
+
+impl Object for HandedOutRef {
+    fn organisation(&self) -> OrganisationId {
+        self.request.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("recording", self.recording.as_bytes())
+    }
+    fn decided_on(&self) -> ObjectRef {
+        self.request.logged()
+    }
+    fn includes(&self, about: &About) -> bool {
+        RecordingRef { organisation: self.request.organisation, id: self.recording }.includes(about)
+    }
+    fn recording(&self) -> Option<RecordingId> {
+        Some(self.recording)
+    }
+    fn subject(&self) -> Option<SubjectId> {
+        Some(self.request.subject)
     }
 }
 

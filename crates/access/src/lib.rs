@@ -24,8 +24,8 @@ use clerestory_store::people::Role;
 pub use actions::*;
 pub use clerestory_store::Kind;
 pub use grant::{
-    Action, ErasureRef, Grant, HoldRef, Object, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef,
-    SiteRef, SubjectRef, UploadRef,
+    Action, ErasureRef, Grant, HandedOutRef, HoldRef, Object, OrganisationRef, PersonRef, ReceiptsRef,
+    RecordingRef, RequestRef, SiteRef, SubjectRef, UploadRef,
 };
 pub use matrix::{AboutWhom, Cell, Matrix, MatrixError, Scope, Wider};
 pub use roles::{NoRights, Rights};

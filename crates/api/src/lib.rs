@@ -7,6 +7,7 @@
 mod bodies;
 mod caller;
 mod dto;
+mod export;
 mod files;
 mod guard;
 mod hosts;
@@ -25,7 +26,7 @@ use clerestory_model::Clock;
 use clerestory_playback::Playback;
 use clerestory_sql::Database;
 use clerestory_vault::Vault;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use hosts::{Hosts, Origins};
 pub use routes::openapi;
@@ -58,15 +59,19 @@ pub struct Parts {
     pub findings: Arc<dyn Fn() -> Vec<Finding> + Send + Sync>,
 }
 
-/// The parts, as every request gets them: one count to clone them all.
+/// The parts, as every request gets them: two counts to clone them all.
 #[derive(Clone)]
-pub(crate) struct Api(Arc<Parts>);
+pub(crate) struct Api {
+    parts: Arc<Parts>,
+    /// Room for what is handed out: each holds a segment in memory, and keeps the processor busy.
+    exports: Arc<Semaphore>,
+}
 
 impl std::ops::Deref for Api {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }
 
@@ -85,5 +90,5 @@ pub struct Finding {
 
 /// The whole service: every host, every route.
 pub fn router(parts: Parts) -> Router {
-    hosts::router(Api(Arc::new(parts)))
+    hosts::router(Api { parts: Arc::new(parts), exports: Arc::new(Semaphore::new(export::AT_ONCE)) })
 }

@@ -124,7 +124,7 @@ impl<'a, A: Action> Names<'a, A> {
     }
 
     /// Whom a recording is about.
-    async fn subject(&mut self, tx: &mut Tx, id: SubjectId) -> Result<SubjectRef, ApiError> {
+    pub(crate) async fn subject(&mut self, tx: &mut Tx, id: SubjectId) -> Result<SubjectRef, ApiError> {
         let (person, _) = organisations::person_of_subject(tx, id).await?;
         let person = match person {
             Some(person) => Some(self.person(tx, person).await?),
@@ -234,13 +234,14 @@ impl<'a, A: Action> Names<'a, A> {
     }
 
     async fn object(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditObject, ApiError> {
-        use clerestory_model::{ErasureId, HoldId, OrganisationId, RecordingId, SessionId};
+        use clerestory_model::{ErasureId, HoldId, OrganisationId, RecordingId, RequestId, SessionId};
         let bytes = entry.object.id;
         let (id, label) = match entry.object.kind.as_str() {
             "recording" => (RecordingId::from_bytes(bytes).to_string(), None),
             "subject" => (SubjectId::from_bytes(bytes).to_string(), None),
             "erasure" => (ErasureId::from_bytes(bytes).to_string(), None),
             "hold" => (HoldId::from_bytes(bytes).to_string(), None),
+            "request" => (RequestId::from_bytes(bytes).to_string(), None),
             "key" => (ApiKeyId::from_bytes(bytes).to_string(), None),
             "session" => (SessionId::from_bytes(bytes).to_string(), None),
             "site" => {

@@ -58,7 +58,7 @@ impl Lifecycle {
             .await?
     }
 
-    async fn decide(
+    pub(crate) async fn decide(
         &self,
         tx: &mut Tx,
         op: &OpContext,
@@ -99,7 +99,7 @@ impl Lifecycle {
         })
     }
 
-    async fn begin(
+    pub(crate) async fn begin(
         &self,
         tx: &mut Tx,
         op: &OpContext,
@@ -237,7 +237,7 @@ impl Lifecycle {
     }
 
     /// It was allowed, and something stood in the way.
-    async fn note_obstacle(
+    pub(crate) async fn note_obstacle(
         &self,
         tx: &mut Tx,
         op: &OpContext,

@@ -25,6 +25,7 @@ mod instance;
 mod obstacle;
 mod range;
 mod receipt;
+mod requests;
 mod restore;
 mod retention;
 mod rows;
@@ -36,19 +37,20 @@ use std::sync::{Arc, Mutex};
 
 use clerestory_access::{Access, AccessError, Refused};
 use clerestory_audit::AuditError;
-use clerestory_audit::authority::Departing;
+use clerestory_audit::authority::{Departing, Table, Touched};
 use clerestory_identity::Identity;
 use clerestory_keys::{KeyError, LeasesEnd, TombstonePlace};
-use clerestory_model::{Clock, ErasureId, KeyId};
-use clerestory_sql::{Component, Database, Migration, SqlError};
+use clerestory_model::{Clock, ErasureId, KeyId, OrganisationId};
+use clerestory_sql::{Body, Component, Database, Migration, SqlError, Tx};
 use clerestory_store::derived::Derived;
 use clerestory_vault::{OpenError, SettleError, StoreError, Vault};
 
 pub use deletions::{Deletion, Hidden};
 pub use erasure::{Assurance, Erasure, Step, Target};
-pub use holds::{AUTHORITY, Hold, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
+pub use holds::{Hold, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
 pub use instance::InstanceError;
 pub use receipt::{Receipt, SignedReceipt};
+pub use requests::{Followed, HandedOut, Request, RequestKind, RequestState, Words};
 pub use restore::{Course, RestoreError, Restored, TABLES, close_copy};
 pub use retention::{Changed, Intended, Preview, PreviewDay, Sweep, SweepState, SweepStep, covered_by};
 
@@ -61,9 +63,13 @@ pub const SCHEMA: Component = Component {
         Migration { name: "sweeps", sql: include_str!("0003-sweeps.sql") },
         Migration { name: "deletions", sql: include_str!("0004-deletions.sql") },
         Migration { name: "holds", sql: include_str!("0005-holds.sql") },
+        Migration { name: "requests", sql: include_str!("0006-requests.sql") },
         Migration { name: "forecasts", sql: include_str!("0007-forecasts.sql") },
     ],
 };
+
+/// Every table of lifecycle whose rows are authority.
+pub static AUTHORITY: [&Table; 2] = [&holds::HOLDS, &requests::REQUESTS];
 
 /// What lifecycle is made of.
 pub struct Parts {
@@ -133,6 +139,18 @@ pub enum EraseError {
         /// What was confirmed.
         shown: u64,
     },
+    /// What was asked for was decided, or taken back.
+    #[error("it was decided or taken back already")]
+    Decided,
+    /// It was extended once, which is as often as it can be.
+    #[error("it was extended once already")]
+    Extended,
+    /// What was asked for is not there to be had: not yet, or not any more.
+    #[error("it cannot be had now")]
+    NotAvailable,
+    /// It is about somebody with an account: they alone have it.
+    #[error("whom it is about has an account, and has it there alone")]
+    TheirsAlone,
     /// The person is the organisation's last administrator.
     #[error("this is the last administrator: make somebody else one first, or erase the organisation")]
     LastAdmin,
@@ -182,5 +200,24 @@ impl Lifecycle {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self { parts: Arc::new(parts), leases: Arc::default() }
+    }
+}
+
+/// Whoever holds what an organisation has gives it up with the organisation: no hold stands then, or it would not be erased,
+/// and nobody is there to answer to.
+impl Departing for Lifecycle {
+    fn depart<'t>(
+        &'t self,
+        tx: &'t mut Tx,
+        organisation: OrganisationId,
+    ) -> Body<'t, Vec<Touched>, SqlError> {
+        Box::pin(async move {
+            retention::rows::forget(tx, organisation).await?;
+            deletions::rows::forget_all(tx, organisation).await?;
+            clerestory_store::retention::forget(tx, organisation).await?;
+            let mut gone = holds::rows::remove_all(tx, organisation).await?;
+            gone.extend(requests::rows::remove_all(tx, organisation).await?);
+            Ok(gone)
+        })
     }
 }

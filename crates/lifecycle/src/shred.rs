@@ -68,6 +68,7 @@ impl Lifecycle {
         let mut moved = 0;
         let keys: Vec<_> = all.iter().flat_map(|(_, _, _, keys)| keys.iter().copied()).collect();
         for (erasure, recordings, parts, keys) in &all {
+            self.forget_words(tx, &op, erasure).await?;
             self.shred_rows(tx, erasure, recordings, (parts, keys)).await?;
             rows::note_time(tx, erasure.id, Moment::Destroyed, op.at).await?;
             rows::move_on(tx, erasure.id, Step::Shredded).await?;

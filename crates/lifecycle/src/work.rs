@@ -351,6 +351,7 @@ impl Lifecycle {
                         rows::set_states(tx, &parts, RecordingState::Verified).await?;
                     }
                     rows::move_on(tx, erasure.id, Step::Verified).await?;
+                    lifecycle.answer_by(tx, &erasure, now).await?;
                     Ok(true)
                 })
             })

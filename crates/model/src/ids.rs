@@ -191,6 +191,10 @@ id!(
     HoldId, "hld"
 );
 id!(
+    /// What somebody asked for about their own data (a data subject's request).
+    RequestId, "dsr"
+);
+id!(
     /// A decision that was recorded; shown in refusals and logs.
     GrantId, "gra"
 );

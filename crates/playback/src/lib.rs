@@ -6,6 +6,7 @@
 mod bases;
 mod describe;
 mod erase;
+mod handed;
 mod panes;
 mod plays;
 mod rows;

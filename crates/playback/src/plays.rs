@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clerestory_access::{
-    Actor, ContinuePlay, Grant, OpContext, OrganisationRef, Play, ReadHolds, RecordingRef,
+    Action, Actor, ContinuePlay, Grant, OpContext, OrganisationRef, Play, ReadHolds, RecordingRef,
 };
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_model::{KeyId, PlayId, RecordingId, RecordingState, TrackId};
@@ -57,15 +57,43 @@ impl SegmentContent {
 }
 
 /// A segment a play may have, and what it is packed on.
-struct Found {
-    grant: Grant<ContinuePlay>,
+pub(crate) struct Found<A: Action> {
+    grant: Grant<A>,
     track: Track,
     segment: Segment,
     base: Option<Segment>,
 }
 
+impl<A: Action> Found<A> {
+    /// A segment of a recording that the grant is for.
+    pub(crate) async fn look(
+        tx: &mut Tx,
+        grant: Grant<A>,
+        recording: RecordingId,
+        (track, sequence): (TrackId, u64),
+        shown: impl Fn(RecordingState) -> bool,
+    ) -> Result<Self, PlaybackError> {
+        let track = tracks::find(tx, track).await?;
+        let track = track.filter(|track| track.recording == recording);
+        let track = track.ok_or(PlaybackError::NotFound)?;
+        if !shown(track.state) {
+            return Err(PlaybackError::Gone);
+        }
+        if tracks::is_erased(tx, track.id, sequence).await? {
+            return Err(PlaybackError::Gone);
+        }
+        let segment = segments::find(tx, track.id, sequence).await?;
+        let segment = segment.ok_or(PlaybackError::NotFound)?;
+        let base = match segment.content_type {
+            ContentType::Rrweb => None,
+            ContentType::RrwebOnBase(base) => segments::find(tx, track.id, base).await?,
+        };
+        Ok(Self { grant, track, segment, base })
+    }
+}
+
 /// Whether something in this state is shown to anybody.
-fn plays(state: RecordingState) -> bool {
+pub(crate) fn plays(state: RecordingState) -> bool {
     matches!(state, RecordingState::Capturing | RecordingState::Active)
 }
 
@@ -190,7 +218,7 @@ impl Playback {
     }
 
     /// Puts on record that a play was not gone on with.
-    async fn told<T>(&self, done: Result<T, PlaybackError>) -> Result<T, PlaybackError> {
+    pub(crate) async fn told<T>(&self, done: Result<T, PlaybackError>) -> Result<T, PlaybackError> {
         match done {
             Err(PlaybackError::Refused(refused)) => Err(self.access.tell(refused).await?.into()),
             done => done,
@@ -230,42 +258,39 @@ impl Playback {
             .read(move |tx| {
                 Box::pin(async move {
                     let (play, grant) = playback.resume(tx, &op, play).await?;
-                    let track = tracks::find(tx, track).await?;
-                    let track = track.filter(|track| track.recording == play.recording);
-                    let track = track.ok_or(PlaybackError::NotFound)?;
                     // Whether what was deleted is shown has been seen to.
-                    if !plays(track.state) && track.state != RecordingState::SoftDeleted {
-                        return Err(PlaybackError::Gone);
-                    }
-                    if tracks::is_erased(tx, track.id, sequence).await? {
-                        return Err(PlaybackError::Gone);
-                    }
-                    let segment = segments::find(tx, track.id, sequence).await?;
-                    let segment = segment.ok_or(PlaybackError::NotFound)?;
-                    let base = match segment.content_type {
-                        ContentType::Rrweb => None,
-                        ContentType::RrwebOnBase(base) => segments::find(tx, track.id, base).await?,
-                    };
-                    Ok::<_, PlaybackError>(Found { grant, track, segment, base })
+                    let shown = |state| plays(state) || state == RecordingState::SoftDeleted;
+                    Found::look(tx, grant, play.recording, (track, sequence), shown).await
                 })
             })
             .await;
-        let Found { grant, track, segment, base } = self.told(found).await?;
-        let packed = self.open(&grant, &track, &segment).await?;
+        let found = self.told(found).await?;
+        self.unpack(&found, play).await
+    }
+
+    /// Opens a segment and what it is packed on, which is held for others of the same watching.
+    pub(crate) async fn unpack<A: Action>(
+        &self,
+        found: &Found<A>,
+        play: PlayId,
+    ) -> Result<SegmentContent, PlaybackError> {
+        let Found { grant, track, segment, base } = found;
+        let sequence = segment.sequence;
+        let packed = self.open(grant, track, segment).await?;
         let events = match (segment.content_type, base) {
             (ContentType::Rrweb, _) => unpack_events(&packed, EVENT_BYTES),
             (ContentType::RrwebOnBase(_), None) => return Err(PlaybackError::Damaged { sequence }),
             (ContentType::RrwebOnBase(_), Some(base)) => {
-                self.base(&grant, play, &track, &base).await?.unpack(&packed, EVENT_BYTES)
+                self.base(grant, play, track, base).await?.unpack(&packed, EVENT_BYTES)
             }
         };
         events.map(SegmentContent).map_err(|_| PlaybackError::Damaged { sequence })
     }
 
     /// Opens a segment. One that is not what was stored is noted, for the health page.
-    async fn open(
+    async fn open<A: Action>(
         &self,
-        grant: &Grant<ContinuePlay>,
+        grant: &Grant<A>,
         track: &Track,
         segment: &Segment,
     ) -> Result<Vec<u8>, PlaybackError> {
@@ -285,9 +310,9 @@ impl Playback {
     }
 
     /// What other segments of a part are packed on: opened once for a play, by its grant.
-    async fn base(
+    async fn base<A: Action>(
         &self,
-        grant: &Grant<ContinuePlay>,
+        grant: &Grant<A>,
         play: PlayId,
         track: &Track,
         segment: &Segment,

@@ -156,7 +156,8 @@ id_values!(
     BlockId,
     RoleId,
     ViewId,
-    MailId
+    MailId,
+    RequestId
 );
 
 macro_rules! word_values {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use clerestory_model::{HoldId, OrganisationId, PersonId, RecordingId, SiteId};
+use clerestory_model::{HoldId, OrganisationId, PersonId, RecordingId, RequestId, SiteId};
 use clerestory_seal::SealedValue;
 use clerestory_sql::SqlError;
 use serde::Serialize;
@@ -52,6 +52,8 @@ pub enum Kind {
     Setting,
     /// What a hold is for.
     Hold,
+    /// What was said about a request of a recorded person.
+    Request,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.
@@ -74,6 +76,8 @@ pub enum About {
     },
     /// One hold.
     Hold(HoldId),
+    /// One request of a recorded person.
+    Request(RequestId),
 }
 
 /// Where a sealed value stands.

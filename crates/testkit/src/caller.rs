@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -133,11 +133,11 @@ impl Caller {
         self.send("DELETE", path, Body::empty()).await
     }
 
-    /// Any method with any body.
+    /// Any method with any body; the answer is read by the test, as fast as it likes.
     ///
     /// # Panics
-    /// When the request cannot be built or the answer not be read: both are the test's own fault.
-    pub async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+    /// When the request cannot be built: that is the test's own fault.
+    pub async fn begin(&self, method: &str, path: &str, body: impl Into<Body>) -> Response<Body> {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, self.host);
         if !self.cookies.is_empty() {
             request = request.header(header::COOKIE, self.cookies.join("; "));
@@ -146,7 +146,15 @@ impl Caller {
             request = request.header(*name, value);
         }
         let request = request.body(body.into()).expect("a request of the test's own words");
-        let response = self.router.clone().oneshot(request).await.expect("a router never fails");
+        self.router.clone().oneshot(request).await.expect("a router never fails")
+    }
+
+    /// Any method with any body.
+    ///
+    /// # Panics
+    /// As [`Self::begin`], and when the answer breaks off.
+    pub async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        let response = self.begin(method, path, body).await;
         let status = response.status();
         let cookies = response.headers().get_all(header::SET_COOKIE).iter();
         let cookies = cookies.filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned));

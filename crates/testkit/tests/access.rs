@@ -48,6 +48,8 @@ struct Scene {
     node: String,
     /// Who signed in to be looked up or to be ended: attempts to sign in are counted.
     beside: Mutex<BTreeMap<String, Caller>>,
+    /// What the visitor asked to see, entered and answered by the admin.
+    request: String,
 }
 
 async fn scene() -> Scene {
@@ -66,7 +68,11 @@ async fn scene() -> Scene {
         found.unwrap()["id"].as_str().unwrap().to_owned()
     };
     let tree = admin.get("/api/v1/tree").await.ok();
+    let asked = json!({ "subject": facts["subject"]["id"], "kind": "access" });
+    let request = admin.post("/api/v1/requests", asked).await.ok()["id"].as_str().unwrap().to_owned();
+    admin.post(&format!("/api/v1/requests/{request}/fulfil"), json!({})).await.ok();
     Scene {
+        request,
         member: person("member"),
         admin: person("admin"),
         node: tree["items"][0]["id"].as_str().unwrap().to_owned(),
@@ -172,6 +178,9 @@ impl Scene {
             "factor.manage" => caller.post("/api/v1/session/factor", json!({})).await,
             "factor.reset" => caller.delete(&format!("/api/v1/people/{}/factor", self.admin)).await,
             "key.read" => caller.get("/api/v1/keys").await,
+            "request.ask" => caller.post("/api/v1/my/requests", json!({ "kind": "access" })).await,
+            "request.manage" => caller.get("/api/v1/requests").await,
+            "request.export" => caller.get(&format!("/api/v1/requests/{}/export", self.request)).await,
             "key.manage" => {
                 caller.post("/api/v1/keys", json!({ "name": "Report", "scopes": ["audit.read"] })).await
             }
@@ -291,6 +300,7 @@ impl Scene {
             .replace("{role}", "rol_0190a5e200007000800000000000000a")
             .replace("{block}", "blk_0190a5e200007000800000000000000a")
             .replace("{hold}", "hld_0190a5e200007000800000000000000a")
+            .replace("{request}", &self.request)
             .replace("{tile}", "0/000.p/1")
             .replace("{session}", "ses_0190a5e200007000800000000000000a")
             .replace("{key}", "apk_0190a5e200007000800000000000000a")

@@ -41,7 +41,9 @@ impl Scene {
     }
 
     async fn ask(&self, caller: &Caller, reason: &str) -> Answer {
-        caller.post(&format!("/api/v1/recordings/{}/views", self.recording), json!({ "reason": reason })).await
+        caller
+            .post(&format!("/api/v1/recordings/{}/views", self.recording), json!({ "reason": reason }))
+            .await
     }
 
     async fn answer(&self, caller: &Caller, view: &Value, answer: &str) -> Answer {

@@ -25,6 +25,7 @@ const NOTHING_FORCED = {
   receipts: null,
   erasures: null,
   mine: null,
+  requests: null,
   stepUp: null,
 };
 const press = (key) => (page) => page.keyboard.press(key);
@@ -200,6 +201,43 @@ const visits = [
     path: "/my-data",
     before: state({ mine: "empty" }),
     expect: /Nobody has looked at what shows you/,
+  },
+  {
+    name: "my-data-ask",
+    path: "/my-data",
+    steps: [click("Have it erased"), settle(300)],
+    expect: /Anything to say about it/,
+  },
+  {
+    name: "my-data-asked",
+    path: "/my-data",
+    steps: [click("See what is held"), settle(300), click("Ask"), settle(600)],
+    expect: /Save it, until/,
+  },
+  { name: "requests", path: "/trust/requests", expect: /1 request was to be answered by now/ },
+  {
+    name: "requests-open",
+    path: "/trust/requests",
+    steps: [click(/To have it as a file/), settle(300)],
+    expect: /What they are told/,
+  },
+  {
+    name: "requests-held",
+    path: "/trust/requests",
+    steps: [click(/To be erased/), settle(300)],
+    expect: /Follow the erasure/,
+  },
+  {
+    name: "requests-enter",
+    path: "/trust/requests",
+    steps: [click("Enter one"), settle(300)],
+    expect: /How it came/,
+  },
+  {
+    name: "requests-empty",
+    path: "/trust/requests",
+    before: state({ requests: "empty" }),
+    expect: /Nobody has asked/,
   },
   { name: "sites", path: "/settings/sites", expect: /Order desk/ },
   {

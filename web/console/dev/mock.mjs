@@ -15,6 +15,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { erasing } from "./mock-erasing.mjs";
+import { requesting } from "./mock-requests.mjs";
 
 const port = Number(process.argv[2] ?? 8791);
 const web = join(import.meta.dirname, "..", "..");
@@ -370,6 +371,7 @@ function sessionOf(person) {
       "recording.erase",
       "subject.erase",
       "erasure.read",
+      "request.manage",
       "audit.read",
       "site.manage",
       "policy.edit",
@@ -654,6 +656,8 @@ async function api(method, path, query, body, person, headers) {
   }
   const erased = erasingApi(method, path, body, person);
   if (erased) return erased;
+  const requested = requestingApi(method, path, body, person);
+  if (requested) return requested;
   const m = /^\/(sites|recordings|plays)\/([^/]+)(?:\/(.*))?$/.exec(path);
   if (!m) return problem(404, "not-found", "Nothing is here", null);
   const [, kind, which, rest = ""] = m;
@@ -662,6 +666,7 @@ async function api(method, path, query, body, person, headers) {
   return problem(404, "not-found", "Nothing is here", null);
 }
 
+const requestingApi = requesting({ id, micro, ok, problem, forced, people: people.map(ref) });
 const erasingApi = await erasing({
   id,
   micro,

@@ -16,6 +16,7 @@ import {
   parsePlayerSearch,
   parsePolicySearch,
   parseReceiptsSearch,
+  parseRequestsSearch,
   parseRulesSearch,
   parseSignInSearch,
 } from "./lib/search";
@@ -131,6 +132,13 @@ const receipts = createRoute({
   component: lazyRouteComponent(() => import("./routes/Receipts")),
 });
 
+const requests = createRoute({
+  getParentRoute: () => trust,
+  path: "/requests",
+  validateSearch: parseRequestsSearch,
+  component: lazyRouteComponent(() => import("./routes/Requests")),
+});
+
 const people = createRoute({
   getParentRoute: () => shell,
   path: "/people",
@@ -213,7 +221,7 @@ const routeTree = root.addChildren([
     home,
     recordings,
     player,
-    trust.addChildren([audit, watched, views, receipts]),
+    trust.addChildren([audit, watched, views, receipts, requests]),
     settings.addChildren([sites, rules, site, health, sessions, security]),
     policy,
     people,

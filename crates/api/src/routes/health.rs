@@ -63,6 +63,8 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Client) -> Result<J
     let (proposed, overdue) = api.lifecycle.holds_to_look_at(caller.organisation).await?;
     items.extend(holds(proposed, overdue));
     items.extend(unreadable_holds(api.lifecycle.unreadable_holds(caller.organisation).await?));
+    let (waiting, overdue) = api.lifecycle.requests_waiting(caller.organisation).await?;
+    items.extend(requests(waiting, overdue));
     Ok(Json(FindingList { items }))
 }
 
@@ -112,6 +114,24 @@ fn unreadable_holds(count: u64) -> Option<FindingItem> {
         ),
         what_to_do: Some(
             "Find out who could write to the database; `clerestory verify` names the rows and what they were.".to_owned(),
+        ),
+    })
+}
+
+/// Requests of recorded people that were to be answered by now.
+fn requests(waiting: u64, overdue: u64) -> Option<FindingItem> {
+    if overdue == 0 {
+        return None;
+    }
+    Some(FindingItem {
+        id: "requests-overdue".to_owned(),
+        level: "failed".to_owned(),
+        sentence: format!(
+            "Of {waiting} requests that recorded people made about their own data, {overdue} were to be answered by now."
+        ),
+        what_to_do: Some(
+            "Answer those at the top of the list of requests: do what is asked, or decline it with a reason."
+                .to_owned(),
         ),
     })
 }

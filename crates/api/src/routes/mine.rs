@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use clerestory_access::{Action, Grant, ReadOwnData, RefreshOwnData};
 use clerestory_audit::{EntryFilter, Outcome};
-use clerestory_model::RecordingId;
+use clerestory_model::{OrganisationId, PersonId, RecordingId};
 use clerestory_sql::Tx;
 use clerestory_store::recordings as rows;
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,8 @@ async fn answer<A: Action>(
                     }
                     let item = names.item(tx, &described, now).await?;
                     recordings.push(MyRecording { item: item.into(), viewers });
-                    refused.extend(attempts(&inner, &mut names, tx, (&caller, recording.id)).await?);
+                    let of = (caller.organisation, Some(caller.person), recording.id);
+                    refused.extend(attempts(&inner, &mut names, tx, of).await?);
                 }
                 refused.sort_by_key(|attempt| std::cmp::Reverse(attempt.number));
                 Ok(Json(MyData { recordings, refused, next_cursor, entry: grant.entry() }))
@@ -116,11 +117,11 @@ async fn answer<A: Action>(
 }
 
 /// What others tried with a recording and were refused.
-async fn attempts<A: Action>(
+pub(crate) async fn attempts<A: Action>(
     api: &Api,
     names: &mut Names<'_, A>,
     tx: &mut Tx,
-    (caller, recording): (&Caller, RecordingId),
+    (organisation, person, recording): (OrganisationId, Option<PersonId>, RecordingId),
 ) -> Result<Vec<AuditItem>, ApiError> {
     let filter = EntryFilter {
         outcome: Some(Outcome::Refused),
@@ -129,8 +130,8 @@ async fn attempts<A: Action>(
         ..EntryFilter::default()
     };
     let mut told = Vec::new();
-    for entry in api.access.audit().list(tx, caller.organisation, &filter).await? {
-        if entry.actor != *caller.person.as_bytes() {
+    for entry in api.access.audit().list(tx, organisation, &filter).await? {
+        if person.is_none_or(|person| entry.actor != *person.as_bytes()) {
             told.push(names.entry(tx, &entry).await?);
         }
     }

@@ -12,11 +12,12 @@ mod imports;
 mod inside;
 mod invitations;
 mod ledger;
-mod mine;
+pub(crate) mod mine;
 mod people;
 mod plays;
 mod policy;
-mod recordings;
+pub(crate) mod recordings;
+mod requests;
 mod retention;
 mod roles;
 mod session;
@@ -51,6 +52,7 @@ use crate::Api;
         (name = "keys", description = "API keys of the organisation: sent as `Authorization: Bearer csk_…`, never in an address."),
         (name = "people", description = "Who is here, what they may do, to whom they report, and where they work."),
         (name = "retention", description = "How long what is kept, deleting and restoring, holds."),
+        (name = "requests", description = "What recorded people ask for about their own data, and by when it is answered."),
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
@@ -118,6 +120,14 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(holds::confirm))
         .routes(routes!(holds::withdraw))
         .routes(routes!(holds::release))
+        .routes(routes!(requests::mine, requests::ask))
+        .routes(routes!(requests::withdraw))
+        .routes(routes!(requests::export))
+        .routes(routes!(requests::list, requests::enter))
+        .routes(routes!(requests::export_for))
+        .routes(routes!(requests::fulfil))
+        .routes(routes!(requests::decline))
+        .routes(routes!(requests::extend))
         .routes(routes!(retention::sweep))
         .routes(routes!(retention::confirm))
         .routes(routes!(retention::preview))

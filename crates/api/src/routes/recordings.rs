@@ -75,24 +75,24 @@ pub(crate) struct Recording {
 
 /// As in a list; who watched is told in full beside it.
 #[derive(Serialize, ToSchema)]
-pub(super) struct RecordingItemWithoutViewers {
-    id: String,
-    source: String,
-    state: String,
+pub(crate) struct RecordingItemWithoutViewers {
+    pub(crate) id: String,
+    pub(crate) source: String,
+    pub(crate) state: String,
     #[schema(format = DateTime)]
-    started_at: String,
+    pub(crate) started_at: String,
     #[schema(format = DateTime)]
-    ended_at: Option<String>,
-    duration_us: i64,
-    size_bytes: u64,
+    pub(crate) ended_at: Option<String>,
+    pub(crate) duration_us: i64,
+    pub(crate) size_bytes: u64,
     segments: u64,
-    site: Option<crate::dto::NamedRef>,
+    pub(crate) site: Option<crate::dto::NamedRef>,
     subject: crate::dto::SubjectRef,
-    summary: Option<crate::dto::Summary>,
+    pub(crate) summary: Option<crate::dto::Summary>,
     panes: Vec<String>,
     #[schema(format = DateTime)]
-    kept_until: Option<String>,
-    live: bool,
+    pub(crate) kept_until: Option<String>,
+    pub(crate) live: bool,
 }
 
 impl From<RecordingItem> for RecordingItemWithoutViewers {

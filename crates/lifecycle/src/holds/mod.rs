@@ -10,20 +10,17 @@ pub use change::{HoldChange, NewHold};
 
 use std::time::Duration;
 
-use clerestory_audit::authority::{Departing, Table, Told, Touched};
+use clerestory_audit::authority::{Table, Told, Touched};
 use clerestory_model::{HoldId, OrganisationId, PersonId, RecordingId, SiteId, SubjectId, Timestamp};
-use clerestory_sql::{Body, SqlError, Tx};
 use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
-
-use crate::Lifecycle;
 
 /// Until somebody looks at a hold again, where no other time is said.
 pub const REVIEW: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Where nobody else could confirm, this much time takes their place.
 const ALONE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-static HOLDS: Table = Table {
+pub(crate) static HOLDS: Table = Table {
     name: "holds",
     key: &["hold_id"],
     columns: &[
@@ -41,9 +38,6 @@ static HOLDS: Table = Table {
     ],
     ends: None,
 };
-
-/// Every table of lifecycle whose rows are authority.
-pub static AUTHORITY: [&Table; 1] = [&HOLDS];
 
 fn touched(hold: HoldId) -> Touched {
     Touched::row(&HOLDS, [hold.into()])
@@ -161,21 +155,4 @@ pub struct Hold {
     pub alone_until: Option<Timestamp>,
     /// How many keys it pins.
     pub keys: u64,
-}
-
-/// Whoever holds what an organisation has gives it up with the organisation: no hold stands then, or it would not be erased.
-/// How it was swept, and how long it kept what, goes too.
-impl Departing for Lifecycle {
-    fn depart<'t>(
-        &'t self,
-        tx: &'t mut Tx,
-        organisation: OrganisationId,
-    ) -> Body<'t, Vec<Touched>, SqlError> {
-        Box::pin(async move {
-            crate::retention::rows::forget(tx, organisation).await?;
-            crate::deletions::rows::forget_all(tx, organisation).await?;
-            clerestory_store::retention::forget(tx, organisation).await?;
-            rows::remove_all(tx, organisation).await
-        })
-    }
 }

@@ -79,6 +79,7 @@ pub const TABLES: &[(&str, Course)] = &[
     ("projects", Course::Stays),
     ("recovery_codes", Course::Stays),
     ("reporting_lines", Course::Stays),
+    ("requests", Course::Stays),
     ("restrictions", Course::Stays),
     ("retentions", Course::Stays),
     ("revocations", Course::Stays),

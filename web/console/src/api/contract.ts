@@ -82,6 +82,8 @@ export type Drift = None<
   | Missing<typeof t.Erasure, Described["Erasure"]>
   | Missing<typeof t.ErasureList, Described["ErasureList"]>
   | Missing<typeof t.ErasureReceipt, Described["ErasureReceipt"]>
+  | Missing<typeof t.DataRequest, Described["Request"]>
+  | Missing<typeof t.DataRequestList, Described["RequestList"]>
   | Missing<typeof t.Finding, Described["FindingItem"]>
   | Missing<typeof t.ImportResult, Described["Imported"]>
 >;

@@ -155,6 +155,27 @@ export const eraseRecording = (
 export const eraseSubject = (id: string, body: { reason?: string }) =>
   call("POST", `/subjects/${seg(id)}/erasures`, t.Erasure, { body });
 
+export const listMyRequests = (signal?: AbortSignal) =>
+  call("GET", "/my/requests", t.DataRequestList, opt(signal));
+export const askForMyData = (body: { kind: string; words?: string }) =>
+  call("POST", "/my/requests", t.DataRequest, { body });
+export const withdrawRequest = (id: string) =>
+  call("POST", `/my/requests/${seg(id)}/withdraw`, t.DataRequest, { body: {} });
+export const listRequests = (signal?: AbortSignal) =>
+  call("GET", "/requests", t.DataRequestList, opt(signal));
+/** For somebody who cannot ask here themselves. */
+export const enterRequest = (body: { subject: string; kind: string; words?: string }) =>
+  call("POST", "/requests", t.DataRequest, { body });
+export const fulfilRequest = (id: string, body: { answer?: string }) =>
+  call("POST", `/requests/${seg(id)}/fulfil`, t.DataRequest, { body });
+export const declineRequest = (id: string, body: { reason: string }) =>
+  call("POST", `/requests/${seg(id)}/decline`, t.DataRequest, { body });
+export const extendRequest = (id: string, body: { reason: string }) =>
+  call("POST", `/requests/${seg(id)}/extend`, t.DataRequest, { body });
+/** Addresses of files, which the browser fetches and saves itself. */
+export const myExportAddress = (id: string) => `/api/v1/my/requests/${seg(id)}/export`;
+export const exportAddress = (id: string) => `/api/v1/requests/${seg(id)}/export`;
+
 export const listFindings = (signal?: AbortSignal) =>
   call("GET", "/health/findings", t.FindingList, opt(signal));
 

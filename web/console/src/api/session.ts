@@ -21,6 +21,7 @@ export type Action =
   | "recording.erase"
   | "subject.erase"
   | "erasure.read"
+  | "request.manage"
   | "person.invite"
   | "person.manage"
   | "person.roles"

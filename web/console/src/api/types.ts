@@ -482,6 +482,30 @@ export const Erasure = v.object({
 export type Erasure = v.InferOutput<typeof Erasure>;
 export const ErasureList = v.object({ items: v.array(Erasure), next_cursor: nullable(v.string()) });
 
+/** What somebody asked for about their own data. */
+export const DataRequest = v.object({
+  id: v.string(),
+  /** `access`, `export` or `erase`. */
+  kind: v.string(),
+  /** `open`, `done`, `declined` or `withdrawn`. */
+  state: v.string(),
+  about: v.object({ id: v.string(), label: v.string(), person: nullable(v.string()) }),
+  asked_by: PersonRef,
+  asked_at: v.string(),
+  due_at: v.string(),
+  overdue: v.boolean(),
+  words: nullable(v.string()),
+  extended_at: nullable(v.string()),
+  extension_reason: nullable(v.string()),
+  decided_by: nullable(PersonRef),
+  decided_at: nullable(v.string()),
+  answer: nullable(v.string()),
+  available_until: nullable(v.string()),
+  erasure: nullable(v.object({ id: v.string(), state: v.string(), means: v.string() })),
+});
+export type DataRequest = v.InferOutput<typeof DataRequest>;
+export const DataRequestList = v.object({ items: v.array(DataRequest) });
+
 export const FindingList = v.object({ items: v.array(Finding) });
 export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });
 /** Somebody's asking to watch, which somebody else answers. */

@@ -8,6 +8,7 @@ export interface PlaceLink {
     | "/trust/watched"
     | "/trust/views"
     | "/trust/receipts"
+    | "/trust/requests"
     | "/my-data"
     | "/settings/sites"
     | "/settings/rules"
@@ -26,6 +27,7 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/trust/views", name: "Asked to watch", letter: "k", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
+  { to: "/trust/requests", name: "Requests", letter: "q", icon: "clock" },
   { to: "/my-data", name: "My data", letter: "m", icon: "window" },
   { to: "/settings/sites", name: "Sites", letter: "s", icon: "web" },
   { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },

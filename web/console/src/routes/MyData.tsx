@@ -8,6 +8,7 @@ import { Icon } from "../components/Icon";
 import { Captured } from "../components/mydata/Captured";
 import { Hall } from "../components/mydata/Hall";
 import { Looks } from "../components/mydata/Looks";
+import { MyRequests } from "../components/mydata/MyRequests";
 import { Watching } from "../components/mydata/Watching";
 import { explain, Loading, Trouble } from "../components/States";
 import { looksOf, watchingNow } from "../lib/myData";
@@ -69,6 +70,7 @@ export default function MyData() {
                   Show older ones
                 </button>
               )}
+              <MyRequests />
               <Account person={person} />
             </div>
           </div>

@@ -14,6 +14,9 @@ export function TrustSection() {
         <Link to="/trust/receipts" activeProps={{ "aria-current": "page" }}>
           Receipts
         </Link>
+        <Link to="/trust/requests" search={{}} activeProps={{ "aria-current": "page" }}>
+          Requests
+        </Link>
         {/* A page of the server's own, for everybody: not of this console. */}
         <a href="/trust">Promises</a>
       </nav>

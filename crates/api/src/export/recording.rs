@@ -1,0 +1,155 @@
+//! One recording: what it tells of itself, who looked, and what it shows.
+
+use clerestory_access::{HandOutRecording, HandedOutRef, Play, RecordingRef};
+use clerestory_model::{RecordingState, TrackId};
+use clerestory_playback::{Described, PlaybackError};
+use clerestory_vault::OpenError;
+use serde::Serialize;
+
+use super::Sending;
+use super::archive::Cut;
+use crate::dto::{AuditItem, Gap, Viewer};
+use crate::opening::Names;
+use crate::problem::ApiError;
+use crate::routes::mine::attempts;
+use crate::routes::recordings::RecordingItemWithoutViewers;
+
+/// A recording, as it stands in `data.json`.
+#[derive(Serialize)]
+pub(super) struct Told {
+    #[serde(flatten)]
+    pub(super) item: RecordingItemWithoutViewers,
+    pub(super) tracks: Vec<ToldTrack>,
+    /// Everybody who looked, when, why, and at which part.
+    pub(super) viewers: Vec<Viewer>,
+    /// Who tried and was refused, the last few.
+    pub(super) refused: Vec<AuditItem>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ToldTrack {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) kept_until: String,
+    pub(super) segments: usize,
+    pub(super) size_bytes: u64,
+    pub(super) gaps: Vec<Gap>,
+    /// Where what it shows lies in this archive.
+    pub(super) file: Option<String>,
+    /// Why it does not, where it was asked for.
+    pub(super) left_out: Option<String>,
+    /// Numbers of segments that could not be read, or were erased meanwhile.
+    pub(super) missing: Vec<u64>,
+}
+
+impl Sending {
+    /// Writes what a recording shows and gives back what it tells; nothing where it is gone by now.
+    pub(super) async fn recording(&mut self, on: HandedOutRef) -> Result<Option<Told>, Cut> {
+        self.still().await?;
+        let (api, caller) = (self.api.clone(), &self.caller);
+        let resumed = api.access.resume::<HandOutRecording>(&caller.op, on, self.entry).await;
+        let grant = resumed.map_err(ApiError::from)?.map_err(ApiError::from)?;
+        api.vault.hold_lease().await.map_err(ApiError::from)?;
+        // One's own attempts are no news to oneself.
+        let own = (caller.op.actor.subject() == Some(on.request.subject)).then_some(caller.person);
+        let (inner, now) = (api.clone(), api.clock.now());
+        let read = api.database.read(move |tx| {
+            Box::pin(async move {
+                let described = inner.playback.describe(tx, &grant, on.recording).await?;
+                if described.recording.state >= RecordingState::SoftDeleted {
+                    return Ok::<_, ApiError>(None);
+                }
+                let mut names = Names::new(&inner, &grant);
+                let mut viewers = Vec::new();
+                for viewing in &described.viewings {
+                    viewers.push(names.viewer(tx, viewing).await?);
+                }
+                let item = names.item(tx, &described, now).await?.into();
+                let of = (on.request.organisation, own, on.recording);
+                let refused = attempts(&inner, &mut names, tx, of).await?;
+                Ok(Some((described, item, viewers, refused)))
+            })
+        });
+        let Some((described, item, viewers, refused)) = read.await? else { return Ok(None) };
+        let tracks = self.tracks(on, &described).await?;
+        Ok(Some(Told { item, tracks, viewers, refused }))
+    }
+
+    async fn tracks(&mut self, on: HandedOutRef, described: &Described) -> Result<Vec<ToldTrack>, Cut> {
+        let watched = RecordingRef { organisation: on.request.organisation, id: on.recording };
+        let may_watch = self.watchable
+            && self.api.access.would_allow::<Play>(&self.caller.op, watched).await.map_err(ApiError::from)?;
+        let mut told = Vec::with_capacity(described.tracks.len());
+        for track in &described.tracks {
+            let mut one = ToldTrack {
+                id: track.track.id.to_string(),
+                kind: track.track.kind.to_string(),
+                kept_until: track.track.kept_until.to_string(),
+                segments: track.segments.len(),
+                size_bytes: track.segments.iter().map(|segment| segment.size_bytes).sum(),
+                gaps: track.gaps.iter().map(Into::into).collect(),
+                file: None,
+                left_out: None,
+                missing: Vec::new(),
+            };
+            if self.watchable && !may_watch {
+                one.left_out =
+                    Some("The organisation does not let whoever fetched this watch it.".to_owned());
+            } else if self.watchable && !track.segments.is_empty() {
+                let name = format!("recordings/{}/{}.json", on.recording, track.track.id);
+                let numbers: Vec<u64> = track.segments.iter().map(|segment| segment.sequence).collect();
+                one.missing = self.events(on, track.track.id, &name, &numbers).await?;
+                one.file = Some(name);
+            }
+            told.push(one);
+        }
+        Ok(told)
+    }
+
+    /// Writes the events of a track as one JSON array, a segment at a time; the numbers of those that are missing.
+    async fn events(
+        &mut self,
+        on: HandedOutRef,
+        track: TrackId,
+        name: &str,
+        numbers: &[u64],
+    ) -> Result<Vec<u64>, Cut> {
+        self.archive.begin(name)?;
+        let (mut missing, mut between) = (Vec::new(), b'[');
+        for number in numbers {
+            self.still().await?;
+            let (playback, op) = (&self.api.playback, &self.caller.op);
+            let events = match playback.handed_out(op, (on, self.entry), self.handing, (track, *number)).await
+            {
+                Ok(content) => content.json(),
+                Err(
+                    PlaybackError::Gone
+                    | PlaybackError::Damaged { .. }
+                    | PlaybackError::Open(
+                        OpenError::Segment { .. } | OpenError::Unreadable { .. } | OpenError::Erased,
+                    ),
+                ) => {
+                    missing.push(*number);
+                    continue;
+                }
+                Err(error) => return Err(ApiError::from(error).into()),
+            };
+            if let Some(inner) = within(&events) {
+                let mut piece = Vec::with_capacity(inner.len() + 1);
+                piece.push(between);
+                piece.extend_from_slice(inner);
+                between = b',';
+                self.archive.append(piece).await?;
+            }
+        }
+        let end = if between == b'[' { b"[]".to_vec() } else { b"]\n".to_vec() };
+        self.archive.append(end).await?;
+        Ok(missing)
+    }
+}
+
+/// What stands between the brackets of a JSON array, where something does.
+fn within(array: &[u8]) -> Option<&[u8]> {
+    let inner = array.trim_ascii().strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
+    (!inner.is_empty()).then_some(inner)
+}

@@ -1,0 +1,68 @@
+//! What a request of a recorded person hands out of a recording: its segments one by one, each decided about again.
+
+use clerestory_access::{HandOutRecording, HandedOutRef, OpContext, Play, RecordingRef};
+use clerestory_model::{PlayId, TrackId};
+use clerestory_store::recordings;
+use clerestory_vault::{OpenError, StoreError};
+
+use crate::plays::{plays, Found, SegmentContent, plays};
+use crate::{Playback, PlaybackError};
+
+impl Playback {
+    /// One segment of a recording that is handed out by the decision in `entry`: to whoever may watch it, and while they
+    /// may. What others are packed on is held under `handing`, an id that the caller draws and forgets at the end.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Refused`], [`PlaybackError::NotFound`], [`PlaybackError::Gone`], [`PlaybackError::Open`],
+    /// [`PlaybackError::Damaged`].
+    pub async fn handed_out(
+        &self,
+        op: &OpContext,
+        (on, entry): (HandedOutRef, u64),
+        handing: PlayId,
+        at: (TrackId, u64),
+    ) -> Result<SegmentContent, PlaybackError> {
+        match self.hand_out_once(op, (on, entry), handing, at).await {
+            // As in a play: it was settled between the look at its row and the reading.
+            Err(PlaybackError::Open(OpenError::Unreadable { source: StoreError::Missing, .. })) => {
+                self.hand_out_once(op, (on, entry), handing, at).await
+            }
+            other => other,
+        }
+    }
+
+    async fn hand_out_once(
+        &self,
+        op: &OpContext,
+        (on, entry): (HandedOutRef, u64),
+        handing: PlayId,
+        at: (TrackId, u64),
+    ) -> Result<SegmentContent, PlaybackError> {
+        let (playback, op) = (self.clone(), op.clone());
+        self.vault.hold_lease().await?;
+        let found = self
+            .database
+            .read(move |tx| {
+                Box::pin(async move {
+                    let grant = playback.access.resume_in::<HandOutRecording>(tx, &op, on, entry).await??;
+                    let watched = RecordingRef { organisation: on.request.organisation, id: on.recording };
+                    if !playback.access.would_allow_in::<Play>(tx, &op, watched).await? {
+                        return Err(PlaybackError::NotFound);
+                    }
+                    let recording = recordings::find(tx, on.recording).await?;
+                    if !recording.is_some_and(|recording| plays(recording.state)) {
+                        return Err(PlaybackError::Gone);
+                    }
+                    Found::look(tx, grant, on.recording, at, plays).await
+                })
+            })
+            .await;
+        let found = self.told(found).await?;
+        self.unpack(&found, handing).await
+    }
+
+    /// Forgets what was held for a handing out.
+    pub fn handed(&self, handing: PlayId) {
+        self.bases.forget(handing);
+    }
+}

@@ -1,0 +1,63 @@
+/** What the console says about requests of recorded people: what they ask for, and how they stand, in words. */
+import type { DataRequest } from "../api/types";
+import { formatDate, timeLeft } from "./format";
+
+export const KINDS = ["access", "export", "erase"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** What somebody asks for of their own data. */
+export const askWords: Record<Kind, { name: string; means: string }> = {
+  access: {
+    name: "See what is held",
+    means: "A page of what is kept about you, until when, and who looked. You have it at once.",
+  },
+  export: {
+    name: "Have it as a file",
+    means: "The same, with what your recordings show. Somebody of your organisation decides about it.",
+  },
+  erase: {
+    name: "Have it erased",
+    means: "Everything about you, with your account. Somebody of your organisation decides about it.",
+  },
+};
+
+const kindNames: Record<Kind, string> = {
+  access: "To see what is held",
+  export: "To have it as a file",
+  erase: "To be erased",
+};
+
+/** A kind of request, in a list. One that came with a newer server is called by its own word. */
+export function kindName(kind: string): string {
+  return KINDS.some((known) => known === kind) ? kindNames[kind as Kind] : kind;
+}
+
+/** How a request stands, in a few words. */
+export function standing(request: DataRequest, now: Date): string {
+  if (request.erasure?.state === "restricted") return "kept by a legal hold";
+  switch (request.state) {
+    case "open":
+      if (request.erasure !== null) return "being erased";
+      return request.overdue
+        ? `was due on ${formatDate(request.due_at)}`
+        : `due in ${timeLeft(request.due_at, now).text}`;
+    case "done":
+      return request.kind === "erase" ? "erased" : "done";
+    case "declined":
+      return "declined";
+    case "withdrawn":
+      return "taken back";
+    default:
+      return request.state;
+  }
+}
+
+/** Whether somebody has to decide about it. */
+export function waits(request: DataRequest): boolean {
+  return request.state === "open" && request.erasure === null;
+}
+
+/** Whether what was asked for can be had now. */
+export function available(request: DataRequest, now: Date): boolean {
+  return request.available_until !== null && new Date(request.available_until) > now;
+}
