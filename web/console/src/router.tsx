@@ -13,6 +13,7 @@ import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
 import { parsePeopleSearch } from "./lib/people";
 import {
+  parseBinSearch,
   parsePlayerSearch,
   parsePolicySearch,
   parseReceiptsSearch,
@@ -86,6 +87,13 @@ const recordings = createRoute({
   path: "/recordings",
   validateSearch: parseListSearch,
   component: lazyRouteComponent(() => import("./routes/Recordings")),
+});
+
+const bin = createRoute({
+  getParentRoute: () => shell,
+  path: "/recordings/bin",
+  validateSearch: parseBinSearch,
+  component: lazyRouteComponent(() => import("./routes/Bin")),
 });
 
 const player = createRoute({
@@ -206,6 +214,7 @@ const routeTree = root.addChildren([
   shell.addChildren([
     home,
     recordings,
+    bin,
     player,
     trust.addChildren([audit, watched, receipts]),
     settings.addChildren([sites, rules, site, health, sessions, security]),

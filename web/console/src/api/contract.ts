@@ -3,6 +3,7 @@
  * types: an address, a method or a field that the server no longer has does not compile.
  */
 import type * as v from "valibot";
+import type * as k from "./keeping";
 import type { components, paths } from "./schema";
 import type * as t from "./types";
 
@@ -79,6 +80,14 @@ export type Drift = None<
   | Missing<typeof t.Erasure, Described["Erasure"]>
   | Missing<typeof t.ErasureList, Described["ErasureList"]>
   | Missing<typeof t.ErasureReceipt, Described["ErasureReceipt"]>
+  | Missing<typeof k.BinItem, Described["BinItem"]>
+  | Missing<typeof k.Bin, Described["Bin"]>
+  | Missing<typeof k.Deletion, Described["Deletion"]>
+  | Missing<typeof k.Sweeping, Described["Sweeping"]>
+  | Missing<typeof k.RetentionPreview, Described["RetentionPreview"]>
+  | Missing<typeof k.PreviewList, Described["PreviewList"]>
+  | Missing<typeof k.Hold, Described["Hold"]>
+  | Missing<typeof k.HoldList, Described["HoldList"]>
   | Missing<typeof t.Finding, Described["FindingItem"]>
   | Missing<typeof t.ImportResult, Described["Imported"]>
 >;

@@ -17,6 +17,8 @@ export function useSession(): Session {
 /** What the console asks about. The names are those of the server's decisions. */
 export type Action =
   | "recording.import"
+  | "recording.delete"
+  | "recording.restore"
   | "recording.erase"
   | "subject.erase"
   | "erasure.read"

@@ -4,6 +4,7 @@ import type { IconName } from "../components/Icon";
 export interface PlaceLink {
   to:
     | "/recordings"
+    | "/recordings/bin"
     | "/trust/audit"
     | "/trust/watched"
     | "/trust/receipts"
@@ -21,6 +22,7 @@ export interface PlaceLink {
 
 export const PLACES: readonly PlaceLink[] = [
   { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
+  { to: "/recordings/bin", name: "Recycle bin", letter: "b", icon: "bin" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },

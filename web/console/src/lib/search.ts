@@ -50,6 +50,12 @@ export function parseReceiptsSearch(raw: Record<string, unknown>): ReceiptsSearc
   return { ...(of.success ? { of: of.output } : {}), ...(about.success ? { about: about.output } : {}) };
 }
 
+/** The deleted recording that stands open. */
+export function parseBinSearch(raw: Record<string, unknown>): { open?: string } {
+  const open = v.safeParse(Id, raw.open);
+  return open.success ? { open: open.output } : {};
+}
+
 const SettingName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_.]{0,99}$/));
 
 /** The rule that stands open. */
