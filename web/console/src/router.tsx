@@ -14,9 +14,11 @@ import { parseListSearch } from "./lib/filters";
 import { parsePeopleSearch } from "./lib/people";
 import {
   parseBinSearch,
+  parseHoldsSearch,
   parsePlayerSearch,
   parsePolicySearch,
   parseReceiptsSearch,
+  parseRetentionSearch,
   parseRulesSearch,
   parseSignInSearch,
 } from "./lib/search";
@@ -133,6 +135,13 @@ const receipts = createRoute({
   component: lazyRouteComponent(() => import("./routes/Receipts")),
 });
 
+const holds = createRoute({
+  getParentRoute: () => trust,
+  path: "/holds",
+  validateSearch: parseHoldsSearch,
+  component: lazyRouteComponent(() => import("./routes/Holds")),
+});
+
 const people = createRoute({
   getParentRoute: () => shell,
   path: "/people",
@@ -201,6 +210,13 @@ const rules = createRoute({
   component: lazyRouteComponent(() => import("./routes/Rules")),
 });
 
+const retention = createRoute({
+  getParentRoute: () => settings,
+  path: "/retention",
+  validateSearch: parseRetentionSearch,
+  component: lazyRouteComponent(() => import("./routes/Retention")),
+});
+
 const security = createRoute({
   getParentRoute: () => settings,
   path: "/security",
@@ -216,8 +232,8 @@ const routeTree = root.addChildren([
     recordings,
     bin,
     player,
-    trust.addChildren([audit, watched, receipts]),
-    settings.addChildren([sites, rules, site, health, sessions, security]),
+    trust.addChildren([audit, watched, receipts, holds]),
+    settings.addChildren([sites, rules, retention, site, health, sessions, security]),
     policy,
     people,
     tree,

@@ -22,6 +22,8 @@ export type Action =
   | "recording.erase"
   | "subject.erase"
   | "erasure.read"
+  | "hold.read"
+  | "hold.place"
   | "person.invite"
   | "person.manage"
   | "person.roles"
@@ -30,6 +32,9 @@ export type Action =
   | "tree.edit"
   | "setting.read"
   | "setting.write.business"
+  | "setting.write.below"
+  | "retention.read"
+  | "retention.confirm"
   | "site.manage"
   | "policy.edit";
 

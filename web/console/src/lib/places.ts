@@ -8,9 +8,11 @@ export interface PlaceLink {
     | "/trust/audit"
     | "/trust/watched"
     | "/trust/receipts"
+    | "/trust/holds"
     | "/my-data"
     | "/settings/sites"
     | "/settings/rules"
+    | "/settings/retention"
     | "/settings/health"
     | "/settings/sessions"
     | "/settings/security"
@@ -26,9 +28,11 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
+  { to: "/trust/holds", name: "Holds", letter: "d", icon: "hold" },
   { to: "/my-data", name: "My data", letter: "m", icon: "window" },
   { to: "/settings/sites", name: "Sites", letter: "s", icon: "web" },
   { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },
+  { to: "/settings/retention", name: "Retention", letter: "t", icon: "clock" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
   { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
   { to: "/settings/security", name: "Your password and app", letter: "p", icon: "bolt" },

@@ -14,6 +14,9 @@ export function TrustSection() {
         <Link to="/trust/receipts" activeProps={{ "aria-current": "page" }}>
           Receipts
         </Link>
+        <Link to="/trust/holds" search={{}} activeProps={{ "aria-current": "page" }}>
+          Holds
+        </Link>
         {/* A page of the server's own, for everybody: not of this console. */}
         <a href="/trust">Promises</a>
       </nav>
@@ -32,6 +35,9 @@ export function SettingsSection() {
         </Link>
         <Link to="/settings/rules" search={{}} activeProps={{ "aria-current": "page" }}>
           Rules
+        </Link>
+        <Link to="/settings/retention" search={{}} activeProps={{ "aria-current": "page" }}>
+          Retention
         </Link>
         <Link to="/settings/health" activeProps={{ "aria-current": "page" }}>
           Health

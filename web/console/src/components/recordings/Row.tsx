@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { KeyboardEvent } from "react";
+import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
 import { isErased, panesSentence, whereLine } from "../../lib/recording";
@@ -142,6 +143,7 @@ function Kept({ item, now }: { item: RecordingItem; now: Date }) {
 /** What is known about a recording without opening it. */
 function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | "onErase">) {
   const { summary } = item;
+  const mayHold = useAllowed("hold.place");
   return (
     <section className="pk dialog" aria-label={`About ${item.subject.label}`}>
       <dl className="small num">
@@ -178,6 +180,12 @@ function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | 
             <Icon name="bin" />
             Delete
           </button>
+        )}
+        {mayHold && (
+          <Link className="b s" to="/trust/holds" search={{ of: item.id, about: item.subject.id }}>
+            <Icon name="hold" />
+            Hold…
+          </Link>
         )}
         {onErase && (
           <button type="button" className="b s end" onClick={onErase}>
