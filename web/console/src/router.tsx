@@ -217,6 +217,12 @@ const retention = createRoute({
   component: lazyRouteComponent(() => import("./routes/Retention")),
 });
 
+const keys = createRoute({
+  getParentRoute: () => settings,
+  path: "/keys",
+  component: lazyRouteComponent(() => import("./routes/Keys")),
+});
+
 const security = createRoute({
   getParentRoute: () => settings,
   path: "/security",
@@ -233,7 +239,7 @@ const routeTree = root.addChildren([
     bin,
     player,
     trust.addChildren([audit, watched, receipts, holds]),
-    settings.addChildren([sites, rules, retention, site, health, sessions, security]),
+    settings.addChildren([sites, rules, retention, site, health, keys, sessions, security]),
     policy,
     people,
     tree,

@@ -4,6 +4,7 @@
  */
 import type * as v from "valibot";
 import type * as k from "./keeping";
+import type * as a from "./keys";
 import type { components, paths } from "./schema";
 import type * as t from "./types";
 
@@ -88,6 +89,9 @@ export type Drift = None<
   | Missing<typeof k.PreviewList, Described["PreviewList"]>
   | Missing<typeof k.Hold, Described["Hold"]>
   | Missing<typeof k.HoldList, Described["HoldList"]>
+  | Missing<typeof a.KeyItem, Described["KeyItem"]>
+  | Missing<typeof a.KeyList, Described["KeyList"]>
+  | Missing<typeof a.MadeKey, Described["MadeKey"]>
   | Missing<typeof t.Finding, Described["FindingItem"]>
   | Missing<typeof t.ImportResult, Described["Imported"]>
 >;

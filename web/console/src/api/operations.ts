@@ -36,6 +36,7 @@ export interface FirstOrganisation {
 export const setUp = (body: FirstOrganisation) => call("POST", "/set-up", t.Session, { body });
 export const signOut = () => callEmpty("DELETE", "/session");
 export const signOutEverywhere = () => callEmpty("DELETE", "/sessions");
+export const endSession = (id: string) => callEmpty("DELETE", `/sessions/${seg(id)}`);
 export const listSessions = (signal?: AbortSignal) =>
   call("GET", "/sessions", t.SignedInSessionList, opt(signal));
 

@@ -35,6 +35,8 @@ export type Action =
   | "setting.write.below"
   | "retention.read"
   | "retention.confirm"
+  | "key.read"
+  | "key.manage"
   | "site.manage"
   | "policy.edit";
 

@@ -14,6 +14,7 @@ export interface PlaceLink {
     | "/settings/rules"
     | "/settings/retention"
     | "/settings/health"
+    | "/settings/keys"
     | "/settings/sessions"
     | "/settings/security"
     | "/people";
@@ -34,7 +35,8 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },
   { to: "/settings/retention", name: "Retention", letter: "t", icon: "clock" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
-  { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
+  { to: "/settings/keys", name: "API keys", letter: "y", icon: "key" },
+  { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "web" },
   { to: "/settings/security", name: "Your password and app", letter: "p", icon: "bolt" },
   { to: "/people", name: "People", letter: "o", icon: "people" },
 ];

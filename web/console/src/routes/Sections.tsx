@@ -42,6 +42,9 @@ export function SettingsSection() {
         <Link to="/settings/health" activeProps={{ "aria-current": "page" }}>
           Health
         </Link>
+        <Link to="/settings/keys" activeProps={{ "aria-current": "page" }}>
+          API keys
+        </Link>
         <Link to="/settings/sessions" activeProps={{ "aria-current": "page" }}>
           Where you are signed in
         </Link>
