@@ -110,7 +110,7 @@ const trust = createRoute({
   path: "/trust",
   beforeLoad: ({ location }) => {
     if (location.pathname.replace(/\/$/, "") === "/trust")
-      throw redirect({ to: "/trust/audit", replace: true });
+      throw redirect({ to: "/trust/overview", replace: true });
   },
   component: lazyRouteComponent(() => import("./routes/Sections"), "TrustSection"),
 });
@@ -120,6 +120,12 @@ const audit = createRoute({
   path: "/audit",
   validateSearch: parseAuditSearch,
   component: lazyRouteComponent(() => import("./routes/Audit")),
+});
+
+const overview = createRoute({
+  getParentRoute: () => trust,
+  path: "/overview",
+  component: lazyRouteComponent(() => import("./routes/Overview")),
 });
 
 const watched = createRoute({
@@ -238,7 +244,7 @@ const routeTree = root.addChildren([
     recordings,
     bin,
     player,
-    trust.addChildren([audit, watched, receipts, holds]),
+    trust.addChildren([overview, audit, watched, receipts, holds]),
     settings.addChildren([sites, rules, retention, site, health, keys, sessions, security]),
     policy,
     people,

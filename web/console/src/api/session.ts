@@ -22,6 +22,8 @@ export type Action =
   | "recording.erase"
   | "subject.erase"
   | "erasure.read"
+  | "audit.read"
+  | "health.read"
   | "hold.read"
   | "hold.place"
   | "person.invite"

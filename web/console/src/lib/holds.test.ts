@@ -80,7 +80,7 @@ test("each hold stands in one group", () => {
   expect(groups.map(({ name, holds }) => [name, holds.length])).toEqual([
     ["Wait for a second person", 2],
     ["To look at again", 1],
-    ["Stand", 1],
+    ["In force", 1],
     ["Ended", 1],
   ]);
 });

@@ -67,7 +67,7 @@ export function grouped(holds: readonly Hold[], now: Date): HoldGroup[] {
       holds: holds.filter((hold) => pending(hold) === null && reviewDue(hold, now)),
     },
     {
-      name: "Stand",
+      name: "In force",
       holds: holds.filter((hold) => hold.state === "standing" && !reviewDue(hold, now)),
     },
     {
@@ -138,8 +138,10 @@ export function scopeOf(id: string): HoldScope | null {
   }
 }
 
-/** When somebody is to look again, in words. */
+/** When somebody is to look whether it is still needed. */
 export function reviewWords(hold: Hold, now: Date): string {
   const day = formatDate(hold.review_at);
-  return reviewDue(hold, now) ? `was to be looked at by ${day}` : `to be looked at by ${day}`;
+  return reviewDue(hold, now)
+    ? `Somebody was to look by ${day} whether it is still needed.`
+    : `Somebody looks by ${day} whether it is still needed.`;
 }

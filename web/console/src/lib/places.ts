@@ -5,6 +5,7 @@ export interface PlaceLink {
   to:
     | "/recordings"
     | "/recordings/bin"
+    | "/trust/overview"
     | "/trust/audit"
     | "/trust/watched"
     | "/trust/receipts"
@@ -26,6 +27,7 @@ export interface PlaceLink {
 export const PLACES: readonly PlaceLink[] = [
   { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
   { to: "/recordings/bin", name: "Recycle bin", letter: "b", icon: "bin" },
+  { to: "/trust/overview", name: "Overview", letter: "v", icon: "trust" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
@@ -45,7 +47,7 @@ export const PLACES: readonly PlaceLink[] = [
 export const WINDOWS = [
   { to: "/recordings", under: "/recordings", name: "Recordings", icon: "play" },
   { to: "/people", under: "/people", name: "People", icon: "people" },
-  { to: "/trust/audit", under: "/trust", name: "Trust", icon: "trust" },
+  { to: "/trust/overview", under: "/trust", name: "Trust", icon: "trust" },
   { to: "/settings/sites", under: "/settings", name: "Settings", icon: "sliders" },
   { to: "/my-data", under: "/my-data", name: "My data", icon: "window" },
 ] as const;

@@ -1,10 +1,13 @@
 import { Link, Outlet } from "@tanstack/react-router";
 
-/** Trust: who watched what, and every decision in order. */
+/** Trust: what waits for somebody, who watched what, and every decision in order. */
 export function TrustSection() {
   return (
     <>
       <nav className="sub" aria-label="Trust">
+        <Link to="/trust/overview" activeProps={{ "aria-current": "page" }}>
+          Overview
+        </Link>
         <Link to="/trust/watched" activeProps={{ "aria-current": "page" }}>
           Who watched
         </Link>
@@ -25,7 +28,7 @@ export function TrustSection() {
   );
 }
 
-/** Settings: sites and their policies, health, and where you are signed in. */
+/** Settings: sites and their policies, rules, how long what is kept, health, keys, and how you sign in. */
 export function SettingsSection() {
   return (
     <>

@@ -50,9 +50,7 @@ export function HoldCard({ hold, me, now, covers, onChange }: HoldCardProps) {
           ))}
         </ol>
         {hold.ended === null && (
-          <p className={reviewDue(hold, now) ? "small soon" : "small ink2"}>
-            <Icon name="clock" small /> Whether it is still needed {reviewWords(hold, now)}.
-          </p>
+          <p className={reviewDue(hold, now) ? "small soon" : "small ink2"}>{reviewWords(hold, now)}</p>
         )}
         {waits !== null && (
           <p className="note attn">

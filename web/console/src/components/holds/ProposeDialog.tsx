@@ -57,7 +57,7 @@ export function ProposeDialog({ known, sites, people, onClose }: ProposeDialogPr
   return (
     <Dialog title="Propose a hold" isOpen onClose={onClose}>
       {stepUp && <StepUp goOn="Propose it" onProven={() => propose.mutate(sent)} onCancel={onClose} />}
-      <form className="pform" onSubmit={submit} hidden={stepUp}>
+      <form className="pform" onSubmit={submit} onInput={() => setWrong(false)} hidden={stepUp}>
         <fieldset className="roles">
           <legend>What must not be erased</legend>
           {KINDS.map((one) => (
