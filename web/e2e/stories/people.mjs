@@ -79,6 +79,16 @@ export async function run(t) {
   }
   await page.screenshot({ path: t.picture("people") });
 
+  // Where the list does not show whom somebody reports to, leaving it as it is changes nothing.
+  const line = (await api.get("/people")).items.find((person) => person.name === "Ada");
+  await page.goto(`${info.console}/people?under=${line.manager}&open=${line.id}`);
+  await page.getByRole("button", { name: "Change to whom they report…" }).click();
+  await dialog.getByRole("option", { name: "Mara Lindqvist" }).waitFor({ state: "attached" });
+  await dialog.getByRole("button", { name: "Change it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const after = (await api.get("/people")).items.find((person) => person.name === "Ada");
+  assert.equal(after.manager, line.manager, "the line was cleared");
+
   await mara.goto(`${info.console}/people`);
   await mara.getByRole("button", { name: "Ada", exact: true }).waitFor();
   const seen = await mara.getByRole("table").getByRole("button").allInnerTexts();

@@ -4,6 +4,7 @@ import { keepOut, setManager, setRoles, setTeam, takeAccessAway } from "../../ap
 import type { Person, TreeNode } from "../../api/types";
 import { ROLES, roleNotes, roleWords } from "../../lib/people";
 import { Dialog } from "../Dialog";
+import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
 import { ManagerSelect, TeamSelect } from "./Selects";
 
@@ -13,7 +14,6 @@ export type PersonChange = "roles" | "manager" | "team" | "block" | "delete";
 interface PersonDialogProps {
   change: PersonChange;
   person: Person;
-  people: readonly Person[];
   nodes: readonly TreeNode[];
   onClose: () => void;
   onDone: () => Promise<void>;
@@ -41,11 +41,14 @@ export function PersonDialog(props: PersonDialogProps) {
     make.mutate(new FormData(event.currentTarget));
   };
   const { title, submit: verb, failed, fields } = wording(props);
+  const asked = make.variables;
+  const stepUp = needsStepUp(make.error) && asked !== undefined;
   return (
     <Dialog title={title} isOpen onClose={onClose}>
-      <form className="pform" onSubmit={submit}>
+      {stepUp && <StepUp goOn={verb} onProven={() => make.mutate(asked)} onCancel={onClose} />}
+      <form className="pform" onSubmit={submit} hidden={stepUp}>
         {fields}
-        {make.error && <Wrong error={make.error} what={failed} />}
+        {make.error && !stepUp && <Wrong error={make.error} what={failed} />}
         <div className="actions">
           <button type="button" className="b" onClick={onClose}>
             Cancel
@@ -84,7 +87,7 @@ function send(change: PersonChange, person: Person, form: FormData): Promise<Per
   }
 }
 
-function wording({ change, person, people, nodes }: PersonDialogProps): Wording {
+function wording({ change, person, nodes }: PersonDialogProps): Wording {
   const { name } = person;
   switch (change) {
     case "roles":
@@ -101,7 +104,7 @@ function wording({ change, person, people, nodes }: PersonDialogProps): Wording 
         failed: "They report as before.",
         fields: (
           <>
-            <ManagerSelect people={people} chosen={person.manager} except={person.id} />
+            <ManagerSelect chosen={person.manager} except={person.id} />
             <p className="small ink2">
               A Manager sees what shows those who report to them, from now on; who did before does not any
               more. The line until today stays in their history.

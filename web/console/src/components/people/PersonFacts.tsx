@@ -40,7 +40,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
       </dl>
       {full.error && <p className="ink2">Their history could not be read. {explain(full.error).lines[0]}</p>}
       {full.data && <Blocks full={full.data} people={people} />}
-      <Actions person={person} people={people} nodes={nodes} />
+      <Actions person={person} nodes={nodes} />
       <p className="small ink2">
         <Link className="link" to="/trust/audit" search={{ actor: person.id }}>
           What they did, in the audit log
@@ -110,7 +110,7 @@ async function refresh(): Promise<void> {
   ]);
 }
 
-function Actions({ person, people, nodes }: PersonFactsProps) {
+function Actions({ person, nodes }: Pick<PersonFactsProps, "person" | "nodes">) {
   const [changing, setChanging] = useState<PersonChange | null>(null);
   const [invitee, setInvitee] = useState<Invitee | null>(null);
   const again = useMutation({ mutationFn: () => inviteAgain(person.id), onSuccess: setInvitee });
@@ -156,7 +156,6 @@ function Actions({ person, people, nodes }: PersonFactsProps) {
         <PersonDialog
           change={changing}
           person={person}
-          people={people}
           nodes={nodes}
           onClose={() => setChanging(null)}
           onDone={refresh}
