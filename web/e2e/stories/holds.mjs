@@ -54,11 +54,11 @@ export async function run(t) {
   await dialog.getByRole("button", { name: "Propose it" }).click();
   await dialog.waitFor({ state: "detached" });
   await page.getByText("It holds nothing yet: somebody else than you has to confirm it.").waitFor();
-  assert.equal(await page.getByRole("button", { name: "Confirm: Complaint 71" }).count(), 0, "one is enough");
+  assert.equal(await page.getByRole("button", { name: "Confirm… Complaint 71" }).count(), 0, "one is enough");
 
   await other.goto(`${info.console}/trust/holds`);
   await other.getByText(/you can confirm what .* proposed/).waitFor();
-  await other.getByRole("button", { name: "Confirm: Complaint 71" }).click();
+  await other.getByRole("button", { name: "Confirm… Complaint 71" }).click();
   await other.getByRole("dialog").getByRole("button", { name: "Confirm", exact: true }).click();
   await other.getByText("holds", { exact: true }).waitFor();
   await other.screenshot({ path: t.picture("stands") });
@@ -66,11 +66,11 @@ export async function run(t) {
   assert.notEqual(erased.json?.state, "purge_queued", "it was erased in spite of the hold");
 
   // Released the same way, this time proposed by the other.
-  await other.getByRole("button", { name: "Propose to release it: Complaint 71" }).click();
+  await other.getByRole("button", { name: "Propose to release it… Complaint 71" }).click();
   await other.getByRole("dialog").getByRole("button", { name: "Propose to release it" }).click();
   await other.getByText("It still stands: somebody else than you has to confirm it.").waitFor();
   await page.reload();
-  await page.getByRole("button", { name: "Confirm: Complaint 71" }).click();
+  await page.getByRole("button", { name: "Confirm… Complaint 71" }).click();
   await dialog.getByText(/can be erased again/).waitFor();
   await dialog.getByRole("button", { name: "Confirm", exact: true }).click();
   await page.getByRole("region", { name: "Ended" }).getByText("released").first().waitFor();

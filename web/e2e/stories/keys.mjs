@@ -46,7 +46,7 @@ export async function run(t) {
   assert.equal(await asks(first, "/sites"), 200, "the key does not do what it was made for");
   assert.equal(await asks(first, "/recordings"), 403, "the key does more than it was made for");
 
-  await page.getByRole("button", { name: "Make Nightly report anew…" }).click();
+  await page.getByRole("button", { name: "Make anew… Nightly report" }).click();
   await dialog.getByRole("button", { name: "Make it anew" }).click();
   const second = await shown.locator(".link-box code").textContent();
   await shown.getByRole("button", { name: "I have put it away" }).click();
@@ -54,7 +54,7 @@ export async function run(t) {
   assert.equal(await asks(first, "/sites"), 401, "what it was still opens");
   assert.equal(await asks(second, "/sites"), 200);
 
-  await page.getByRole("button", { name: "End Nightly report…" }).click();
+  await page.getByRole("button", { name: "End… Nightly report" }).click();
   await dialog.getByRole("button", { name: "End the key" }).click();
   await page.getByRole("heading", { name: "There are no keys" }).waitFor();
   assert.equal(await asks(second, "/sites"), 401, "an ended key opens");

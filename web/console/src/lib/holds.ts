@@ -33,15 +33,11 @@ export function waitsFor(hold: Hold, me: string): string | null {
   const proposal = pending(hold);
   if (proposal === null) return null;
   const what = hold.state === "proposed" ? "It holds nothing yet" : "It still stands";
-  const who =
-    proposal.by?.id === me
-      ? "somebody else than you has to confirm it"
-      : `you can confirm what ${proposal.by?.name ?? "somebody"} proposed`;
-  const alone =
-    hold.happens_alone_at === null
-      ? ""
-      : ` Nobody else could confirm it: it happens by itself on ${formatMoment(hold.happens_alone_at)}.`;
-  return `${what}: ${who}.${alone}`;
+  if (proposal.by?.id !== me)
+    return `${what}: you can confirm what ${proposal.by?.name ?? "somebody"} proposed.`;
+  return hold.happens_alone_at === null
+    ? `${what}: somebody else than you has to confirm it.`
+    : `${what}: there is nobody else to confirm it, so it happens by itself on ${formatMoment(hold.happens_alone_at)}.`;
 }
 
 /** Whether it is in force, and somebody was to look by now whether it is still needed. */

@@ -78,7 +78,10 @@ test("a hold waits for whoever may confirm it, not for whoever proposed it", () 
     keys: 0,
   };
   expect(holdsLine([hold], "per_b", now).sentence).toBe("1 hold waits for you.");
-  expect(holdsLine([hold], "per_a", now).level).toBe("ok");
+  expect(holdsLine([hold], "per_a", now)).toMatchObject({
+    level: "ok",
+    note: "1 of yours waits for somebody else.",
+  });
   const standing = { ...hold, state: "standing" };
   expect(holdsLine([standing], "per_a", now).sentence).toBe("1 hold was to be looked at again by now.");
 });

@@ -109,7 +109,13 @@ export function holdsLine(holds: readonly Hold[], me: string, now: Date): Overvi
       `${namesOf(review.map(({ matter }) => matter))}.`,
     );
   }
-  return ok("No hold waits for you.");
+  const others = holds.filter((hold) => offers(hold, me).includes("withdraw"));
+  return {
+    ...ok("No hold waits for you."),
+    ...(others.length > 0
+      ? { note: `${plural(others.length, "of yours waits", "of yours wait")} for somebody else.` }
+      : {}),
+  };
 }
 
 /** Whether erasing what is due goes on. */

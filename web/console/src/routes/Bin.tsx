@@ -160,7 +160,12 @@ function columnsAt(now: Date): readonly Column<BinItem>[] {
         );
       },
     },
-    { id: "restore", head: "", cell: ({ recording }) => <Restore recording={recording} /> },
+    {
+      id: "restore",
+      head: "Restore",
+      hidden: true,
+      cell: ({ recording }) => <Restore recording={recording} />,
+    },
   ];
 }
 

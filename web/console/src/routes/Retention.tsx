@@ -4,6 +4,7 @@ import { useState } from "react";
 import { getTree, listSettings } from "../api/operations";
 import { useAllowed } from "../api/session";
 import type { SettingItem } from "../api/types";
+import { FilterBar } from "../components/FilterBar";
 import { WordPicker } from "../components/Menu";
 import { RetentionDialog } from "../components/retention/RetentionDialog";
 import { RetentionList } from "../components/retention/RetentionList";
@@ -63,16 +64,21 @@ export default function Retention() {
       <div className="stack">
         {may.sweep && <SweepCard />}
         {places.length > 1 && (
-          <p className="sent">
-            What holds in{" "}
-            <WordPicker
-              label="Place"
-              choices={places}
-              chosen={at ?? WHOLE}
-              hit={at !== undefined}
-              onChoose={(id) => void navigate({ search: id === WHOLE ? {} : { at: id }, replace: true })}
-            />
-          </p>
+          <FilterBar
+            label="Where"
+            sentence={
+              <>
+                What holds in{" "}
+                <WordPicker
+                  label="Place"
+                  choices={places}
+                  chosen={at ?? WHOLE}
+                  hit={at !== undefined}
+                  onChoose={(id) => void navigate({ search: id === WHOLE ? {} : { at: id }, replace: true })}
+                />
+              </>
+            }
+          />
         )}
         {list.isPending && <Loading />}
         {list.error && !list.data && (

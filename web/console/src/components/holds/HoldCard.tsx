@@ -78,7 +78,7 @@ function Offers({
           key={change}
           type="button"
           className={change === "confirm" ? "b s lead" : "b s"}
-          aria-label={`${changeWords[change].verb}: ${hold.matter}`}
+          aria-label={`${changeWords[change].verb}… ${hold.matter}`}
           onClick={() => onChange(change)}
         >
           {changeWords[change].verb}…

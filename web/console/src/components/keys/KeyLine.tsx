@@ -32,7 +32,7 @@ export function KeyLine({ item, now, onChange }: KeyLineProps) {
           <button
             type="button"
             className="b s"
-            aria-label={`Make ${item.name} anew…`}
+            aria-label={`Make anew… ${item.name}`}
             onClick={() => onChange("rotate")}
           >
             Make anew…
@@ -40,7 +40,7 @@ export function KeyLine({ item, now, onChange }: KeyLineProps) {
           <button
             type="button"
             className="b s end"
-            aria-label={`End ${item.name}…`}
+            aria-label={`End… ${item.name}`}
             onClick={() => onChange("end")}
           >
             End…

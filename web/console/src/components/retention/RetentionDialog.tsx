@@ -68,7 +68,8 @@ export function RetentionDialog({ setting, place, placeName, version, onClose }:
   const told = toldDue(say.error);
   const due = told ?? preview.data?.newly_due ?? null;
   const send = () => say.mutate({ next: draft, confirms: told ?? (shorter ? due : null) });
-  const verb = shorter && due !== null && due > 0 ? "Keep it for less, and erase these" : "Say it";
+  const erases = (shorter || told !== null) && due !== 0;
+  const verb = erases && due !== null ? "Keep it for less, and erase these" : "Say it";
   if (needsStepUp(say.error)) {
     return (
       <Dialog title={title} isOpen onClose={onClose}>
@@ -98,12 +99,7 @@ export function RetentionDialog({ setting, place, placeName, version, onClose }:
         >
           Back
         </button>
-        <button
-          type="button"
-          className={shorter && due !== 0 ? "b end" : "b lead"}
-          disabled={say.isPending}
-          onClick={send}
-        >
+        <button type="button" className={erases ? "b end" : "b lead"} disabled={say.isPending} onClick={send}>
           {verb}
         </button>
       </div>

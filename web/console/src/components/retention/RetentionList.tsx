@@ -37,7 +37,7 @@ export function RetentionList({ items, label, level, onChange }: RetentionListPr
             <button
               type="button"
               className="b s"
-              aria-label={`Change ${setting.name}…`}
+              aria-label={`Change… ${setting.name}`}
               onClick={() => onChange(setting)}
             >
               Change…
