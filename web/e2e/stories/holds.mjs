@@ -56,6 +56,12 @@ export async function run(t) {
   await page.getByText("It holds nothing yet: somebody else than you has to confirm it.").waitFor();
   assert.equal(await page.getByRole("button", { name: "Confirm… Complaint 71" }).count(), 0, "one is enough");
 
+  // Health tells of it, and leads to where it is decided.
+  await page.goto(`${info.console}/settings/health`);
+  const told = page.getByRole("listitem").filter({ hasText: "wait for a second person" });
+  await told.getByRole("link", { name: "Holds" }).click();
+  await page.getByRole("button", { name: "Withdraw… Complaint 71" }).waitFor();
+
   await other.goto(`${info.console}/trust/holds`);
   await other.getByText(/you can confirm what .* proposed/).waitFor();
   await other.getByRole("button", { name: "Confirm… Complaint 71" }).click();

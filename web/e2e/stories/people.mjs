@@ -89,6 +89,19 @@ export async function run(t) {
   const after = (await api.get("/people")).items.find((person) => person.name === "Ada");
   assert.equal(after.manager, line.manager, "the line was cleared");
 
+  // Taken away by mistake, and given back by one key.
+  await page.goto(`${info.console}/people`);
+  await page.getByRole("button", { name: "Ben", exact: true }).click();
+  await page.getByRole("button", { name: "Take access away…" }).click();
+  await dialog.getByRole("button", { name: "Take access away" }).click();
+  await page.getByText("Ben has no access any more.").waitFor();
+  await dialog.waitFor({ state: "detached" });
+  await page.keyboard.press("z");
+  await page.getByText("Ben has access again, as before.").waitFor();
+  const back = (await api.get("/people")).items.find((person) => person.name === "Ben");
+  assert.equal(back.state, "invited", "Undo did not bring them back as they were");
+  assert.equal(back.manager, line.manager);
+
   await mara.goto(`${info.console}/people`);
   await mara.getByRole("button", { name: "Ada", exact: true }).waitFor();
   const seen = await mara.getByRole("table").getByRole("button").allInnerTexts();

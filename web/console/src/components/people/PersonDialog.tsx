@@ -1,9 +1,12 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useId } from "react";
-import { keepOut, setManager, setRoles, setTeam, takeAccessAway } from "../../api/operations";
+import { bringBack, keepOut, setManager, setRoles, setTeam, takeAccessAway } from "../../api/operations";
 import type { Person, TreeNode } from "../../api/types";
+import { notify } from "../../lib/notices";
 import { ROLES, roleNotes, roleWords } from "../../lib/people";
+import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
+import { explain } from "../States";
 import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
 import { ManagerSelect, TeamSelect } from "./Selects";
@@ -83,8 +86,26 @@ function send(change: PersonChange, person: Person, form: FormData): Promise<Per
       return keepOut(person.id, { ends_at, reason: text("reason") });
     }
     case "delete":
-      return takeAccessAway(person.id);
+      return leave(person);
   }
+}
+
+/** Takes access away, and offers to give it back. */
+async function leave(person: Person): Promise<Person> {
+  const gone = await takeAccessAway(person.id);
+  notify(`${person.name} has no access any more.`, { undo: () => void comeBack(person) });
+  return gone;
+}
+
+async function comeBack(person: Person): Promise<void> {
+  try {
+    await bringBack(person.id);
+    notify(`${person.name} has access again, as before.`);
+  } catch (error) {
+    notify(`${person.name} still has no access. ${explain(error).lines.join(" ")}`, { failed: true });
+  }
+  await queryClient.invalidateQueries({ queryKey: ["people"] });
+  await queryClient.invalidateQueries({ queryKey: ["person"] });
 }
 
 function wording({ change, person, nodes }: PersonDialogProps): Wording {

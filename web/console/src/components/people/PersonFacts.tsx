@@ -25,6 +25,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
     queryKey: ["person", person.id],
     queryFn: ({ signal }) => getPerson(person.id, signal),
   });
+  const mayHold = useAllowed("hold.place");
   return (
     <div className="person">
       <dl className="entry-facts">
@@ -41,10 +42,15 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
       {full.error && <p className="ink2">Their history could not be read. {explain(full.error).lines[0]}</p>}
       {full.data && <Blocks full={full.data} people={people} />}
       <Actions person={person} nodes={nodes} />
-      <p className="small ink2">
+      <p className="small ink2 links">
         <Link className="link" to="/trust/audit" search={{ actor: person.id }}>
           What they did, in the audit log
         </Link>
+        {mayHold && (
+          <Link className="link" to="/trust/holds" search={{ about: person.subject }}>
+            Hold everything about them
+          </Link>
+        )}
       </p>
     </div>
   );
