@@ -8,7 +8,7 @@ import { Icon } from "../components/Icon";
 import { Panes } from "../components/Panes";
 import { formatClock, formatDate, formatTime, plural, shorten, timeLeft } from "../lib/format";
 import { leftPanes } from "../lib/left";
-import { isErased } from "../lib/recording";
+import { isDeleted, isErased } from "../lib/recording";
 import { useNow } from "../lib/useNow";
 import { queryClient } from "../queryClient";
 import { titleOf } from "./PlayerRoute";
@@ -32,6 +32,12 @@ export function Header({ session }: { session: PlaySession }) {
           <span className="srcs" title="Recorded on a site">
             <Icon name="web" small />
           </span>
+          {isDeleted(recording) && (
+            <Link className="tag attn" to="/recordings/bin" search={{ open: recording.id }}>
+              <Icon name="bin" />
+              in the recycle bin
+            </Link>
+          )}
           {recording.live && (
             <span className="tag live">
               <span className="dot live" />
@@ -69,7 +75,8 @@ function Delete({ session }: { session: PlaySession }) {
   const recording = usePlayer(session, (state) => state.recording);
   const navigate = useNavigate();
   const [busy, setBusy] = useState(false);
-  if (!useAllowed("recording.delete") || isErased(recording)) return null;
+  const may = useAllowed("recording.delete");
+  if (!may || isErased(recording) || isDeleted(recording)) return null;
   const act = async () => {
     setBusy(true);
     const deleted = await deleteWithUndo(recording);

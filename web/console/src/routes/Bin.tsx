@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useEffect, useMemo, useState } from "react";
-import { type BinItem, listDeletions } from "../api/keeping";
+import { useMemo, useState } from "react";
+import { type BinItem, type Bin as BinPage, listDeletions } from "../api/keeping";
 import { useAllowed } from "../api/session";
 import { type Column, DataTable } from "../components/DataTable";
 import { BinFacts } from "../components/erasing/BinFacts";
@@ -44,7 +44,6 @@ export default function Bin() {
   const list = useBin();
   const items = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.items), [list.data]);
   const columns = useMemo(() => columnsAt(now), [now]);
-  const looking = list.isPending || (items.length === 0 && list.hasNextPage);
   return (
     <div className="recs">
       <header className="fh tools">
@@ -66,8 +65,8 @@ export default function Bin() {
       {list.error && !list.data && (
         <Trouble error={list.error} what="The recycle bin" retry={() => void list.refetch()} />
       )}
-      {!list.error && looking && <Loading />}
-      {list.isSuccess && !looking && items.length === 0 && <Nothing />}
+      {list.isPending && <Loading />}
+      {list.isSuccess && items.length === 0 && <Nothing />}
       {items.length > 0 && (
         <DataTable<BinItem>
           label="Deleted recordings"
@@ -82,7 +81,7 @@ export default function Bin() {
           onOpen={(key) => void navigate({ search: key === null ? {} : { open: key }, replace: true })}
         />
       )}
-      {items.length > 0 && list.hasNextPage && (
+      {list.hasNextPage && (
         <p className="more">
           <button
             type="button"
@@ -105,21 +104,23 @@ export default function Bin() {
   );
 }
 
-/** The bin by pages. A page may hold nothing that one may see and still not be the last: it goes on by itself. */
+/** The bin by pages. */
 function useBin() {
-  const list = useInfiniteQuery({
+  return useInfiniteQuery({
     queryKey: ["deletions"],
     initialPageParam: null as string | null,
-    queryFn: ({ pageParam, signal }) => listDeletions({ cursor: pageParam, limit: 50 }, signal),
+    queryFn: ({ pageParam, signal }) => nextPage(pageParam, signal),
     getNextPageParam: (last) => last.next_cursor,
   });
-  const last = list.data?.pages.at(-1);
-  const empty = last !== undefined && last.items.length === 0;
-  const { hasNextPage, isFetching, isError, fetchNextPage } = list;
-  useEffect(() => {
-    if (empty && hasNextPage && !isFetching && !isError) void fetchNextPage();
-  }, [empty, hasNextPage, isFetching, isError, fetchNextPage]);
-  return list;
+}
+
+/** A page may hold nothing that one may see and still not be the last: those are passed over. */
+async function nextPage(cursor: string | null, signal: AbortSignal): Promise<BinPage> {
+  let page = await listDeletions({ cursor, limit: 50 }, signal);
+  while (page.items.length === 0 && page.next_cursor !== null) {
+    page = await listDeletions({ cursor: page.next_cursor, limit: 50 }, signal);
+  }
+  return page;
 }
 
 function columnsAt(now: Date): readonly Column<BinItem>[] {

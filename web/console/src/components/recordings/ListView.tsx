@@ -4,7 +4,7 @@ import type { RecordingItem } from "../../api/types";
 import { dayOf } from "../../lib/format";
 import { useKeyHelp } from "../../lib/keyHelp";
 import { useKeys } from "../../lib/keys";
-import { isErased } from "../../lib/recording";
+import { isDeleted, isErased } from "../../lib/recording";
 import { moveRow } from "../../lib/rows";
 import { useNow } from "../../lib/useNow";
 import { deleteWithUndo } from "../erasing/deleting";
@@ -72,7 +72,9 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
                 item={item}
                 now={now}
                 peeking={peeked === item.id}
-                onDelete={mayDelete && !isErased(item) ? () => void deleteWithUndo(item) : null}
+                onDelete={
+                  mayDelete && !isErased(item) && !isDeleted(item) ? () => void deleteWithUndo(item) : null
+                }
                 onErase={mayErase && !isErased(item) ? () => setErasing(item) : null}
                 onPeek={() => setPeeked((old) => (old === item.id ? null : item.id))}
               />
