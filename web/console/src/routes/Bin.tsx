@@ -200,8 +200,8 @@ function Nothing() {
       }
     >
       <p>
-        What you delete from the list of recordings or from the player lies here for one month, and comes back
-        as it was when you restore it.
+        What you delete from the list of recordings or from the player lies here for one month, unless your
+        organisation says otherwise, and comes back as it was when you restore it.
       </p>
     </Empty>
   );
