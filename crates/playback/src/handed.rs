@@ -5,7 +5,7 @@ use clerestory_model::{PlayId, TrackId};
 use clerestory_store::recordings;
 use clerestory_vault::{OpenError, StoreError};
 
-use crate::plays::{plays, Found, SegmentContent, plays};
+use crate::plays::{Found, SegmentContent, plays};
 use crate::{Playback, PlaybackError};
 
 impl Playback {

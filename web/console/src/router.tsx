@@ -13,10 +13,13 @@ import { parseAuditSearch } from "./lib/auditFilter";
 import { parseListSearch } from "./lib/filters";
 import { parsePeopleSearch } from "./lib/people";
 import {
+  parseBinSearch,
+  parseHoldsSearch,
   parsePlayerSearch,
   parsePolicySearch,
   parseReceiptsSearch,
   parseRequestsSearch,
+  parseRetentionSearch,
   parseRulesSearch,
   parseSignInSearch,
 } from "./lib/search";
@@ -89,6 +92,13 @@ const recordings = createRoute({
   component: lazyRouteComponent(() => import("./routes/Recordings")),
 });
 
+const bin = createRoute({
+  getParentRoute: () => shell,
+  path: "/recordings/bin",
+  validateSearch: parseBinSearch,
+  component: lazyRouteComponent(() => import("./routes/Bin")),
+});
+
 const player = createRoute({
   getParentRoute: () => shell,
   path: "/recordings/$id",
@@ -101,7 +111,7 @@ const trust = createRoute({
   path: "/trust",
   beforeLoad: ({ location }) => {
     if (location.pathname.replace(/\/$/, "") === "/trust")
-      throw redirect({ to: "/trust/audit", replace: true });
+      throw redirect({ to: "/trust/overview", replace: true });
   },
   component: lazyRouteComponent(() => import("./routes/Sections"), "TrustSection"),
 });
@@ -111,6 +121,12 @@ const audit = createRoute({
   path: "/audit",
   validateSearch: parseAuditSearch,
   component: lazyRouteComponent(() => import("./routes/Audit")),
+});
+
+const overview = createRoute({
+  getParentRoute: () => trust,
+  path: "/overview",
+  component: lazyRouteComponent(() => import("./routes/Overview")),
 });
 
 const watched = createRoute({
@@ -137,6 +153,13 @@ const requests = createRoute({
   path: "/requests",
   validateSearch: parseRequestsSearch,
   component: lazyRouteComponent(() => import("./routes/Requests")),
+});
+
+const holds = createRoute({
+  getParentRoute: () => trust,
+  path: "/holds",
+  validateSearch: parseHoldsSearch,
+  component: lazyRouteComponent(() => import("./routes/Holds")),
 });
 
 const people = createRoute({
@@ -207,6 +230,19 @@ const rules = createRoute({
   component: lazyRouteComponent(() => import("./routes/Rules")),
 });
 
+const retention = createRoute({
+  getParentRoute: () => settings,
+  path: "/retention",
+  validateSearch: parseRetentionSearch,
+  component: lazyRouteComponent(() => import("./routes/Retention")),
+});
+
+const keys = createRoute({
+  getParentRoute: () => settings,
+  path: "/keys",
+  component: lazyRouteComponent(() => import("./routes/Keys")),
+});
+
 const security = createRoute({
   getParentRoute: () => settings,
   path: "/security",
@@ -220,9 +256,10 @@ const routeTree = root.addChildren([
   shell.addChildren([
     home,
     recordings,
+    bin,
     player,
-    trust.addChildren([audit, watched, views, receipts, requests]),
-    settings.addChildren([sites, rules, site, health, sessions, security]),
+    trust.addChildren([overview, audit, watched, views, receipts, requests, holds]),
+    settings.addChildren([sites, rules, retention, site, health, keys, sessions, security]),
     policy,
     people,
     tree,

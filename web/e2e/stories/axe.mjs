@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { openPlayer, shareSession } from "../lib/console.mjs";
+import { people } from "../lib/people.mjs";
 import { onlyRecording, visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 
@@ -38,6 +39,20 @@ async function check(page, title, wrong) {
   }
 }
 
+/** Something in each list that would be empty: a deleted recording, a hold, a key. */
+async function fill(api, browser, info) {
+  const visitor = await browser.newContext();
+  await visitShop(visitor, info);
+  await pause(1500);
+  await visitor.close();
+  const [second] = await api.recordings();
+  await api.post(`/recordings/${second.id}/delete`);
+  await api.post("/holds", { scope: "organisation", matter: "Case 71", reason: "the insurer asks for it" });
+  const [me] = people(info);
+  await api.request("POST", "/session/step-up", { body: { password: me.password } });
+  await api.post("/keys", { name: "Nightly report", scopes: ["site.list"], days: 7 });
+}
+
 export async function run(t) {
   const { api, info } = await t.signedIn();
   const browser = await t.browser();
@@ -47,6 +62,7 @@ export async function run(t) {
   const { id } = await onlyRecording(api);
   const site = await api.shopSite();
   const wrong = [];
+  await fill(api, browser, info);
   for (const address of SHOP) {
     await shop.goto(`${info.shop}${address}`);
     await check(shop, `shop ${address}`, wrong);
@@ -55,10 +71,13 @@ export async function run(t) {
   const pages = [
     "/recordings",
     "/recordings?state=soft_deleted",
+    "/recordings/bin",
     `/recordings/${id}`,
+    "/trust/overview",
     `/trust/audit`,
     "/trust/watched",
     "/trust/receipts",
+    "/trust/holds",
     "/trust",
     "/my-data",
     "/people",
@@ -68,6 +87,8 @@ export async function run(t) {
     `/settings/sites/${site.id}/policy`,
     "/settings/rules",
     "/settings/rules?open=view.reason_required",
+    "/settings/retention",
+    "/settings/keys",
     "/settings/sessions",
     "/settings/health",
     "/no-such-page",

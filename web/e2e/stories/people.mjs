@@ -79,6 +79,29 @@ export async function run(t) {
   }
   await page.screenshot({ path: t.picture("people") });
 
+  // Where the list does not show whom somebody reports to, leaving it as it is changes nothing.
+  const line = (await api.get("/people")).items.find((person) => person.name === "Ada");
+  await page.goto(`${info.console}/people?under=${line.manager}&open=${line.id}`);
+  await page.getByRole("button", { name: "Change to whom they report…" }).click();
+  await dialog.getByRole("option", { name: "Mara Lindqvist" }).waitFor({ state: "attached" });
+  await dialog.getByRole("button", { name: "Change it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const after = (await api.get("/people")).items.find((person) => person.name === "Ada");
+  assert.equal(after.manager, line.manager, "the line was cleared");
+
+  // Taken away by mistake, and given back by one key.
+  await page.goto(`${info.console}/people`);
+  await page.getByRole("button", { name: "Ben", exact: true }).click();
+  await page.getByRole("button", { name: "Take access away…" }).click();
+  await dialog.getByRole("button", { name: "Take access away" }).click();
+  await page.getByText("Ben has no access any more.").waitFor();
+  await dialog.waitFor({ state: "detached" });
+  await page.keyboard.press("z");
+  await page.getByText("Ben has access again, as before.").waitFor();
+  const back = (await api.get("/people")).items.find((person) => person.name === "Ben");
+  assert.equal(back.state, "invited", "Undo did not bring them back as they were");
+  assert.equal(back.manager, line.manager);
+
   await mara.goto(`${info.console}/people`);
   await mara.getByRole("button", { name: "Ada", exact: true }).waitFor();
   const seen = await mara.getByRole("table").getByRole("button").allInnerTexts();

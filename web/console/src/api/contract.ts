@@ -3,6 +3,8 @@
  * types: an address, a method or a field that the server no longer has does not compile.
  */
 import type * as v from "valibot";
+import type * as k from "./keeping";
+import type * as a from "./keys";
 import type { components, paths } from "./schema";
 import type * as t from "./types";
 
@@ -84,6 +86,17 @@ export type Drift = None<
   | Missing<typeof t.ErasureReceipt, Described["ErasureReceipt"]>
   | Missing<typeof t.DataRequest, Described["Request"]>
   | Missing<typeof t.DataRequestList, Described["RequestList"]>
+  | Missing<typeof k.BinItem, Described["BinItem"]>
+  | Missing<typeof k.Bin, Described["Bin"]>
+  | Missing<typeof k.Deletion, Described["Deletion"]>
+  | Missing<typeof k.Sweeping, Described["Sweeping"]>
+  | Missing<typeof k.RetentionPreview, Described["RetentionPreview"]>
+  | Missing<typeof k.PreviewList, Described["PreviewList"]>
+  | Missing<typeof k.Hold, Described["Hold"]>
+  | Missing<typeof k.HoldList, Described["HoldList"]>
+  | Missing<typeof a.KeyItem, Described["KeyItem"]>
+  | Missing<typeof a.KeyList, Described["KeyList"]>
+  | Missing<typeof a.MadeKey, Described["MadeKey"]>
   | Missing<typeof t.Finding, Described["FindingItem"]>
   | Missing<typeof t.ImportResult, Described["Imported"]>
 >;

@@ -36,6 +36,7 @@ export interface FirstOrganisation {
 export const setUp = (body: FirstOrganisation) => call("POST", "/set-up", t.Session, { body });
 export const signOut = () => callEmpty("DELETE", "/session");
 export const signOutEverywhere = () => callEmpty("DELETE", "/sessions");
+export const endSession = (id: string) => callEmpty("DELETE", `/sessions/${seg(id)}`);
 export const listSessions = (signal?: AbortSignal) =>
   call("GET", "/sessions", t.SignedInSessionList, opt(signal));
 
@@ -124,20 +125,27 @@ export const renameNode = (id: string, name: string) =>
   call("PATCH", `/tree/${seg(id)}`, t.TreeNode, { body: { name } });
 export const removeNode = (id: string) => callEmpty("DELETE", `/tree/${seg(id)}`);
 
-export const listSettings = (signal?: AbortSignal) => call("GET", "/settings", t.SettingList, opt(signal));
+/** What holds at a place of the tree; without one, in the organisation. */
+export const listSettings = (signal?: AbortSignal, node?: string | null) =>
+  call("GET", "/settings", t.SettingList, { query: { node }, ...opt(signal) });
 export const getSettingHistory = (name: string, signal?: AbortSignal) =>
   call("GET", `/settings/${seg(name)}/history`, t.SettingHistory, opt(signal));
 /** What saying it would change; nothing is said. */
-export const checkSetting = (body: { name: string; value: unknown; lock: string }) =>
+export const checkSetting = (body: { name: string; value: unknown; lock: string; node?: string }) =>
   call("POST", "/settings/check", t.Effects, { body });
-/** Says it for the organisation, on top of the version somebody saw. */
-export const saySetting = (
-  name: string,
-  version: number,
-  { value, lock, reason }: { value: unknown; lock: string; reason: string },
-) =>
+export interface Said {
+  value: unknown;
+  lock: string;
+  reason: string;
+  /** The place; the organisation where none is named. */
+  node?: string;
+  /** How many recordings it makes due at once, as it was shown. */
+  confirms?: number;
+}
+/** Says it, on top of the version somebody saw. */
+export const saySetting = (name: string, version: number, { reason, ...said }: Said) =>
   call("PUT", `/settings/${seg(name)}`, t.SettingsVersion, {
-    body: { value, lock, ...(reason === "" ? {} : { reason }) },
+    body: { ...said, ...(reason === "" ? {} : { reason }) },
     basedOn: version,
   });
 

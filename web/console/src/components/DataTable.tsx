@@ -6,6 +6,8 @@ export interface Column<Row> {
   id: string;
   head: string;
   cell: (row: Row) => ReactNode;
+  /** True where the head is only heard: the cells say what they are. */
+  hidden?: boolean;
   /** `num` for figures, `wide` for the column that takes what is left, `aside` for what a phone leaves out. */
   kind?: "num" | "wide" | "aside";
 }
@@ -35,7 +37,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         <tr className="micro">
           {columns.map((column) => (
             <th key={column.id} scope="col" className={column.kind}>
-              {column.head}
+              {column.hidden ? <span className="vh">{column.head}</span> : column.head}
             </th>
           ))}
           <th scope="col" className="opens">

@@ -18,6 +18,11 @@ const shapes = {
       <path d="M8 2v5M5.8 4.2 8 2l2.2 2.2M11.3 11h.1" />
     </>
   ),
+  bin: (
+    <>
+      <path d="M3 4.5h10M6.3 4.5v-2h3.4v2M4.3 4.5l.6 9h6.2l.6-9M6.8 7v4M9.2 7v4" />
+    </>
+  ),
   blind: (
     <>
       <path d="M3 2.5h10v11H3zM3 5.2h10M3 8h10M3 10.8h10" />
@@ -68,6 +73,11 @@ const shapes = {
     <>
       <circle cx="8" cy="8" r="5.8" />
       <path d="M8 4.8V8l2.2 1.6" />
+    </>
+  ),
+  close: (
+    <>
+      <path d="m4 4 8 8M12 4l-8 8" />
     </>
   ),
   comment: (

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Erasure } from "../api/types";
-import { checkReceipt, meantBy, parseClock, reached, sameName, stagePanes, standing } from "./erasures";
+import {
+  checkReceipt,
+  kindWords,
+  meantBy,
+  parseClock,
+  reached,
+  sameName,
+  stagePanes,
+  standing,
+} from "./erasures";
 
 const asked: Erasure = {
   id: "era_1",
@@ -84,4 +93,11 @@ describe("a receipt", () => {
     expect(await checkReceipt({ ...receipt, text: '{"kind":"recordinG"}' })).toBe("bad");
     expect(await checkReceipt({ ...receipt, key: "no key" })).toBe("bad");
   });
+});
+
+it("every kind the server writes has words of its own", () => {
+  for (const kind of ["recording", "track", "range", "subject", "organisation", "expired"]) {
+    expect(kindWords(kind)).not.toBe(kind);
+  }
+  expect(kindWords("unheard of")).toBe("unheard of");
 });

@@ -82,6 +82,7 @@ const kinds: Record<string, string> = {
   range: "A part of a recording",
   subject: "Everything about one person",
   organisation: "The whole organisation",
+  expired: "What had been kept for its time",
 };
 
 /** What is erased. A kind this console does not know keeps its own word. */

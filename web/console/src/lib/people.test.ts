@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TreeNode } from "../api/types";
-import { branches, kindsBelow, parsePeopleSearch, pathOfNode } from "./people";
+import { branches, kindsBelow, managerOptions, parsePeopleSearch, pathOfNode } from "./people";
 
 const node = (id: string, kind: TreeNode["kind"], parent: string | null, name: string): TreeNode => ({
   id,
@@ -52,5 +52,21 @@ describe("the address of the list", () => {
       open,
     });
     expect(parsePeopleSearch({ state: "gone", role: "king", open: "<b>" })).toEqual({});
+  });
+});
+
+describe("to whom somebody may report", () => {
+  const ada = { id: "per_a", name: "Ada", state: "active" };
+  const ben = { id: "per_b", name: "Ben", state: "active" };
+  const gone = { id: "per_c", name: "Cleo", state: "soft_deleted" };
+  const names = (options: { name: string }[]) => options.map(({ name }) => name);
+
+  it("leaves out themselves and who is gone", () => {
+    expect(names(managerOptions([ada, ben, gone], null, "per_b"))).toEqual(["Ada"]);
+  });
+  it("keeps whom they report to now, also where the list does not reach that far", () => {
+    expect(names(managerOptions([ada], { id: "per_z", name: "Zoe" }))).toEqual(["Zoe", "Ada"]);
+    expect(names(managerOptions([gone], { id: "per_c", name: "Cleo" }))).toEqual(["Cleo"]);
+    expect(names(managerOptions([ada, ben], { id: "per_b", name: "Ben" }))).toEqual(["Ada", "Ben"]);
   });
 });

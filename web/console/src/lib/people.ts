@@ -1,7 +1,7 @@
 /** People of an organisation: what is shown of them, and what the address keeps of their list. */
 import * as v from "valibot";
 import type { Query } from "../api/client";
-import type { TreeNode } from "../api/types";
+import type { Person, TreeNode } from "../api/types";
 
 export const PERSON_STATES = ["active", "invited", "suspended", "soft_deleted"] as const;
 export const ROLES = ["member", "manager", "admin"] as const;
@@ -63,6 +63,25 @@ export const roleNotes: Record<Role, string> = {
 /** A role, or several, as words. */
 export function rolesWords(role: string, also: readonly string[]): string {
   return [role, ...also].map((one) => roleWords[one] ?? one).join(", ");
+}
+
+export interface Option {
+  id: string;
+  name: string;
+}
+
+/**
+ * To whom somebody may be said to report: those who are known, without themselves and without those whose access was
+ * taken away. Whom they report to now is among them in any case, so that leaving it as it is changes nothing.
+ */
+export function managerOptions(
+  people: readonly Pick<Person, "id" | "name" | "state">[],
+  chosen: Option | null,
+  except?: string,
+): Option[] {
+  const possible = people.filter((one) => one.id !== except && one.state !== "soft_deleted");
+  const known = chosen === null || possible.some((one) => one.id === chosen.id);
+  return [...(known ? [] : [chosen]), ...possible.map(({ id, name }) => ({ id, name }))];
 }
 
 /** Where a node stands, from the top: `Support › Order desk › Team North`. */

@@ -4,15 +4,20 @@ import type { IconName } from "../components/Icon";
 export interface PlaceLink {
   to:
     | "/recordings"
+    | "/recordings/bin"
+    | "/trust/overview"
     | "/trust/audit"
     | "/trust/watched"
     | "/trust/views"
     | "/trust/receipts"
     | "/trust/requests"
+    | "/trust/holds"
     | "/my-data"
     | "/settings/sites"
     | "/settings/rules"
+    | "/settings/retention"
     | "/settings/health"
+    | "/settings/keys"
     | "/settings/sessions"
     | "/settings/security"
     | "/people";
@@ -23,16 +28,21 @@ export interface PlaceLink {
 
 export const PLACES: readonly PlaceLink[] = [
   { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
+  { to: "/recordings/bin", name: "Recycle bin", letter: "b", icon: "bin" },
+  { to: "/trust/overview", name: "Overview", letter: "v", icon: "trust" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/views", name: "Asked to watch", letter: "k", icon: "eye" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
   { to: "/trust/requests", name: "Requests", letter: "q", icon: "clock" },
+  { to: "/trust/holds", name: "Holds", letter: "d", icon: "hold" },
   { to: "/my-data", name: "My data", letter: "m", icon: "window" },
   { to: "/settings/sites", name: "Sites", letter: "s", icon: "web" },
   { to: "/settings/rules", name: "Rules", letter: "u", icon: "sliders" },
+  { to: "/settings/retention", name: "Retention", letter: "t", icon: "clock" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
-  { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "key" },
+  { to: "/settings/keys", name: "API keys", letter: "y", icon: "key" },
+  { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "web" },
   { to: "/settings/security", name: "Your password and app", letter: "p", icon: "bolt" },
   { to: "/people", name: "People", letter: "o", icon: "people" },
 ];
@@ -41,7 +51,7 @@ export const PLACES: readonly PlaceLink[] = [
 export const WINDOWS = [
   { to: "/recordings", under: "/recordings", name: "Recordings", icon: "play" },
   { to: "/people", under: "/people", name: "People", icon: "people" },
-  { to: "/trust/audit", under: "/trust", name: "Trust", icon: "trust" },
+  { to: "/trust/overview", under: "/trust", name: "Trust", icon: "trust" },
   { to: "/settings/sites", under: "/settings", name: "Settings", icon: "sliders" },
   { to: "/my-data", under: "/my-data", name: "My data", icon: "window" },
 ] as const;

@@ -16,6 +16,11 @@ export function isErased(recording: Pick<RecordingItem, "state">): boolean {
   return ["purge_queued", "shredded", "verified"].includes(recording.state);
 }
 
+/** Whether it lies in the recycle bin, where most do not see it any more. */
+export function isDeleted(recording: Pick<RecordingItem, "state">): boolean {
+  return recording.state === "soft_deleted";
+}
+
 /** The second line of a row: where, on which page, how much of it. */
 export function whereLine(item: Pick<RecordingItem, "site" | "summary">): string {
   const parts: string[] = [item.site?.name ?? "Imported"];

@@ -56,6 +56,31 @@ export function parseRequestsSearch(raw: Record<string, unknown>): { open?: stri
   return open.success ? { open: open.output } : {};
 }
 
+/** The deleted recording that stands open. */
+export function parseBinSearch(raw: Record<string, unknown>): { open?: string } {
+  const open = v.safeParse(Id, raw.open);
+  return open.success ? { open: open.output } : {};
+}
+
+export interface HoldsSearch {
+  /** What a hold is to be proposed of: a recording or a site. */
+  of?: string;
+  /** Whom it is about. */
+  about?: string;
+}
+
+export function parseHoldsSearch(raw: Record<string, unknown>): HoldsSearch {
+  return parseReceiptsSearch(raw);
+}
+
+const Place = v.pipe(v.string(), v.regex(/^(dom|prj)_[0-9a-z]{32}$/));
+
+/** The domain or project whose times are shown. */
+export function parseRetentionSearch(raw: Record<string, unknown>): { at?: string } {
+  const at = v.safeParse(Place, raw.at);
+  return at.success ? { at: at.output } : {};
+}
+
 const SettingName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_.]{0,99}$/));
 
 /** The rule that stands open. */

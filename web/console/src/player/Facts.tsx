@@ -4,9 +4,9 @@ import { Icon } from "../components/Icon";
 import { Panes } from "../components/Panes";
 import { Person } from "../components/Person";
 import { formatBytes, formatClock, formatDate, shorten } from "../lib/format";
+import { leftPanes } from "../lib/left";
 import { isErased } from "../lib/recording";
 import { useNow } from "../lib/useNow";
-import { keptPanes } from "./Header";
 import { Inside } from "./Inside";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
@@ -67,7 +67,7 @@ export function Facts({ session, person }: FactsProps) {
               <dt>{name}</dt>
               <dd className="num">{until === null ? "no end set" : formatDate(until)}</dd>
               <dd className="rb">
-                <Panes states={keptPanes({ started_at: recording.started_at, kept_until: until }, now)} />
+                <Panes states={leftPanes(recording.started_at, until, now)} />
               </dd>
             </div>
           ))}

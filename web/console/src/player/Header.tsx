@@ -1,12 +1,14 @@
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useAllowed } from "../api/session";
 import type { Recording } from "../api/types";
+import { deleteWithUndo } from "../components/erasing/deleting";
 import { EraseDialog } from "../components/erasing/EraseDialog";
 import { Icon } from "../components/Icon";
-import { type PaneState, Panes } from "../components/Panes";
+import { Panes } from "../components/Panes";
 import { formatClock, formatDate, formatTime, plural, shorten, timeLeft } from "../lib/format";
-import { isErased } from "../lib/recording";
+import { leftPanes } from "../lib/left";
+import { isDeleted, isErased } from "../lib/recording";
 import { useNow } from "../lib/useNow";
 import { queryClient } from "../queryClient";
 import { titleOf } from "./PlayerRoute";
@@ -30,6 +32,12 @@ export function Header({ session }: { session: PlaySession }) {
           <span className="srcs" title="Recorded on a site">
             <Icon name="web" small />
           </span>
+          {isDeleted(recording) && (
+            <Link className="tag attn" to="/recordings/bin" search={{ open: recording.id }}>
+              <Icon name="bin" />
+              in the recycle bin
+            </Link>
+          )}
           {recording.live && (
             <span className="tag live">
               <span className="dot live" />
@@ -56,8 +64,38 @@ export function Header({ session }: { session: PlaySession }) {
           <Kept recording={recording} />
         </>
       )}
+      <Delete session={session} />
       <Erase session={session} />
     </header>
+  );
+}
+
+/** The way to delete it, which can be undone. The page of what is deleted is the list it was in. */
+function Delete({ session }: { session: PlaySession }) {
+  const recording = usePlayer(session, (state) => state.recording);
+  const navigate = useNavigate();
+  const [busy, setBusy] = useState(false);
+  const may = useAllowed("recording.delete");
+  if (!may || isErased(recording) || isDeleted(recording)) return null;
+  const act = async () => {
+    setBusy(true);
+    const deleted = await deleteWithUndo(recording);
+    setBusy(false);
+    if (!deleted) return;
+    await session.end();
+    await navigate({ to: "/recordings" });
+  };
+  return (
+    <button
+      type="button"
+      className="ib"
+      aria-label="Delete"
+      title="Delete; it can be restored"
+      disabled={busy}
+      onClick={() => void act()}
+    >
+      <Icon name="bin" />
+    </button>
   );
 }
 
@@ -104,19 +142,9 @@ function Kept({ recording }: { recording: Recording }) {
         <b className="num">{left.text}</b>
         {recording.kept_until !== null && <span className="ink3"> left</span>}
       </span>
-      <Panes states={keptPanes(recording, now)} />
+      <Panes states={leftPanes(recording.started_at, recording.kept_until, now)} />
     </span>
   );
-}
-
-/** Nine panes of the time it is kept: what is left of it, and what has passed. */
-export function keptPanes(recording: Pick<Recording, "started_at" | "kept_until">, now: Date): PaneState[] {
-  const until = recording.kept_until === null ? null : Date.parse(recording.kept_until);
-  const from = Date.parse(recording.started_at);
-  if (until === null || until <= from) return Array.from({ length: 9 }, () => "a3");
-  const left = Math.ceil(Math.max(0, Math.min(1, (until - now.getTime()) / (until - from))) * 9);
-  const soon = until - now.getTime() < 14 * 86_400_000;
-  return Array.from({ length: 9 }, (_, n) => (n < left ? (soon ? "copper" : "a3") : "none"));
 }
 
 function whenOf(recording: Recording): string {

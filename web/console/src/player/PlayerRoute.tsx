@@ -1,10 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { ApiError } from "../api/client";
 import { getRecording } from "../api/operations";
 import { useSession } from "../api/session";
 import type { Recording } from "../api/types";
-import { Loading, Trouble } from "../components/States";
+import { restoreFromBin } from "../components/erasing/deleting";
+import { Empty, Loading, Trouble } from "../components/States";
 import { useTitle } from "../lib/useTitle";
 import { type Place, usePlace } from "../routes/playerPlace";
 import { Player } from "./Player";
@@ -30,10 +32,35 @@ export default function PlayerRoute() {
       />
     );
   }
+  if (recording.error instanceof ApiError && recording.error.slug === "deleted") {
+    return <InBin id={place.id} told={recording.error.message} />;
+  }
   if (recording.error) {
     return <Trouble error={recording.error} what="The recording" retry={() => void recording.refetch()} />;
   }
   return <Loading />;
+}
+
+/** It lies in the recycle bin, and whoever asks may bring it back. */
+function InBin({ id, told }: { id: string; told: string }) {
+  const recording = { id, subject: { label: "this address" } };
+  return (
+    <Empty
+      title="It was deleted"
+      actions={
+        <>
+          <button type="button" className="b lead" onClick={() => void restoreFromBin(recording)}>
+            Restore it
+          </button>
+          <Link className="b" to="/recordings/bin" search={{ open: id }}>
+            See it in the recycle bin
+          </Link>
+        </>
+      }
+    >
+      <p>{told}</p>
+    </Empty>
+  );
 }
 
 interface OpenedProps {

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { listFindings } from "../api/operations";
 import type { Finding } from "../api/types";
 import { Icon } from "../components/Icon";
@@ -63,7 +64,16 @@ const levelWords: Record<Finding["level"], string> = {
   failed: "failed",
 };
 
+/** Where the console mends what a check found, for those it can. */
+const ways: Record<string, { to: "/settings/retention" | "/trust/holds" | "/settings/rules"; name: string }> =
+  {
+    "sweep-waits": { to: "/settings/retention", name: "Retention" },
+    holds: { to: "/trust/holds", name: "Holds" },
+    settings: { to: "/settings/rules", name: "Rules" },
+  };
+
 function Line({ finding }: { finding: Finding }) {
+  const way = finding.level === "ok" ? undefined : ways[finding.id];
   const icon = finding.level === "ok" ? "check" : "warn";
   return (
     <li className={`lv-${finding.level}`}>
@@ -73,6 +83,11 @@ function Line({ finding }: { finding: Finding }) {
         <b>{finding.sentence}</b>
         {finding.what_to_do && <span className="small ink2">{finding.what_to_do}</span>}
       </span>
+      {way && (
+        <Link className="b s" to={way.to} search={{}}>
+          {way.name}
+        </Link>
+      )}
       {finding.level !== "ok" && (
         <span className={finding.level === "failed" ? "tag danger" : "tag attn"}>
           <Icon name="warn" />

@@ -110,7 +110,7 @@ export default function People() {
           </button>
         </p>
       )}
-      {inviting && <InviteDialog people={items} nodes={nodes} onClose={() => setInviting(false)} />}
+      {inviting && <InviteDialog nodes={nodes} onClose={() => setInviting(false)} />}
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@t
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { listRecordings, listSites } from "../api/operations";
+import { useAllowed } from "../api/session";
 import type { RecordingItem, RecordingList } from "../api/types";
 import { focusSentence } from "../components/FilterBar";
 import { Icon } from "../components/Icon";
@@ -15,6 +16,7 @@ import { joined, refreshed } from "../lib/recording";
 import { againIn, Riding } from "../lib/riding";
 import { useTitle } from "../lib/useTitle";
 import "../styles/recordings.css";
+import "../styles/table.css";
 
 const route = getRouteApi("/shell/recordings");
 /** Asked again this often, on the entry of the first asking. */
@@ -25,6 +27,7 @@ export default function Recordings() {
   useTitle("Recordings");
   const search = route.useSearch();
   const navigate = route.useNavigate();
+  const mayRestore = useAllowed("recording.restore");
   const sites = useQuery({ queryKey: ["sites"], queryFn: ({ signal }) => listSites(signal) });
   const live = useLive();
   const list = useList(search);
@@ -38,9 +41,17 @@ export default function Recordings() {
   const shown = list.isSuccess ? `${formatCount(items.length)} shown${more ? ", more below" : ""}` : "";
   return (
     <div className="recs">
-      <header className="fh">
-        <h1 className="vh">Recordings</h1>
-        <Sentence search={search} sites={sites.data?.items ?? []} onChange={change} shown={shown} />
+      <header className="fh tools">
+        <div className="grow">
+          <h1 className="vh">Recordings</h1>
+          <Sentence search={search} sites={sites.data?.items ?? []} onChange={change} shown={shown} />
+        </div>
+        {mayRestore && (
+          <Link className="b" to="/recordings/bin">
+            <Icon name="bin" />
+            Recycle bin
+          </Link>
+        )}
       </header>
       <div className="list">
         <LiveStrip items={live} />
@@ -131,7 +142,22 @@ interface NothingFoundProps {
 }
 
 function NothingFound({ search, noSites, onChange }: NothingFoundProps) {
+  const mayRestore = useAllowed("recording.restore");
   const [first] = conditions(search);
+  if (search.state === "soft_deleted" && mayRestore) {
+    return (
+      <Empty
+        title="What is deleted lies in the recycle bin"
+        actions={
+          <Link className="b lead" to="/recordings/bin">
+            Open the recycle bin
+          </Link>
+        }
+      >
+        <p>It shows what can be restored, and until when.</p>
+      </Empty>
+    );
+  }
   if (first) {
     return (
       <Empty

@@ -11,6 +11,7 @@ import { SettingDialog } from "../components/settings/SettingDialog";
 import { SettingFacts } from "../components/settings/SettingFacts";
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
+import { isRetention } from "../lib/retention";
 import { moveRow } from "../lib/rows";
 import { groupOf, noteWords, originOf, valueWords } from "../lib/settings";
 import { useTitle } from "../lib/useTitle";
@@ -36,6 +37,11 @@ export default function Rules() {
   const mayChange = useAllowed("setting.write.business");
   const [changing, setChanging] = useState<SettingItem | null>(null);
   const list = useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => listSettings(signal) });
+  // What a shorter time erases is shown where retention is.
+  const change = (setting: SettingItem) =>
+    isRetention(setting.name)
+      ? void navigate({ to: "/settings/retention", search: {} })
+      : setChanging(setting);
   const groups = useMemo(() => grouped(list.data?.items ?? []), [list.data]);
   return (
     <div className="recs">
@@ -60,7 +66,7 @@ export default function Rules() {
             rowKey={(setting) => setting.name}
             rowLabel={(setting) => setting.name}
             detail={(setting) => (
-              <SettingFacts setting={setting} onChange={mayChange ? () => setChanging(setting) : null} />
+              <SettingFacts setting={setting} onChange={mayChange ? () => change(setting) : null} />
             )}
             openKey={open ?? null}
             onOpen={(key) => void navigate({ search: key === null ? {} : { open: key }, replace: true })}

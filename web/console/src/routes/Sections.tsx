@@ -1,12 +1,18 @@
 import { Link, Outlet } from "@tanstack/react-router";
 
-/** Trust: who watched what, and every decision in order. */
+/** Trust: what waits for somebody, who watched what, and every decision in order. */
 export function TrustSection() {
   return (
     <>
       <nav className="sub" aria-label="Trust">
+        <Link to="/trust/overview" activeProps={{ "aria-current": "page" }}>
+          Overview
+        </Link>
         <Link to="/trust/watched" activeProps={{ "aria-current": "page" }}>
           Who watched
+        </Link>
+        <Link to="/trust/views" activeProps={{ "aria-current": "page" }}>
+          Asked to watch
         </Link>
         <Link to="/trust/audit" activeProps={{ "aria-current": "page" }}>
           Audit
@@ -17,6 +23,9 @@ export function TrustSection() {
         <Link to="/trust/requests" search={{}} activeProps={{ "aria-current": "page" }}>
           Requests
         </Link>
+        <Link to="/trust/holds" search={{}} activeProps={{ "aria-current": "page" }}>
+          Holds
+        </Link>
         {/* A page of the server's own, for everybody: not of this console. */}
         <a href="/trust">Promises</a>
       </nav>
@@ -25,7 +34,7 @@ export function TrustSection() {
   );
 }
 
-/** Settings: sites and their policies, health, and where you are signed in. */
+/** Settings: sites and their policies, rules, how long what is kept, health, keys, and how you sign in. */
 export function SettingsSection() {
   return (
     <>
@@ -36,8 +45,14 @@ export function SettingsSection() {
         <Link to="/settings/rules" search={{}} activeProps={{ "aria-current": "page" }}>
           Rules
         </Link>
+        <Link to="/settings/retention" search={{}} activeProps={{ "aria-current": "page" }}>
+          Retention
+        </Link>
         <Link to="/settings/health" activeProps={{ "aria-current": "page" }}>
           Health
+        </Link>
+        <Link to="/settings/keys" activeProps={{ "aria-current": "page" }}>
+          API keys
         </Link>
         <Link to="/settings/sessions" activeProps={{ "aria-current": "page" }}>
           Where you are signed in

@@ -1,12 +1,13 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { listSessions, signOutEverywhere } from "../api/operations";
+import { endSession, listSessions, signOutEverywhere } from "../api/operations";
 import type { SignedInSession } from "../api/types";
 import { SignOutEverywhere } from "../components/AccountMenu";
 import { Icon } from "../components/Icon";
 import { explain, Loading, Trouble } from "../components/States";
 import { ago, formatMoment } from "../lib/format";
+import { notify } from "../lib/notices";
 import { useNow } from "../lib/useNow";
 import { browserWords } from "../lib/userAgent";
 import { useTitle } from "../lib/useTitle";
@@ -64,6 +65,13 @@ export default function Sessions() {
 
 function Line({ session }: { session: SignedInSession }) {
   const now = useNow(30_000);
+  const end = useMutation({
+    mutationFn: () => endSession(session.id),
+    onSuccess: () => notify("That browser is signed out."),
+    onError: (error) =>
+      notify(`That browser is still signed in. ${explain(error).lines.join(" ")}`, { failed: true }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["sessions"] }),
+  });
   return (
     <li>
       <Icon name="web" />
@@ -79,7 +87,18 @@ function Line({ session }: { session: SignedInSession }) {
           this browser
         </span>
       ) : (
-        <span className="small ink2 num nowrap">used {ago(session.last_used_at, now)}</span>
+        <>
+          <span className="small ink2 num nowrap">used {ago(session.last_used_at, now)}</span>
+          <button
+            type="button"
+            className="b s"
+            aria-label={`Sign out of ${browserWords(session.user_agent)}, used ${ago(session.last_used_at, now)}`}
+            disabled={end.isPending}
+            onClick={() => end.mutate()}
+          >
+            Sign out
+          </button>
+        </>
       )}
     </li>
   );

@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useSession } from "../api/session";
 import { KeyHelp } from "../components/KeyHelp";
 import { Lintel, TabBar } from "../components/Lintel";
+import { Notices } from "../components/Notices";
 import { Loading } from "../components/States";
 import { useCaptureKey, useKeys } from "../lib/keys";
 import { PLACES } from "../lib/places";
@@ -39,6 +40,7 @@ export function Shell() {
           <Outlet />
         </Suspense>
       </main>
+      <Notices />
       <TabBar />
       <KeyHelp isOpen={open === "keys"} onClose={close} />
       {open === "jump" && (

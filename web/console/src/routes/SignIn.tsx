@@ -35,6 +35,13 @@ export default function SignIn() {
     mutationFn: (code: string) => signInWithCode(pending?.token ?? "", code),
     onSuccess: welcome,
   });
+  // What was shown first counts for a short time, and for a few codes: then it is shown anew, or by somebody else.
+  const again = () => {
+    byPassword.reset();
+    byLink.reset();
+    byCode.reset();
+    setPending(null);
+  };
   useLink(byLink.mutate);
   const wait = useThrottle(byPassword.error);
   return (
@@ -66,6 +73,9 @@ export default function SignIn() {
           <>
             <CodeForm busy={byCode.isPending} onSubmit={(code) => byCode.mutate(code)} />
             {byCode.error && <Wrong error={byCode.error} title="You are not signed in" />}
+            <button type="button" className="b" disabled={byCode.isPending} onClick={again}>
+              Begin again
+            </button>
           </>
         )}
       </section>

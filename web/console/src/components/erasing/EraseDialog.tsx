@@ -31,6 +31,7 @@ export function EraseDialog({ recording, atUs, onClose, onErased }: EraseDialogP
   const erased = (done: Erasure) => {
     setErasure(done);
     void queryClient.invalidateQueries({ queryKey: ["recordings"] });
+    void queryClient.invalidateQueries({ queryKey: ["deletions"] });
     void queryClient.invalidateQueries({ queryKey: ["erasures"] });
     onErased();
   };

@@ -1,24 +1,24 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { invitePerson } from "../../api/operations";
-import type { Invitee, Person, TreeNode } from "../../api/types";
+import type { Invitee, TreeNode } from "../../api/types";
 import { formatMoment } from "../../lib/format";
 import { ROLES, roleNotes, roleWords } from "../../lib/people";
 import { queryClient } from "../../queryClient";
 import { CopyButton } from "../CopyButton";
 import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
+import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
 import { ManagerSelect, TeamSelect } from "./Selects";
 
 interface InviteDialogProps {
-  people: readonly Person[];
   nodes: readonly TreeNode[];
   onClose: () => void;
 }
 
 /** Asks somebody to come: a link that works once, by which they set their own password. */
-export function InviteDialog({ people, nodes, onClose }: InviteDialogProps) {
+export function InviteDialog({ nodes, onClose }: InviteDialogProps) {
   const [invitee, setInvitee] = useState<Invitee | null>(null);
   const invite = useMutation({
     mutationFn: invitePerson,
@@ -39,10 +39,13 @@ export function InviteDialog({ people, nodes, onClose }: InviteDialogProps) {
       manager: text("manager") || null,
     });
   };
+  const asked = invite.variables;
+  const stepUp = needsStepUp(invite.error) && asked !== undefined;
   if (invitee !== null) return <LinkDialog invitee={invitee} onClose={onClose} />;
   return (
     <Dialog title="Invite somebody" isOpen onClose={onClose}>
-      <form className="pform" onSubmit={submit}>
+      {stepUp && <StepUp goOn="Invite" onProven={() => invite.mutate(asked)} onCancel={onClose} />}
+      <form className="pform" onSubmit={submit} hidden={stepUp}>
         <Field label="Name" name="name" type="text" maxLength={80} />
         <Field label="E-mail address" name="email" type="email" maxLength={254} />
         <fieldset className="roles">
@@ -56,9 +59,9 @@ export function InviteDialog({ people, nodes, onClose }: InviteDialogProps) {
             </label>
           ))}
         </fieldset>
-        <ManagerSelect people={people} chosen={null} />
+        <ManagerSelect chosen={null} />
         <TeamSelect nodes={nodes} chosen={null} />
-        {invite.error && <Wrong error={invite.error} what="Nobody was invited." />}
+        {invite.error && !stepUp && <Wrong error={invite.error} what="Nobody was invited." />}
         <div className="actions">
           <button type="button" className="b" onClick={onClose}>
             Cancel

@@ -1,9 +1,13 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useId } from "react";
-import { keepOut, setManager, setRoles, setTeam, takeAccessAway } from "../../api/operations";
+import { bringBack, keepOut, setManager, setRoles, setTeam, takeAccessAway } from "../../api/operations";
 import type { Person, TreeNode } from "../../api/types";
+import { notify } from "../../lib/notices";
 import { ROLES, roleNotes, roleWords } from "../../lib/people";
+import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
+import { explain } from "../States";
+import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
 import { ManagerSelect, TeamSelect } from "./Selects";
 
@@ -13,7 +17,6 @@ export type PersonChange = "roles" | "manager" | "team" | "block" | "delete";
 interface PersonDialogProps {
   change: PersonChange;
   person: Person;
-  people: readonly Person[];
   nodes: readonly TreeNode[];
   onClose: () => void;
   onDone: () => Promise<void>;
@@ -41,11 +44,14 @@ export function PersonDialog(props: PersonDialogProps) {
     make.mutate(new FormData(event.currentTarget));
   };
   const { title, submit: verb, failed, fields } = wording(props);
+  const asked = make.variables;
+  const stepUp = needsStepUp(make.error) && asked !== undefined;
   return (
     <Dialog title={title} isOpen onClose={onClose}>
-      <form className="pform" onSubmit={submit}>
+      {stepUp && <StepUp goOn={verb} onProven={() => make.mutate(asked)} onCancel={onClose} />}
+      <form className="pform" onSubmit={submit} hidden={stepUp}>
         {fields}
-        {make.error && <Wrong error={make.error} what={failed} />}
+        {make.error && !stepUp && <Wrong error={make.error} what={failed} />}
         <div className="actions">
           <button type="button" className="b" onClick={onClose}>
             Cancel
@@ -80,11 +86,29 @@ function send(change: PersonChange, person: Person, form: FormData): Promise<Per
       return keepOut(person.id, { ends_at, reason: text("reason") });
     }
     case "delete":
-      return takeAccessAway(person.id);
+      return leave(person);
   }
 }
 
-function wording({ change, person, people, nodes }: PersonDialogProps): Wording {
+/** Takes access away, and offers to give it back. */
+async function leave(person: Person): Promise<Person> {
+  const gone = await takeAccessAway(person.id);
+  notify(`${person.name} has no access any more.`, { undo: () => void comeBack(person) });
+  return gone;
+}
+
+async function comeBack(person: Person): Promise<void> {
+  try {
+    await bringBack(person.id);
+    notify(`${person.name} has access again, as before.`);
+  } catch (error) {
+    notify(`${person.name} still has no access. ${explain(error).lines.join(" ")}`, { failed: true });
+  }
+  await queryClient.invalidateQueries({ queryKey: ["people"] });
+  await queryClient.invalidateQueries({ queryKey: ["person"] });
+}
+
+function wording({ change, person, nodes }: PersonDialogProps): Wording {
   const { name } = person;
   switch (change) {
     case "roles":
@@ -101,7 +125,7 @@ function wording({ change, person, people, nodes }: PersonDialogProps): Wording 
         failed: "They report as before.",
         fields: (
           <>
-            <ManagerSelect people={people} chosen={person.manager} except={person.id} />
+            <ManagerSelect chosen={person.manager} except={person.id} />
             <p className="small ink2">
               A Manager sees what shows those who report to them, from now on; who did before does not any
               more. The line until today stays in their history.

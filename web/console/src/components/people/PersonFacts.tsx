@@ -25,6 +25,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
     queryKey: ["person", person.id],
     queryFn: ({ signal }) => getPerson(person.id, signal),
   });
+  const mayHold = useAllowed("hold.place");
   return (
     <div className="person">
       <dl className="entry-facts">
@@ -40,11 +41,16 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
       </dl>
       {full.error && <p className="ink2">Their history could not be read. {explain(full.error).lines[0]}</p>}
       {full.data && <Blocks full={full.data} people={people} />}
-      <Actions person={person} people={people} nodes={nodes} />
-      <p className="small ink2">
+      <Actions person={person} nodes={nodes} />
+      <p className="small ink2 links">
         <Link className="link" to="/trust/audit" search={{ actor: person.id }}>
           What they did, in the audit log
         </Link>
+        {mayHold && (
+          <Link className="link" to="/trust/holds" search={{ about: person.subject }}>
+            Hold everything about them
+          </Link>
+        )}
       </p>
     </div>
   );
@@ -110,7 +116,7 @@ async function refresh(): Promise<void> {
   ]);
 }
 
-function Actions({ person, people, nodes }: PersonFactsProps) {
+function Actions({ person, nodes }: Pick<PersonFactsProps, "person" | "nodes">) {
   const [changing, setChanging] = useState<PersonChange | null>(null);
   const [invitee, setInvitee] = useState<Invitee | null>(null);
   const again = useMutation({ mutationFn: () => inviteAgain(person.id), onSuccess: setInvitee });
@@ -156,7 +162,6 @@ function Actions({ person, people, nodes }: PersonFactsProps) {
         <PersonDialog
           change={changing}
           person={person}
-          people={people}
           nodes={nodes}
           onClose={() => setChanging(null)}
           onDone={refresh}

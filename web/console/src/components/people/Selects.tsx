@@ -1,18 +1,36 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useId } from "react";
-import type { Person, TreeNode } from "../../api/types";
-import { branches, pathOfNode } from "../../lib/people";
+import { getPerson, listPeople } from "../../api/operations";
+import type { TreeNode } from "../../api/types";
+import { branches, managerOptions, pathOfNode } from "../../lib/people";
+import { explain } from "../States";
 
 interface ManagerSelectProps {
-  people: readonly Person[];
   chosen: string | null;
   /** Whoever is moved cannot report to themselves. */
   except?: string;
 }
 
-/** To whom somebody reports. */
-export function ManagerSelect({ people, chosen, except }: ManagerSelectProps) {
+/** To whom somebody reports: those who are here, whatever the list of people on the page shows. */
+export function ManagerSelect({ chosen, except }: ManagerSelectProps) {
   const id = useId();
-  const possible = people.filter((person) => person.id !== except && person.state !== "soft_deleted");
+  const list = useInfiniteQuery({
+    queryKey: ["people", "here"],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      listPeople({ state: "active", cursor: pageParam, limit: 100 }, signal),
+    getNextPageParam: (last) => last.next_cursor,
+    staleTime: 60_000,
+  });
+  const people = (list.data?.pages ?? []).flatMap((page) => page.items);
+  const named = people.find((person) => person.id === chosen);
+  const now = useQuery({
+    queryKey: ["person", chosen],
+    queryFn: ({ signal }) => getPerson(chosen ?? "", signal),
+    enabled: chosen !== null && list.isSuccess && named === undefined,
+  });
+  const name = (named ?? now.data)?.name ?? "as it is now";
+  const possible = managerOptions(people, chosen === null ? null : { id: chosen, name }, except);
   return (
     <div className="fld">
       <label htmlFor={id}>Reports to</label>
@@ -24,6 +42,19 @@ export function ManagerSelect({ people, chosen, except }: ManagerSelectProps) {
           </option>
         ))}
       </select>
+      {list.error && (
+        <span className="err">Who is here could not be read. {explain(list.error).lines[0]}</span>
+      )}
+      {list.hasNextPage && (
+        <button
+          type="button"
+          className="b s"
+          disabled={list.isFetchingNextPage}
+          onClick={() => void list.fetchNextPage()}
+        >
+          List more people
+        </button>
+      )}
     </div>
   );
 }

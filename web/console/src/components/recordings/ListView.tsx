@@ -4,9 +4,10 @@ import type { RecordingItem } from "../../api/types";
 import { dayOf } from "../../lib/format";
 import { useKeyHelp } from "../../lib/keyHelp";
 import { useKeys } from "../../lib/keys";
-import { isErased } from "../../lib/recording";
+import { isDeleted, isErased } from "../../lib/recording";
 import { moveRow } from "../../lib/rows";
 import { useNow } from "../../lib/useNow";
+import { deleteWithUndo } from "../erasing/deleting";
 import { EraseDialog } from "../erasing/EraseDialog";
 import { Panes } from "../Panes";
 import { Row } from "./Row";
@@ -46,6 +47,7 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
   const groups = useMemo(() => byDay(items, now), [items, now]);
   const [peeked, setPeeked] = useState<string | null>(null);
   const [erasing, setErasing] = useState<RecordingItem | null>(null);
+  const mayDelete = useAllowed("recording.delete");
   const mayErase = useAllowed("recording.erase");
   useKeyHelp(help);
   useKeys({
@@ -70,6 +72,9 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
                 item={item}
                 now={now}
                 peeking={peeked === item.id}
+                onDelete={
+                  mayDelete && !isErased(item) && !isDeleted(item) ? () => void deleteWithUndo(item) : null
+                }
                 onErase={mayErase && !isErased(item) ? () => setErasing(item) : null}
                 onPeek={() => setPeeked((old) => (old === item.id ? null : item.id))}
               />

@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { KeyboardEvent } from "react";
+import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
 import { isErased, panesSentence, whereLine } from "../../lib/recording";
@@ -12,12 +13,14 @@ interface RowProps {
   now: Date;
   peeking: boolean;
   onPeek: () => void;
+  /** Null where it may not be deleted, or is erased. */
+  onDelete: (() => void) | null;
   /** Null where it may not be erased, or is. */
   onErase: (() => void) | null;
 }
 
 /** One recording: who and where, its row of panes, length, signals, how long it is kept, who watched. */
-export function Row({ item, now, peeking, onPeek, onErase }: RowProps) {
+export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== " ") return;
     event.preventDefault();
@@ -53,18 +56,31 @@ export function Row({ item, now, peeking, onPeek, onErase }: RowProps) {
           <People people={item.viewers} />
         </span>
       </Link>
-      {onErase && (
-        <button
-          type="button"
-          className="ib s rowdo"
-          aria-label={`Erase the recording of ${item.subject.label}…`}
-          title="Erase…"
-          onClick={onErase}
-        >
-          <Icon name="erase" small />
-        </button>
-      )}
-      {peeking && <Peek item={item} onErase={onErase} />}
+      <span className="rowdo">
+        {onDelete && (
+          <button
+            type="button"
+            className="ib s"
+            aria-label={`Delete the recording of ${item.subject.label}`}
+            title="Delete; it can be restored"
+            onClick={onDelete}
+          >
+            <Icon name="bin" small />
+          </button>
+        )}
+        {onErase && (
+          <button
+            type="button"
+            className="ib s"
+            aria-label={`Erase the recording of ${item.subject.label}…`}
+            title="Erase…"
+            onClick={onErase}
+          >
+            <Icon name="erase" small />
+          </button>
+        )}
+      </span>
+      {peeking && <Peek item={item} onDelete={onDelete} onErase={onErase} />}
     </li>
   );
 }
@@ -125,8 +141,9 @@ function Kept({ item, now }: { item: RecordingItem; now: Date }) {
 }
 
 /** What is known about a recording without opening it. */
-function Peek({ item, onErase }: Pick<RowProps, "item" | "onErase">) {
+function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | "onErase">) {
   const { summary } = item;
+  const mayHold = useAllowed("hold.place");
   return (
     <section className="pk dialog" aria-label={`About ${item.subject.label}`}>
       <dl className="small num">
@@ -157,12 +174,26 @@ function Peek({ item, onErase }: Pick<RowProps, "item" | "onErase">) {
         </dd>
       </dl>
       <p className="small ink2">Nothing was opened to show this. Watching it is put on record.</p>
-      {onErase && (
-        <button type="button" className="b s end" onClick={onErase}>
-          <Icon name="erase" />
-          Erase…
-        </button>
-      )}
+      <div className="row">
+        {onDelete && (
+          <button type="button" className="b s" onClick={onDelete}>
+            <Icon name="bin" />
+            Delete
+          </button>
+        )}
+        {mayHold && (
+          <Link className="b s" to="/trust/holds" search={{ of: item.id, about: item.subject.id }}>
+            <Icon name="hold" />
+            Hold…
+          </Link>
+        )}
+        {onErase && (
+          <button type="button" className="b s end" onClick={onErase}>
+            <Icon name="erase" />
+            Erase…
+          </button>
+        )}
+      </div>
     </section>
   );
 }
