@@ -199,7 +199,6 @@ impl App {
                 Arc::new(intake.clone()),
                 Arc::new(playback.clone()),
                 Arc::new(access.settings().clone()),
-                Arc::new(playback.clone()),
             ],
             places: tombstones,
             assurance: match &places.second_epochs {

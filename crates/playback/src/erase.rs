@@ -26,7 +26,7 @@ impl Derived for Playback {
     }
 }
 
-/// With an organisation goes who watched what in it: nobody is left to be told.
+/// With an organisation goes who watched, and who asked to watch, what in it: nobody is left to be told.
 impl Departing for Playback {
     fn depart<'t>(
         &'t self,
@@ -40,7 +40,7 @@ impl Departing for Playback {
             ] {
                 tx.execute(sql, &[organisation.into()]).await?;
             }
-            Ok(Vec::new())
+            crate::views::forget(tx, organisation).await
         })
     }
 }

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use clerestory_access::{Actor, AnswerViews, AskToWatch, Grant, OpContext, OrganisationRef, RecordingRef};
-use clerestory_audit::authority::{Departing, Table, Told, Touched};
+use clerestory_audit::authority::{Table, Told, Touched};
 use clerestory_audit::{ObjectRef, Personal};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, Timestamp, ViewId};
 use clerestory_seal::random;
 use clerestory_settings::tree::{Level, Node};
-use clerestory_sql::{Body, Lane, Lock, Row, SqlError, Tx, Value};
+use clerestory_sql::{Lane, Lock, Row, SqlError, Tx, Value};
 use clerestory_store::{organisations, recordings};
 
 use crate::plays::reason_of;
@@ -318,16 +318,8 @@ fn touched(id: ViewId) -> Touched {
     Touched::row(&VIEWS, [id.into()])
 }
 
-/// Who asked to watch what goes with the organisation.
-impl Departing for Playback {
-    fn depart<'t>(
-        &'t self,
-        tx: &'t mut Tx,
-        organisation: OrganisationId,
-    ) -> Body<'t, Vec<Touched>, SqlError> {
-        Box::pin(async move {
-            let sql = "DELETE FROM asked_views WHERE organisation_id = $1 RETURNING view_id";
-            tx.query(sql, &[organisation.into()]).await?.iter().map(|row| Ok(touched(row.get(0)?))).collect()
-        })
-    }
+/// Removes what was asked in an organisation that is erased; which rows went.
+pub(crate) async fn forget(tx: &mut Tx, organisation: OrganisationId) -> Result<Vec<Touched>, SqlError> {
+    let sql = "DELETE FROM asked_views WHERE organisation_id = $1 RETURNING view_id";
+    tx.query(sql, &[organisation.into()]).await?.iter().map(|row| Ok(touched(row.get(0)?))).collect()
 }

@@ -243,7 +243,7 @@ impl Lifecycle {
                     let on = request_ref(tx, &op, id).await?;
                     match lifecycle.parts.access.decide::<A>(tx, &op, on, None).await? {
                         Ok(grant) => {
-                            let changed = lifecycle.changed(tx, &op, on, decision).await?;
+                            let changed = lifecycle.changed_request(tx, &op, on, decision).await?;
                             lifecycle.followed(tx, grant, changed).await
                         }
                         Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
@@ -253,7 +253,7 @@ impl Lifecycle {
             .await?
     }
 
-    async fn changed(
+    async fn changed_request(
         &self,
         tx: &mut Tx,
         op: &OpContext,

@@ -871,6 +871,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{recording}/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a second person to agree to one's watching. */
+        post: operations["ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/requests": {
         parameters: {
             query?: never;
@@ -1012,6 +1029,42 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The roles, what each may do, and how many people have it. */
+        get: operations["list"];
+        put?: never;
+        /** Makes a role. */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{role}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a role; whoever has it has it no more. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        /** Changes a role, for everybody who has it. */
+        patch: operations["change"];
         trace?: never;
     };
     "/api/v1/session": {
@@ -1517,6 +1570,40 @@ export interface paths {
         patch: operations["change"];
         trace?: never;
     };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What people of the organisation ask and asked to watch. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{view}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agrees to somebody's watching, or does not. */
+        post: operations["answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1551,10 +1638,30 @@ export interface components {
         Alive: {
             status: string;
         };
+        AnswerView: {
+            answer: components["schemas"]["Word"];
+        };
+        /** @description Why somebody wants to watch. */
+        AskView: {
+            /** @description Shown to whoever answers, and kept in the log. */
+            reason: string;
+        };
         AskedRequest: {
             kind: components["schemas"]["Wanted"];
             /** @description Whatever is to be said about it; sealed under the asker's own key. */
             words?: string | null;
+        };
+        /** @description What was asked. */
+        AskedView: {
+            /** Format: date-time */
+            asked_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it may be answered.
+             */
+            ends_at: string;
+            id: string;
+            recording: string;
         };
         /** @description Who an entry tells of. */
         AuditActor: {
@@ -1648,6 +1755,14 @@ export interface components {
             /** @description The old one. Not needed after a step-up, after signing in by a link just now, or where there is none. */
             old?: string | null;
         };
+        /** @description What is to change about a role. */
+        ChangeRole: {
+            name?: string | null;
+            /** @description All it is to allow from now on. */
+            rights?: {
+                [key: string]: components["schemas"]["Reach"];
+            } | null;
+        };
         ChangeSite: {
             name?: string | null;
             origins?: string[] | null;
@@ -1683,6 +1798,14 @@ export interface components {
         Confirm: {
             /** @description Six digits of the app. */
             code: string;
+        };
+        /** @description What is confirmed. */
+        ConfirmSweep: {
+            /**
+             * Format: int64
+             * @description How many recordings were due, as it was shown: the confirmation is for so many, and a twentieth more.
+             */
+            due: number;
         };
         /** @description Whether there was something to confirm. */
         Confirmed: {
@@ -2059,6 +2182,14 @@ export interface components {
             id: string;
             key: string;
         };
+        /** @description A role to be made. */
+        MakeRole: {
+            name: string;
+            /** @description What it is to allow; nothing that its maker may not do. */
+            rights: {
+                [key: string]: components["schemas"]["Reach"];
+            };
+        };
         /** @description What is kept about the caller. */
         MyData: {
             /**
@@ -2087,7 +2218,7 @@ export interface components {
              * @description When it ends, at the latest a year from now. It ends by itself.
              */
             ends_at: string;
-            /** @description Why; kept sealed under the person's key, and in the audit log. */
+            /** @description Why; kept sealed under the person's key. */
             reason: string;
             /** @description One session of theirs; all of them, and signing in, where none is said. */
             session?: string | null;
@@ -2149,7 +2280,7 @@ export interface components {
         };
         /** @description Somebody of the organisation. */
         Person: {
-            /** @description Roles beside the main one: what any of them may do, they may do. */
+            /** @description Roles beside the main one, by word or `rol_…`: what any of them may do, they may do. */
             also: string[];
             /** Format: date-time */
             blocked_until?: string | null;
@@ -2296,6 +2427,11 @@ export interface components {
             /** Format: int64 */
             to_us: number;
         };
+        /**
+         * @description How far a right of one's own role is to reach.
+         * @enum {string}
+         */
+        Reach: "own" | "reports" | "organisation";
         /** @description A segment that arrived. */
         Receipt: {
             /** Format: date-time */
@@ -2477,7 +2613,50 @@ export interface components {
             /** @description The next thirty spans of 24 hours. */
             next: components["schemas"]["PreviewDay"][];
         };
+        /** @description How far a right reaches, and on which conditions. */
+        Right: {
+            /** @description `own`, `reports` or `organisation`. */
+            scope: string;
+            /** @description A setting that must be on for it to hold at all. */
+            setting?: string | null;
+            /** @description Whether whoever does it proves once more who they are. */
+            step_up: boolean;
+            wider?: components["schemas"]["WiderRight"] | null;
+        };
+        /** @description A role. */
+        Role: {
+            /** @description Whether every organisation has it, as it is. */
+            builtin: boolean;
+            /** Format: date-time */
+            created_at?: string | null;
+            /** @description A word for those that every organisation has, `rol_…` for one's own. */
+            id: string;
+            /** @description Who made it; nobody for those that every organisation has. */
+            made_by?: string | null;
+            /** @description Whether everybody has exactly one of these: member, manager or Admin. */
+            main: boolean;
+            /** @description What people call one's own; nothing for the others. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description How many active people have it.
+             */
+            people: number;
+            /** @description What it allows, by action. */
+            rights: {
+                [key: string]: components["schemas"]["Right"];
+            };
+        };
+        /** @description Every role there is: those that every organisation has, then one's own, oldest first. */
+        Roles: {
+            items: components["schemas"]["Role"][];
+        };
         RollBackSettings: {
+            /**
+             * Format: int64
+             * @description Where something would be kept for a shorter time: how many recordings that makes due at once, as it was shown.
+             */
+            confirms?: number | null;
             reason?: string | null;
             /**
              * Format: int64
@@ -2487,6 +2666,11 @@ export interface components {
         };
         /** @description What is to be said of a setting. */
         SaySetting: {
+            /**
+             * Format: int64
+             * @description Where something would be kept for a shorter time: how many recordings that makes due at once, as it was shown.
+             */
+            confirms?: number | null;
             /** @description `none`, `floor`, `ceiling` or `fixed`. Without one, `none`. */
             lock?: string | null;
             /** @description The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation. */
@@ -2865,6 +3049,30 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        /** @description Somebody's asking to watch, as whoever may answer sees it. */
+        View: {
+            answered_by?: components["schemas"]["PersonRef"] | null;
+            /** Format: date-time */
+            asked_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it may be answered, or what was agreed to may begin.
+             */
+            ends_at: string;
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells of it.
+             */
+            entry: number;
+            id: string;
+            /** @description Who asks. */
+            person: components["schemas"]["PersonRef"];
+            /** @description Why; nothing where it cannot be opened any more. */
+            reason?: string | null;
+            recording: string;
+            /** @description `waiting`, `allowed`, `refused`, or `over` where nobody answered. */
+            state: string;
+        };
         /** @description Somebody's watching. */
         Viewer: {
             /** Format: date-time */
@@ -2886,6 +3094,10 @@ export interface components {
         ViewerList: {
             items: components["schemas"]["Viewer"][];
         };
+        /** @description What people ask and asked to watch, newest first. */
+        Views: {
+            items: components["schemas"]["View"][];
+        };
         /**
          * @description What is asked for.
          * @enum {string}
@@ -2901,6 +3113,19 @@ export interface components {
             /** @description Why; kept sealed in the audit log. */
             reason?: string | null;
         };
+        /** @description A right that reaches further while a setting says a certain word. */
+        WiderRight: {
+            /** @description The word it must say. */
+            is: string;
+            /** @description How far. */
+            scope: string;
+            setting: string;
+        };
+        /**
+         * @description Whether somebody may watch.
+         * @enum {string}
+         */
+        Word: "allowed" | "refused";
     };
     responses: never;
     parameters: never;
@@ -5538,6 +5763,63 @@ export interface operations {
             };
         };
     };
+    ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskView"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskedView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list: {
         parameters: {
             query?: never;
@@ -5982,7 +6264,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmSweep"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -6001,6 +6287,220 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeRole"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRole"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7627,6 +8127,97 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Views"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerView"];
+            };
+        };
+        responses: {
+            /** @description Answered */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

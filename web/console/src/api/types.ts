@@ -509,7 +509,12 @@ export const DataRequestList = v.object({ items: v.array(DataRequest) });
 export const FindingList = v.object({ items: v.array(Finding) });
 export const SignedInSessionList = v.object({ items: v.array(SignedInSession) });
 /** Somebody's asking to watch, which somebody else answers. */
-export const AskedView = v.object({ id: v.string(), recording: v.string(), asked_at: v.string(), ends_at: v.string() });
+export const AskedView = v.object({
+  id: v.string(),
+  recording: v.string(),
+  asked_at: v.string(),
+  ends_at: v.string(),
+});
 export const View = v.object({
   id: v.string(),
   recording: v.string(),

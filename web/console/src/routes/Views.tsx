@@ -23,7 +23,8 @@ export default function Views() {
         <div className="grow">
           <h1>Asked to watch</h1>
           <p className="ink2">
-            Where a second person is to agree before a recording is watched: who asks, why, and what came of it.
+            Where a second person is to agree before a recording is watched: who asks, why, and what came of
+            it.
           </p>
         </div>
         <button type="button" className="b" disabled={list.isFetching} onClick={() => void list.refetch()}>
@@ -35,8 +36,8 @@ export default function Views() {
       {list.isSuccess && items.length === 0 && (
         <Empty title="Nobody asks to watch anything">
           <p>
-            The rule <code>view.four_eyes</code> says where a second person is to agree. Whoever wants to watch
-            there asks from the recording's page, and it stands here.
+            The rule <code>view.four_eyes</code> says where a second person is to agree. Whoever wants to
+            watch there asks from the recording's page, and it stands here.
           </p>
         </Empty>
       )}
@@ -105,17 +106,28 @@ function Answer({ view }: { view: View }) {
   if (view.state !== "waiting") {
     return (
       <span>
-        {view.state === "allowed" ? "Agreed" : "Not agreed"} <span className="ink3 small">{view.answered_by?.name}</span>
+        {view.state === "allowed" ? "Agreed" : "Not agreed"}{" "}
+        <span className="ink3 small">{view.answered_by?.name}</span>
       </span>
     );
   }
   if (own) return <span className="ink3">Waits for somebody else</span>;
   return (
     <span className="row">
-      <button type="button" className="b lead" disabled={answer.isPending} onClick={() => answer.mutate("allowed")}>
+      <button
+        type="button"
+        className="b lead"
+        disabled={answer.isPending}
+        onClick={() => answer.mutate("allowed")}
+      >
         Agree
       </button>
-      <button type="button" className="b" disabled={answer.isPending} onClick={() => answer.mutate("refused")}>
+      <button
+        type="button"
+        className="b"
+        disabled={answer.isPending}
+        onClick={() => answer.mutate("refused")}
+      >
         Do not agree
       </button>
       {answer.error && <span role="alert">{explain(answer.error).lines[0]}</span>}
