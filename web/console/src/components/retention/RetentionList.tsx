@@ -51,20 +51,22 @@ export function RetentionList({ items, label, level, onChange }: RetentionListPr
 
 /** Where the time comes from: one line, and where several places say something, all of them. */
 function Origin({ setting }: { setting: SettingItem }) {
+  // Each place may only say less than the one above: what holds is what the last of them says.
+  const holding = setting.steps.map(({ outcome }) => outcome).lastIndexOf("holds");
   if (setting.steps.length === 0) return <span className="small ink2">{originOf(setting)}</span>;
   return (
     <ol className="from">
       <li className="small ink2">as the program comes: {keptWords(setting.default)}</li>
-      {setting.steps.map((step) => {
+      {setting.steps.map((step, index) => {
         const lock = lockWords(step.lock);
+        const holds = index === holding;
+        const below = step.outcome === "holds" && !holds;
         return (
-          <li
-            key={`${step.place.level}${step.place.id}`}
-            className={step.outcome === "holds" ? "small holds" : "small ink2"}
-          >
+          <li key={`${step.place.level}${step.place.id}`} className={holds ? "small holds" : "small ink2"}>
             said for {levelWords(step.place.level)}: {keptWords(step.value)}
             {step.set_by && `, by ${step.set_by.name}`}
-            {step.set_at && ` on ${formatDate(step.set_at)}`}; {outcomeWords(step.outcome)}
+            {step.set_at && ` on ${formatDate(step.set_at)}`};{" "}
+            {below ? "a nearer place says something else" : outcomeWords(step.outcome)}
             {lock && `; ${lock}`}.{step.reason && ` “${step.reason}”`}
           </li>
         );
