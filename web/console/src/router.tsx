@@ -169,6 +169,12 @@ const people = createRoute({
   component: lazyRouteComponent(() => import("./routes/People")),
 });
 
+const roles = createRoute({
+  getParentRoute: () => shell,
+  path: "/people/roles",
+  component: lazyRouteComponent(() => import("./routes/Roles")),
+});
+
 const tree = createRoute({
   getParentRoute: () => shell,
   path: "/people/tree",
@@ -263,6 +269,7 @@ const routeTree = root.addChildren([
     policy,
     people,
     tree,
+    roles,
     myData,
   ]),
 ]);

@@ -5,6 +5,7 @@
 import type * as v from "valibot";
 import type * as k from "./keeping";
 import type * as a from "./keys";
+import type * as r from "./roles";
 import type { components, paths } from "./schema";
 import type * as t from "./types";
 
@@ -49,6 +50,9 @@ export type Drift = None<
   | Missing<typeof t.SegmentItem, Described["SegmentItem"]>
   | Missing<typeof t.Track, Described["Track"]>
   | Missing<typeof t.Viewer, Described["Viewer"]>
+  | Missing<typeof r.Role, Described["Role"]>
+  | Missing<typeof r.RoleList, Described["Roles"]>
+  | Missing<typeof r.Right, Described["Right"]>
   | Missing<typeof t.AskedView, Described["AskedView"]>
   | Missing<typeof t.View, Described["View"]>
   | Missing<typeof t.ViewList, Described["Views"]>

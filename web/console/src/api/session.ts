@@ -32,6 +32,8 @@ export type Action =
   | "person.manage"
   | "person.roles"
   | "person.line"
+  | "role.read"
+  | "role.manage"
   | "tree.read"
   | "tree.edit"
   | "setting.read"

@@ -51,7 +51,15 @@ export const personStateTag: Record<string, string> = {
   soft_deleted: "access taken away",
 };
 
-export const roleWords: Record<string, string> = { member: "Member", manager: "Manager", admin: "Admin" };
+export const roleWords: Record<string, string> = {
+  member: "Member",
+  manager: "Manager",
+  admin: "Admin",
+  privacy: "Privacy officer",
+  auditor: "Auditor",
+  viewer: "Viewer",
+  assigner: "Role assigner",
+};
 
 /** What a role may do, in a line beside its name. */
 export const roleNotes: Record<Role, string> = {

@@ -40,6 +40,7 @@ export default function People() {
   const [inviting, setInviting] = useState(false);
   const mayInvite = useAllowed("person.invite");
   const mayReadTree = useAllowed("tree.read");
+  const mayReadRoles = useAllowed("role.read");
   const { open: _open, ...asked } = search;
   const list = useInfiniteQuery({
     queryKey: ["people", asked],
@@ -70,6 +71,11 @@ export default function People() {
             shown={list.isSuccess ? plural(items.length, "person", "people") : ""}
           />
         </div>
+        {mayReadRoles && (
+          <Link className="b" to="/people/roles">
+            Roles
+          </Link>
+        )}
         {mayReadTree && (
           <Link className="b" to="/people/tree">
             Domains, projects, teams

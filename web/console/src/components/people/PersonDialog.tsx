@@ -1,9 +1,11 @@
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useId } from "react";
 import { bringBack, keepOut, setManager, setRoles, setTeam, takeAccessAway } from "../../api/operations";
+import { listRoles } from "../../api/roles";
 import type { Person, TreeNode } from "../../api/types";
 import { notify } from "../../lib/notices";
 import { ROLES, roleNotes, roleWords } from "../../lib/people";
+import { roleName } from "../../lib/roles";
 import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
 import { explain } from "../States";
@@ -163,6 +165,14 @@ function wording({ change, person, nodes }: PersonDialogProps): Wording {
 }
 
 function RoleFields({ person }: { person: Person }) {
+  const known = useQuery({ queryKey: ["roles"], queryFn: ({ signal }) => listRoles(signal) });
+  const roles = known.data?.items.filter((role) => !role.main) ?? [];
+  // What somebody has is shown even where the list of roles is not there: it is not to be lost by saving.
+  const unlisted = person.also.filter((id) => !roles.some((role) => role.id === id));
+  const further = [
+    ...roles.map((role) => ({ id: role.id, name: roleName(role) })),
+    ...unlisted.map((id) => ({ id, name: roleWords[id] ?? id })),
+  ];
   return (
     <>
       <fieldset className="roles">
@@ -176,12 +186,15 @@ function RoleFields({ person }: { person: Person }) {
           </label>
         ))}
       </fieldset>
-      {person.also.map((role) => (
-        <label key={role} className="row">
-          <input type="checkbox" name="also" value={role} defaultChecked />
-          also {roleWords[role] ?? role}
-        </label>
-      ))}
+      <fieldset className="roles">
+        <legend>And beside it</legend>
+        {further.map(({ id, name }) => (
+          <label key={id}>
+            <input type="checkbox" name="also" value={id} defaultChecked={person.also.includes(id)} />
+            <span>{name}</span>
+          </label>
+        ))}
+      </fieldset>
       <p className="small ink2">It holds at once. Everywhere else they are signed in, they are signed out.</p>
     </>
   );
