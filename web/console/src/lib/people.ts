@@ -70,7 +70,9 @@ export const roleNotes: Record<Role, string> = {
 
 /** A role, or several, as words. */
 export function rolesWords(role: string, also: readonly string[]): string {
-  return [role, ...also].map((one) => roleWords[one] ?? one).join(", ");
+  return [role, ...also]
+    .map((one) => roleWords[one] ?? (one.startsWith("rol_") ? "a role of your own" : one))
+    .join(", ");
 }
 
 export interface Option {

@@ -1,6 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
 import { type Role, removeRole } from "../../api/roles";
-import { plural } from "../../lib/format";
 import { roleName } from "../../lib/roles";
 import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
@@ -16,8 +15,8 @@ export function RemoveRoleDialog({ gone: role, onClose }: { gone: Role; onClose:
       onClose();
     },
   });
-  const held =
-    role.people === 0 ? "Nobody has it." : `${plural(role.people, "person", "people")} lose it at once.`;
+  const lose = role.people === 1 ? "1 person loses it at once." : `${role.people} people lose it at once.`;
+  const held = role.people === 0 ? "Nobody has it." : lose;
   const stepUp = needsStepUp(remove.error);
   return (
     <Dialog title={`Remove the role ${roleName(role)}?`} isOpen onClose={onClose} alert>
