@@ -130,9 +130,9 @@ pub(super) fn html(about: &About, hidden: u64, recordings: u64) -> (String, Stri
         .iter()
         .map(|setting| [setting.name.clone(), setting.value.to_string(), setting.means.clone()]);
     table(&mut tail, &["Setting", "Says", "What it is for"], rows);
-    let _ = write!(
+    let _ = writeln!(
         tail,
-        "<p class=\"soft\">Request {} of {}; this file was handed out by entry {} of the audit log.</p></body></html>\n",
+        "<p class=\"soft\">Request {} of {}; this file was handed out by entry {} of the audit log.</p></body></html>",
         about.request,
         time(&about.asked_at),
         about.entry,
