@@ -11,6 +11,7 @@ use clerestory_sql::Tx;
 use clerestory_store::people::Role;
 
 use crate::Identity;
+use crate::sessions::SignedInBy;
 
 /// How long sessions last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,36 +110,44 @@ const MFA_ADMIN: &str = "auth.mfa.admin";
 const IDLE: &str = "auth.session.idle";
 const ABSOLUTE: &str = "auth.session.absolute";
 
-impl Identity {
-    /// How long sessions of an organisation last. The caller holds the lease on keys.
-    pub(crate) async fn limits(
-        &self,
-        tx: &mut Tx,
-        organisation: OrganisationId,
-    ) -> Result<Limits, AccessError> {
-        let settings = self.access.settings();
-        let usual = self.rules.limits;
-        let idle = settings.span(tx, organisation, IDLE).await?;
-        let absolute = settings.span(tx, organisation, ABSOLUTE).await?;
-        Ok(Limits {
-            idle: idle.map_or(usual.idle, Span::length),
-            absolute: absolute.map_or(usual.absolute, Span::length),
-        })
-    }
+/// What an organisation asks of those who sign in, now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    /// How long sessions last.
+    pub(crate) limits: Limits,
+    everybody: SecondFactor,
+    admins: SecondFactor,
+}
 
-    /// Whether a password alone is enough for somebody who has these roles. The caller holds the lease on keys.
-    pub(crate) async fn second_factor(
+impl Asked {
+    /// Whether a session of somebody with these roles may do nothing but set up a second factor.
+    pub(crate) fn must_enrol(&self, roles: &[Role], how: SignedInBy) -> bool {
+        let admin = roles.contains(&Role::Admin) && self.admins == SecondFactor::Any;
+        // Whoever has a link has what it was sent to, or what it was shown on.
+        how == SignedInBy::Password && (admin || self.everybody == SecondFactor::Any)
+    }
+}
+
+impl Identity {
+    /// What an organisation asks of those who sign in. The caller holds the lease on keys.
+    pub(crate) async fn asked(
         &self,
         tx: &mut Tx,
         organisation: OrganisationId,
-        roles: &[Role],
-    ) -> Result<SecondFactor, AccessError> {
-        let settings = self.access.settings();
-        let mut said = vec![settings.says(tx, organisation, MFA).await?];
-        if roles.contains(&Role::Admin) {
-            said.push(settings.says(tx, organisation, MFA_ADMIN).await?);
-        }
-        let off = said.iter().all(|word| word == SecondFactor::Off.word());
-        Ok(if off { SecondFactor::Off } else { SecondFactor::Any })
+    ) -> Result<Asked, AccessError> {
+        let names = [IDLE, ABSOLUTE, MFA, MFA_ADMIN];
+        let said = self.access.settings().all_at_once(tx, organisation, names).await?;
+        let [idle, absolute, everybody, admins] = said;
+        let span = |said: Option<Value>, usual: Duration| match said {
+            Some(Value::Span(span)) => span.length(),
+            _ => usual,
+        };
+        let factor = |said: Option<Value>| match said {
+            Some(Value::Word(word)) if word == SecondFactor::Off.word() => SecondFactor::Off,
+            _ => SecondFactor::Any,
+        };
+        let usual = self.rules.limits;
+        let limits = Limits { idle: span(idle, usual.idle), absolute: span(absolute, usual.absolute) };
+        Ok(Asked { limits, everybody: factor(everybody), admins: factor(admins) })
     }
 }

@@ -11,7 +11,7 @@ use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
 use crate::people::standing::{Barred, barred};
-use crate::rules::{Limits, SecondFactor};
+use crate::rules::Limits;
 use crate::{Identity, IdentityError, Token, authority};
 
 /// Use is noted at most this often.
@@ -234,9 +234,9 @@ impl Identity {
         let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1");
         let Some(row) = tx.query_opt(&sql, &[hash.into()]).await? else { return Ok(None) };
         let row = session(&row)?;
-        let limits = self.limits(tx, row.organisation).await?;
-        let ends = row.ends(limits);
-        if now >= ends || now.since(row.last_used_at) >= limits.idle {
+        let asked = self.asked(tx, row.organisation).await?;
+        let ends = row.ends(asked.limits);
+        if now >= ends || now.since(row.last_used_at) >= asked.limits.idle {
             return Ok(None);
         }
         let Some(person) = people::find(tx, row.person).await? else { return Ok(None) };
@@ -244,21 +244,8 @@ impl Identity {
         let barred = barred(tx, &person, Some(row.id), now).await?;
         let mut roles = also.clone();
         roles.push(person.role);
-        let must_enrol = self.must_enrol(tx, person.organisation, &roles, row.signed_in_by).await?;
+        let must_enrol = asked.must_enrol(&roles, row.signed_in_by);
         Ok(Some(Shown { row, ends, must_enrol, person, also, barred }))
-    }
-
-    /// Whether a session may do nothing but set up a second factor.
-    pub(crate) async fn must_enrol(
-        &self,
-        tx: &mut Tx,
-        organisation: OrganisationId,
-        roles: &[Role],
-        how: SignedInBy,
-    ) -> Result<bool, IdentityError> {
-        // Whoever has a link has what it was sent to, or what it was shown on.
-        Ok(how == SignedInBy::Password
-            && self.second_factor(tx, organisation, roles).await? == SecondFactor::Any)
     }
 
     /// Puts on record that somebody showed a token that no running session has. Anybody may show as many as they like,
@@ -422,7 +409,7 @@ impl Identity {
         self.database
             .read(move |tx| {
                 Box::pin(async move {
-                    let limits = identity.limits(tx, on.organisation).await?;
+                    let limits = identity.asked(tx, on.organisation).await?.limits;
                     let sql = format!(
                         "SELECT {COLUMNS} FROM sessions WHERE person_id = $1 AND expires_at > $2 AND last_used_at > $3
                          ORDER BY created_at DESC LIMIT 100"

@@ -350,6 +350,7 @@ impl Identity {
         let key = organisations::subject_key(tx, person.subject).await?;
         let key = key.ok_or_else(|| inconsistent("subjects", "subject_id"))?;
         let place = sessions::device_place(person.organisation, person.id, session);
+        let asked = self.asked(tx, person.organisation).await?;
         let row = SessionRow {
             id: session,
             person: person.id,
@@ -357,11 +358,11 @@ impl Identity {
             signed_in: recorded.number(),
             created_at: at,
             last_used_at: at,
-            expires_at: at.plus(self.limits(tx, person.organisation).await?.absolute),
+            expires_at: at.plus(asked.limits.absolute),
             device: self.vault.seal(tx, key, place, &sessions::Device(device)).await?,
             signed_in_by: how,
             // Whoever may do nothing but set up a factor has just proven who they are.
-            stepped_up_at: self.must_enrol(tx, person.organisation, &roles, how).await?.then_some(at),
+            stepped_up_at: asked.must_enrol(&roles, how).then_some(at),
         };
         sessions::insert(tx, &row, token_hash).await?;
         touched.push(authority::session(session));

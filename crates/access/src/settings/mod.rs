@@ -115,6 +115,20 @@ impl Settings {
         Ok(resolve(setting, &known.values, &top_of(organisation)).value.to_string())
     }
 
+    /// What each of these says in the organisation, all at one moment; nothing where there is no such setting.
+    ///
+    /// # Errors
+    /// As [`Self::says`].
+    pub async fn all_at_once<const N: usize>(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        names: [&str; N],
+    ) -> Result<[Option<Value>; N], AccessError> {
+        let (known, top) = (self.known(tx, organisation).await?, top_of(organisation));
+        Ok(names.map(|name| Some(resolve(self.registry().find(name)?, &known.values, &top).value)))
+    }
+
     /// What `name` says at a node of the organisation, which may be the organisation itself. At a node that is not there
     /// the organisation's own word holds.
     ///

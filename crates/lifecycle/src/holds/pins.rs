@@ -36,10 +36,13 @@ impl Lifecycle {
     /// could not be read, or not be pinned.
     pub(crate) async fn settle_all_pins(&self) -> Result<u64, EraseError> {
         let read = self.parts.database.read(|tx| {
-            Box::pin(async move { Ok((rows::standing(tx).await?, rows::pinning_no_more(tx).await?)) })
+            Box::pin(async move {
+                let (standing, unreadable) = rows::standing(tx).await?;
+                Ok((standing, unreadable, rows::pinning_no_more(tx).await?))
+            })
         });
-        let read: Result<((Vec<Hold>, u64), Vec<HoldId>), SqlError> = read.await;
-        let ((standing, mut failed), ended) = read?;
+        let read: Result<(Vec<Hold>, u64, Vec<HoldId>), SqlError> = read.await;
+        let (standing, mut failed, ended) = read?;
         for hold in standing {
             // The sweep asks the hold itself too, so what is not pinned yet is left alone all the same.
             if let Err(error) = self.pin_all(&hold).await {
