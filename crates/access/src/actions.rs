@@ -51,7 +51,8 @@ actions! {
     /// Asking a second person to agree to one's watching a recording.
     AskToWatch(RecordingRef) = "view.ask", ENTITY_CREATE, opens [], seen by "recording.read";
     /// Agreeing to somebody else's watching, or not.
-    AnswerViews(OrganisationRef) = "view.answer", ENTITY_UPDATE, opens [AuditEntry, Person, Organisation];
+    AnswerViews(OrganisationRef) = "view.answer", ENTITY_UPDATE, opens [AuditEntry, Person, Organisation],
+        seen by "view.answer";
     /// Seeing where a recording lies, as it lies, and what is said of it in the log.
     InspectRecording(RecordingRef) = "recording.inspect", RESOURCE_READ, opens [AuditEntry, Person, Site],
         seen by "recording.read";

@@ -131,8 +131,11 @@ async fn what_falls_due_bit_by_bit_within_a_day_is_held_against_what_was_foresee
     assert_eq!(kept.sweep().await, Sweep { waiting: vec![organisation], ..Sweep::default() });
     let state = kept.admin().await.get("/api/v1/retention/sweep").await.ok();
     assert_eq!(state["due"], 8);
-    let admin = kept.admin().await;
-    let confirm = async |due: u64| admin.post("/api/v1/retention/sweep/confirm", json!({ "due": due })).await;
+    let confirm = async |due: u64| {
+        // A proof of who one is holds for minutes, and days go by here.
+        let admin = kept.admin().await;
+        admin.post("/api/v1/retention/sweep/confirm", json!({ "due": due })).await
+    };
     assert_eq!(confirm(7).await.problem(), "more-due-than-shown");
     confirm(8).await.ok();
     // More falls due before it goes on: that is another question.

@@ -66,7 +66,7 @@ async fn nothing_is_watched_before_somebody_else_agreed_and_only_for_a_while() {
     let shown = &listed["items"][0];
     assert_eq!((&shown["state"], &shown["reason"]), (&json!("waiting"), &json!("ticket 7")));
     // Not by themselves, not by whoever may not, not by another organisation.
-    assert_eq!(scene.answer(manager, &view, "allowed").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(scene.answer(manager, &view, "allowed").await.status, StatusCode::NOT_FOUND);
     let stranger = installation.proven("stranger").await;
     assert_eq!(scene.answer(&stranger, &view, "allowed").await.status, StatusCode::NOT_FOUND);
     let own = scene.ask(admin, "mine").await.ok();

@@ -66,6 +66,7 @@ export async function run(t) {
   await theirs.getByRole("heading", { name: "Audit" }).waitFor();
 
   // Where four eyes are wanted, they ask; somebody else agrees; then it plays.
+  await api.request("POST", "/session/step-up", { body: { password: me.password } });
   await api.request("PUT", "/settings/view.four_eyes", {
     body: { value: true, reason: "from today on" },
     headers: { "if-match": '"0"' },

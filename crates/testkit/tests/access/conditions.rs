@@ -17,8 +17,9 @@ use super::people::{add, of_role, roles};
 use super::{MATRIX, Scene, scene};
 
 const EXPECTED: &str = include_str!("../../../../policies/conditions-expected.toml");
-/// What people do about themselves by routes that name nobody: there is no way to ask for another's.
-const NAMES_NOBODY: [&str; 4] = ["profile.read", "mine.read", "credential.change", "factor.manage"];
+/// What people do about themselves by routes that name nobody, or one's own request: there is no way to ask for another's.
+const NAMES_NOBODY: [&str; 6] =
+    ["profile.read", "mine.read", "credential.change", "factor.manage", "request.ask", "request.export"];
 /// What ends the other organisation, as somebody of it: the test of all cells does that.
 const ENDS_ALL: &str = "organisation.erase";
 
@@ -113,7 +114,8 @@ fn states(matrix: &str) -> BTreeSet<State> {
             for wider in both(wider) {
                 for proven in both(step_up) {
                     let (action, role) = (action.clone(), role.clone());
-                    let about = (personal, personal && action.starts_with("recording."));
+                    let about =
+                        (personal, personal && (action.starts_with("recording.") || action == "view.ask"));
                     states.insert(State { action, role, on, wider, proven, about });
                 }
             }
@@ -275,7 +277,7 @@ impl Stage {
 
     async fn act(&mut self, action: &str, caller: &Caller, whom: &Somebody, about: About) -> u16 {
         let id = whom.id.map(|id| id.to_string());
-        if action.starts_with("recording.") {
+        if action.starts_with("recording.") || action == "view.ask" {
             self.scene.recording = self.recording(whom.subject).await;
         }
         if let (Some(id), true) = (&id, about != About::Nobody) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use clerestory_identity::{IdentityError, NewPerson};
 use clerestory_model::{OrganisationId, PersonId};
-use clerestory_sql::Lane;
-use clerestory_store::people::Role;
+use clerestory_sql::{Lane, SqlError};
+use clerestory_store::people::{self, Role};
 use clerestory_testkit::Installation;
 
 use super::{MATRIX, PASSWORD};
@@ -54,7 +54,20 @@ pub(crate) async fn of_role(installation: &Installation, role: &str, ours: bool)
         _ => {
             let organisation = if ours { installation.organisation } else { installation.other };
             let name = if ours { role.to_owned() } else { format!("their-{role}") };
-            add(installation, organisation, &name, role.parse().unwrap()).await;
+            let role: Role = role.parse().unwrap();
+            if role.is_main() {
+                add(installation, organisation, &name, role).await;
+                return name;
+            }
+            // A specialist is a member beside it.
+            let id = add(installation, organisation, &name, Role::Member).await;
+            let given = installation.app.database.write(Lane::Interactive, move |tx| {
+                Box::pin(
+                    async move { people::set_further_roles(tx, organisation, id, &[role]).await.map(drop) },
+                )
+            });
+            let given: Result<(), SqlError> = given.await;
+            given.unwrap();
             name
         }
     }

@@ -12,16 +12,18 @@ use super::{OPEN, Scene, scene};
 
 /// What a member may ask for who may see no recording: about themselves and how they sign in. An exact list, which may
 /// only be changed on purpose.
-const OWN: [&str; 12] = [
+const OWN: [&str; 14] = [
     "DELETE /api/v1/session",
     "DELETE /api/v1/session/factor",
     "DELETE /api/v1/sessions",
     "GET /api/v1/deletions",
     "GET /api/v1/my/data",
+    "GET /api/v1/my/requests",
     "GET /api/v1/people",
     "GET /api/v1/session",
     "GET /api/v1/session/factor",
     "GET /api/v1/sessions",
+    "POST /api/v1/my/requests",
     "POST /api/v1/session/factor",
     "POST /api/v1/session/factor/recovery-codes",
     "PUT /api/v1/session/password",
@@ -61,6 +63,8 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("put", "roles") => json!({ "role": "member" }),
         ("post", "people") => json!({ "name": "N", "email": "n@example.org", "role": "member" }),
         ("post", "decline" | "extend" | "views") => json!({ "reason": "x" }),
+        ("post", "requests") if path.contains("/my/") => json!({ "kind": "access" }),
+        ("post", "requests") => json!({ "subject": "{subject}", "kind": "access" }),
         ("post", "answer") => json!({ "answer": "refused" }),
         ("post", "roles") => json!({ "name": "R", "rights": { "recording.list": "own" } }),
         ("post", "sites") => json!({ "name": "S", "origins": ["https://s.example"] }),
