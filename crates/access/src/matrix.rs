@@ -167,6 +167,10 @@ impl From<Written> for Cell {
     }
 }
 
+/// What is in no role of an organisation's own: whoever may change what rights depend on, or take away what keeps others
+/// out of an account, may come to do everything.
+const RAISES_ITSELF: [&str; 3] = ["setting.write.business", "setting.write.below", "factor.reset"];
+
 /// The parsed table.
 pub struct Matrix {
     rows: BTreeMap<String, BTreeMap<&'static str, Cell>>,
@@ -248,6 +252,9 @@ impl Matrix {
     /// Whoever does it proves who they are where anybody must.
     #[must_use]
     pub fn custom(&self, action: &str, scope: Scope) -> Option<Cell> {
+        if RAISES_ITSELF.contains(&action) {
+            return None;
+        }
         let row = self.rows.get(action)?;
         let people = || Role::BUILT_IN.into_iter().filter_map(|role| row.get(role.word()));
         // What is only ever about oneself reaches no further by giving it another name.

@@ -22,6 +22,7 @@ use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
 pub use describe::{Described, DescribedTrack, GapFact, SegmentFact};
+pub use handed::Handing;
 pub use panes::{PANES, Pane, panes};
 pub use plays::{Begun, SegmentContent};
 pub use rows::{PlayRow, Viewing};

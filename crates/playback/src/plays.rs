@@ -122,6 +122,8 @@ impl Playback {
         self.database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
+                    // What is asked for first is asked of what somebody is, and of what is wanted, when it begins.
+                    playback.access.audit().take_turn(tx, op.actor.organisation()).await?;
                     let reason = reason_of(reason);
                     if let Some(obstacle) = playback.asks_for_more(tx, &op, on, reason.is_some()).await? {
                         return Ok(Err(obstacle));

@@ -170,7 +170,7 @@ impl Playback {
         Ok(false)
     }
 
-    /// Asks a second person to agree. Whoever asked already and waits is given that.
+    /// Asks a second person to agree. Whoever asked already and waits, or may watch by now, is given that.
     ///
     /// # Errors
     /// [`PlaybackError::WhyMissing`], [`PlaybackError::Refused`].
@@ -192,9 +192,10 @@ impl Playback {
                         Ok(grant) => grant,
                         Err(refused) => return Ok::<_, PlaybackError>(Err(PlaybackError::Refused(refused))),
                     };
-                    let waits = latest(tx, (on.id, person), op.at).await?;
-                    if let Some(waits) = waits.filter(|view| view.answer.is_none()) {
-                        return Ok(Ok(waits));
+                    let before = latest(tx, (on.id, person), op.at).await?;
+                    let stands = |view: &View| !matches!(view.answer, Some((Answer::Refused, _)));
+                    if let Some(before) = before.filter(stands) {
+                        return Ok(Ok(before));
                     }
                     let new = View {
                         id: ViewId::new(op.at, random()),
@@ -214,7 +215,7 @@ impl Playback {
             .await?
     }
 
-    /// What people of the organisation ask and asked for, newest first; with the proof that names may be opened.
+    /// What people of the organisation ask and asked for, what waits first, newest first; with the proof that names may be opened.
     ///
     /// # Errors
     /// [`PlaybackError::Refused`].
@@ -224,13 +225,15 @@ impl Playback {
         on: OrganisationRef,
     ) -> Result<(Grant<AnswerViews>, Vec<View>), PlaybackError> {
         let grant = self.access.authorize::<AnswerViews>(op, on, None).await??;
+        let now = op.at;
         let found = self.database.read(move |tx| {
             Box::pin(async move {
                 let sql = format!(
                     "SELECT {COLUMNS} FROM asked_views WHERE organisation_id = $1
-                     ORDER BY asked_at DESC, view_id DESC LIMIT {MOST}"
+                     ORDER BY CASE WHEN answer IS NULL AND ends_at > $2 THEN 0 ELSE 1 END, asked_at DESC,
+                         view_id DESC LIMIT {MOST}"
                 );
-                tx.query(&sql, &[on.0.into()])
+                tx.query(&sql, &[on.0.into(), now.into()])
                     .await?
                     .iter()
                     .map(view)
@@ -252,10 +255,12 @@ impl Playback {
     ) -> Result<(), PlaybackError> {
         let Actor::Person { id: by, .. } = op.actor else { return Err(PlaybackError::NotFound) };
         self.vault.hold_lease().await?;
-        let (playback, op) = (self.clone(), op.clone());
-        self.database
+        let (playback, asked) = (self.clone(), op.clone());
+        let answered = self
+            .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
+                    let op = asked;
                     let detail = Some(format!("{id} {}", answer.word()));
                     let personal = Some(Personal { detail, ..Personal::default() });
                     let decided = playback.access.decide::<AnswerViews>(tx, &op, on, personal).await?;
@@ -265,27 +270,36 @@ impl Playback {
                     let sql = format!("SELECT {COLUMNS} FROM asked_views WHERE view_id = $1");
                     let found = tx.query_opt_locked(Lock::Exclusive, &sql, &[id.into()]).await?;
                     let found = found.as_ref().map(view).transpose()?;
-                    let mut asked =
+                    let mut view =
                         found.filter(|view| view.organisation == on.0).ok_or(PlaybackError::NotFound)?;
-                    if asked.person == by {
+                    if view.person == by {
                         return Err(PlaybackError::OwnView);
                     }
-                    if asked.answer.is_some() || asked.ends_at <= op.at {
+                    if view.answer.is_some() || view.ends_at <= op.at {
                         return Err(PlaybackError::Answered);
                     }
-                    asked.answer = Some((answer, by));
-                    asked.ends_at = op.at.plus(LASTS);
+                    view.answer = Some((answer, by));
+                    view.ends_at = op.at.plus(LASTS);
                     let sql =
                         "UPDATE asked_views SET answer = $1, answered_by = $2, answered_at = $3, ends_at = $4
                                WHERE view_id = $5";
                     let values: [Value; 5] =
-                        [answer.word().into(), by.into(), op.at.into(), asked.ends_at.into(), id.into()];
+                        [answer.word().into(), by.into(), op.at.into(), view.ends_at.into(), id.into()];
                     tx.execute(sql, &values).await?;
-                    playback.note_view(tx, &op, &asked).await?;
+                    playback.note_view(tx, &op, &view).await?;
                     Ok(Ok(()))
                 })
             })
-            .await?
+            .await;
+        match answered {
+            Ok(done) => done,
+            // The decision went with what was not done: that somebody tried stays.
+            Err(error @ (PlaybackError::OwnView | PlaybackError::Answered)) => {
+                self.access.tell_failed::<AnswerViews>(op, on, error.to_string(), None).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn note_view(&self, tx: &mut Tx, op: &OpContext, view: &View) -> Result<(), PlaybackError> {

@@ -124,6 +124,17 @@ pub async fn heads(tx: &mut Tx, organisation: OrganisationId) -> Result<(Head, H
     Ok((own, deployment))
 }
 
+/// Whether there are versions that the head of their organisation, or of the deployment, does not lead to: the head's row
+/// is gone or was set back, and nobody reads them.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn is_cut_short(tx: &mut Tx, organisation: OrganisationId) -> Result<bool, SqlError> {
+    let sql = "SELECT 1 FROM setting_versions v WHERE v.organisation_id IN ($1, $2) AND v.version > COALESCE(
+                   (SELECT h.version FROM setting_heads h WHERE h.organisation_id = v.organisation_id), 0) LIMIT 1";
+    Ok(tx.query_opt(sql, &[organisation.into(), OrganisationId::nil().into()]).await?.is_some())
+}
+
 /// The marks of every organisation that ever said something.
 ///
 /// # Errors

@@ -38,6 +38,9 @@ async fn days(kept: &Kept, project: &str, class: RetentionClass) -> Option<i64> 
     rows.first().map(|row| row.get::<i64>(0).unwrap() / 86_400_000_000)
 }
 
+/// At which node how many days are said, and what holds then inside the domain and beside it.
+type Step<'a> = (Option<&'a String>, Option<u32>, [Option<i64>; 2]);
+
 #[tokio::test]
 async fn each_class_is_kept_in_each_project_for_as_long_as_the_levels_above_it_say() {
     let kept = Kept::new().await;
@@ -45,8 +48,8 @@ async fn each_class_is_kept_in_each_project_for_as_long_as_the_levels_above_it_s
     let domain = add(&admin, "domain", None).await;
     let inside = add(&admin, "project", Some(&domain)).await;
     let beside = add(&admin, "project", None).await;
-    // What is said where, in turn, and what holds then inside the domain and beside it.
-    let steps: [(Option<&String>, Option<u32>, [Option<i64>; 2]); 8] = [
+    // What is said in turn.
+    let steps: [Step<'_>; 8] = [
         (None, Some(60), [Some(60), Some(60)]),
         (Some(&domain), Some(45), [Some(45), Some(60)]),
         (Some(&inside), Some(20), [Some(20), Some(60)]),
@@ -183,5 +186,27 @@ async fn whoever_shortens_a_time_says_how_much_that_makes_due() {
     for wrong in ["P1D", "P1M", "PT48H1S.", "P40000D"] {
         let refused = kept.say(&admin, REPLAY, json!({ "value": wrong, "confirms": 9 })).await;
         assert_eq!(refused.problem(), "setting-invalid", "{wrong}");
+    }
+}
+
+/// What settings say is known by their newest version; a head that was set back hides it, and a domain that is gone hides
+/// what was said above it.
+#[tokio::test]
+async fn what_nothing_leads_to_destroys_nothing() {
+    for broken in [
+        "DELETE FROM setting_heads WHERE organisation_id = $1",
+        "UPDATE setting_heads SET version = 0 WHERE organisation_id = $1",
+        "UPDATE projects SET domain_id = organisation_id WHERE organisation_id = $1",
+    ] {
+        let kept = Kept::new().await;
+        let old = kept.recordings(1).await.remove(0);
+        kept.keep_for(200).await;
+        kept.sweep().await;
+        let (due, organisation) = (kept.due(&old).await, kept.installation.organisation);
+        kept.installation.execute(broken, vec![organisation.into()]).await;
+        let kept = kept.restarted().await;
+        kept.installation.wait(DAY * 100);
+        assert_eq!(kept.sweep().await.doubtful, [organisation], "{broken}");
+        assert_eq!((kept.due(&old).await, kept.state(&old).await), (due, "active".to_owned()), "{broken}");
     }
 }

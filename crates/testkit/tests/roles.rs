@@ -84,7 +84,12 @@ async fn specialists_do_their_part_and_nothing_else() {
     let path = format!("/api/v1/people/{manager}/roles");
     let up = json!({ "role": "admin" }).to_string();
     assert_eq!(rule(&assigner.send("PUT", &path, up).await), "role-above-own");
-    assigner.send("PUT", &path, json!({ "role": "member" }).to_string()).await.ok();
+    // Nor is somebody who may do more made less by them, or kept out.
+    let down = json!({ "role": "member" }).to_string();
+    assert_eq!(rule(&assigner.send("PUT", &path, down).await), "role-above-own");
+    let own = format!("/api/v1/people/{}/roles", id_of(&admin, "member").await);
+    let same = json!({ "role": "member", "also": ["assigner"] }).to_string();
+    assigner.send("PUT", &own, same).await.ok();
     clean(&installation).await;
 }
 
@@ -148,6 +153,7 @@ async fn a_role_is_bounded_by_its_maker() {
         (json!({}), "does-not-fit"),
         (json!({ "segments.unwrap": "organisation" }), "right-beyond-own"),
         (json!({ "maintain.sweep": "organisation" }), "right-beyond-own"),
+        (json!({ "setting.write.business": "organisation" }), "right-beyond-own"),
         (json!({ "profile.read": "organisation" }), "right-beyond-own"),
     ] {
         assert_eq!(rule(&make(&admin, rights.clone()).await), why, "{rights}");
@@ -178,6 +184,19 @@ async fn a_role_is_bounded_by_its_maker() {
         let asked = json!({ "role": "manager", "also": [maker, also] }).to_string();
         assert_eq!(rule(&manager.send("PUT", &own, asked).await), "role-above-own", "{also}");
     }
+    // Who keeps people has no way into an account that may do more: not by a new invitation, not by a block.
+    let keeper = json!({ "person.manage": "organisation", "person.list": "organisation",
+        "person.line": "organisation", "person.read": "organisation" });
+    let keeper = make(&admin, keeper).await.ok();
+    let keeper = give(&installation, &admin, "member", ("member", &[keeper["id"].as_str().unwrap()])).await;
+    let invited = json!({ "name": "New", "email": "new@example.org", "role": "admin" });
+    let invited = admin.post("/api/v1/people", invited).await.ok();
+    let them = format!("/api/v1/people/{}", invited["person"]["id"].as_str().unwrap());
+    assert_eq!(rule(&keeper.post(&format!("{them}/invitation"), json!({})).await), "role-above-own");
+    assert_eq!(rule(&keeper.delete(&them).await), "role-above-own");
+    // And lets nobody report to themselves in order to see them.
+    let line = json!({ "manager": id_of(&admin, "member").await }).to_string();
+    assert_eq!(rule(&keeper.send("PUT", &format!("{them}/manager"), line).await), "right-beyond-own");
     let asked = json!({ "role": "auditor" }).to_string();
     assert_eq!(rule(&admin.send("PUT", &own, asked).await), "does-not-fit", "nobody is only a specialist");
     clean(&installation).await;

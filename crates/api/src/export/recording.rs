@@ -1,14 +1,14 @@
 //! One recording: what it tells of itself, who looked, and what it shows.
 
-use clerestory_access::{HandOutRecording, HandedOutRef, Play, RecordingRef};
+use clerestory_access::{HandOutRecording, HandedOutRef};
 use clerestory_model::{RecordingState, TrackId};
-use clerestory_playback::{Described, PlaybackError};
+use clerestory_playback::{Described, Handing, PlaybackError};
 use clerestory_vault::OpenError;
 use serde::Serialize;
 
 use super::Sending;
 use super::archive::Cut;
-use crate::dto::{AuditItem, Gap, Viewer};
+use crate::dto::{AuditItem, Gap, Viewer, duration_us};
 use crate::opening::Names;
 use crate::problem::ApiError;
 use crate::routes::mine::attempts;
@@ -76,9 +76,15 @@ impl Sending {
     }
 
     async fn tracks(&mut self, on: HandedOutRef, described: &Described) -> Result<Vec<ToldTrack>, Cut> {
-        let watched = RecordingRef { organisation: on.request.organisation, id: on.recording };
-        let may_watch = self.watchable
-            && self.api.access.would_allow::<Play>(&self.caller.op, watched).await.map_err(ApiError::from)?;
+        let handing = match self.watchable {
+            true => {
+                let length = duration_us(&described.recording, self.api.clock.now());
+                let (playback, op) = (&self.api.playback, &self.caller.op);
+                let asked = playback.begin_handing_out(op, (on, self.entry), length).await;
+                asked.map_err(ApiError::from)?
+            }
+            false => Handing::NotAllowed,
+        };
         let mut told = Vec::with_capacity(described.tracks.len());
         for track in &described.tracks {
             let mut one = ToldTrack {
@@ -92,9 +98,14 @@ impl Sending {
                 left_out: None,
                 missing: Vec::new(),
             };
-            if self.watchable && !may_watch {
-                one.left_out =
-                    Some("The organisation does not let whoever fetched this watch it.".to_owned());
+            if self.watchable && handing != Handing::Shown {
+                let why = match handing {
+                    Handing::SecondNeeded => {
+                        "The organisation lets whoever fetched this watch it once a second person has agreed."
+                    }
+                    _ => "The organisation does not let whoever fetched this watch it.",
+                };
+                one.left_out = Some(why.to_owned());
             } else if self.watchable && !track.segments.is_empty() {
                 let name = format!("recordings/{}/{}.json", on.recording, track.track.id);
                 let numbers: Vec<u64> = track.segments.iter().map(|segment| segment.sequence).collect();

@@ -169,6 +169,7 @@ impl Identity {
                 if person.state != PersonState::Invited {
                     return Err(PeopleError::State("only who is invited and has not come is invited again"));
                 }
+                identity.not_above(tx, &op, &person).await?;
                 let view = identity.view(tx, &grant, &person, op.at).await?;
                 let mac = identity.address_mac(tx, &view.email, op.at).await?;
                 identity.notices.forget(tx, person.id).await?;

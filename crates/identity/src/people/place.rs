@@ -1,6 +1,8 @@
 //! What somebody is in their organisation: roles, team, to whom they report.
 
-use clerestory_access::{AssignRoles, Grant, ManagePerson, OpContext, PersonRef, SetReportingLine};
+use clerestory_access::{
+    AssignRoles, Grant, ManagePerson, OpContext, PersonRef, Rights, Scope, SetReportingLine,
+};
 use clerestory_model::{PersonId, TeamId};
 use clerestory_sql::Tx;
 use clerestory_store::people::{self, Person, PersonState, Role};
@@ -56,6 +58,8 @@ impl Identity {
         for given in std::iter::once(&role).chain(&also) {
             self.may_give(tx, op, *given).await?;
         }
+        // Nor does anybody take away what they could not have given.
+        self.not_above(tx, op, &person).await?;
         let stays = role == Role::Admin || also.contains(&Role::Admin);
         if !stays && self.runs(tx, &person).await? {
             self.another_admin(tx, op, &person).await?;
@@ -95,6 +99,24 @@ impl Identity {
         }
     }
 
+    /// Sees that somebody may do nothing that whoever acts on them may not: what takes their access away, or gives it to
+    /// whoever holds a link, is as much as giving their roles.
+    pub(crate) async fn not_above(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        person: &Person,
+    ) -> Result<(), PeopleError> {
+        let mut roles = people::further_roles(tx, person.id).await?;
+        roles.push(person.role);
+        for role in roles {
+            if !self.access.may_hand_on(tx, op, role).await? {
+                return Err(PeopleError::AboveOwn(role));
+            }
+        }
+        Ok(())
+    }
+
     /// Sees that a role is there, and may do nothing that its giver may not.
     pub(crate) async fn may_give(&self, tx: &mut Tx, op: &OpContext, role: Role) -> Result<(), PeopleError> {
         if let Role::Custom(id) = role {
@@ -131,11 +153,23 @@ impl Identity {
             Box::pin(async move {
                 let op = asked;
                 let person = identity.locked(tx, grant.on().id).await?;
+                if manager.is_some_and(|manager| manager == Identity::asker(&op)) {
+                    identity.sees_all(tx, &op).await?;
+                }
                 identity.draw_line(tx, &op, &person, manager).await?;
                 identity.view(tx, &grant, &person, op.at).await
             })
         })
         .await
+    }
+
+    /// Sees that whoever lets people report to themselves sees by it nothing more than before.
+    async fn sees_all(&self, tx: &mut Tx, op: &OpContext) -> Result<(), PeopleError> {
+        let all = Rights([("recording.play".to_owned(), Scope::Organisation)].into());
+        match self.access.beyond_own(tx, op, &all).await? {
+            Some(action) => Err(PeopleError::Beyond(action)),
+            None => Ok(()),
+        }
     }
 
     /// Draws the line in the caller's transaction, and notes it.

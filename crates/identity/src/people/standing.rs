@@ -58,6 +58,7 @@ impl Identity {
                 if person.state == PersonState::SoftDeleted {
                     return Err(PeopleError::State("this person is soft deleted already"));
                 }
+                identity.not_above(tx, &asked, &person).await?;
                 if identity.runs(tx, &person).await? {
                     identity.another_admin(tx, &asked, &person).await?;
                 }
@@ -83,6 +84,7 @@ impl Identity {
                 if person.state != PersonState::SoftDeleted {
                     return Err(PeopleError::State("this person is not deleted"));
                 }
+                identity.not_above(tx, &asked, &person).await?;
                 let sql = "SELECT 1 FROM address_index WHERE person_id = $1 LIMIT 1";
                 let came = tx.query_opt(sql, &[person.id.into()]).await?.is_some();
                 person.state = if came { PersonState::Active } else { PersonState::Invited };
@@ -132,6 +134,7 @@ impl Identity {
             Box::pin(async move {
                 let op = asked;
                 let person = identity.locked(tx, grant.on().id).await?;
+                identity.not_above(tx, &op, &person).await?;
                 let blocked = match session {
                     Some(session) => {
                         let sql = "SELECT 1 FROM sessions WHERE session_id = $1 AND person_id = $2";

@@ -65,6 +65,20 @@ impl Projects {
     }
 }
 
+/// How long everything is kept by the dates there are.
+struct InForce(HashMap<(ProjectId, RetentionClass), Duration>);
+
+impl InForce {
+    async fn of(tx: &mut Tx, organisation: OrganisationId) -> Result<Self, SqlError> {
+        let rows = retention::of_organisation(tx, organisation).await?;
+        Ok(Self(rows.into_iter().map(|(project, class, kept)| ((project, class), kept)).collect()))
+    }
+
+    fn kept(&self, one: &Kept) -> Duration {
+        self.0.get(&(one.project, one.class)).copied().unwrap_or(retention::usual(one.class))
+    }
+}
+
 impl Lifecycle {
     /// Puts in force what settings say, in every organisation; those of which something cannot be read.
     pub(crate) async fn settle_retentions(
@@ -111,24 +125,23 @@ impl Lifecycle {
     }
 
     /// What settings say other than what is in force; `None` where something cannot be read.
-    async fn unsettled(
+    pub(super) async fn unsettled(
         &self,
         tx: &mut Tx,
         organisation: OrganisationId,
     ) -> Result<Option<Vec<Kept>>, EraseError> {
+        // Versions that no head leads to are not read, and so are in nobody's values.
+        if clerestory_store::settings::is_cut_short(tx, organisation).await? {
+            return Ok(None);
+        }
         let known = self.parts.access.settings().known(tx, organisation).await?;
         let projects = Projects::of(tx, organisation).await?;
         let said = self.kept_by(known.values(), &projects);
         if said.iter().any(|one| one.doubtful) {
             return Ok(None);
         }
-        let now = retention::of_organisation(tx, organisation).await?;
-        let now: HashMap<(ProjectId, RetentionClass), Duration> =
-            now.into_iter().map(|(project, class, kept)| ((project, class), kept)).collect();
-        let other = |one: &Kept| {
-            now.get(&(one.project, one.class)).copied().unwrap_or(retention::usual(one.class)) != one.kept
-        };
-        Ok(Some(said.into_iter().filter(other).collect()))
+        let now = InForce::of(tx, organisation).await?;
+        Ok(Some(said.into_iter().filter(|one| now.kept(one) != one.kept).collect()))
     }
 
     /// How long everything is kept in each project, by what `values` say.
@@ -138,11 +151,18 @@ impl Lifecycle {
         for project in projects.ids.iter().copied() {
             let node = Node { level: Level::Project, id: *project.as_bytes() };
             let chain = projects.tree.chain(node);
+            // A node above it that is gone takes with it what the organisation says.
+            let cut_off = !chain.iter().any(|node| node.level == Level::Organisation);
             for class in RetentionClass::ALL.iter().copied() {
                 let Some(setting) = setting_of(class).and_then(|name| registry.find(name)) else { continue };
                 let found = resolve(setting, values, &chain);
                 if let Value::Span(kept) = found.value {
-                    all.push(Kept { project, class, kept: kept.length(), doubtful: found.doubtful });
+                    all.push(Kept {
+                        project,
+                        class,
+                        kept: kept.length(),
+                        doubtful: found.doubtful || cut_off,
+                    });
                 }
             }
         }
@@ -198,8 +218,11 @@ impl Lifecycle {
         let projects = Projects::of(tx, organisation).await?;
         let before = self.kept_by(known.values(), &projects);
         let after = self.kept_by(&changed, &projects);
+        let now = InForce::of(tx, organisation).await?;
+        // Where nobody can read what was said, what is in force is what there is to lose.
         let both = before.into_iter().zip(after);
-        Ok(both.filter(|(before, after)| after.kept < before.kept).map(|(_, after)| after).collect())
+        let shorter = both.filter(|(before, after)| after.kept < before.kept.max(now.kept(after)));
+        Ok(shorter.map(|(_, after)| after).collect())
     }
 
     /// What would be said after a change of how long things are kept; nothing where it is about something else.

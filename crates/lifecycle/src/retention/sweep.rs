@@ -169,6 +169,10 @@ impl Lifecycle {
                 0 => break,
                 queued => state.swept += queued,
             }
+            // What came to be due since it was looked at, by a hold that was released, is looked at first.
+            if state.swept >= covered_by(state.due) {
+                break;
+            }
         }
         let swept = state.swept;
         let finished = self.parts.database.write(Lane::Maintenance, move |tx| {
@@ -206,7 +210,13 @@ impl Lifecycle {
         let foreseen = rows::expected(tx, organisation, old_enough, (from, now)).await?;
         let state = SweepState { due, expected: foreseen.saturating_sub(swept), ..before };
         let all = rows::count_kept(tx, organisation).await?;
-        let confirmed = before.confirmed_due.is_some_and(|shown| due <= covered_by(shown));
+        let confirmed = match (before.confirmed_due, before.confirmed_at) {
+            // What was queued since by a sweep that was cut off counts too.
+            (Some(shown), Some(at)) => {
+                due + rows::swept_since(tx, organisation, at).await? <= covered_by(shown)
+            }
+            _ => false,
+        };
         if too_many(due + swept, foreseen, all + swept) && due > 0 && !confirmed {
             if before.stopped_at.is_none() {
                 self.note_stop(tx, organisation, (due, state.expected, all)).await?;
@@ -259,6 +269,11 @@ impl Lifecycle {
         entry: u64,
         now: Timestamp,
     ) -> Result<u64, EraseError> {
+        // What is said of retention, or held, while a sweep goes on comes before the next batch.
+        self.parts.access.audit().take_turn(tx, organisation).await?;
+        if self.unsettled(tx, organisation).await?.is_none_or(|unsettled| !unsettled.is_empty()) {
+            return Ok(0);
+        }
         let mut parts = Vec::new();
         let (mut recordings, mut partly) = (Vec::new(), Vec::new());
         for recording in rows::due_recordings(tx, organisation, now, BATCH).await? {
@@ -339,7 +354,7 @@ impl Lifecycle {
                             if state.due > covered_by(shown) {
                                 return Ok(Err(EraseError::MoreThanShown { due: state.due, shown }));
                             }
-                            let (confirmed_at, confirmed_due) = (Some(op.at), Some(shown));
+                            let (confirmed_at, confirmed_due) = (Some(op.at), Some(shown.min(state.due)));
                             let state = SweepState { confirmed_at, confirmed_due, ..state };
                             rows::keep_state(tx, organisation, &state).await?;
                             Ok(Ok(true))

@@ -207,7 +207,7 @@ fn signing_in() -> [Setting; 4] {
             .note("The same for administrators. Where the two differ, the stricter counts for them."),
         Setting::new(
             "auth.session.idle",
-            span(Span::of_seconds(60), Span::of_days(1)),
+            span(Span::of_seconds(300), Span::of_days(1)),
             Value::Span(Span::of_seconds(HOUR / 2)),
             Merge::Min,
             &[X, B],
