@@ -118,3 +118,40 @@ async fn a_row_that_allows_itself_is_found_by_the_replay() {
     let differences = scene.installation.app.replay_authority().await.unwrap();
     assert!(differences.iter().any(|found| found.to_string().contains("asked_views")), "{differences:?}");
 }
+
+/// An export is a look like any other: a second person agrees to it, and it stands among those who watched.
+#[tokio::test]
+async fn what_an_export_shows_of_others_is_agreed_to_and_on_record() {
+    let scene = scene().await;
+    let Scene { installation, admin, recording, .. } = &scene;
+    let facts = admin.get(&format!("/api/v1/recordings/{recording}")).await.ok();
+    let asked = json!({ "subject": facts["subject"]["id"], "kind": "export" });
+    let request = admin.post("/api/v1/requests", asked).await.ok();
+    let path = format!("/api/v1/requests/{}", request["id"].as_str().unwrap());
+    admin.post(&format!("{path}/fulfil"), json!({})).await.ok();
+    let file = format!("recordings/{recording}/");
+    let looks = async || {
+        let listed = admin.get(&format!("/api/v1/recordings/{recording}/viewers")).await.ok();
+        listed["items"].as_array().unwrap().len()
+    };
+    let holds = |bytes: &[u8]| bytes.windows(file.len()).any(|window| window == file.as_bytes());
+    let archive = admin.get(&format!("{path}/export")).await;
+    assert!(archive.status.is_success() && !holds(&archive.bytes), "nobody has agreed");
+    assert_eq!(looks().await, 0);
+
+    let view = scene.ask(admin, "the visitor asks for it").await.ok();
+    let manager = id_of(admin, "manager@example.org").await;
+    let up = json!({ "role": "admin" }).to_string();
+    admin.send("PUT", &format!("/api/v1/people/{manager}/roles"), up).await.ok();
+    let second = installation.proven("manager").await;
+    assert_eq!(scene.answer(&second, &view, "allowed").await.status, StatusCode::NO_CONTENT);
+    let archive = admin.get(&format!("{path}/export")).await;
+    assert!(archive.status.is_success() && holds(&archive.bytes), "somebody has agreed");
+    assert_eq!(looks().await, 1);
+}
+
+async fn id_of(admin: &Caller, email: &str) -> String {
+    let people = admin.get("/api/v1/people").await.ok();
+    let found = people["items"].as_array().unwrap().iter().find(|person| person["email"] == email);
+    found.unwrap()["id"].as_str().unwrap().to_owned()
+}

@@ -124,8 +124,17 @@ impl Lifecycle {
         Ok(doubtful)
     }
 
+    /// Whether what settings say can be read, and is in force.
+    pub(super) async fn is_settled(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+    ) -> Result<bool, EraseError> {
+        Ok(self.unsettled(tx, organisation).await?.is_some_and(|unsettled| unsettled.is_empty()))
+    }
+
     /// What settings say other than what is in force; `None` where something cannot be read.
-    pub(super) async fn unsettled(
+    async fn unsettled(
         &self,
         tx: &mut Tx,
         organisation: OrganisationId,

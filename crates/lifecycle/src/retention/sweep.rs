@@ -271,7 +271,7 @@ impl Lifecycle {
     ) -> Result<u64, EraseError> {
         // What is said of retention, or held, while a sweep goes on comes before the next batch.
         self.parts.access.audit().take_turn(tx, organisation).await?;
-        if self.unsettled(tx, organisation).await?.is_none_or(|unsettled| !unsettled.is_empty()) {
+        if !self.is_settled(tx, organisation).await? {
             return Ok(0);
         }
         let mut parts = Vec::new();
