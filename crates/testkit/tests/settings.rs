@@ -16,11 +16,15 @@ const REASON: &str = "a works council asked for it";
 const REASONS: &str = "view.reason_required";
 const AUDIT: &str = "allow.audit.read.manager";
 
-async fn admin(installation: &Installation) -> Caller {
-    // By a link: where settings cannot be read, a password alone is not enough.
-    let token = installation.link("admin@example.org").await;
+/// Comes in by a link: where settings cannot be read, a password alone is not enough.
+async fn by_link(installation: &Installation, email: &'static str) -> Caller {
+    let token = installation.link(email).await;
     let answer = installation.anonymous().post("/api/v1/session/link", json!({ "token": token })).await;
-    let admin = installation.anonymous().in_session_of(&answer);
+    installation.anonymous().in_session_of(&answer)
+}
+
+async fn admin(installation: &Installation) -> Caller {
+    let admin = by_link(installation, "admin@example.org").await;
     admin.post("/api/v1/session/step-up", json!({ "password": "high windows, all lit" })).await;
     admin
 }
@@ -376,7 +380,8 @@ async fn a_row_that_was_altered_moved_or_removed_leaves_what_is_safe_and_an_alar
         say(&admin, AUDIT, json!({ "value": true, "lock": "ceiling" })).await.ok();
         by_hand(&installation, sql, vec![]).await;
         let installation = installation.restarted().await;
-        let (admin, manager) = (self::admin(&installation).await, installation.person("manager").await);
+        let (admin, manager) =
+            (self::admin(&installation).await, by_link(&installation, "manager@example.org").await);
         assert_eq!(manager.get("/api/v1/audit").await.status, StatusCode::FORBIDDEN, "{sql}");
         assert_eq!(item(&admin, AUDIT, "").await["doubtful"], true, "{sql}");
         told_of_damage(&installation, &admin, rule).await;
