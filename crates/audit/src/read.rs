@@ -62,14 +62,15 @@ pub(crate) fn entry_at(row: &Row, first: usize) -> Result<Entry, SqlError> {
     })
 }
 
-/// The newest time that any entry tells of.
+/// The newest time before `now` that the newest entry of any log tells of. What a clock that ran ahead once wrote says
+/// nothing about it.
 ///
 /// # Errors
 /// [`SqlError`].
-pub async fn newest_time(tx: &mut Tx) -> Result<Option<Timestamp>, SqlError> {
+pub async fn newest_time(tx: &mut Tx, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
     let sql = "SELECT max(e.at) FROM audit_heads h JOIN audit_entries e
-                   ON e.organisation_id = h.organisation_id AND e.number = h.number";
-    tx.query_opt(sql, &[]).await?.map_or(Ok(None), |row| row.get(0))
+                   ON e.organisation_id = h.organisation_id AND e.number = h.number WHERE e.at <= $1";
+    tx.query_opt(sql, &[now.into()]).await?.map_or(Ok(None), |row| row.get(0))
 }
 
 impl Audit {

@@ -159,7 +159,7 @@ impl App {
             }
         };
         clerestory_keys::settle_places(&database, places.second_names(), places.epochs_given_up).await?;
-        let known = newest_known(&database).await?;
+        let known = newest_known(&database, clock.now()).await?;
         let (registry, time) = (database.clone(), Arc::clone(&clock));
         let keys = match purpose {
             Purpose::Restore => Keys::open_to_restore(root, epochs, registry, time).await?,
@@ -262,9 +262,10 @@ impl App {
 }
 
 /// The newest time that an installation knows of, before this process says its own.
-async fn newest_known(database: &Database) -> Result<Option<Timestamp>, SqlError> {
+async fn newest_known(database: &Database, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
     let seen = clerestory_keys::last_seen(database).await?;
-    let told = database.read(|tx| Box::pin(async move { clerestory_audit::newest_time(tx).await })).await?;
+    let told =
+        database.read(|tx| Box::pin(async move { clerestory_audit::newest_time(tx, now).await })).await?;
     Ok(seen.max(told))
 }
 

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use clerestory_access::{Action, Grant};
-use clerestory_lifecycle::{Hold as Held, HoldChange, HoldDetails, HoldScope, NewHold, REVIEW};
+use clerestory_lifecycle::{Hold as Held, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
 use clerestory_model::{HoldId, PersonId, RecordingId, SiteId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -145,10 +145,28 @@ fn told(field: &str, text: &str, most: usize) -> Result<String, ApiError> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Decide {}
+pub(crate) struct Decide {
+    /// In which state the hold was when it was looked at, as in its `state`; 409 where it is another by now.
+    state: Option<String>,
+}
 
-async fn change(api: &Api, caller: &Caller, id: HoldId, change: HoldChange) -> Result<Json<Hold>, ApiError> {
-    let (grant, hold) = api.lifecycle.change_hold(&caller.op, id, change).await?;
+impl Decide {
+    fn seen(&self) -> Result<Option<HoldState>, ApiError> {
+        let Some(word) = &self.state else { return Ok(None) };
+        let known = HoldState::ALL.into_iter().find(|state| state.word() == word);
+        known
+            .map(Some)
+            .ok_or_else(|| ApiError::malformed("state".to_owned(), "no hold is in this state".to_owned()))
+    }
+}
+
+async fn change(
+    api: &Api,
+    caller: &Caller,
+    id: HoldId,
+    (change, decide): (HoldChange, Decide),
+) -> Result<Json<Hold>, ApiError> {
+    let (grant, hold) = api.lifecycle.change_hold(&caller.op, id, (change, decide.seen()?)).await?;
     Ok(Json(one(api, grant, hold).await?))
 }
 
@@ -159,9 +177,9 @@ async fn change(api: &Api, caller: &Caller, id: HoldId, change: HoldChange) -> R
 pub(crate) async fn confirm(
     State(api): State<Api>,
     At(hold): At<HoldId>,
-    CallerWith(caller, Decide {}): CallerWith<Decide>,
+    CallerWith(caller, asked): CallerWith<Decide>,
 ) -> Result<Json<Hold>, ApiError> {
-    change(&api, &caller, hold, HoldChange::Confirm).await
+    change(&api, &caller, hold, (HoldChange::Confirm, asked)).await
 }
 
 /// Takes back what was proposed about a hold.
@@ -171,9 +189,9 @@ pub(crate) async fn confirm(
 pub(crate) async fn withdraw(
     State(api): State<Api>,
     At(hold): At<HoldId>,
-    CallerWith(caller, Decide {}): CallerWith<Decide>,
+    CallerWith(caller, asked): CallerWith<Decide>,
 ) -> Result<Json<Hold>, ApiError> {
-    change(&api, &caller, hold, HoldChange::Withdraw).await
+    change(&api, &caller, hold, (HoldChange::Withdraw, asked)).await
 }
 
 /// Proposes that a hold stands no more. It stands until another person confirms that.
@@ -183,9 +201,9 @@ pub(crate) async fn withdraw(
 pub(crate) async fn release(
     State(api): State<Api>,
     At(hold): At<HoldId>,
-    CallerWith(caller, Decide {}): CallerWith<Decide>,
+    CallerWith(caller, asked): CallerWith<Decide>,
 ) -> Result<Json<Hold>, ApiError> {
-    change(&api, &caller, hold, HoldChange::Release).await
+    change(&api, &caller, hold, (HoldChange::Release, asked)).await
 }
 
 async fn one<A: Action>(api: &Api, grant: Grant<A>, hold: Held) -> Result<Hold, ApiError> {

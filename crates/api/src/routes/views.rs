@@ -7,13 +7,14 @@ use clerestory_access::AnswerViews;
 use clerestory_model::{RecordingId, ViewId};
 use clerestory_playback::{Answer, View as Row};
 use clerestory_sql::Tx;
+use clerestory_store::recordings;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Api;
 use crate::bodies::CallerWith;
 use crate::caller::{At, Caller};
-use crate::dto::PersonRef;
+use crate::dto::{PersonRef, SubjectRef};
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
 
@@ -42,6 +43,11 @@ pub(crate) struct AskedView {
 pub(crate) struct View {
     id: String,
     recording: String,
+    /// Whom the recording is about; nobody where it is gone.
+    about: Option<SubjectRef>,
+    /// When it began.
+    #[schema(format = DateTime)]
+    began_at: Option<String>,
     /// Who asks.
     person: PersonRef,
     /// Why; nothing where it cannot be opened any more.
@@ -132,9 +138,16 @@ async fn shown(
         Some((_, by)) => Some(names.person(tx, by).await?),
         None => None,
     };
+    let recording = recordings::find(tx, row.recording).await?;
+    let about = match &recording {
+        Some(recording) => Some(names.subject(tx, recording.subject).await?),
+        None => None,
+    };
     Ok(View {
         id: row.id.to_string(),
         recording: row.recording.to_string(),
+        about,
+        began_at: recording.map(|recording| recording.started_at.to_string()),
         person: names.person(tx, row.person).await?,
         reason: names.reason(tx, (row.organisation, row.entry)).await?,
         asked_at: row.asked_at.to_string(),

@@ -116,7 +116,7 @@ impl Lifecycle {
         &self,
         op: &OpContext,
         hold: HoldId,
-        change: HoldChange,
+        (change, seen): (HoldChange, Option<HoldState>),
     ) -> Result<(Grant<DecideHold>, Hold), EraseError> {
         self.parts.vault.hold_lease().await?;
         let on = HoldRef { organisation: op.actor.organisation(), id: hold };
@@ -125,7 +125,7 @@ impl Lifecycle {
             Box::pin(async move {
                 match lifecycle.parts.access.decide::<DecideHold>(tx, &inner, on, None).await? {
                     Ok(grant) => {
-                        let hold = lifecycle.decide_hold(tx, &inner, &grant, change).await??;
+                        let hold = lifecycle.decide_hold(tx, &inner, &grant, (change, seen)).await??;
                         Ok(Ok((grant, hold)))
                     }
                     Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
@@ -142,11 +142,15 @@ impl Lifecycle {
         tx: &mut Tx,
         op: &OpContext,
         grant: &Grant<DecideHold>,
-        change: HoldChange,
+        (change, seen): (HoldChange, Option<HoldState>),
     ) -> Result<Result<Hold, EraseError>, EraseError> {
         let HoldRef { organisation, id } = grant.on();
         let found = rows::find_locked(tx, id).await?.filter(|found| found.organisation == organisation);
         let Some(hold) = found else { return Ok(Err(EraseError::Nothing)) };
+        // What somebody confirms is what they were shown.
+        if seen.is_some_and(|seen| seen != hold.state) {
+            return Ok(Err(EraseError::NotProposed));
+        }
         let begins = hold.state == HoldState::Proposed;
         let alone = !people::another_admin(tx, organisation, by(op), op.at).await?;
         let changed = match decided(hold, change, (by(op), op.at), alone) {

@@ -93,7 +93,8 @@ pub enum HoldState {
 }
 
 impl HoldState {
-    const ALL: [Self; 5] =
+    /// Every state.
+    pub const ALL: [Self; 5] =
         [Self::Proposed, Self::Standing, Self::ReleaseProposed, Self::Released, Self::Withdrawn];
 
     /// How it is called in the API.

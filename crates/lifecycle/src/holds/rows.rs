@@ -167,7 +167,7 @@ pub(crate) async fn covers(tx: &mut Tx, recording: RecordingId) -> Result<bool, 
 /// That the hold `h` covers the recording `r`. One of which nobody can read what it covers may cover everything.
 const COVERED: &str =
     "((h.kind = 1 AND h.target = r.recording_id) OR (h.kind = 2 AND h.target = r.subject_id)
-    OR (h.kind = 3 AND h.target = r.site_id) OR h.kind NOT IN (1, 2, 3))";
+    OR (h.kind = 3 AND h.target = r.site_id) OR h.kind NOT IN (1, 2, 3) OR length(h.target) <> 16)";
 
 /// Whether a hold that stands covers something of what is to be erased.
 pub(crate) async fn stands_against(

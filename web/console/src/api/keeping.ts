@@ -96,5 +96,6 @@ export const proposeHold = (body: {
   reason: string;
   review_days: number;
 }) => call("POST", "/holds", Hold, { body });
-export const changeHold = (id: string, change: HoldChange) =>
-  call("POST", `/holds/${seg(id)}/${change}`, Hold, { body: {} });
+/** Decides about a hold as it was shown: where somebody decided meanwhile, the server says so. */
+export const changeHold = (hold: Pick<Hold, "id" | "state">, change: HoldChange) =>
+  call("POST", `/holds/${seg(hold.id)}/${change}`, Hold, { body: { state: hold.state } });

@@ -17,6 +17,7 @@ export function useSession(): Session {
 /** What the console asks about. The names are those of the server's decisions. */
 export type Action =
   | "recording.import"
+  | "recording.read"
   | "view.answer"
   | "request.manage"
   | "recording.delete"

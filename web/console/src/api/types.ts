@@ -518,6 +518,8 @@ export const AskedView = v.object({
 export const View = v.object({
   id: v.string(),
   recording: v.string(),
+  about: nullable(v.object({ id: v.string(), label: v.string() })),
+  began_at: nullable(v.string()),
   person: PersonRef,
   reason: nullable(v.string()),
   asked_at: v.string(),

@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Right, Role } from "../api/roles";
-import { grouped, rightWords, roleName, scopesOf } from "./roles";
+import { grouped, rightName, rightWords, roleName, scopesOf } from "./roles";
 
 const right = (scope: Right["scope"], more: Partial<Right> = {}): Right => ({
   scope,
@@ -49,6 +50,14 @@ describe("roles as a table", () => {
     expect(rightWords(right("own", { setting: "member.view_own" })).long).toContain(
       "if the rule member.view_own says so",
     );
+  });
+  it("has words for every action that people do", () => {
+    const matrix = readFileSync("../../policies/matrix.toml", "utf8");
+    const rows = matrix.split("[[row]]").slice(1);
+    const people = rows.filter((row) => /^(member|manager|admin) = /m.test(row));
+    const actions = people.map((row) => /^action = "(.*)"$/m.exec(row)?.[1] ?? "");
+    expect(actions.length).toBeGreaterThan(30);
+    expect(actions.filter((action) => rightName(action) === action.replace(/[._]/g, " "))).toEqual([]);
   });
   it("calls roles by their names", () => {
     expect(roleName(admin)).toBe("Admin");

@@ -60,8 +60,57 @@ export function rightWords(right: Right | undefined): { short: string; long: str
   };
 }
 
-/** What an action is, in words. */
-export const rightName = (action: string): string => actionWords(action);
+const NAMES: Record<string, string> = {
+  "recording.list": "See recordings in lists",
+  "recording.read": "See what a recording is",
+  "recording.play": "Watch recordings",
+  "recording.inspect": "Look inside a recording: where its bytes lie",
+  "recording.import": "Bring recordings in",
+  "recording.delete": "Delete recordings, for a time",
+  "recording.restore": "Bring deleted recordings back",
+  "recording.erase": "Erase recordings for good",
+  "subject.erase": "Erase everything about a person",
+  "organisation.erase": "Erase the organisation",
+  "erasure.read": "See what was erased, and receipts",
+  "view.ask": "Ask a second person to agree to watching",
+  "view.answer": "Agree to what others want to watch",
+  "person.list": "See people in lists",
+  "person.read": "See one person",
+  "person.invite": "Invite people",
+  "person.manage": "Let people in and keep them out",
+  "person.roles": "Give and take roles",
+  "person.line": "Say who reports to whom",
+  "role.read": "See this table",
+  "role.manage": "Make and change roles",
+  "tree.read": "See domains, projects and teams",
+  "tree.edit": "Change domains, projects and teams",
+  "site.list": "See sites",
+  "site.manage": "Set sites up",
+  "policy.edit": "Say what is captured",
+  "setting.read": "See rules, and who set them",
+  "setting.write.business": "Set rules for the organisation",
+  "setting.write.below": "Set rules for a part of it",
+  "retention.read": "See how long what is kept",
+  "retention.confirm": "Let a sweep that waits go on",
+  "hold.read": "See holds",
+  "hold.place": "Hold things, and let them go",
+  "request.ask": "Ask for one's own data",
+  "request.manage": "Answer requests of recorded people",
+  "request.export": "Fetch what a request hands out",
+  "audit.read": "Read the audit log",
+  "health.read": "See the health of the installation",
+  "session.end": "End sessions",
+  "credential.change": "Change one's password",
+  "factor.manage": "Set up one's second factor",
+  "factor.reset": "Take a lost second factor away",
+  "key.read": "See API keys",
+  "key.manage": "Make and end API keys",
+  "profile.read": "See one's own name",
+  "mine.read": "See what is kept about oneself",
+};
+
+/** What an action is, in words. One this console does not know keeps its own. */
+export const rightName = (action: string): string => NAMES[action] ?? actionWords(action);
 
 /** The scopes that a right of one's own role may have: none wider than the widest built-in one. */
 export function scopesOf(action: string, roles: readonly Role[]): Scope[] {

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { answerView, listViews } from "../api/operations";
-import { useSession } from "../api/session";
+import { useAllowed, useSession } from "../api/session";
 import type { View } from "../api/types";
 import { type Column, DataTable } from "../components/DataTable";
 import { Person } from "../components/Person";
@@ -64,7 +64,8 @@ const columns: readonly Column<View>[] = [
     kind: "wide",
     cell: (view) => (
       <span className="what">
-        <Person person={view.person} /> <b>{view.person.name}</b>{" "}
+        <Person person={view.person} /> <b>{view.person.name}</b>
+        {view.about && <span className="ink2"> wants to watch {view.about.label}:</span>}{" "}
         {view.reason ?? <span className="ink3">Why cannot be opened any more.</span>}
       </span>
     ),
@@ -83,11 +84,19 @@ const columns: readonly Column<View>[] = [
 
 /** What it is about, and where it stands in the log. */
 function Why({ view }: { view: View }) {
+  const mayRead = useAllowed("recording.read");
+  const which = <code>{shorten(view.recording, 8, 4)}</code>;
   return (
     <p>
-      <Link to="/recordings/$id" params={{ id: view.recording }} search={{}}>
-        Recording <code>{shorten(view.recording, 8, 4)}</code>
-      </Link>
+      {view.about ? `About ${view.about.label}` : "The recording is gone"}
+      {view.began_at && `, from ${formatDate(view.began_at)}, ${formatTime(view.began_at)}`}:{" "}
+      {mayRead ? (
+        <Link to="/recordings/$id" params={{ id: view.recording }} search={{}}>
+          {which}
+        </Link>
+      ) : (
+        which
+      )}
       . {view.state === "allowed" ? "It may begin until" : "It waits for an answer until"}{" "}
       {formatTime(view.ends_at)}, {formatDate(view.ends_at)}. On record as entry {view.entry}.
     </p>

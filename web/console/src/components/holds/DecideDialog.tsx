@@ -17,7 +17,7 @@ export function DecideDialog({ hold, change, onClose }: DecideDialogProps) {
   const { verb, asks, failed } = changeWords[change];
   const reread = () => queryClient.invalidateQueries({ queryKey: ["holds"] });
   const decide = useMutation({
-    mutationFn: () => changeHold(hold.id, change),
+    mutationFn: () => changeHold(hold, change),
     onSuccess: async () => {
       await reread();
       onClose();

@@ -69,7 +69,9 @@ function Words({ sweep }: { sweep: Sweeping }) {
   }
 }
 
-function ConfirmDialog({ sweep, onClose }: { sweep: Sweeping; onClose: () => void }) {
+function ConfirmDialog({ sweep: now, onClose }: { sweep: Sweeping; onClose: () => void }) {
+  // What is confirmed is what was read, whatever came meanwhile; the server says so where that is too little.
+  const [sweep] = useState(now);
   const reread = () => queryClient.invalidateQueries({ queryKey: ["sweep"] });
   const confirm = useMutation({
     mutationFn: () => confirmSweep(sweep.due),
