@@ -81,7 +81,9 @@ fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
     })?;
     let address = server.as_ref().map(|server| server.address.as_str()).unwrap_or_default();
     let mut tests = if has_nextest(place) {
-        place.cargo(&["nextest", "run", "--locked", "-p", "clerestory-testkit", "-p", "clerestory-keys"])
+        // Chosen out of the whole workspace, so that nothing is compiled again: `-p` would leave out features.
+        let suites = "package(clerestory-testkit) | package(clerestory-keys)";
+        place.cargo(&["nextest", "run", "--locked", "--workspace", "-E", suites])
     } else {
         place.cargo(&["test", "--locked", "-p", "clerestory-testkit", "-p", "clerestory-keys"])
     };

@@ -264,8 +264,9 @@ impl App {
 /// The newest time that an installation knows of, before this process says its own.
 async fn newest_known(database: &Database, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
     let seen = clerestory_keys::last_seen(database).await?;
-    let told =
-        database.read(|tx| Box::pin(async move { clerestory_audit::newest_time(tx, now).await })).await?;
+    let told = database
+        .read(move |tx| Box::pin(async move { clerestory_audit::newest_time(tx, now).await }))
+        .await?;
     Ok(seen.max(told))
 }
 

@@ -1,4 +1,4 @@
-//! What only SQLite does, on a real file. What both engines promise is in `crates/testkit/tests/engines.rs`.
+//! What only SQLite does, on a real file. What both engines promise is in `crates/testkit/tests/capture/engines.rs`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use clerestory_sql::{Component, Database, Lane, Migration, SqlError};

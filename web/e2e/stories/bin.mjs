@@ -2,6 +2,7 @@
 // the bin; and what lies in the bin can be erased at once.
 import assert from "node:assert/strict";
 import { openPlayer, shareSession } from "../lib/console.mjs";
+import { people } from "../lib/people.mjs";
 import { visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 
@@ -71,6 +72,8 @@ export async function run(t) {
   await page.goto(`${info.console}/recordings/bin?open=${other.id}`);
   await page.getByRole("button", { name: "Erase now…" }).click();
   const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Erase this recording" }).click();
+  await dialog.getByLabel("Your password, or a code of your app").fill(people(info)[0].password);
   await dialog.getByRole("button", { name: "Erase this recording" }).click();
   await dialog.getByRole("button", { name: "Close" }).click();
   await page.getByRole("heading", { name: "The recycle bin is empty" }).waitFor();

@@ -1812,7 +1812,10 @@ export interface components {
             /** @description A sweep waited, and goes on with the next turn. */
             confirmed: boolean;
         };
-        Decide: Record<string, never>;
+        Decide: {
+            /** @description In which state the hold was when it was looked at, as in its `state`; 409 where it is another by now. */
+            state?: string | null;
+        };
         /** @description Who decided something, and when. */
         Decision: {
             /** Format: date-time */
@@ -3051,9 +3054,15 @@ export interface components {
         };
         /** @description Somebody's asking to watch, as whoever may answer sees it. */
         View: {
+            about?: components["schemas"]["SubjectRef"] | null;
             answered_by?: components["schemas"]["PersonRef"] | null;
             /** Format: date-time */
             asked_at: string;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            began_at?: string | null;
             /**
              * Format: date-time
              * @description Until when it may be answered, or what was agreed to may begin.

@@ -2,16 +2,17 @@
 //! they are meant to fulfil, and what plays, lists and the log hold to.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
-#[path = "access/cells.rs"]
+mod api_keys;
+mod authority;
 mod cells;
-#[path = "access/conditions.rs"]
 mod conditions;
-#[path = "access/people.rs"]
 mod people;
-#[path = "access/routes.rs"]
+mod roles;
 mod routes;
-#[path = "access/table.rs"]
+mod scopes;
+mod standing;
 mod table;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -27,9 +28,9 @@ use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::{Value, json};
 
-const EXPECTED: &str = include_str!("../../../policies/matrix-expected.toml");
+const EXPECTED: &str = include_str!("../../../../policies/matrix-expected.toml");
 const PASSWORD: &str = "high windows, all lit";
-const MATRIX: &str = include_str!("../../../policies/matrix.toml");
+const MATRIX: &str = include_str!("../../../../policies/matrix.toml");
 
 struct Scene {
     installation: Installation,

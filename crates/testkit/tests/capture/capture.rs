@@ -21,11 +21,11 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    // Others have this file as a module: the same stories, with objects in a bucket, or settled at once.
-    let installation = match module_path!() {
-        "capture_on_bucket::capture" => Installation::on_bucket().await,
-        "capture_settled::capture" => Installation::new().await.settling(),
-        "capture_settled_on_bucket::capture" => Installation::on_bucket().await.settling(),
+    // The same stories, where objects lie in a bucket, or every segment is settled at once.
+    let installation = match module_path!().rsplit("::").next() {
+        Some("capture_on_bucket") => Installation::on_bucket().await,
+        Some("capture_settled") => Installation::new().await.settling(),
+        Some("capture_settled_on_bucket") => Installation::on_bucket().await.settling(),
         _ => Installation::new().await,
     };
     let admin = installation.person("admin").await;

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-const PROMISES: &str = include_str!("../../../policies/promises.toml");
+const PROMISES: &str = include_str!("../../../../policies/promises.toml");
 
 async fn get(installation: &Installation, path: &str) -> Response<Body> {
     let origins = Origins {

@@ -76,5 +76,5 @@ fn kept_promises_name_existing_tests() {
 fn a_test_that_does_not_exist_is_noticed() {
     assert!(problem("crates/sql/tests/sqlite.rs::no_such_test").is_some());
     assert!(problem("no/such/file.rs").is_some());
-    assert!(problem("crates/testkit/tests/promises.rs::kept_promises_name_existing_tests").is_none());
+    assert!(problem("crates/testkit/tests/told/promises.rs::kept_promises_name_existing_tests").is_none());
 }

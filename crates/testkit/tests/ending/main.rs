@@ -1,0 +1,14 @@
+//! What ends: by age, by hand, by the person, and what an attacker finds of it afterwards.
+
+mod attacker;
+mod clock_ahead;
+mod custody;
+mod erasure;
+mod holds;
+mod life_cycle_mends;
+mod range_erasure;
+mod requests;
+mod retention;
+mod retention_settings;
+mod soft_delete;
+mod undone;
