@@ -70,8 +70,8 @@ function Words({ sweep }: { sweep: Sweeping }) {
 }
 
 function ConfirmDialog({ sweep: now, onClose }: { sweep: Sweeping; onClose: () => void }) {
-  // What is confirmed is what was read, whatever came meanwhile; the server says so where that is too little.
-  const [sweep] = useState(now);
+  // What is confirmed is what was read: another number comes into view only with the answer that says why.
+  const [sweep, show] = useState(now);
   const reread = () => queryClient.invalidateQueries({ queryKey: ["sweep"] });
   const confirm = useMutation({
     mutationFn: () => confirmSweep(sweep.due),
@@ -79,7 +79,10 @@ function ConfirmDialog({ sweep: now, onClose }: { sweep: Sweeping; onClose: () =
       await reread();
       onClose();
     },
-    onError: reread,
+    onError: async () => {
+      await reread();
+      show((before) => queryClient.getQueryData<Sweeping>(["sweep"]) ?? before);
+    },
   });
   const verb = `Erase ${plural(sweep.due, "recording")}`;
   if (needsStepUp(confirm.error)) {
