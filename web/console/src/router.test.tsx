@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { afterEach, expect, it, vi } from "vitest";
 import { queryClient } from "./queryClient";
 import { router } from "./router";
+import { soon } from "./testing/soon";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -32,8 +33,8 @@ it("keeps nothing of what one person saw for the next in the same tab", async ()
     </QueryClientProvider>,
   );
   // The first page asks the server, which says that nobody is signed in any more.
-  await vi.waitFor(() => expect(asked).toContain("/sign-in"), 10_000);
-  await vi.waitFor(() => expect(queryClient.getQueryCache().getAll()).toEqual([]), 5000);
+  await soon(() => expect(asked).toContain("/sign-in"));
+  await soon(() => expect(queryClient.getQueryCache().getAll()).toEqual([]));
   heard();
   root.unmount();
 }, 20_000);

@@ -11,6 +11,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, expect, it, vi } from "vitest";
 import { sessionQuery } from "../api/session";
 import { queryClient } from "../queryClient";
+import { soon } from "../testing/soon";
 import Bin from "./Bin";
 
 const person = { id: "per_1", name: "Ada", email: "ada@example.org", initials: "A", role: "admin" };
@@ -83,7 +84,7 @@ function open(pages: { items: unknown[]; next_cursor: string | null }[]): (strin
   return asked;
 }
 
-const says = (text: string) => vi.waitFor(() => expect(document.body.textContent).toContain(text));
+const says = (text: string) => soon(() => expect(document.body.textContent).toContain(text));
 
 it("goes on past pages that hold nothing one may see", async () => {
   const asked = open([

@@ -7,7 +7,8 @@ import {
   RouterProvider,
 } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
+import { soon } from "../../testing/soon";
 import { LeaveQuestion } from "./LeaveQuestion";
 
 async function editor(changed: boolean) {
@@ -24,7 +25,7 @@ async function editor(changed: boolean) {
   });
   const page = createRoot(document.body.appendChild(document.createElement("div")));
   page.render(<RouterProvider router={router as never} />);
-  await vi.waitFor(() => expect(router.state.status).toBe("idle"));
+  await soon(() => expect(router.state.status).toBe("idle"));
   await new Promise((resolve) => setTimeout(resolve, 50));
   const go = (to: string) => void router.navigate({ to } as never);
   const at = () => router.state.location.pathname;
@@ -32,7 +33,7 @@ async function editor(changed: boolean) {
 }
 
 const press = async (name: string) => {
-  const button = await vi.waitFor(() => {
+  const button = await soon(() => {
     const found = [...document.querySelectorAll("button")].find(({ textContent }) => textContent === name);
     if (!found) throw new Error(`there is no button ${name}`);
     return found;
@@ -44,11 +45,11 @@ it("a draft is left only when that is said", async () => {
   const { go, at, end } = await editor(true);
   go("/other");
   await press("Keep drafting");
-  await vi.waitFor(() => expect(document.querySelector("button")).toBeNull());
+  await soon(() => expect(document.querySelector("button")).toBeNull());
   expect(at()).toBe("/policy");
   go("/other");
   await press("Leave");
-  await vi.waitFor(() => expect(at()).toBe("/other"));
+  await soon(() => expect(at()).toBe("/other"));
   end();
 });
 
@@ -59,7 +60,7 @@ it("nothing is asked where nothing is lost, or where the way leads to the door",
   ] as const) {
     const { go, at, end } = await editor(changed);
     go(to);
-    await vi.waitFor(() => expect(at()).toBe(to));
+    await soon(() => expect(at()).toBe(to));
     end();
   }
 });

@@ -3,6 +3,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { SettingItem } from "../../api/types";
 import { queryClient } from "../../queryClient";
+import { soon } from "../../testing/soon";
 import { RetentionDialog } from "./RetentionDialog";
 
 const setting: SettingItem = {
@@ -85,7 +86,7 @@ function open(place: string | null, then: typeof answers, of = setting): { close
 }
 
 const press = async (name: string) => {
-  const button = await vi.waitFor(() => {
+  const button = await soon(() => {
     const found = [...document.querySelectorAll("button")].find(({ textContent }) => textContent === name);
     if (!found) throw new Error(`there is no button ${name}`);
     return found;
@@ -93,14 +94,14 @@ const press = async (name: string) => {
   button.click();
 };
 const type = async (text: string) => {
-  const field = await vi.waitFor(() => {
+  const field = await soon(() => {
     const found = document.querySelector<HTMLInputElement>('input[name="value"]');
     if (!found) throw new Error("there is no field");
     return found;
   });
   field.value = text;
 };
-const says = (text: RegExp) => vi.waitFor(() => expect(document.body.textContent).toMatch(text));
+const says = (text: RegExp) => soon(() => expect(document.body.textContent).toMatch(text));
 
 it("says what a shorter time erases before it is said, and sends the number that was shown", async () => {
   const { closed } = open(null, [preview(12), done]);
@@ -109,7 +110,7 @@ it("says what a shorter time erases before it is said, and sends the number that
   await says(/12 recordings are older than that/);
   expect(asked.map(({ method }) => method)).toEqual(["POST"]);
   await press("Keep it for less, and erase these");
-  await vi.waitFor(() => expect(closed()).toBe(true));
+  await soon(() => expect(closed()).toBe(true));
   expect(asked[1]?.body).toEqual({ value: "P30D", lock: "none", confirms: 12 });
 });
 
@@ -121,7 +122,7 @@ it("asks once more where the server counts more than was shown", async () => {
   await says(/It was counted again.*40 recordings are older/);
   expect(closed()).toBe(false);
   await press("Keep it for less, and erase these");
-  await vi.waitFor(() => expect(closed()).toBe(true));
+  await soon(() => expect(closed()).toBe(true));
   expect(asked[0]?.body).toMatchObject({ project });
   expect(asked[2]?.body).toMatchObject({ node: project, confirms: 40 });
 });
@@ -134,7 +135,7 @@ it("asks for the number when it is said, where nothing tells it before", async (
   await press("Say it");
   await says(/3 recordings are older/);
   await press("Keep it for less, and erase these");
-  await vi.waitFor(() => expect(closed()).toBe(true));
+  await soon(() => expect(closed()).toBe(true));
   expect(asked[0]?.body).not.toHaveProperty("confirms");
 });
 
@@ -144,7 +145,7 @@ it("confirms nothing where the time is longer", async () => {
   await press("See what it erases");
   await says(/brings nothing back/);
   await press("Say it");
-  await vi.waitFor(() => expect(closed()).toBe(true));
+  await soon(() => expect(closed()).toBe(true));
   expect(asked[1]?.body).toEqual({ value: "P120D", lock: "none" });
 });
 
@@ -167,7 +168,7 @@ it("asks too where nothing more is to be said here, and that shortens", async ()
   await press("Say it");
   await says(/5 recordings are older/);
   await press("Keep it for less, and erase these");
-  await vi.waitFor(() => expect(closed()).toBe(true));
+  await soon(() => expect(closed()).toBe(true));
   expect(asked[1]?.body).toEqual({ value: null, lock: "none", confirms: 5 });
 });
 
@@ -175,7 +176,7 @@ it("sends nothing that is no time", async () => {
   open(null, []);
   await type("soon");
   await press("See what it erases");
-  await vi.waitFor(() => expect(document.querySelector('[role="alert"]')).not.toBeNull());
+  await soon(() => expect(document.querySelector('[role="alert"]')).not.toBeNull());
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(document.querySelector('input[name="value"]')).not.toBeNull();
   expect(asked).toEqual([]);

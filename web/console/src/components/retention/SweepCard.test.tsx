@@ -3,6 +3,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, expect, it, vi } from "vitest";
 import { sessionQuery } from "../../api/session";
 import { queryClient } from "../../queryClient";
+import { soon } from "../../testing/soon";
 import { SweepCard } from "./SweepCard";
 
 const at = "2026-11-22T10:00:00Z";
@@ -55,9 +56,9 @@ function open(allowed: string[], due: { shown: number; by: number }): unknown[] 
   return confirmed;
 }
 
-const says = (text: RegExp) => vi.waitFor(() => expect(document.body.textContent).toMatch(text));
+const says = (text: RegExp) => soon(() => expect(document.body.textContent).toMatch(text));
 const press = async (name: string) => {
-  const button = await vi.waitFor(() => {
+  const button = await soon(() => {
     const found = [...document.querySelectorAll("button")].find(({ textContent }) => textContent === name);
     if (!found) throw new Error(`there is no button ${name}`);
     return found;
