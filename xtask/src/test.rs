@@ -60,7 +60,7 @@ fn rust_checks(place: &Place, steps: &Steps) -> Outcome {
     steps.run("clippy", &mut place.cargo(&clippy))?;
     servers(place, steps)?;
     let mut tests = if has_nextest(place) {
-        place.cargo(&["nextest", "run", "--locked", "--workspace"])
+        place.cargo(&["nextest", "run", "--locked", "--no-fail-fast", "--workspace"])
     } else {
         place.cargo(&["test", "--locked", "--workspace", "--lib", "--bins", "--tests"])
     };
@@ -83,7 +83,7 @@ fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
     let mut tests = if has_nextest(place) {
         // Chosen out of the whole workspace, so that nothing is compiled again: `-p` would leave out features.
         let suites = "package(clerestory-testkit) | package(clerestory-keys)";
-        place.cargo(&["nextest", "run", "--locked", "--workspace", "-E", suites])
+        place.cargo(&["nextest", "run", "--locked", "--no-fail-fast", "--workspace", "-E", suites])
     } else {
         place.cargo(&["test", "--locked", "-p", "clerestory-testkit", "-p", "clerestory-keys"])
     };

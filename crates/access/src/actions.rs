@@ -7,8 +7,8 @@ use clerestory_audit::Class;
 use clerestory_store::Kind;
 
 use crate::grant::{
-    Action, ErasureRef, HandedOutRef, HoldRef, OrganisationRef, PersonRef, ReceiptsRef, RecordingRef,
-    RequestRef, SiteRef, SubjectRef, UploadRef,
+    Action, ErasureRef, HandedOutRef, HoldRef, OrganisationRef, PersonRef, PictureRef, ReceiptsRef,
+    RecordingRef, RequestRef, SiteRef, SubjectRef, SupportRef, UploadRef,
 };
 
 macro_rules! actions {
@@ -63,7 +63,7 @@ actions! {
     /// Erasing the whole organisation.
     EraseOrganisation(OrganisationRef) = "organisation.erase", ENTITY_DELETE, opens [];
     /// Seeing which erasures there are.
-    ListErasures(OrganisationRef) = "erasure.read", ENTITY_READ, opens [];
+    ListErasures(OrganisationRef) = "erasure.read", ENTITY_READ, opens [Proposal, Person];
     /// Seeing how far an erasure is, and its receipt.
     ReadErasure(ErasureRef) = "erasure.read", ENTITY_READ, opens [], seen by "recording.list";
     /// Destroying the keys of an erasure that was decided, and what they sealed.
@@ -93,8 +93,8 @@ actions! {
     /// Writing the pieces of an import that was decided and recorded.
     WriteImport(UploadRef) = "recording.import", RESOURCE_IMPORT, opens [Recording, Site],
         continues "recording.import";
-    /// Reading the organisation's audit log.
-    ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site];
+    /// Reading the organisation's audit log, or what of it is about some people.
+    ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site], lists rows;
     /// Seeing what shows oneself, and who looked at it.
     ReadOwnData(OrganisationRef) = "mine.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry], lists rows;
     /// Seeing the same again, a little later.
@@ -140,6 +140,8 @@ actions! {
         continues "session.sign_in";
     /// Comparing a password or link with what is kept, to sign somebody in.
     CheckCredential(PersonRef) = "credential.check", ENTITY_READ, opens [Credential, Factor];
+    /// Writing to somebody about their password, and judging a new one by what is known of them.
+    ResetCredential(PersonRef) = "credential.reset", ENTITY_READ, opens [Person, Organisation];
     /// Seeing what is said of settings, by whom and why.
     ReadSettings(OrganisationRef) = "setting.read", ENTITY_READ, opens [Setting, Person];
     /// Seeing what settings say for a person, and at which level it was said.
@@ -150,6 +152,8 @@ actions! {
     WriteBusinessSettings(OrganisationRef) = "setting.write.business", ENTITY_UPDATE, opens [];
     /// Saying something of a setting for a part of the organisation.
     WriteSettingsBelow(OrganisationRef) = "setting.write.below", ENTITY_UPDATE, opens [];
+    /// Letting settings protect less for a part of the organisation: by saying so, or by moving somebody or something.
+    RelaxSettings(OrganisationRef) = "setting.relax", ENTITY_UPDATE, opens [];
     /// Beginning to capture a visit.
     StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
     /// Sending segments under an ingest token.
@@ -169,6 +173,15 @@ actions! {
     /// Making rows of recordings again from what lies in the store.
     RebuildRows(OrganisationRef) = "maintain.rebuild", API_UPDATE, opens [Segment, Manifest, Recording];
 
+    /// Seeing which networks and devices are blocked, and why.
+    ReadPlaces(OrganisationRef) = "block.read", ENTITY_READ, opens [PlaceBlock, Person], seen by "block.read";
+    /// Seeing which browsers somebody is signed in with.
+    ReadDevices(PersonRef) = "block.read", ENTITY_READ, opens [Device], seen by "person.read";
+    /// Keeping out whoever comes from a network or with a device, and letting them in again.
+    ManagePlaces(OrganisationRef) = "block.manage", ENTITY_UPDATE, opens [], seen by "block.read";
+    /// Comparing where a request comes from with the networks that are blocked.
+    CheckPlaces(OrganisationRef) = "block.check", ENTITY_READ, opens [PlaceBlock];
+
     /// Ending sessions of a person.
     EndSession(PersonRef) = "session.end", LOGOFF, opens [], seen by "profile.read";
     /// Changing one's own password, which is judged by what is known of the person.
@@ -183,6 +196,27 @@ actions! {
     /// Making, rotating and ending API keys.
     ManageKeys(OrganisationRef) = "key.manage", ENTITY_UPDATE, opens [];
 
+    /// Letting somebody from outside in, for a time and for some of what there is.
+    GrantSupport(OrganisationRef) = "support.grant", ENTITY_CREATE, opens [Person, Organisation];
+    /// Ending that before its time.
+    EndSupport(SupportRef) = "support.end", ENTITY_UPDATE, opens [], seen by "support.read";
+    /// Seeing who from outside is or was let in, or oneself.
+    ReadSupport(OrganisationRef) = "support.read", ENTITY_READ, opens [Person, Organisation], lists rows;
+    /// Seeing the same again, a little later.
+    RefreshSupport(OrganisationRef) = "support.read", ENTITY_READ, opens [Person, Organisation], lists rows,
+        continues "support.read" for 900;
+    /// Seeing what somebody did who was let in.
+    ReadSupportActs(SupportRef) = "support.read", ENTITY_READ, opens [AuditEntry, Person, Site],
+        seen by "support.read";
+    /// Seeing the same again, a little later.
+    RefreshSupportActs(SupportRef) = "support.read", ENTITY_READ, opens [AuditEntry, Person, Site],
+        seen by "support.read", continues "support.read" for 900;
+    /// Seeing somebody's picture, beside a name that an entry of its own tells of.
+    ShowPicture(PictureRef) = "person.read", ENTITY_READ, opens [Picture], seen by "person.read",
+        continues "session.sign_in";
+    /// Setting and removing somebody's picture.
+    SetPicture(PersonRef) = "person.picture", ENTITY_UPDATE, opens [Person], seen by "person.read";
+
     /// Asking for one's own data, or that it be erased.
     AskForOneself(OrganisationRef) = "request.ask", ENTITY_CREATE, opens [Request, Person], lists rows;
     /// Seeing what one has asked for.
@@ -195,11 +229,13 @@ actions! {
     /// Entering what somebody asked for who has no account.
     EnterRequest(RequestRef) = "request.manage", ENTITY_CREATE, opens [Request, Person],
         seen by "recording.read";
+    /// Writing to those who can answer a request, or to whom it is about.
+    TellOfRequest(PersonRef) = "request.tell", ENTITY_READ, opens [Person];
     /// Doing what was asked for, declining it, or taking longer.
     DecideRequest(RequestRef) = "request.manage", ENTITY_UPDATE, opens [Request, Person],
         seen by "request.manage";
     /// Handing out what is held about somebody, to themselves.
-    HandOut(RequestRef) = "request.export", RESOURCE_READ, opens [Person, Organisation],
+    HandOut(RequestRef) = "request.export", RESOURCE_READ, opens [Person, Picture, Organisation],
         seen by "request.manage";
     /// Handing out one recording with it.
     HandOutRecording(HandedOutRef) = "request.export", RESOURCE_READ,

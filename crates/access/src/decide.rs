@@ -3,14 +3,15 @@
 use std::sync::PoisonError;
 
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
-use clerestory_model::{OrganisationId, Timestamp};
+use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
 use clerestory_sql::{Lane, SqlError, Tx};
-use clerestory_store::people::PersonState;
+use clerestory_store::people::{Person, PersonState, Role};
 use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{blocks, organisations, people, recordings, sites};
 
 use crate::grant::{Action, Grant, Object};
 use crate::matrix::{AboutWhom, Cell, Scope};
+use crate::support::{Held, lends};
 use crate::who::{Actor, OpContext};
 use crate::{Access, AccessError, Refused, Stopped};
 
@@ -169,6 +170,20 @@ impl Access {
         Ok(matches!(verdict.answer, Answer::Allowed))
     }
 
+    /// As [`Self::would_allow_in`], whether or not the caller has proven a moment ago who they are.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn would_allow_asking<A: Action>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: A::On,
+    ) -> Result<bool, AccessError> {
+        let verdict = self.evaluate::<A>(tx, op, on).await?;
+        Ok(matches!(verdict.answer, Answer::Allowed | Answer::StepUp))
+    }
+
     /// Goes on from a decision that was recorded as `entry`: decides anew by today's rules and rows, and asks that the
     /// entry says what is claimed. Writes an entry of a refusal only.
     ///
@@ -294,16 +309,16 @@ impl Access {
             return Ok(refused("no such object", false));
         };
         let (mut best, mut narrow): (Option<(bool, Scope, Verdict)>, Option<Scope>) = (None, None);
-        for (column, cell) in self.cells_of(tx, A::NAME, actor).await? {
+        for Held { by, cell, lent } in self.cells_of(tx, A::NAME, actor, op.at).await? {
             let Some(scope) = self.reach(tx, organisation, &cell).await? else { continue };
-            if !within::<A>(scope, actor, on, &owner) {
+            if !(within::<A>(scope, actor, on, &owner) && lends::<A>(tx, lent, on).await?) {
                 narrow = narrow.max(Some(scope));
                 continue;
             }
             let found = Verdict {
-                rule: format!("matrix {} {column} {}", A::NAME, scope.word()),
+                rule: format!("matrix {} {by} {}", A::NAME, scope.word()),
                 answer: if cell.step_up && !op.is_stepped_up() { Answer::StepUp } else { Answer::Allowed },
-                rows: scope.filter(organisation, actor),
+                rows: ScopeFilter { lent, ..scope.filter(organisation, actor) },
             };
             // Of several roles the widest that allows it; one that does is better than one that asks for more.
             let asks = matches!(found.answer, Answer::StepUp);
@@ -317,7 +332,7 @@ impl Access {
         }
         let visible = match A::SEEN_BY {
             None => on.recording().is_none() && on.site().is_none(),
-            Some(action) => self.sees::<A>(tx, action, actor, (on, &owner)).await?,
+            Some(action) => self.sees::<A>(tx, action, op, (on, &owner)).await?,
         };
         Ok(refused(narrow.map_or("none", Scope::word), visible))
     }
@@ -325,11 +340,11 @@ impl Access {
     pub(crate) async fn allowed_actions_in(
         &self,
         tx: &mut Tx,
-        actor: &Actor,
+        (actor, at): (&Actor, Timestamp),
     ) -> Result<Vec<String>, AccessError> {
         let mut allowed = Vec::new();
         for action in self.matrix.actions() {
-            for (_, cell) in self.cells_of(tx, action, actor).await? {
+            for Held { cell, .. } in self.cells_of(tx, action, actor, at).await? {
                 if self.reach(tx, actor.organisation(), &cell).await?.is_some() {
                     allowed.push(action.to_owned());
                     break;
@@ -351,12 +366,13 @@ impl Access {
         {
             return Ok(None);
         }
-        match &cell.wider {
-            Some(wider) if self.settings.says(tx, organisation, &wider.setting).await? == wider.is => {
-                Ok(Some(wider.scope))
-            }
-            _ => Ok(Some(cell.scope)),
-        }
+        let Some(wider) = &cell.wider else { return Ok(Some(cell.scope)) };
+        let also = match &wider.also {
+            Some(name) => self.settings.says(tx, organisation, name).await? == "true",
+            None => true,
+        };
+        let wide = also && self.settings.says(tx, organisation, &wider.setting).await? == wider.is;
+        Ok(Some(if wide { wider.scope } else { cell.scope }))
     }
 
     /// Whether another action's scope shows the object to the caller.
@@ -364,12 +380,14 @@ impl Access {
         &self,
         tx: &mut Tx,
         action: &str,
-        actor: &Actor,
+        op: &OpContext,
         (on, owner): (A::On, &Owner),
     ) -> Result<bool, AccessError> {
-        for (_, cell) in self.cells_of(tx, action, actor).await? {
+        let actor = &op.actor;
+        for Held { cell, lent, .. } in self.cells_of(tx, action, actor, op.at).await? {
             let scope = self.reach(tx, actor.organisation(), &cell).await?;
-            if scope.is_some_and(|scope| within::<A>(scope, actor, on, owner)) {
+            let within = scope.is_some_and(|scope| within::<A>(scope, actor, on, owner));
+            if within && lends::<A>(tx, lent, on).await? {
                 return Ok(true);
             }
         }
@@ -407,17 +425,29 @@ impl Access {
 /// The actor with the roles they have in this transaction; `None` where they are kept out by now.
 pub(crate) async fn standing_now(tx: &mut Tx, op: &OpContext) -> Result<Option<Actor>, SqlError> {
     let mut actor = op.actor.clone();
-    let Actor::Person { id, organisation, role, also, session, .. } = &mut actor else {
+    let Actor::Person { id, role, also, session, .. } = &mut actor else {
         return Ok(Some(actor));
     };
-    let person = people::find(tx, *id).await?.filter(|person| person.state == PersonState::Active);
+    let Some((person, further)) = standing(tx, *id, Some(*session), op.at).await? else { return Ok(None) };
+    (*role, *also) = (person.role, further);
+    Ok(Some(actor))
+}
+
+/// Somebody with their further roles; `None` where they are gone, not active, or kept out at this time: in this session, or
+/// in any where none is named.
+pub(crate) async fn standing(
+    tx: &mut Tx,
+    id: PersonId,
+    session: Option<SessionId>,
+    at: Timestamp,
+) -> Result<Option<(Person, Vec<Role>)>, SqlError> {
+    let person = people::find(tx, id).await?.filter(|person| person.state == PersonState::Active);
     let Some(person) = person else { return Ok(None) };
-    if blocks::until(tx, *organisation, *id, Some(*session), op.at).await?.is_some() {
+    if blocks::until(tx, person.organisation, id, session, at).await?.is_some() {
         return Ok(None);
     }
-    *role = person.role;
-    *also = people::further_roles(tx, *id).await?;
-    Ok(Some(actor))
+    let also = people::further_roles(tx, id).await?;
+    Ok(Some((person, also)))
 }
 
 fn new_entry<A: Action>(op: &OpContext, on: A::On, outcome: Outcome, rule: String) -> NewEntry {

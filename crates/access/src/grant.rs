@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clerestory_audit::{Class, ObjectRef};
 use clerestory_model::{
-    ErasureId, HoldId, OrganisationId, PersonId, RecordingId, RequestId, SiteId, SubjectId,
+    ErasureId, HoldId, OrganisationId, PersonId, RecordingId, RequestId, SiteId, SubjectId, SupportGrantId,
 };
 use clerestory_store::recordings::ScopeFilter;
 use clerestory_store::{About, Content, Kind, Place};
@@ -117,6 +117,17 @@ pub struct PersonRef {
     pub id: PersonId,
 }
 
+/// The picture of a person of an organisation, as somebody who is signed in sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureRef {
+    /// Their organisation.
+    pub organisation: OrganisationId,
+    /// Whom it shows.
+    pub id: PersonId,
+    /// Who looks.
+    pub asker: PersonId,
+}
+
 /// One subject of an organisation: whom recordings are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubjectRef {
@@ -153,6 +164,17 @@ pub struct RequestRef {
     pub id: RequestId,
     /// About whom, as its row says; nobody where there is no such row.
     pub subject: SubjectId,
+}
+
+/// One grant of support.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SupportRef {
+    /// The organisation of the caller.
+    pub organisation: OrganisationId,
+    /// Which.
+    pub id: SupportGrantId,
+    /// Whom it lets in, as its row says; nobody where there is no such row.
+    pub person: PersonId,
 }
 
 /// A recording that a request hands out.
@@ -284,6 +306,24 @@ impl Object for PersonRef {
     }
 }
 
+impl Object for PictureRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("person", self.id.as_bytes())
+    }
+    fn decided_on(&self) -> ObjectRef {
+        object("person", self.asker.as_bytes())
+    }
+    fn includes(&self, about: &About) -> bool {
+        *about == About::Person(self.id)
+    }
+    fn person(&self) -> Option<PersonId> {
+        Some(self.id)
+    }
+}
+
 impl Object for SubjectRef {
     fn organisation(&self) -> OrganisationId {
         self.organisation
@@ -348,6 +388,22 @@ impl Object for RequestRef {
     }
     fn subject(&self) -> Option<SubjectId> {
         Some(self.subject)
+    }
+}
+
+impl Object for SupportRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("support", self.id.as_bytes())
+    }
+    /// What the log says of the supporter may be shown with it, and the names around that.
+    fn includes(&self, about: &About) -> bool {
+        matches!(about, About::Person(_) | About::AuditEntry { .. } | About::Site(_))
+    }
+    fn person(&self) -> Option<PersonId> {
+        Some(self.person)
     }
 }
 

@@ -9,6 +9,7 @@ mod grant;
 mod matrix;
 mod roles;
 pub mod settings;
+mod support;
 mod who;
 
 use std::collections::HashMap;
@@ -24,8 +25,8 @@ use clerestory_store::people::Role;
 pub use actions::*;
 pub use clerestory_store::Kind;
 pub use grant::{
-    Action, ErasureRef, Grant, HandedOutRef, HoldRef, Object, OrganisationRef, PersonRef, ReceiptsRef,
-    RecordingRef, RequestRef, SiteRef, SubjectRef, UploadRef,
+    Action, ErasureRef, Grant, HandedOutRef, HoldRef, Object, OrganisationRef, PersonRef, PictureRef,
+    ReceiptsRef, RecordingRef, RequestRef, SiteRef, SubjectRef, SupportRef, UploadRef,
 };
 pub use matrix::{AboutWhom, Cell, Matrix, MatrixError, Scope, Wider};
 pub use roles::{NoRights, Rights};
@@ -144,11 +145,11 @@ impl Access {
     ///
     /// # Errors
     /// [`AccessError`].
-    pub async fn allowed_actions(&self, actor: &Actor) -> Result<Vec<String>, AccessError> {
+    pub async fn allowed_actions(&self, actor: &Actor, at: Timestamp) -> Result<Vec<String>, AccessError> {
         self.settings.hold_lease().await?;
         let (access, actor) = (self.clone(), actor.clone());
         self.database
-            .read(move |tx| Box::pin(async move { access.allowed_actions_in(tx, &actor).await }))
+            .read(move |tx| Box::pin(async move { access.allowed_actions_in(tx, (&actor, at)).await }))
             .await
     }
 }

@@ -54,7 +54,7 @@ impl Scope {
             // Whoever is no person owns nothing and nobody reports to them: nil is nobody's.
             (Self::Own | Self::Reports, _) => Subjects::One(SubjectId::nil()),
         };
-        ScopeFilter { organisation, subjects }
+        ScopeFilter { organisation, subjects, lent: None }
     }
 
     /// Whether something of `organisation` about somebody lies within the scope of this actor.
@@ -104,6 +104,7 @@ struct Row {
     auditor: Option<Written>,
     viewer: Option<Written>,
     assigner: Option<Written>,
+    support: Option<Written>,
     site: Option<Written>,
     key: Option<Written>,
     system: Option<Written>,
@@ -131,6 +132,9 @@ pub struct Cell {
     /// Whether whoever does it must have proven a moment ago who they are.
     #[serde(default)]
     pub step_up: bool,
+    /// Whether it holds only while a grant of support lends it.
+    #[serde(default)]
+    pub granted: bool,
 }
 
 /// How far a cell reaches while a setting says a certain word.
@@ -143,6 +147,8 @@ pub struct Wider {
     pub setting: String,
     /// The word it must say.
     pub is: String,
+    /// Another setting, which must be on as well.
+    pub also: Option<String>,
 }
 
 impl Cell {
@@ -162,14 +168,17 @@ impl From<Written> for Cell {
     fn from(written: Written) -> Self {
         match written {
             Written::Cell(cell) => cell,
-            Written::Scope(scope) => Self { scope, setting: None, wider: None, step_up: false },
+            Written::Scope(scope) => {
+                Self { scope, setting: None, wider: None, step_up: false, granted: false }
+            }
         }
     }
 }
 
 /// What is in no role of an organisation's own: whoever may change what rights depend on, or take away what keeps others
 /// out of an account, may come to do everything.
-const RAISES_ITSELF: [&str; 3] = ["setting.write.business", "setting.write.below", "factor.reset"];
+const RAISES_ITSELF: [&str; 4] =
+    ["setting.write.business", "setting.write.below", "setting.relax", "factor.reset"];
 
 /// The parsed table.
 pub struct Matrix {
@@ -201,6 +210,7 @@ impl Matrix {
                 ("auditor", row.auditor),
                 ("viewer", row.viewer),
                 ("assigner", row.assigner),
+                ("support", row.support),
                 ("site", row.site),
                 ("key", row.key),
                 ("system", row.system),
@@ -260,7 +270,7 @@ impl Matrix {
         // What is only ever about oneself reaches no further by giving it another name.
         let furthest = people().map(Cell::furthest).max()?;
         let step_up = people().any(|cell| cell.step_up);
-        (scope <= furthest).then_some(Cell { scope, setting: None, wider: None, step_up })
+        (scope <= furthest).then_some(Cell { scope, setting: None, wider: None, step_up, granted: false })
     }
 
     /// The rights that the table leaves to each organisation: settings named `allow.<action>.<role>`.
@@ -273,7 +283,8 @@ impl Matrix {
         self.rows.values().flat_map(BTreeMap::values).flat_map(|cell| {
             let on = cell.setting.as_deref().map(|name| (name, "true"));
             let wider = cell.wider.as_ref().map(|wider| (wider.setting.as_str(), wider.is.as_str()));
-            on.into_iter().chain(wider)
+            let also = cell.wider.as_ref().and_then(|wider| wider.also.as_deref()).map(|name| (name, "true"));
+            on.into_iter().chain(wider).chain(also)
         })
     }
 

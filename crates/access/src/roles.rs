@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use clerestory_model::OrganisationId;
+use clerestory_model::{OrganisationId, PersonId};
 use clerestory_sql::{SqlError, Tx};
-use clerestory_store::people::Role;
+use clerestory_store::people::{self, Role};
 use clerestory_store::roles;
 
 use crate::decide::standing_now;
@@ -57,14 +57,15 @@ async fn rights_of(tx: &mut Tx, organisation: OrganisationId, role: Role) -> Res
 }
 
 impl Access {
-    /// The cells by which this actor may do an action, each under the name of the role that has it.
-    pub(crate) async fn cells_of<'a>(
+    /// The cells by which this actor's roles may do an action, each under the name of the role that has it. What only a
+    /// grant of support lends is not among them.
+    pub(crate) async fn own_cells<'a>(
         &'a self,
         tx: &mut Tx,
         action: &str,
         actor: &Actor,
     ) -> Result<Vec<(String, Cow<'a, Cell>)>, SqlError> {
-        let built_in = self.matrix.cells(action, actor);
+        let built_in = self.matrix.cells(action, actor).filter(|(_, cell)| !cell.granted);
         let mut cells: Vec<_> =
             built_in.map(|(column, cell)| (column.to_owned(), Cow::Borrowed(cell))).collect();
         for role in actor.roles().into_iter().filter(|role| matches!(role, Role::Custom(_))) {
@@ -91,7 +92,7 @@ impl Access {
         };
         for (action, scope) in &rights.0 {
             let Some(given) = self.matrix.custom(action, *scope) else { return Ok(Some(action.clone())) };
-            if !self.cells_of(tx, action, &actor).await?.iter().any(|(_, own)| own.covers(&given)) {
+            if !self.own_cells(tx, action, &actor).await?.iter().any(|(_, own)| own.covers(&given)) {
                 return Ok(Some(action.clone()));
             }
         }
@@ -109,11 +110,36 @@ impl Access {
         }
         let Some(actor) = standing_now(tx, op).await? else { return Ok(false) };
         for (action, given) in self.matrix.column(role) {
-            if !self.cells_of(tx, action, &actor).await?.iter().any(|(_, own)| own.covers(given)) {
+            if !self.own_cells(tx, action, &actor).await?.iter().any(|(_, own)| own.covers(given)) {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Who of an organisation may do this anywhere in it, without a setting that says so; also whoever is kept out for a time.
+    ///
+    /// # Errors
+    /// [`AccessError::Sql`].
+    pub async fn holders_of(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        action: &str,
+    ) -> Result<Vec<PersonId>, AccessError> {
+        let allows = |cell: &Cell| cell.scope == Scope::Organisation && cell.setting.is_none();
+        let mut able: Vec<Role> = Role::BUILT_IN
+            .into_iter()
+            .filter(|role| self.matrix.column(*role).any(|(own, cell)| own == action && allows(cell)))
+            .collect();
+        for role in roles::of_organisation(tx, organisation).await? {
+            let rights: Rights = role.rights.parse().unwrap_or_default();
+            let cell = rights.0.get(action).and_then(|scope| self.matrix.custom(action, *scope));
+            if cell.is_some_and(|cell| allows(&cell)) {
+                able.push(Role::Custom(role.id));
+            }
+        }
+        Ok(people::with_roles(tx, organisation, &able).await?)
     }
 
     /// What a right in a role of an organisation's own comes to; `None` where no person does that.

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use clerestory_access::{Actor, OpContext, OrganisationRef, RecordingRef, SiteRef};
-use clerestory_identity::{KEY_PREFIX, Running, Token, TokenError};
+use clerestory_identity::{IdentityError, KEY_PREFIX, Running, Token, TokenError, Use, Whence};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -17,6 +17,9 @@ use crate::problem::ApiError;
 pub(crate) const COOKIE: &str = "__Host-clerestory";
 /// The same for browsers that drop prefixed, secure cookies on loopback.
 pub(crate) const LOOPBACK_COOKIE: &str = "clerestory";
+/// The cookies by which a browser that signed in is known again, signed in or not.
+pub(crate) const DEVICE_COOKIE: &str = "__Host-clerestory-device";
+pub(crate) const LOOPBACK_DEVICE_COOKIE: &str = "clerestory-device";
 
 /// The id of a request, drawn by the guard.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) must_enrol: bool,
     /// Kept to ask again, inside long answers, whether the session still runs.
     pub(crate) token: Token,
+    /// Where the request comes from.
+    pub(crate) whence: Whence,
 }
 
 impl Caller {
@@ -51,12 +56,80 @@ impl Caller {
 
 /// The session token in the cookies of a request, if there is one, and if it is one.
 pub(crate) fn session_token(headers: &HeaderMap, loopback: bool) -> Option<Result<Token, TokenError>> {
+    cookie(headers, (COOKIE, LOOPBACK_COOKIE), loopback)
+}
+
+/// The token in one of two cookies; the second counts on this machine only.
+fn cookie(
+    headers: &HeaderMap,
+    (name, loopback_name): (&str, &str),
+    loopback: bool,
+) -> Option<Result<Token, TokenError>> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs: Vec<(&str, &str)> =
         cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
     let value = |name: &str| pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
-    let text = value(COOKIE).or_else(|| value(LOOPBACK_COOKIE).filter(|_| loopback))?;
+    let text = value(name).or_else(|| value(loopback_name).filter(|_| loopback))?;
     Some(text.parse())
+}
+
+/// The address a request was sent from.
+fn client(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<clerestory_http::Peer>().map(|peer| peer.client.to_canonical())
+}
+
+/// The token by which a browser is known again, if it has one.
+fn device_token(headers: &HeaderMap, loopback: bool) -> Option<Token> {
+    cookie(headers, (DEVICE_COOKIE, LOOPBACK_DEVICE_COOKIE), loopback)?.ok()
+}
+
+/// Where a request comes from.
+pub(crate) struct ComingFrom(pub(crate) Whence);
+
+impl FromRequestParts<Api> for ComingFrom {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Self::Rejection> {
+        let headers = &parts.headers;
+        let browser = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Self(Whence {
+            address: client(parts),
+            device: device_token(headers, api.hosts.is_loopback()).map(|token| token.hash()),
+            browser: browser.unwrap_or("unknown").to_owned(),
+        }))
+    }
+}
+
+/// Somebody who wants to come in: where from, and the token by which their browser is known again. One that has none is
+/// given one.
+pub(crate) struct Visitor {
+    pub(crate) whence: Whence,
+    pub(crate) device: Token,
+}
+
+impl FromRequestParts<Api> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Self::Rejection> {
+        let ComingFrom(whence) = ComingFrom::from_request_parts(parts, api).await?;
+        let device = device_token(&parts.headers, api.hosts.is_loopback()).unwrap_or_else(Token::generate);
+        Ok(Self { whence: Whence { device: Some(device.hash()), ..whence }, device })
+    }
+}
+
+/// Puts on record that somebody came from where a block keeps them out, where that is so.
+async fn tell_kept_out(
+    error: IdentityError,
+    (parts, api): (&mut Parts, &Api),
+    action: &'static str,
+) -> ApiError {
+    if let IdentityError::PlaceBlocked { organisation, .. } = &error {
+        let op = OpContext { actor: Actor::Anonymous, request_id: request_id(parts), at: api.clock.now() };
+        if let Err(error) = api.identity.refuse_place(&op, *organisation, action).await {
+            return error.into();
+        }
+    }
+    error.into()
 }
 
 /// A person who is signed in, or a program with an API key: for the routes that take both.
@@ -87,8 +160,12 @@ async fn keyed(
     parts: &mut Parts,
     api: &Api,
 ) -> Result<OpContext, ApiError> {
+    let Ok(ComingFrom(whence)) = ComingFrom::from_request_parts(parts, api).await;
     let actor = match &shown {
-        Ok(token) => api.identity.key_actor(token).await?,
+        Ok(token) => match api.identity.key_actor(token, &whence).await {
+            Ok(actor) => actor,
+            Err(error) => return Err(tell_kept_out(error, (parts, api), "key.use").await),
+        },
         Err(_) => None,
     };
     let Anyone(op) = Anyone::from_request_parts(parts, api).await?;
@@ -143,8 +220,12 @@ impl FromRequestParts<Api> for Enrolling {
         }
         let shown = session_token(&parts.headers, api.hosts.is_loopback());
         let shown = shown.ok_or_else(ApiError::unauthenticated)?;
+        let Ok(ComingFrom(whence)) = ComingFrom::from_request_parts(parts, api).await;
         let found = match &shown {
-            Ok(token) => api.identity.running(token).await?,
+            Ok(token) => match api.identity.running(token, &whence, using(&parts.headers)).await {
+                Ok(found) => found,
+                Err(error) => return Err(tell_kept_out(error, (parts, api), "session.use").await),
+            },
             Err(_) => None,
         };
         let (Ok(token), Some(Running { actor, ends: session_ends, must_enrol })) = (shown, found) else {
@@ -156,8 +237,17 @@ impl FromRequestParts<Api> for Enrolling {
             return Err(ApiError::unauthenticated());
         };
         let op = OpContext { actor, request_id: request_id(parts), at: api.clock.now() };
-        Ok(Self(Caller { op, person: id, organisation, signed_in, session_ends, must_enrol, token }))
+        Ok(Self(Caller { op, person: id, organisation, signed_in, session_ends, must_enrol, token, whence }))
     }
+}
+
+/// A page of the console says by this header that nobody has touched it for a while, and that it asks by itself.
+const BACKGROUND: &str = "clerestory-background";
+
+/// An image is part of a page, which may have come to show it by itself.
+fn using(headers: &HeaderMap) -> Use {
+    let is_image = headers.get("sec-fetch-dest").is_some_and(|what| what == "image");
+    if is_image || headers.contains_key(BACKGROUND) { Use::Nobody } else { Use::Somebody }
 }
 
 /// Anybody at all.
@@ -170,8 +260,7 @@ impl FromRequestParts<Api> for Network {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _api: &Api) -> Result<Self, Self::Rejection> {
-        let client = parts.extensions.get::<clerestory_http::Peer>().map(|peer| peer.client.to_canonical());
-        Ok(Self(client.map(|client| match client {
+        Ok(Self(client(parts).map(|client| match client {
             IpAddr::V4(_) => client,
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();

@@ -11,6 +11,8 @@ pub(crate) struct PersonRef {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) initials: String,
+    /// The version of their picture, at `/people/{person}/picture`, where there is one that the caller may see.
+    pub(crate) picture: Option<u64>,
 }
 
 /// Something with a name.

@@ -1,12 +1,13 @@
 //! The embedded files of console, capture, player and shop, each with the headers its host needs.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use clerestory_identity::{Use, Whence};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::Api;
-use crate::caller::session_token;
+use crate::caller::{ComingFrom, session_token};
 use crate::hosts::set;
 use crate::problem::ApiError;
 
@@ -93,8 +94,9 @@ pub(crate) async fn console(State(api): State<Api>, request: Request) -> Respons
     let Some(index) = Console::get("index.html") else {
         return not_built("The console").into_response();
     };
-    let (parts, _) = request.into_parts();
-    let frames = frames(&api, &parts.headers).await;
+    let (mut parts, _) = request.into_parts();
+    let Ok(ComingFrom(whence)) = ComingFrom::from_request_parts(&mut parts, &api).await;
+    let frames = frames(&api, &parts.headers, &whence).await;
     let mut response = answer("index.html", index, "no-store");
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; \
@@ -107,11 +109,11 @@ pub(crate) async fn console(State(api): State<Api>, request: Request) -> Respons
 }
 
 /// What the console may frame: the player, and for somebody who is signed in the sites whose policy they may edit.
-async fn frames(api: &Api, headers: &HeaderMap) -> String {
+async fn frames(api: &Api, headers: &HeaderMap, whence: &Whence) -> String {
     let mut frames = api.hosts.origins().content.clone();
     let Some(Ok(token)) = session_token(headers, api.hosts.is_loopback()) else { return frames };
     // A session that cannot be read frames nothing more; the page itself will say what is wrong.
-    let Ok(Some(running)) = api.identity.running(&token).await else { return frames };
+    let Ok(Some(running)) = api.identity.running(&token, whence, Use::Somebody).await else { return frames };
     let organisation = running.actor.organisation();
     let origins = api
         .database

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use clerestory_access::Access;
+use clerestory_confine::Confined;
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
 use clerestory_lifecycle::Lifecycle;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub playback: Playback,
     /// What is erased.
     pub lifecycle: Lifecycle,
+    /// Work on hostile bytes.
+    pub confined: Confined,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Which host is which.
@@ -64,7 +67,9 @@ pub struct Parts {
 pub(crate) struct Api {
     parts: Arc<Parts>,
     /// Room for what is handed out: each holds a segment in memory, and keeps the processor busy.
-    exports: Arc<Semaphore>,
+    exports: export::Exports,
+    /// Room for files with pictures, which wait in memory for their turn to be decoded.
+    pictures: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Api {
@@ -90,5 +95,6 @@ pub struct Finding {
 
 /// The whole service: every host, every route.
 pub fn router(parts: Parts) -> Router {
-    hosts::router(Api { parts: Arc::new(parts), exports: Arc::new(Semaphore::new(export::AT_ONCE)) })
+    let pictures = Arc::new(Semaphore::new(routes::PICTURES_AT_ONCE));
+    hosts::router(Api { parts: Arc::new(parts), exports: export::Exports::new(), pictures })
 }

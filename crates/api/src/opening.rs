@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use clerestory_access::{Action, Grant, Object};
+use clerestory_access::{Action, Grant, Object, OpContext, PictureRef, ShowPicture};
 use clerestory_audit::{ActorKind, Entry};
 use clerestory_model::{ApiKeyId, OrganisationId, PersonId, RecordingState, SiteId, SubjectId, Timestamp};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
-use clerestory_store::{organisations, people, recordings, sites};
+use clerestory_store::{organisations, people, pictures, recordings, sites};
 use clerestory_vault::OpenError;
 
 use crate::Api;
@@ -21,13 +21,21 @@ use crate::problem::ApiError;
 pub(crate) struct Names<'a, A: Action> {
     api: &'a Api,
     grant: &'a Grant<A>,
+    /// Who is shown them, where pictures stand beside names.
+    shown_to: Option<&'a OpContext>,
     people: HashMap<PersonId, PersonRef>,
     sites: HashMap<SiteId, String>,
 }
 
 impl<'a, A: Action> Names<'a, A> {
     pub(crate) fn new(api: &'a Api, grant: &'a Grant<A>) -> Self {
-        Self { api, grant, people: HashMap::new(), sites: HashMap::new() }
+        Self { api, grant, shown_to: None, people: HashMap::new(), sites: HashMap::new() }
+    }
+
+    /// The same with the pictures of those whom this caller may see.
+    pub(crate) fn with_pictures(mut self, op: &'a OpContext) -> Self {
+        self.shown_to = Some(op);
+        self
     }
 
     /// Somebody's name; of somebody erased, that they were.
@@ -46,16 +54,29 @@ impl<'a, A: Action> Names<'a, A> {
         };
         let named = match profile {
             Some(profile) => {
-                PersonRef { id: id.to_string(), initials: profile.initials(), name: profile.name }
+                let picture = self.picture(tx, id).await?;
+                PersonRef { id: id.to_string(), initials: profile.initials(), name: profile.name, picture }
             }
             None => PersonRef {
                 id: id.to_string(),
                 name: "Somebody no longer here".to_owned(),
                 initials: "–".to_owned(),
+                picture: None,
             },
         };
         self.people.insert(id, named.clone());
         Ok(named)
+    }
+
+    /// The version of somebody's picture, where they have one that may be shown.
+    async fn picture(&self, tx: &mut Tx, id: PersonId) -> Result<Option<u64>, ApiError> {
+        let Some((op, asker)) = self.shown_to.and_then(|op| Some((op, op.actor.person()?))) else {
+            return Ok(None);
+        };
+        let Some(version) = pictures::version(tx, id).await? else { return Ok(None) };
+        let on = PictureRef { organisation: self.grant.on().organisation(), id, asker };
+        let shown = self.api.access.would_allow_in::<ShowPicture>(tx, op, on).await?;
+        Ok(shown.then_some(version))
     }
 
     /// A site's name.
@@ -234,7 +255,9 @@ impl<'a, A: Action> Names<'a, A> {
     }
 
     async fn object(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditObject, ApiError> {
-        use clerestory_model::{ErasureId, HoldId, OrganisationId, RecordingId, RequestId, SessionId};
+        use clerestory_model::{
+            ErasureId, HoldId, OrganisationId, RecordingId, RequestId, SessionId, SupportGrantId,
+        };
         let bytes = entry.object.id;
         let (id, label) = match entry.object.kind.as_str() {
             "recording" => (RecordingId::from_bytes(bytes).to_string(), None),
@@ -243,6 +266,7 @@ impl<'a, A: Action> Names<'a, A> {
             "hold" => (HoldId::from_bytes(bytes).to_string(), None),
             "request" => (RequestId::from_bytes(bytes).to_string(), None),
             "key" => (ApiKeyId::from_bytes(bytes).to_string(), None),
+            "support" => (SupportGrantId::from_bytes(bytes).to_string(), None),
             "session" => (SessionId::from_bytes(bytes).to_string(), None),
             "site" => {
                 let id = SiteId::from_bytes(bytes);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use clerestory_keys::{KeyError, unwrapping};
-use clerestory_model::{OrganisationId, Timestamp};
+use clerestory_model::{OrganisationId, PersonId, RecordingId, Timestamp};
 use clerestory_seal::{ValueContext, open_value, sha256};
 use clerestory_sql::{Body, Row, SqlError, Tx, Value};
 use clerestory_store::{Content, Sealed};
@@ -66,6 +66,20 @@ pub trait Departing: Send + Sync {
     /// Removes them, and says which.
     fn depart<'t>(&'t self, tx: &'t mut Tx, organisation: OrganisationId)
     -> Body<'t, Vec<Touched>, SqlError>;
+
+    /// Removes what names a recording or a person that is erased while the organisation goes on, and says which.
+    fn forget_gone<'t>(&'t self, _tx: &'t mut Tx, _gone: &'t Gone) -> Body<'t, Vec<Touched>, SqlError> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+/// What is erased while its organisation goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Recordings of which nothing is left.
+    pub recordings: Vec<RecordingId>,
+    /// The person.
+    pub person: Option<PersonId>,
 }
 
 /// How one row stands after a change.

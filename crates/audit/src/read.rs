@@ -3,6 +3,7 @@
 use clerestory_model::{OrganisationId, Timestamp};
 use clerestory_sql::{Row, SqlError, Tx, Value};
 use clerestory_store::Sealed;
+use clerestory_store::recordings::Subjects;
 
 use crate::entry::personal_place;
 use crate::{ActorKind, Audit, AuditError, Class, Entry, ObjectRef, Outcome};
@@ -24,8 +25,36 @@ pub struct EntryFilter {
     pub to: Option<Timestamp>,
     /// Only with a smaller number.
     pub before: Option<u64>,
+    /// Only about these people, and about recordings of them; about anybody where nothing is said.
+    pub about: Option<Subjects>,
     /// At most this many.
     pub limit: u32,
+}
+
+/// The condition that an entry tells of somebody: of the person, or of a recording about them. What people do themselves
+/// is not about them: whoever leads somebody learns from the log who looked at them, and not what they asked for.
+fn about(subjects: Subjects) -> Option<(&'static str, Value)> {
+    match subjects {
+        Subjects::All => None,
+        Subjects::One(subject) => Some((
+            "(object IN (SELECT p.person_id FROM people p WHERE p.subject_id = #)
+              OR object IN (SELECT r.recording_id FROM recordings r WHERE r.subject_id = #))",
+            subject.into(),
+        )),
+        // Visitors report to nobody, and have no place in anybody's part of the log. The program writes of mails and the
+        // like what would tell that somebody asked for something.
+        Subjects::Reports(manager) => Some((
+            "actor_kind IN (1, 5) AND actor NOT IN (SELECT l.person_id FROM reporting_lines l
+                                                    WHERE l.manager_id = # AND l.ended_at IS NULL)
+             AND (object = # OR object IN (SELECT l.person_id FROM reporting_lines l
+                                       WHERE l.manager_id = # AND l.ended_at IS NULL)
+              OR object IN (SELECT r.recording_id FROM recordings r JOIN subjects s ON s.subject_id = r.subject_id
+                            WHERE s.person_id = # OR s.person_id IN
+                                (SELECT l.person_id FROM reporting_lines l
+                                 WHERE l.manager_id = # AND l.ended_at IS NULL)))",
+            manager.into(),
+        )),
+    }
 }
 
 pub(crate) const COLUMNS: &str = "organisation_id, number, at, action, class_uid, activity_id, outcome, rule, \
@@ -100,6 +129,10 @@ impl Audit {
                 values.push(value);
                 sql.push_str(&format!(" AND {condition} ${}", values.len()));
             }
+        }
+        if let Some((condition, value)) = filter.about.and_then(about) {
+            values.push(value);
+            sql.push_str(&format!(" AND {}", condition.replace('#', &format!("${}", values.len()))));
         }
         values.push(filter.limit.into());
         sql.push_str(&format!(" ORDER BY number DESC LIMIT ${}", values.len()));

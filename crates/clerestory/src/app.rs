@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clerestory_access::{Access, Matrix, MatrixError};
 use clerestory_audit::{Audit, Reserve};
+use clerestory_confine::Confined;
 use clerestory_identity::{Identity, IdentityError};
 use clerestory_intake::Intake;
 use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
@@ -59,6 +60,8 @@ pub struct App {
     pub playback: Playback,
     /// What is erased.
     pub lifecycle: Lifecycle,
+    /// Work on hostile bytes.
+    pub confined: Confined,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -192,6 +195,7 @@ impl App {
             access: access.clone(),
             vault: vault.clone(),
             identity: identity.clone(),
+            notices: notices.clone(),
             clock: Arc::clone(&clock),
             derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
             departing: vec![
@@ -207,7 +211,20 @@ impl App {
                 _ => Assurance::OneDisk,
             },
         });
-        Ok(Self { notices, identity, intake, lifecycle, playback, places, database, access, vault, clock })
+        let confined = Confined::by(places.confined.clone());
+        Ok(Self {
+            confined,
+            notices,
+            identity,
+            intake,
+            lifecycle,
+            playback,
+            places,
+            database,
+            access,
+            vault,
+            clock,
+        })
     }
 
     /// Over a copy of a database, with places that are only read: no epoch begins and none ends, and what is written

@@ -15,6 +15,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(status) = clerestory_confine::serve_if_asked() {
+        return status;
+    }
     let arguments = Arguments::parse();
     match run(arguments.command) {
         Ok(status) => status,
@@ -26,11 +29,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// How much waits for the disk, or works on a processor, at once. Unbounded, a disk that falls behind is given hundreds of
+/// threads, each with memory of its own, and is no faster for it. No such work waits for other such work.
+const BLOCKING_THREADS: usize = 32;
+
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     clerestory::forbid_core_dumps().context("the system does not let this process forbid core dumps")?;
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         anyhow::bail!("another TLS provider was installed already");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
     runtime.block_on(command.run())
 }

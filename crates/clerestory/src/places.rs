@@ -64,7 +64,12 @@ pub struct Places {
     pub objects_moved: bool,
     /// What is asked of those who sign in.
     pub sign_in: SignInRules,
+    /// The program that works on hostile bytes when it is started for that: this one.
+    pub confined: PathBuf,
 }
+
+/// The program of this process, though another may lie under its name by now.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// A PostgreSQL database, and how it is known to be the right one.
 #[derive(Clone)]
@@ -147,6 +152,7 @@ impl Places {
             bucket: None,
             objects_moved: false,
             sign_in: SignInRules::default(),
+            confined: THIS_PROGRAM.into(),
         }
     }
 

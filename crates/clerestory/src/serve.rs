@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clerestory_api::{Finding, Hosts, Parts};
+use clerestory_confine::Confined;
 use clerestory_http::{Limits, Listener, Server};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
@@ -23,6 +24,9 @@ const ERASE_EVERY: Duration = Duration::from_secs(1);
 
 /// Mail that is due is looked for this often.
 const MAIL_EVERY: Duration = Duration::from_secs(5);
+
+/// Requests of recorded people that are to be told of by mail are looked for this often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The log's reserve of disk is looked at this often, and counted denials of nobody known whose minute is over are put
 /// on record.
@@ -75,7 +79,9 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         });
     }
     remarks.insert(0, custody::places(&app));
-    let keys = Arc::clone(app.vault.keys());
+    remarks.push(confinement(&app).await);
+    let (keys, confined) = (Arc::clone(app.vault.keys()), app.confined.clone());
+    let console = serving.hosts.origins().console.clone();
     let api = Parts {
         database: app.database.clone(),
         access: app.access.clone(),
@@ -84,19 +90,21 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         intake: app.intake.clone(),
         playback: app.playback.clone(),
         lifecycle: app.lifecycle.clone(),
+        confined: app.confined.clone(),
         clock: Arc::clone(&app.clock),
         hosts: Arc::new(serving.hosts),
         data_directory: app.places.data.display().to_string().into(),
         draining,
         findings: Arc::new(move || {
             let mut all = findings(&remarks, &watched);
+            all.extend(broken(&confined));
             all.extend(keys.findings().iter().map(of_keys));
             all
         }),
     };
     let integrating = tokio::spawn(ledger::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let erasing = tokio::spawn(erase(app.clone(), shutdown.clone()));
-    let posting = tokio::spawn(send_mail(app.clone(), Arc::clone(&watch), shutdown.clone()));
+    let posting = tokio::spawn(send_mail(app.clone(), console, Arc::clone(&watch), shutdown.clone()));
     let replaying = tokio::spawn(authority::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let settling = settle::keep(app.clone(), serving.settle_after, Arc::clone(&watch), shutdown.clone());
     let settling = tokio::spawn(settling);
@@ -143,11 +151,62 @@ fn findings(remarks: &[Finding], watch: &Watch) -> Vec<Finding> {
     all
 }
 
+/// That processes were broken by what they read: somebody tries to, or a library changed under the server.
+fn broken(confined: &Confined) -> Option<Finding> {
+    let times = confined.broken();
+    (times > 0).then(|| Finding {
+        id: "confined",
+        level: "attention",
+        sentence: format!(
+            "Since the start, {times} {} broke the process that decodes them. It could reach nothing.",
+            if times == 1 { "picture" } else { "pictures" }
+        ),
+        what_to_do: Some(
+            "See the log for how. If every picture fails, start again: a library may have changed under the server."
+                .to_owned(),
+        ),
+    })
+}
+
+/// Whether hostile bytes can be worked on, and by what that is confined; said once in the log too where it is less than
+/// it could be.
+async fn confinement(app: &App) -> Finding {
+    let (level, sentence, what_to_do) = match app.confined.check().await {
+        Ok(lacking) if lacking.is_empty() => (
+            "ok",
+            "Pictures are decoded in a process that may open no file, no connection and no other process."
+                .to_owned(),
+            None,
+        ),
+        Ok(lacking) => (
+            "attention",
+            format!(
+                "The process that decodes pictures is confined without {}, which this kernel lacks: its filter of system \
+                 calls alone keeps it from files and connections.",
+                lacking.join(", ")
+            ),
+            Some("Run a kernel that has it switched on (`lsm=` names it)."),
+        ),
+        Err(error) => (
+            "failed",
+            format!("Pictures cannot be taken: {error}."),
+            Some(
+                "See that the kernel lets processes filter their own system calls (seccomp), and start again.",
+            ),
+        ),
+    };
+    if level != "ok" {
+        tracing::warn!(sentence, "confined processes");
+    }
+    Finding { id: "confined", level, sentence, what_to_do: what_to_do.map(str::to_owned) }
+}
+
 /// What the key registry found, as the health page says it.
 fn of_keys(finding: &clerestory_keys::Finding) -> Finding {
     use clerestory_keys::Finding as Keys;
     let (id, level) = match finding {
         Keys::ClockJumped { .. } => ("clock", "failed"),
+        Keys::JustStarted { .. } => ("clock", "ok"),
         Keys::PlaceFailed { .. } => ("epoch-place", "failed"),
         Keys::RootFailed { .. } => ("root", "failed"),
         Keys::BackupNeeds { .. } => ("epoch-backup", "attention"),
@@ -172,16 +231,24 @@ async fn erase(app: App, shutdown: CancellationToken) {
     }
 }
 
-/// Sends mail that is due, until `shutdown`: what is left then is sent after the next start.
-async fn send_mail(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
+/// Writes mails about requests, with links to the console at this origin, and sends mail that is due, until `shutdown`:
+/// what is left then is sent after the next start.
+async fn send_mail(app: App, console: String, watch: Arc<Watch>, shutdown: CancellationToken) {
     if !app.notices.has_post() {
         return;
     }
     let mut tick = tokio::time::interval(MAIL_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut tell = tokio::time::interval(TELL_EVERY);
+    tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
+            _ = tell.tick() => {
+                if let Err(error) = app.lifecycle.tell_of_requests(&console).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "requests could not be looked up");
+                }
+            }
             _ = tick.tick() => {}
         }
         match app.notices.send_due().await {

@@ -91,6 +91,9 @@ fn well(elsewhere: &str) -> Finding {
 
 fn standing_still(error: &EraseError) -> Finding {
     let (level, sentence, what_to_do) = match error {
+        EraseError::Key(KeyError::Stopped(finding @ clerestory_keys::Finding::JustStarted { .. })) => {
+            ("ok", finding.sentence(), finding.what_to_do())
+        }
         EraseError::Key(KeyError::Stopped(finding)) => ("failed", finding.sentence(), finding.what_to_do()),
         _ => (
             "attention",

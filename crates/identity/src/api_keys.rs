@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::people::standing::barred;
 use crate::sign_in::inconsistent;
-use crate::{Identity, IdentityError, Token, authority};
+use crate::{Identity, IdentityError, Token, Whence, authority};
 
 /// What every key begins with, so that people and scanners know one.
 pub const KEY_PREFIX: &str = "csk_";
@@ -362,11 +362,11 @@ impl Identity {
         Ok(found)
     }
 
-    /// Who asks with this key, if it is one that has not ended and whose maker is still here.
+    /// Who asks with this key from there, if it is one that has not ended and whose maker is still here.
     ///
     /// # Errors
-    /// [`IdentityError::Sql`]: nobody is let in then.
-    pub async fn key_actor(&self, token: &Token) -> Result<Option<Actor>, IdentityError> {
+    /// [`IdentityError::PlaceBlocked`]; [`IdentityError::Sql`]: nobody is let in then.
+    pub async fn key_actor(&self, token: &Token, whence: &Whence) -> Result<Option<Actor>, IdentityError> {
         let (hash, now) = (token.hash(), self.clock.now());
         let found: Result<_, SqlError> = self
             .database
@@ -384,6 +384,7 @@ impl Identity {
             })
             .await;
         let Some((row, roles)) = found?.filter(|(row, _)| now < row.expires_at) else { return Ok(None) };
+        self.let_in(row.organisation, whence).await?;
         if row.last_used_at.is_none_or(|last| now.since(last) >= NOTE_EVERY) {
             self.note_key_use(row.id, now).await?;
         }

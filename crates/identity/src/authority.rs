@@ -2,7 +2,9 @@
 
 use clerestory_audit::authority::{ChangedBy, Table, Told, Touched};
 use clerestory_audit::{ActorKind, ObjectRef};
-use clerestory_model::{ApiKeyId, BlockId, OrganisationId, PersonId, RoleId, SessionId, Timestamp};
+use clerestory_model::{
+    ApiKeyId, BlockId, OrganisationId, PersonId, RoleId, SessionId, SupportGrantId, Timestamp,
+};
 use clerestory_sql::{SqlError, Tx};
 use clerestory_store::tree::NodeId;
 
@@ -67,6 +69,22 @@ static CUSTOM_ROLES: Table = Table {
     columns: &[("organisation_id", Told::Plain), ("rights", Told::Plain), ("made_by", Told::Plain)],
     ends: None,
 };
+static SUPPORT: Table = Table {
+    name: "support_grants",
+    key: &["grant_id"],
+    columns: &[
+        ("organisation_id", Told::Plain),
+        ("person_id", Told::Plain),
+        ("rights", Told::Plain),
+        ("node", Told::Plain),
+        ("made_by", Told::Plain),
+        ("begins_at", Told::Plain),
+        ("ends_at", Told::Plain),
+        ("ended_at", Told::Plain),
+        ("ended_by", Told::Plain),
+    ],
+    ends: None,
+};
 static DOMAINS: Table =
     Table { name: "domains", key: &["domain_id"], columns: &[("organisation_id", Told::Plain)], ends: None };
 static PROJECTS: Table = Table {
@@ -104,6 +122,7 @@ static SESSIONS: Table = Table {
         ("expires_at", Told::Plain),
         ("signed_in_by", Told::Plain),
         ("stepped_up_at", Told::Plain),
+        ("device_hash", Told::Plain),
     ],
     ends: Some("expires_at"),
 };
@@ -145,8 +164,30 @@ static API_KEYS: Table = Table {
     ends: Some("expires_at"),
 };
 
+static PLACE_BLOCKS: Table = Table {
+    name: "place_blocks",
+    key: &["block_id"],
+    columns: &[
+        ("organisation_id", Told::Plain),
+        ("network", Told::Digest),
+        ("device_hash", Told::Plain),
+        ("person_id", Told::Plain),
+        ("set_by", Told::Plain),
+        ("ends_at", Told::Plain),
+        ("lifted_by", Told::Plain),
+    ],
+    ends: Some("ends_at"),
+};
+
+static RESETS: Table = Table {
+    name: "password_resets",
+    key: &["token_hash"],
+    columns: &[("person_id", Told::Plain), ("expires_at", Told::Plain)],
+    ends: Some("expires_at"),
+};
+
 /// Every table of people, sessions and keys whose rows are authority.
-pub static AUTHORITY: [&Table; 17] = [
+pub static AUTHORITY: [&Table; 20] = [
     &ORGANISATIONS,
     &PEOPLE,
     &CREDENTIALS,
@@ -158,12 +199,15 @@ pub static AUTHORITY: [&Table; 17] = [
     &API_KEYS,
     &FURTHER_ROLES,
     &CUSTOM_ROLES,
+    &SUPPORT,
     &LINES,
     &BLOCKS,
     &INVITATIONS,
     &DOMAINS,
     &PROJECTS,
     &TEAMS,
+    &PLACE_BLOCKS,
+    &RESETS,
 ];
 
 pub(crate) fn organisation(id: OrganisationId) -> Touched {
@@ -210,12 +254,24 @@ pub(crate) fn custom_role(id: RoleId) -> Touched {
     Touched::row(&CUSTOM_ROLES, [id.into()])
 }
 
+pub(crate) fn support(id: SupportGrantId) -> Touched {
+    Touched::row(&SUPPORT, [id.into()])
+}
+
 pub(crate) fn line(id: PersonId, number: u64) -> Touched {
     Touched::row(&LINES, [id.into(), number.into()])
 }
 
 pub(crate) fn block(id: BlockId) -> Touched {
     Touched::row(&BLOCKS, [id.into()])
+}
+
+pub(crate) fn reset(token_hash: [u8; 32]) -> Touched {
+    Touched::row(&RESETS, [token_hash.into()])
+}
+
+pub(crate) fn place_block(id: BlockId) -> Touched {
+    Touched::row(&PLACE_BLOCKS, [id.into()])
 }
 
 pub(crate) fn invitation(id: PersonId) -> Touched {
@@ -252,6 +308,12 @@ pub(crate) async fn end_other_sessions(
         touched.push(pending(row.get(0)?));
     }
     Ok(touched)
+}
+
+/// Takes back every sign-in link of somebody; the rows that are gone.
+pub(crate) async fn end_links(tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
+    let sql = "DELETE FROM sign_in_links WHERE person_id = $1 RETURNING token_hash";
+    tx.query(sql, &[person.into()]).await?.iter().map(|row| Ok(link(row.get(0)?))).collect()
 }
 
 /// The program itself, at the command line.

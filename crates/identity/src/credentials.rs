@@ -9,15 +9,15 @@ use clerestory_audit::authority::Touched;
 use clerestory_audit::{NewEntry, Outcome};
 use clerestory_model::{SessionId, Timestamp};
 use clerestory_sql::{Body, Lane, SqlError, Tx};
-use clerestory_store::organisations;
 use clerestory_store::people::{self, Person};
 use zeroize::Zeroizing;
 
+use crate::resets::Addressed;
 use crate::second_factor::Code;
 use crate::sessions::{self, SignedInBy};
-use crate::sign_in::{inconsistent, password_version, sign_in_entry};
+use crate::sign_in::{password_version, sign_in_entry};
 use crate::throttle::TooSoon;
-use crate::{Identity, IdentityError, Unfit, authority};
+use crate::{Identity, IdentityError, Unfit, Whence, authority};
 
 /// Whoever signed in by a link sets a password without knowing the old one for this long.
 const LINK_COUNTS: Duration = Duration::from_secs(15 * 60);
@@ -134,8 +134,8 @@ impl Identity {
         &self,
         op: &OpContext,
         network: Option<IpAddr>,
-        old: Option<Zeroizing<String>>,
-        new: Zeroizing<String>,
+        (old, new): (Option<Zeroizing<String>>, Zeroizing<String>),
+        whence: &Whence,
     ) -> Result<(), CredentialError> {
         let Actor::Person { id, organisation, session, .. } = op.actor else {
             return Err(Refused::Hidden.into());
@@ -151,11 +151,11 @@ impl Identity {
         let on = PersonRef { organisation, id };
         let decided = self.access.authorize::<ChangeCredential>(op, on, None).await;
         let grant = decided.map_err(IdentityError::from)??;
-        let hints = self.hints(grant).await?;
-        let fit = self.fit_password(new, hints).await?;
+        let me = self.hints(grant).await?;
+        let fit = self.fit_password(new, me.hints()).await?;
         let phc =
             self.passwords.hash(fit.map_err(CredentialError::Unfit)?).await.map_err(IdentityError::from)?;
-        let (identity, inner) = (self.clone(), op.clone());
+        let (identity, inner, to, whence) = (self.clone(), op.clone(), me, whence.clone());
         self.in_turn(op, move |tx, me| {
             Box::pin(async move {
                 let version = password_version(tx, me.id).await?;
@@ -173,10 +173,11 @@ impl Identity {
                         .await?;
                     return Ok(Err(refusal));
                 }
-                let mut touched: Vec<Touched> = vec![identity.put_password(tx, &me, phc).await?];
+                let mut touched: Vec<Touched> = identity.put_password(tx, &me, phc).await?;
                 touched.extend(authority::end_other_sessions(tx, me.id, session).await?);
                 identity.record(tx, (&inner, &me), "credential.set", Outcome::Allowed, "own").await?;
                 identity.note_own_change(tx, &inner, &me, &touched).await?;
+                identity.tell_password_changed(tx, &me, to, (&whence, inner.at)).await?;
                 Ok(Ok(()))
             })
         })
@@ -202,23 +203,10 @@ impl Identity {
     async fn hints(
         &self,
         grant: clerestory_access::Grant<ChangeCredential>,
-    ) -> Result<Vec<String>, IdentityError> {
+    ) -> Result<Addressed, IdentityError> {
         self.vault.hold_lease().await?;
-        let (vault, on) = (self.vault.clone(), grant.on());
-        self.database
-            .read(move |tx| {
-                Box::pin(async move {
-                    let me = people::find(tx, on.id).await?;
-                    let me = me.ok_or_else(|| inconsistent("people", "person_id"))?;
-                    let profile = vault.open(tx, &grant, &me.profile).await?;
-                    let organisation = organisations::find(tx, on.organisation).await?;
-                    let organisation =
-                        organisation.ok_or_else(|| inconsistent("organisations", "organisation_id"))?;
-                    let name = vault.open(tx, &grant, &organisation.name).await?;
-                    Ok(vec![profile.name, profile.email, name.0])
-                })
-            })
-            .await
+        let identity = self.clone();
+        self.database.read(move |tx| Box::pin(async move { identity.addressed(tx, &grant).await })).await
     }
 
     /// Does something about the caller themself, in their organisation's turn.

@@ -17,10 +17,12 @@ const BATCH: u32 = 200;
 
 /// Those of an organisation `$1` that ended before `$2`: the table, the column that names a row, when it ends, and whose it
 /// is.
-const ENDING: [(&str, &str, &str, &str); 6] = [
+const ENDING: [(&str, &str, &str, &str); 8] = [
     ("sessions", "session_id", "expires_at", OWN),
     ("api_keys", "key_id", "expires_at", OWN),
     ("blocks", "block_id", "ends_at", OWN),
+    ("place_blocks", "block_id", "ends_at", OWN),
+    ("password_resets", "token_hash", "expires_at", OF_PERSON),
     ("sign_in_links", "token_hash", "expires_at", OF_PERSON),
     ("pending_sign_ins", "token_hash", "expires_at", OF_PERSON),
     ("invitations", "person_id", "expires_at", OF_PERSON),
@@ -104,6 +106,8 @@ async fn remove(
                 "sessions" => authority::session(row.get(0)?),
                 "api_keys" => authority::api_key(row.get(0)?),
                 "blocks" => authority::block(row.get(0)?),
+                "place_blocks" => authority::place_block(row.get(0)?),
+                "password_resets" => authority::reset(row.get(0)?),
                 "sign_in_links" => authority::link(row.get(0)?),
                 "pending_sign_ins" => authority::pending(row.get(0)?),
                 _ => authority::invitation(row.get(0)?),

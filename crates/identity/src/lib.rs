@@ -14,6 +14,9 @@ mod fitness;
 mod passwords;
 mod pending;
 mod people;
+mod places;
+mod relaxing;
+mod resets;
 mod roles;
 mod rules;
 mod second_factor;
@@ -24,13 +27,14 @@ mod throttle;
 mod tokens;
 mod totp;
 mod tree;
+mod whence;
 
 use std::sync::{Arc, Mutex};
 
 use clerestory_access::{Access, AccessError};
 use clerestory_audit::AuditError;
 use clerestory_keys::KeyError;
-use clerestory_model::{Clock, Timestamp};
+use clerestory_model::{Clock, OrganisationId, Timestamp};
 use clerestory_notices::{NoticeError, Notices};
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
@@ -45,15 +49,20 @@ pub use passwords::{Password, PasswordError, Passwords};
 pub use people::directory::{BlockView, PersonDetails, PersonView};
 pub use people::error::PeopleError;
 pub use people::invitations::{Invitation, Invited};
+pub use people::pictures::{PictureSize, ShownPicture};
+pub use people::support::{MadeSupport, NewSupport, Supporter};
 pub use people::{NewOrganisation, NewPerson};
+pub use places::network::{Network, NetworkError};
+pub use places::{DeviceView, NewPlace, PlaceBlockView, PlaceView};
 pub use roles::{NewRole, RoleChange, RoleView};
 pub use rules::{Limits, SecondFactor, SignInRules};
 pub use second_factor::{Enrolment, FactorState};
-pub use sessions::{Running, SessionInfo, SignedInBy};
+pub use sessions::{Running, SessionInfo, SignedInBy, Use};
 pub use set_up::SetUp;
 pub use sign_in::{Admitted, SignInError, SignedIn};
 pub use tokens::{Token, TokenError};
 pub use tree::{NodeChange, NodeKind, NodeView};
+pub use whence::Whence;
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -63,6 +72,8 @@ pub const SCHEMA: Component = Component {
         Migration { name: "one person per address", sql: include_str!("0002-one-person-per-address.sql") },
         Migration { name: "second factors, API keys", sql: include_str!("0003-sign-in.sql") },
         Migration { name: "invitations", sql: include_str!("0004-invitations.sql") },
+        Migration { name: "blocks of networks and devices", sql: include_str!("0005-place-blocks.sql") },
+        Migration { name: "forgotten passwords", sql: include_str!("0006-password-resets.sql") },
     ],
 };
 
@@ -79,9 +90,11 @@ pub struct Identity {
     throttle: Arc<throttle::Throttle>,
     /// The hash of the secret that makes the first organisation, while there is none.
     set_up: Arc<Mutex<Option<[u8; 32]>>>,
+    networks: places::Networks,
 }
 
-/// A failure. All but [`Self::AddressTaken`] and [`Self::Blocked`] are not the caller's: answer 503.
+/// A failure. All but [`Self::AddressTaken`], [`Self::Blocked`] and [`Self::PlaceBlocked`] are not the caller's: answer
+/// 503.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// Somebody has the address that a new person was to have.
@@ -90,6 +103,14 @@ pub enum IdentityError {
     /// A block keeps out whoever asks; it ends by itself.
     #[error("kept out until {until}")]
     Blocked {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A block keeps out whoever comes from this network, or with this browser; it ends by itself.
+    #[error("from there, kept out until {until}")]
+    PlaceBlocked {
+        /// Of which organisation.
+        organisation: OrganisationId,
         /// Until when.
         until: Timestamp,
     },
@@ -139,6 +160,7 @@ impl Identity {
             rules: Arc::default(),
             throttle: Arc::new(throttle::Throttle::new()),
             set_up: Arc::default(),
+            networks: places::Networks::default(),
         }
     }
 

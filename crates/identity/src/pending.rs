@@ -11,8 +11,8 @@ use clerestory_store::people::{self, Person};
 use crate::people::standing::{Barred, barred};
 use crate::second_factor::Code;
 use crate::sessions::SignedInBy;
-use crate::sign_in::{Shown, by_person, password_version, sign_in_entry, trimmed};
-use crate::{Identity, IdentityError, SignInError, SignedIn, Token, authority};
+use crate::sign_in::{Shown, by_person, password_version, sign_in_entry};
+use crate::{Identity, IdentityError, SignInError, SignedIn, Token, Whence, authority};
 
 /// Whoever showed a password or a link has this long for the code.
 pub(crate) const LIFE: Duration = Duration::from_secs(5 * 60);
@@ -97,7 +97,7 @@ impl Identity {
         op: &OpContext,
         token: &Token,
         code: &str,
-        device: &str,
+        whence: &Whence,
     ) -> Result<SignedIn, SignInError> {
         let hash = token.hash();
         let waiting =
@@ -106,9 +106,10 @@ impl Identity {
             self.record_refusal(op, None, "code").await?;
             return Err(SignInError::Code);
         };
+        self.admits(op, &person, whence, "code").await?;
         self.vault.hold_lease().await.map_err(IdentityError::from)?;
         let (id, organisation) = (person.id, person.organisation);
-        let (identity, op, code, device) = (self.clone(), op.clone(), code.to_owned(), trimmed(device));
+        let (identity, op, code, whence) = (self.clone(), op.clone(), code.to_owned(), whence.clone());
         let session = Token::generate();
         let session_hash = session.hash();
         let begun: Result<Result<(), SignInError>, IdentityError> = self
@@ -116,7 +117,7 @@ impl Identity {
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     identity.access.audit().take_turn(tx, organisation).await?;
-                    identity.finish_pending(tx, &op, &person, hash, &code, (device, session_hash)).await
+                    identity.finish_pending(tx, &op, &person, hash, &code, (&whence, session_hash)).await
                 })
             })
             .await;
@@ -132,7 +133,7 @@ impl Identity {
         person: &Person,
         hash: [u8; 32],
         code: &str,
-        session: (String, [u8; 32]),
+        session: (&Whence, [u8; 32]),
     ) -> Result<Result<(), SignInError>, IdentityError> {
         let object = ("person", *person.id.as_bytes());
         let pending = find(tx, hash).await?.filter(|pending| op.at < pending.expires_at);

@@ -12,14 +12,16 @@ use clerestory_store::tree::NodeId;
 use clerestory_store::{About, Content, Kind, Place};
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, IdentityError, authority};
+use crate::{Identity, IdentityError, authority, resets};
 
 mod change;
 pub(crate) mod directory;
 pub(crate) mod error;
 pub(crate) mod invitations;
+pub(crate) mod pictures;
 mod place;
 pub(crate) mod standing;
+pub(crate) mod support;
 
 /// A PHC string, as it is kept: sealed under the person's own key.
 #[derive(Serialize, Deserialize)]
@@ -204,7 +206,7 @@ impl Identity {
     ) -> Result<(), IdentityError> {
         // Nobody signs in to this organisation until it is done, so no session begins behind its back.
         self.access.audit().take_turn(tx, person.organisation).await?;
-        let mut touched = vec![self.put_password(tx, person, phc).await?];
+        let mut touched = self.put_password(tx, person, phc).await?;
         touched.extend(authority::end_sessions(tx, person.id).await?);
         let object = ("person", *person.id.as_bytes());
         self.record_creation(tx, person.organisation, "credential.set", object, at).await?;
@@ -212,13 +214,14 @@ impl Identity {
         self.note_change(tx, by, object, &touched).await
     }
 
-    /// Keeps a password as the next version of somebody's, in their organisation's turn.
+    /// Keeps a password as the next version of somebody's, in their organisation's turn. A link to set a new one was for
+    /// the one before it.
     pub(crate) async fn put_password(
         &self,
         tx: &mut Tx,
         person: &Person,
         phc: String,
-    ) -> Result<Touched, IdentityError> {
+    ) -> Result<Vec<Touched>, IdentityError> {
         let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
         let key = organisations::subject_key(tx, person.subject).await?.ok_or_else(wrong)?;
         let sql = "SELECT version FROM credentials WHERE person_id = $1";
@@ -232,7 +235,9 @@ impl Identity {
             &[person.id.into(), kept.value().as_bytes().into(), version.into()],
         )
         .await?;
-        Ok(authority::credential(person.id))
+        let mut touched = resets::end(tx, person.id).await?;
+        touched.push(authority::credential(person.id));
+        Ok(touched)
     }
 
     /// What an address is looked up by: a MAC of its lower-case form, under the deployment's index key.

@@ -11,8 +11,9 @@ use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
 use crate::people::standing::{Barred, barred};
+use crate::places::rows::PlaceBlock;
 use crate::rules::Limits;
-use crate::{Identity, IdentityError, Token, authority};
+use crate::{Identity, IdentityError, Token, Whence, authority, places, whence};
 
 /// Use is noted at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -93,6 +94,8 @@ pub(crate) struct SessionRow {
     pub(crate) device: Sealed<Device>,
     pub(crate) signed_in_by: SignedInBy,
     pub(crate) stepped_up_at: Option<Timestamp>,
+    /// What the browser is known by; none where it began before browsers were known again.
+    pub(crate) device_hash: Option<[u8; 32]>,
 }
 
 impl SessionRow {
@@ -110,6 +113,7 @@ struct Shown {
     person: Person,
     also: Vec<Role>,
     barred: Option<Barred>,
+    place_blocks: Vec<PlaceBlock>,
 }
 
 /// A session that runs.
@@ -134,14 +138,16 @@ pub struct SessionInfo {
     /// When it ends at the latest.
     pub expires_at: Timestamp,
     /// What the browser said it is.
-    pub device: String,
+    pub browser: String,
+    /// What the browser is called, where it carries a token.
+    pub device: Option<String>,
     /// How it was signed in.
     pub signed_in_by: SignedInBy,
 }
 
 const COLUMNS: &str =
     "session_id, person_id, organisation_id, signed_in, created_at, last_used_at, expires_at, device, signed_in_by,
-     stepped_up_at";
+     stepped_up_at, device_hash";
 
 fn session(row: &clerestory_sql::Row) -> Result<SessionRow, SqlError> {
     let (id, person, organisation) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -156,14 +162,15 @@ fn session(row: &clerestory_sql::Row) -> Result<SessionRow, SqlError> {
         device: Sealed::found(row.get(7)?, device_place(organisation, person, id))?,
         signed_in_by: SignedInBy::found("sessions", &row.get::<String>(8)?)?,
         stepped_up_at: row.get(9)?,
+        device_hash: row.get(10)?,
     })
 }
 
 pub(crate) async fn insert(tx: &mut Tx, new: &SessionRow, token_hash: [u8; 32]) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO sessions (session_id, token_hash, person_id, organisation_id, signed_in, created_at,
-             last_used_at, expires_at, device, signed_in_by, stepped_up_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             last_used_at, expires_at, device, signed_in_by, stepped_up_at, device_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         &[
             new.id.into(),
             token_hash.into(),
@@ -176,6 +183,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &SessionRow, token_hash: [u8; 32]) 
             new.device.value().as_bytes().into(),
             new.signed_in_by.word().into(),
             new.stepped_up_at.into(),
+            new.device_hash.into(),
         ],
     )
     .await?;
@@ -188,12 +196,28 @@ pub(crate) async fn find(tx: &mut Tx, id: SessionId) -> Result<Option<SessionRow
     tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(session).transpose()
 }
 
+/// Who uses a session in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Somebody, who did something.
+    Somebody,
+    /// A page that nobody touches, which looks for news; or the server, which looks whether the session still runs.
+    Nobody,
+}
+
 impl Identity {
-    /// The session that has this token, if it still runs, with the role its person has now.
+    /// The session that has this token, if it still runs, with the role its person has now; for a request that comes from
+    /// there. Only what somebody does keeps it from going idle.
     ///
     /// # Errors
-    /// [`IdentityError::Blocked`] while a block keeps them out; [`IdentityError::Sql`]: nobody is let in then.
-    pub async fn running(&self, token: &Token) -> Result<Option<Running>, IdentityError> {
+    /// [`IdentityError::Blocked`], [`IdentityError::PlaceBlocked`] while a block keeps them out; [`IdentityError::Sql`]:
+    /// nobody is let in then.
+    pub async fn running(
+        &self,
+        token: &Token,
+        whence: &Whence,
+        using: Use,
+    ) -> Result<Option<Running>, IdentityError> {
         let (hash, now) = (token.hash(), self.clock.now());
         // What settings say may have to be opened.
         self.vault.hold_lease().await?;
@@ -202,13 +226,16 @@ impl Identity {
             .database
             .read(move |tx| Box::pin(async move { identity.shown(tx, hash, now).await }))
             .await?;
-        let Some(Shown { row, ends, must_enrol, person, also, barred }) = found else { return Ok(None) };
+        let Some(Shown { row, ends, must_enrol, person, also, barred, place_blocks }) = found else {
+            return Ok(None);
+        };
         match barred {
             None => {}
             Some(Barred::Inactive) => return Ok(None),
             Some(Barred::Blocked { until }) => return Err(IdentityError::Blocked { until }),
         }
-        if now.since(row.last_used_at) >= NOTE_EVERY {
+        self.keeps_out(&place_blocks, whence, row.device_hash).await?;
+        if using == Use::Somebody && now.since(row.last_used_at) >= NOTE_EVERY {
             self.note_use(row.id, now).await?;
         }
         let actor = Actor::Person {
@@ -245,7 +272,8 @@ impl Identity {
         let mut roles = also.clone();
         roles.push(person.role);
         let must_enrol = asked.must_enrol(&roles, row.signed_in_by);
-        Ok(Some(Shown { row, ends, must_enrol, person, also, barred }))
+        let place_blocks = places::rows::running(tx, row.organisation, now).await?;
+        Ok(Some(Shown { row, ends, must_enrol, person, also, barred, place_blocks }))
     }
 
     /// Puts on record that somebody showed a token that no running session has. Anybody may show as many as they like,
@@ -409,25 +437,15 @@ impl Identity {
         self.database
             .read(move |tx| {
                 Box::pin(async move {
-                    let limits = identity.asked(tx, on.organisation).await?.limits;
-                    let sql = format!(
-                        "SELECT {COLUMNS} FROM sessions WHERE person_id = $1 AND expires_at > $2 AND last_used_at > $3
-                         ORDER BY created_at DESC LIMIT 100"
-                    );
-                    let values = [on.id.into(), now.into(), now.minus(limits.idle).into()];
                     let mut found = Vec::new();
-                    for row in tx.query(&sql, &values).await? {
-                        let row = session(&row)?;
-                        let ends = row.ends(limits);
-                        if now >= ends {
-                            continue;
-                        }
+                    for row in identity.running_of(tx, (on.organisation, on.id), now).await? {
                         found.push(SessionInfo {
                             id: row.id,
                             created_at: row.created_at,
                             last_used_at: row.last_used_at,
-                            expires_at: ends,
-                            device: identity.vault.open(tx, &grant, &row.device).await?.0,
+                            expires_at: row.expires_at,
+                            browser: identity.vault.open(tx, &grant, &row.device).await?.0,
+                            device: row.device_hash.as_ref().map(whence::device_name),
                             signed_in_by: row.signed_in_by,
                         });
                     }
@@ -435,5 +453,29 @@ impl Identity {
                 })
             })
             .await
+    }
+
+    /// The sessions of somebody that run, newest first, each with the end it has by what settings say now.
+    pub(crate) async fn running_of(
+        &self,
+        tx: &mut Tx,
+        (organisation, person): (OrganisationId, PersonId),
+        now: Timestamp,
+    ) -> Result<Vec<SessionRow>, IdentityError> {
+        let limits = self.asked(tx, organisation).await?.limits;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM sessions WHERE person_id = $1 AND expires_at > $2 AND last_used_at > $3
+             ORDER BY created_at DESC LIMIT 100"
+        );
+        let values = [person.into(), now.into(), now.minus(limits.idle).into()];
+        let mut found = Vec::new();
+        for row in tx.query(&sql, &values).await? {
+            let row = session(&row)?;
+            let expires_at = row.ends(limits);
+            if now < expires_at {
+                found.push(SessionRow { expires_at, ..row });
+            }
+        }
+        Ok(found)
     }
 }

@@ -10,7 +10,9 @@ use clerestory_store::organisations;
 use clerestory_store::people::Role;
 use subtle::ConstantTimeEq;
 
-use crate::{Admitted, Identity, IdentityError, NewOrganisation, NewPerson, Password, SignInError, Token};
+use crate::{
+    Admitted, Identity, IdentityError, NewOrganisation, NewPerson, Password, SignInError, Token, Whence,
+};
 
 /// The first organisation, and who runs it.
 #[derive(Clone, Debug)]
@@ -48,7 +50,7 @@ impl Identity {
         op: &OpContext,
         token: &Token,
         (new, password): (SetUp, Password),
-        device: &str,
+        whence: &Whence,
     ) -> Result<Admitted, SignInError> {
         let offered = *self.set_up.lock().unwrap_or_else(PoisonError::into_inner);
         let right = offered.is_some_and(|hash| bool::from(hash.as_slice().ct_eq(token.hash().as_slice())));
@@ -67,7 +69,7 @@ impl Identity {
             .await;
         let link = made?;
         *self.set_up.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.sign_in_by_link(op, &link, device).await
+        self.sign_in_by_link(op, &link, whence).await
     }
 
     async fn set_up_in(

@@ -19,7 +19,7 @@ use crate::people::{KeptPassword, password_place};
 use crate::second_factor;
 use crate::sessions::{self, SessionRow, SignedInBy};
 use crate::throttle::TooSoon;
-use crate::{Identity, IdentityError, Token, authority, pending};
+use crate::{Identity, IdentityError, Token, Whence, authority, pending};
 
 /// Sign-in links work this long.
 const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -145,11 +145,11 @@ impl Identity {
         op: &OpContext,
         network: Option<IpAddr>,
         (email, password): (&str, Zeroizing<String>),
-        device: &str,
+        whence: &Whence,
     ) -> Result<Admitted, SignInError> {
         let began = Instant::now();
         self.throttle.check(email, network)?;
-        let judged = self.judge(op, email, password, device).await;
+        let judged = self.judge(op, email, password, whence).await;
         if matches!(judged, Err(SignInError::Refused)) {
             tokio::time::sleep(rest_of(REFUSED_AFTER, began.elapsed())).await;
         }
@@ -161,7 +161,7 @@ impl Identity {
         op: &OpContext,
         email: &str,
         password: Zeroizing<String>,
-        device: &str,
+        whence: &Whence,
     ) -> Result<Admitted, SignInError> {
         let person = self.find_by_address(email, op.at).await?;
         let kept = match &person {
@@ -172,7 +172,7 @@ impl Identity {
         let right = self.passwords.verify(password, phc).await.map_err(IdentityError::from)?;
         match (person, version) {
             (Some(person), Some(version)) if right => {
-                self.begin_session(op, &person, Shown::Password { version }, device).await
+                self.begin_session(op, &person, Shown::Password { version }, whence).await
             }
             (person, _) => {
                 self.record_refusal(op, person.as_ref(), SignedInBy::Password.word()).await?;
@@ -215,7 +215,7 @@ impl Identity {
         &self,
         op: &OpContext,
         token: &Token,
-        device: &str,
+        whence: &Whence,
     ) -> Result<Admitted, SignInError> {
         let (hash, now) = (token.hash(), op.at);
         let person = self
@@ -235,10 +235,14 @@ impl Identity {
             self.record_refusal(op, None, SignedInBy::Link.word()).await?;
             return Err(SignInError::Refused);
         };
-        self.begin_session(op, &person, Shown::Link { hash }, device).await
+        self.begin_session(op, &person, Shown::Link { hash }, whence).await
     }
 
-    async fn find_by_address(&self, email: &str, at: Timestamp) -> Result<Option<Person>, IdentityError> {
+    pub(crate) async fn find_by_address(
+        &self,
+        email: &str,
+        at: Timestamp,
+    ) -> Result<Option<Person>, IdentityError> {
         self.vault.hold_lease().await?;
         let (identity, email) = (self.clone(), email.to_owned());
         // A write, because the first look-up of all makes the index key.
@@ -284,16 +288,17 @@ impl Identity {
         decided.map_err(|_| inconsistent("people", "organisation_id").into())
     }
 
-    async fn begin_session(
+    pub(crate) async fn begin_session(
         &self,
         op: &OpContext,
         person: &Person,
         shown: Shown,
-        device: &str,
+        whence: &Whence,
     ) -> Result<Admitted, SignInError> {
+        self.admits(op, person, whence, shown.signed_in_by().word()).await?;
         self.vault.hold_lease().await.map_err(IdentityError::from)?;
         let (identity, op, person) = (self.clone(), op.clone(), person.clone());
-        let device = trimmed(device);
+        let whence = whence.clone();
         let token = Token::generate();
         let hash = token.hash();
         let (id, organisation, expires_at) = (person.id, person.organisation, op.at.plus(pending::LIFE));
@@ -318,7 +323,7 @@ impl Identity {
                         identity.insert_pending(tx, &op, &person, shown, (hash, expires_at)).await?;
                         return Ok(Begun::FactorNeeded);
                     }
-                    identity.insert_session(tx, &op, &person, how, (device, hash), shown.used()).await?;
+                    identity.insert_session(tx, &op, &person, how, (&whence, hash), shown.used()).await?;
                     Ok::<_, IdentityError>(Begun::In)
                 })
             })
@@ -331,6 +336,22 @@ impl Identity {
         }
     }
 
+    /// Sees that somebody who has proven who they are does not come from where a block keeps them out; a refusal is on
+    /// record. A block that is set meanwhile is met by the first request of the session.
+    pub(crate) async fn admits(
+        &self,
+        op: &OpContext,
+        person: &Person,
+        whence: &Whence,
+        method: &'static str,
+    ) -> Result<(), IdentityError> {
+        let admitted = self.let_in(person.organisation, whence).await;
+        if matches!(admitted, Err(IdentityError::PlaceBlocked { .. })) {
+            self.record_refusal(op, Some(person), method).await?;
+        }
+        admitted
+    }
+
     /// Begins a session, with the rows that signing in has changed besides.
     pub(crate) async fn insert_session(
         &self,
@@ -338,7 +359,7 @@ impl Identity {
         op: &OpContext,
         person: &Person,
         how: SignedInBy,
-        (device, token_hash): (String, [u8; 32]),
+        (whence, token_hash): (&Whence, [u8; 32]),
         mut touched: Vec<Touched>,
     ) -> Result<(), IdentityError> {
         let at = op.at;
@@ -359,10 +380,11 @@ impl Identity {
             created_at: at,
             last_used_at: at,
             expires_at: at.plus(asked.limits.absolute),
-            device: self.vault.seal(tx, key, place, &sessions::Device(device)).await?,
+            device: self.vault.seal(tx, key, place, &sessions::Device(whence.trimmed())).await?,
             signed_in_by: how,
             // Whoever may do nothing but set up a factor has just proven who they are.
             stepped_up_at: asked.must_enrol(&roles, how).then_some(at),
+            device_hash: whence.device,
         };
         sessions::insert(tx, &row, token_hash).await?;
         touched.push(authority::session(session));
@@ -411,11 +433,6 @@ pub(crate) async fn password_version(tx: &mut Tx, person: PersonId) -> Result<u6
     let sql = "SELECT version FROM credentials WHERE person_id = $1";
     let row = tx.query_opt_locked(Lock::Share, sql, &[person.into()]).await?;
     row.map_or(Ok(0), |row| row.get(0))
-}
-
-/// What a browser says it is, as far as it is kept.
-pub(crate) fn trimmed(device: &str) -> String {
-    device.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// The program itself, in somebody's request.

@@ -8,6 +8,7 @@ use clerestory_store::organisations::{self, ProjectName};
 use clerestory_store::tree::{self, DomainName, Node, NodeId, NodeName, TeamName, name_place};
 
 use crate::people::error::PeopleError;
+use crate::relaxing::{self, Relaxing};
 use crate::{Identity, authority};
 
 /// A node, as whoever may see the tree does.
@@ -126,6 +127,11 @@ impl Identity {
             Some(parent) => format!("{id} hangs from {parent}"),
             None => format!("{id} hangs from the organisation"),
         }));
+        let moved = change.parent.map(|parent| relaxing::moved(on.0, id, parent));
+        let relaxing = match moved.clone() {
+            Some(moved) => self.may_move::<EditTree>(op, on, moved).await?,
+            None => Relaxing::None,
+        };
         let (identity, asked) = (self.clone(), op.clone());
         self.decided::<EditTree, _>(op, on, Some(words.join("; ")), move |tx, grant| {
             Box::pin(async move {
@@ -139,6 +145,9 @@ impl Identity {
                 }
                 if let Some(parent) = change.parent {
                     fits(tx, organisation, id, parent).await?;
+                    if let Some(moved) = &moved {
+                        identity.sees_move(tx, organisation, (moved, relaxing)).await?;
+                    }
                     node.parent = parent;
                     tree::hang(tx, id, parent).await?;
                 }

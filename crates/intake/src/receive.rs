@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clerestory_access::{Action, Actor, Grant, OpContext, Upload as UploadAction, UploadRef};
 use clerestory_keys::{NewKey, Purpose};
-use clerestory_model::{KeyId, RecordingState, RetentionClass, Timestamp, TrackId};
+use clerestory_model::{KeyId, OrganisationId, RecordingState, RetentionClass, Timestamp, TrackId};
 use clerestory_seal::SpoolKey;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
@@ -162,7 +162,8 @@ impl Intake {
         self.keep(admitted.grant, admitted.recording, admitted.track, ready, live).await
     }
 
-    /// Whether the token of an upload may send in this way, and now: asked, and counted, before its body is read.
+    /// Whether the token of an upload may send in this way, and now: asked, and counted, before its body is read. Says for
+    /// which organisation it sends.
     ///
     /// # Errors
     /// [`IntakeError::Token`], [`IntakeError::TooMany`].
@@ -171,9 +172,10 @@ impl Intake {
         token: &str,
         origin: &Origin,
         encoding: Encoding,
-    ) -> Result<(), IntakeError> {
+    ) -> Result<OrganisationId, IntakeError> {
         let claims = self.check_bearer(token, origin, encoding).await?;
-        self.shared.segments.check_key(&claims.track).map_err(|_| IntakeError::TooMany)
+        self.shared.segments.check_key(&claims.track).map_err(|_| IntakeError::TooMany)?;
+        Ok(claims.organisation)
     }
 
     async fn check_bearer(

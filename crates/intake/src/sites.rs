@@ -7,7 +7,7 @@ use std::time::Duration;
 use clerestory_access::{Action, AddSite, Grant, ListSites, ManageSite, OpContext, OrganisationRef, SiteRef};
 use clerestory_audit::ObjectRef;
 use clerestory_audit::authority::Touched;
-use clerestory_model::{PersonId, ProjectId, SiteId, Timestamp};
+use clerestory_model::{OrganisationId, PersonId, ProjectId, SiteId, Timestamp};
 use clerestory_seal::random;
 use clerestory_settings::capture::Rules;
 use clerestory_sql::{Lane, SqlError, Tx};
@@ -285,6 +285,14 @@ impl Intake {
             last_event_at: site.last_event_at,
             recordings: sites::recording_count(tx, site.id).await?,
         })
+    }
+
+    /// Whose site this is.
+    ///
+    /// # Errors
+    /// [`IntakeError::UnknownSite`].
+    pub async fn organisation_of(&self, site_key: &str) -> Result<OrganisationId, IntakeError> {
+        Ok(self.find_site(site_key).await?.organisation)
     }
 
     pub(crate) async fn find_site(&self, site_key: &str) -> Result<Site, IntakeError> {

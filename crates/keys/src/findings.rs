@@ -16,6 +16,14 @@ pub enum Finding {
         /// What it was.
         to: Timestamp,
     },
+    /// This process started with a clock that is some time ahead of what was known: it sweeps nothing until other nodes have
+    /// had the time to object.
+    JustStarted {
+        /// The newest time that was known then.
+        seen: Timestamp,
+        /// What its clock said.
+        now: Timestamp,
+    },
     /// A place that keeps epoch secrets fails. No new epoch begins and none is destroyed until it answers.
     PlaceFailed {
         /// The place.
@@ -60,6 +68,10 @@ impl Finding {
                 "The clock said {to} where {from} was expected: no epoch begins and nothing is destroyed until \
                  somebody confirms the time."
             ),
+            Self::JustStarted { seen, now } => format!(
+                "This server started at {now} by its clock, and nothing was known after {seen}: it sweeps nothing for a \
+                 quarter of an hour, in which other nodes would object to a clock that is ahead."
+            ),
             Self::PlaceFailed { place, problem } => {
                 format!("The epoch place {place} fails ({problem}): no epoch begins and none is destroyed.")
             }
@@ -87,6 +99,7 @@ impl Finding {
             Self::ClockJumped { .. } => {
                 "Set the clock of every node right, then run `clerestory admin confirm-time`."
             }
+            Self::JustStarted { .. } => "Nothing, if the clock is right: the sweep goes on by itself.",
             Self::PlaceFailed { .. } => "Bring the place back; the server goes on by itself.",
             Self::RootFailed { .. } => "Bring the root back; the server goes on by itself.",
             Self::BackupNeeds { .. } => "Make a backup and check that it is good.",

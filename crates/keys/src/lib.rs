@@ -58,6 +58,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "registry", sql: include_str!("0001-registry.sql") },
         Migration { name: "custody", sql: include_str!("0002-custody.sql") },
         Migration { name: "closed while a restore runs", sql: include_str!("0003-closed.sql") },
+        Migration { name: "the newest time that was believed", sql: include_str!("0004-believed.sql") },
     ],
 };
 
@@ -90,6 +91,8 @@ pub struct Keys {
     anchor: Mutex<Option<time_guard::Anchor>>,
     /// What the clock said when the sweeper last asked.
     turn: Mutex<Option<time_guard::Anchor>>,
+    /// What was known of the time when this process started, and what its clock said, where that was far apart.
+    start: Mutex<Option<(Timestamp, time_guard::Anchor)>>,
     /// This process restores: it goes on where the installation is closed to all others.
     restores: bool,
 }
@@ -189,6 +192,7 @@ impl Keys {
             findings: Mutex::default(),
             anchor: Mutex::default(),
             turn: Mutex::default(),
+            start: Mutex::default(),
         };
         let rows = keys.epoch_rows().await?;
         let in_use = rows.iter().filter(|(_, row)| row.state == epochs::EpochState::InUse);

@@ -17,6 +17,14 @@ const SWEEP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// An installation may have been off for so long without anybody having to say that the time is right.
 const OFF: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Whoever was away for longer than this when a process starts may be a node whose clock is ahead: others that run were seen
+/// a few minutes ago.
+const UNSEEN: Duration = Duration::from_secs(15 * 60);
+
+/// A process that starts so waits this long before it sweeps. Other nodes look every five minutes, and stop everybody where
+/// the clock that was seen is ahead of theirs.
+const HEARD: Duration = Duration::from_secs(15 * 60);
+
 /// The newest time that any node has seen, as the database knows it. To be asked before the registry is opened, which moves
 /// it on.
 ///
@@ -72,12 +80,18 @@ impl Keys {
 
     /// Compares the clock at the start of a process with the newest time that was known before it. One that is more than a
     /// week ahead stops sweeps on all nodes until [`Self::confirm_time`]: whoever was off for longer says that the time is
-    /// right.
+    /// right. One that is minutes ahead keeps this process from sweeping until other nodes have had the time to object.
     ///
     /// # Errors
     /// [`KeyError::Sql`].
     pub async fn judge_start(&self, known: Timestamp) -> Result<(), KeyError> {
-        let now = self.clock.now();
+        let (now, passed) = (self.clock.now(), self.clock.monotonic());
+        // What was seen may have been this clock itself, a start ago.
+        let believed = self.believed().await?.map_or(known, |believed| believed.min(known));
+        if now.since(believed) > UNSEEN {
+            let start = Anchor { now, passed, confirmed: self.confirmed() };
+            *self.start.lock().unwrap_or_else(PoisonError::into_inner) = Some((believed, start));
+        }
         if now.since(known) <= OFF {
             return Ok(());
         }
@@ -99,14 +113,15 @@ impl Keys {
     pub async fn sweeper_may_run(&self) -> Result<Timestamp, KeyError> {
         self.sweeps_may_run().await?;
         let (now, passed) = (self.clock.now(), self.clock.monotonic());
-        let confirmed =
-            self.anchor.lock().unwrap_or_else(PoisonError::into_inner).map_or(0, |anchor| anchor.confirmed);
+        let confirmed = self.confirmed();
+        self.may_be_heard(passed, confirmed)?;
         let turn = Anchor { now, passed, confirmed };
         let before = *self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let expected =
             before.filter(|before| before.confirmed == confirmed).map(|before| before.expects(passed));
         let Some(from) = expected.filter(|expected| apart(now, *expected) > SWEEP_TOLERANCE) else {
             *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+            self.believe(now).await?;
             return Ok(now);
         };
         let sql =
@@ -119,6 +134,60 @@ impl Keys {
         Err(KeyError::Stopped(Finding::ClockJumped { from, to: now }))
     }
 
+    /// The newest time by which anything was swept.
+    async fn believed(&self) -> Result<Option<Timestamp>, SqlError> {
+        self.database
+            .read(|tx| {
+                Box::pin(async move {
+                    let row = tx.query_opt("SELECT believed_at FROM key_rollover WHERE one = 1", &[]).await?;
+                    row.map_or(Ok(None), |row| row.get(0))
+                })
+            })
+            .await
+    }
+
+    async fn believe(&self, now: Timestamp) -> Result<(), SqlError> {
+        let sql = "UPDATE key_rollover SET believed_at = $1 WHERE one = 1 AND (believed_at IS NULL OR believed_at < $1)";
+        let write = self.database.write(Lane::Maintenance, move |tx| {
+            Box::pin(async move { tx.execute(sql, &[now.into()]).await })
+        });
+        let written: Result<u64, SqlError> = write.await;
+        written.map(drop)
+    }
+
+    /// How often somebody had confirmed the time when this process looked last.
+    fn confirmed(&self) -> i64 {
+        self.anchor.lock().unwrap_or_else(PoisonError::into_inner).map_or(0, |anchor| anchor.confirmed)
+    }
+
+    /// Sees that whoever else runs has had the time to object to the clock that this process started with.
+    fn may_be_heard(&self, passed: Duration, confirmed: i64) -> Result<(), KeyError> {
+        let start = *self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        match start {
+            Some((seen, start))
+                if start.confirmed == confirmed && passed.saturating_sub(start.passed) < HEARD =>
+            {
+                Err(KeyError::Stopped(Finding::JustStarted { seen, now: start.now }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the clock is doubted, so that nothing is swept on any node until [`Self::confirm_time`].
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn is_clock_doubted(&self) -> Result<bool, SqlError> {
+        self.database
+            .read(|tx| {
+                Box::pin(async move {
+                    let sql = "SELECT 1 FROM key_rollover WHERE one = 1 AND jumped_to IS NOT NULL";
+                    Ok(tx.query_opt(sql, &[]).await?.is_some())
+                })
+            })
+            .await
+    }
+
     /// An administrator says, in the caller's transaction, that the time is right now: rolling over and sweeping go on
     /// on every node. Who may say so, and the record of it, are the caller's.
     ///
@@ -128,7 +197,7 @@ impl Keys {
         let now = self.clock.now();
         tx.execute_one(
             "key_rollover",
-            "UPDATE key_rollover SET seen_at = $1, confirmed = confirmed + 1, jumped_from = NULL, jumped_to = NULL
+            "UPDATE key_rollover SET seen_at = $1, believed_at = $1, confirmed = confirmed + 1, jumped_from = NULL, jumped_to = NULL
              WHERE one = 1",
             &[now.into()],
         )

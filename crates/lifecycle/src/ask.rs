@@ -4,12 +4,13 @@ use clerestory_access::{
     Actor, EraseOrganisation, EraseRecording, EraseSubject, ErasureRef, ListErasures, OpContext,
     OrganisationRef, ReadErasure, RecordingRef, Refused, SubjectRef,
 };
-use clerestory_audit::authority::{Departing, Touched};
+use clerestory_audit::authority::{Departing, Gone, Touched};
 use clerestory_audit::{NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_identity::Ended;
-use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingId, RecordingState};
+use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingId, RecordingState, SubjectId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, Tx};
+use clerestory_store::organisations;
 
 use crate::rows::{self, Part};
 use crate::shred::erased;
@@ -23,7 +24,8 @@ impl Lifecycle {
     /// [`Self::work`]. Asking again for what is being erased, or was, gives that erasure.
     ///
     /// # Errors
-    /// [`EraseError::Refused`], [`EraseError::Held`], [`EraseError::LastAdmin`], [`EraseError::Nothing`]: all of them
+    /// [`EraseError::Refused`], [`EraseError::NeedsTwo`], [`EraseError::Held`], [`EraseError::LastAdmin`],
+    /// [`EraseError::Nothing`]: all of them
     /// are on record too.
     pub async fn ask(
         &self,
@@ -42,11 +44,15 @@ impl Lifecycle {
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let entry = match lifecycle.decide(tx, &op, target, reason).await? {
+                    let entry = match lifecycle.decide(tx, &op, target, reason, "").await? {
                         Ok(entry) => entry,
                         Err(refused) => return Ok::<_, EraseError>(Err(refused.into())),
                     };
-                    match lifecycle.begin(tx, &op, target, entry).await? {
+                    let begun = match lifecycle.needs_two(tx, &op, target).await? {
+                        Some(_) => Err(EraseError::NeedsTwo),
+                        None => lifecycle.begin(tx, &op, target, entry).await?,
+                    };
+                    match begun {
                         Ok(erasure) => Ok(Ok(erasure)),
                         Err(obstacle) => {
                             lifecycle.note_obstacle(tx, &op, target, &obstacle).await?;
@@ -64,9 +70,11 @@ impl Lifecycle {
         op: &OpContext,
         target: Target,
         reason: Option<String>,
+        what: &str,
     ) -> Result<Result<u64, Refused>, EraseError> {
         let organisation = op.actor.organisation();
         let detail = match target {
+            _ if !what.is_empty() => Some(what.to_owned()),
             Target::Track { track, .. } => Some(format!("track {track}")),
             Target::Range { from_us, to_us, .. } => {
                 Some(format!("{} s to {} s", from_us / 1_000_000, to_us / 1_000_000))
@@ -142,10 +150,9 @@ impl Lifecycle {
         }
         let mut touched: Vec<Touched> = Vec::new();
         match target {
-            Target::Subject(subject) => match self.parts.identity.end_account(tx, subject).await? {
-                Ended::NoAccount => {}
-                Ended::LastAdmin => return Ok(Err(EraseError::LastAdmin)),
-                Ended::Gone(gone) => touched.extend(gone),
+            Target::Subject(subject) => match self.end_person(tx, organisation, subject).await? {
+                Ok(gone) => touched.extend(gone),
+                Err(obstacle) => return Ok(Err(obstacle)),
             },
             Target::Organisation => {
                 for one in &self.parts.departing {
@@ -193,6 +200,28 @@ impl Lifecycle {
         }
         self.parts.vault.keys().revoke(tx).await?;
         Ok(Ok(erasure))
+    }
+
+    /// Ends the account of whom a subject is, if of anybody, with what names them elsewhere; the rows that went.
+    pub(crate) async fn end_person(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        subject: SubjectId,
+    ) -> Result<Result<Vec<Touched>, EraseError>, EraseError> {
+        let (person, _) = organisations::person_of_subject(tx, subject).await?;
+        let mut touched = match self.parts.identity.end_account(tx, subject).await? {
+            Ended::NoAccount => return Ok(Ok(Vec::new())),
+            Ended::LastAdmin => return Ok(Err(EraseError::LastAdmin)),
+            Ended::Gone(gone) => gone,
+        };
+        let gone = Gone { person, ..Gone::default() };
+        for owner in &self.parts.departing {
+            touched.extend(owner.forget_gone(tx, &gone).await?);
+        }
+        let doomed = crate::Doomed::Person(subject);
+        touched.extend(crate::proposals::rows::forget(tx, organisation, doomed).await?);
+        Ok(Ok(touched))
     }
 
     pub(crate) async fn keep_scope(

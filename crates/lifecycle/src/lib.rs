@@ -23,6 +23,7 @@ mod erasure;
 mod holds;
 mod instance;
 mod obstacle;
+mod proposals;
 mod range;
 mod receipt;
 mod requests;
@@ -41,6 +42,7 @@ use clerestory_audit::authority::{Departing, Table, Touched};
 use clerestory_identity::Identity;
 use clerestory_keys::{KeyError, LeasesEnd, TombstonePlace};
 use clerestory_model::{Clock, ErasureId, KeyId, OrganisationId};
+use clerestory_notices::{NoticeError, Notices};
 use clerestory_sql::{Body, Component, Database, Migration, SqlError, Tx};
 use clerestory_store::derived::Derived;
 use clerestory_vault::{OpenError, SettleError, StoreError, Vault};
@@ -49,6 +51,7 @@ pub use deletions::{Deletion, Hidden};
 pub use erasure::{Assurance, Erasure, Step, Target};
 pub use holds::{Hold, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
 pub use instance::InstanceError;
+pub use proposals::{Doomed, Extent, Proposal, ProposalChange, ProposalDetails, ProposalState};
 pub use receipt::{Receipt, SignedReceipt};
 pub use requests::{Followed, HandedOut, Request, RequestKind, RequestState, Words};
 pub use restore::{Course, RestoreError, Restored, TABLES, close_copy};
@@ -65,11 +68,14 @@ pub const SCHEMA: Component = Component {
         Migration { name: "holds", sql: include_str!("0005-holds.sql") },
         Migration { name: "requests", sql: include_str!("0006-requests.sql") },
         Migration { name: "forecasts", sql: include_str!("0007-forecasts.sql") },
+        Migration { name: "mails about requests", sql: include_str!("0008-request-mails.sql") },
+        Migration { name: "forecasts by the hour", sql: include_str!("0009-hours.sql") },
+        Migration { name: "erasures that two decide", sql: include_str!("0010-proposals.sql") },
     ],
 };
 
 /// Every table of lifecycle whose rows are authority.
-pub static AUTHORITY: [&Table; 2] = [&holds::HOLDS, &requests::REQUESTS];
+pub static AUTHORITY: [&Table; 3] = [&holds::HOLDS, &requests::REQUESTS, &proposals::PROPOSALS];
 
 /// What lifecycle is made of.
 pub struct Parts {
@@ -81,6 +87,8 @@ pub struct Parts {
     pub vault: Vault,
     /// Accounts.
     pub identity: Identity,
+    /// Mail.
+    pub notices: Notices,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Every owner of data that derives from recordings.
@@ -151,6 +159,34 @@ pub enum EraseError {
     /// It is about somebody with an account: they alone have it.
     #[error("whom it is about has an account, and has it there alone")]
     TheirsAlone,
+    /// One person alone does not erase it.
+    #[error(
+        "two people erase somebody with an account, or the organisation: one proposes it, another agrees"
+    )]
+    NeedsTwo,
+    /// It is no person with an account.
+    #[error("one person erases what is about somebody without an account")]
+    OneSuffices,
+    /// Whoever proposed it agrees to it or refuses it.
+    #[error("you proposed it yourself: somebody else agrees to it, or refuses it")]
+    AskedByOneself,
+    /// Somebody takes back what another one proposed.
+    #[error("somebody else proposed it: they alone take it back")]
+    AskedByOther,
+    /// Whoever is to be erased agrees to it or refuses it.
+    #[error("it is about yourself: somebody else decides about it")]
+    AboutOneself,
+    /// What was proposed was decided, or nobody decided in time.
+    #[error("it was decided or taken back already, or its time is over")]
+    Over,
+    /// There is more of it by now than whoever agrees was shown.
+    #[error("{} recordings and {} accounts would go by now, more than the {} and {} that were shown", .now.recordings, .now.people, .shown.recordings, .shown.people)]
+    MoreThanAgreed {
+        /// How much would go.
+        now: Extent,
+        /// How much was shown.
+        shown: Extent,
+    },
     /// The person is the organisation's last administrator.
     #[error("this is the last administrator: make somebody else one first, or erase the organisation")]
     LastAdmin,
@@ -187,6 +223,9 @@ pub enum EraseError {
         #[source]
         source: std::io::Error,
     },
+    /// A mail could not be written.
+    #[error("a mail could not be written")]
+    Notice(#[from] NoticeError),
     /// The receipt could not be written.
     #[error("the receipt could not be written")]
     Encoding(#[from] serde_json::Error),
@@ -217,6 +256,7 @@ impl Departing for Lifecycle {
             clerestory_store::retention::forget(tx, organisation).await?;
             let mut gone = holds::rows::remove_all(tx, organisation).await?;
             gone.extend(requests::rows::remove_all(tx, organisation).await?);
+            gone.extend(proposals::rows::remove_all(tx, organisation).await?);
             Ok(gone)
         })
     }

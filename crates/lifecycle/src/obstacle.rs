@@ -18,6 +18,8 @@ impl EraseError {
                 | Self::Begun
                 | Self::SecondPerson
                 | Self::NotProposed
+                | Self::Decided
+                | Self::Extended
                 | Self::LastAdmin
         )
     }

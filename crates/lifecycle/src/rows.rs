@@ -107,7 +107,7 @@ pub(crate) async fn of_target(
     Ok(known?.into_iter().find(|known| known.target == *target))
 }
 
-/// Erasures at a step after the one given, oldest first.
+/// Erasures at a step after the one given, oldest first, but for those whose row cannot be read: they alone stand still.
 pub(crate) async fn waiting(
     tx: &mut Tx,
     step: Step,
@@ -118,7 +118,16 @@ pub(crate) async fn waiting(
         "SELECT {COLUMNS} FROM erasures WHERE step = $1 AND erasure_id > $2 ORDER BY erasure_id LIMIT $3"
     );
     let values = [(step as i64).into(), after.into(), limit.into()];
-    tx.query(&sql, &values).await?.iter().map(erasure).collect()
+    let rows = tx.query(&sql, &values).await?;
+    let readable = rows.iter().filter_map(|row| match erasure(row) {
+        Ok(erasure) => Some(erasure),
+        Err(error) => {
+            let id = row.get::<ErasureId>(0).ok().map(|id| id.to_string());
+            tracing::error!(erasure = id, %error, "the row of an erasure cannot be read");
+            None
+        }
+    });
+    Ok(readable.collect())
 }
 
 /// The erasures of an organisation, newest first.

@@ -1,6 +1,8 @@
 //! The transaction that destroys: keys, rows, what derives from them; and what lies outside is written down to be removed.
 
-use clerestory_access::{CarryOutErasure, ErasureRef};
+use clerestory_access::{CarryOutErasure, ErasureRef, OpContext};
+use clerestory_audit::ObjectRef;
+use clerestory_audit::authority::Gone;
 use clerestory_keys::LeasesOut;
 use clerestory_model::{ErasureId, GapReason, KeyId, OrganisationId, RecordingId, RecordingState};
 use clerestory_sql::{Lane, Tx};
@@ -96,6 +98,32 @@ impl Lifecycle {
         let erased = erased(erasure, recordings, (parts, keys));
         for derived in &self.parts.derived {
             derived.erase(tx, &erased).await?;
+        }
+        let mut gone = Gone::default();
+        for recording in recordings {
+            let found = recordings::find(tx, *recording).await?;
+            if found.is_none_or(|found| found.state >= RecordingState::Shredded) {
+                gone.recordings.push(*recording);
+            }
+        }
+        self.forget_named(tx, &self.by_program(erasure.organisation), (erasure.id, gone)).await
+    }
+
+    /// Removes what names something that is erased; the caller holds the turn in the log.
+    pub(crate) async fn forget_named(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        (erasure, gone): (ErasureId, Gone),
+    ) -> Result<(), EraseError> {
+        let mut touched = Vec::new();
+        for owner in &self.parts.departing {
+            touched.extend(owner.forget_gone(tx, &gone).await?);
+        }
+        if !touched.is_empty() {
+            let object = ObjectRef { kind: "erasure".to_owned(), id: *erasure.as_bytes() };
+            let by = op.changing(op.actor.organisation());
+            self.parts.access.audit().note_change(tx, by, object, &touched).await?;
         }
         Ok(())
     }

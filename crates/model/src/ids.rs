@@ -135,6 +135,10 @@ id!(
     RoleId, "rol"
 );
 id!(
+    /// Letting somebody from outside in, for a time.
+    SupportGrantId, "sup"
+);
+id!(
     /// A block that keeps somebody out for a time.
     BlockId, "blk"
 );
@@ -189,6 +193,10 @@ id!(
 id!(
     /// Something that may not be erased while it stands.
     HoldId, "hld"
+);
+id!(
+    /// That somebody wants something erased which one person alone does not erase.
+    ProposalId, "epr"
 );
 id!(
     /// What somebody asked for about their own data (a data subject's request).

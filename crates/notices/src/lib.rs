@@ -138,7 +138,23 @@ impl Notices {
                 told.given_up += 1;
                 continue;
             }
-            let Some(mail) = self.claim(due).await? else { continue };
+            let mail = match self.claim(due).await {
+                Ok(Some(mail)) => mail,
+                Ok(None) => continue,
+                // Those behind it are sent all the same.
+                Err(NoticeError::Open(error)) => {
+                    tracing::error!(
+                        mail = %due.id,
+                        attempts = due.attempts + 1,
+                        error = &error as &dyn std::error::Error,
+                        "a mail does not open; it is tried again until its time is over"
+                    );
+                    self.put_off(due, now).await?;
+                    told.failed += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match post.send(&mail).await {
                 Ok(()) => {
                     self.end(due.id).await?;
@@ -171,10 +187,7 @@ impl Notices {
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     notices.access.audit().take_turn(tx, due.organisation).await?;
-                    let last = AGAIN_AFTER.len() - 1;
-                    let turn = usize::try_from(due.attempts).unwrap_or(last).min(last);
-                    let wait = AGAIN_AFTER.get(turn).copied().unwrap_or_default();
-                    let Some(sealed) = rows::claim(tx, due, op.at.plus(wait)).await? else { return Ok(None) };
+                    let Some(sealed) = rows::claim(tx, due, next(due, op.at)).await? else { return Ok(None) };
                     let on = PersonRef { organisation: due.organisation, id: due.person };
                     let grant = notices.access.decide::<SendMail>(tx, &op, on, None).await?;
                     let grant = grant.map_err(|_| NoticeError::Refused)?;
@@ -184,9 +197,25 @@ impl Notices {
             .await
     }
 
+    /// Counts an attempt that failed before the mail server was asked.
+    async fn put_off(&self, due: rows::Due, now: Timestamp) -> Result<(), NoticeError> {
+        self.database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move { Ok(rows::claim(tx, due, next(due, now)).await.map(drop)?) })
+            })
+            .await
+    }
+
     async fn end(&self, id: MailId) -> Result<(), NoticeError> {
         self.database
             .write(Lane::Maintenance, move |tx| Box::pin(async move { Ok(rows::remove(tx, id).await?) }))
             .await
     }
+}
+
+/// When a mail that is tried now is due again, should that fail.
+fn next(due: rows::Due, now: Timestamp) -> Timestamp {
+    let last = AGAIN_AFTER.len() - 1;
+    let turn = usize::try_from(due.attempts).unwrap_or(last).min(last);
+    now.plus(AGAIN_AFTER.get(turn).copied().unwrap_or_default())
 }

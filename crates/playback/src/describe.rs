@@ -12,6 +12,8 @@ use crate::{Playback, PlaybackError};
 
 /// Segments of one track that are described at once.
 const SEGMENTS: u32 = 50_000;
+/// Watchings that are described at once, the newest ones.
+const VIEWINGS: u32 = 200;
 
 /// A segment without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,30 @@ impl Playback {
         grant: &Grant<A>,
         id: RecordingId,
     ) -> Result<Described, PlaybackError> {
+        self.describe_within(tx, grant, id, (SEGMENTS, VIEWINGS)).await
+    }
+
+    /// As [`Self::describe`], however many segments there are and however often it was watched: for whoever hands all of it
+    /// out.
+    ///
+    /// # Errors
+    /// As [`Self::describe`].
+    pub async fn describe_whole<A: Action>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        id: RecordingId,
+    ) -> Result<Described, PlaybackError> {
+        self.describe_within(tx, grant, id, (u32::MAX, u32::MAX)).await
+    }
+
+    async fn describe_within<A: Action>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        id: RecordingId,
+        (segments, viewings): (u32, u32),
+    ) -> Result<Described, PlaybackError> {
         let recording = recordings::find(tx, id).await?.ok_or(PlaybackError::NotFound)?;
         let on = grant.on();
         if recording.organisation != on.organisation() || on.recording().is_some_and(|other| other != id) {
@@ -81,7 +107,7 @@ impl Playback {
         }
         let mut described = Vec::new();
         for track in tracks::of_recording(tx, id).await? {
-            let segments = facts(tx, &track, 0).await?;
+            let segments = some_facts(tx, &track, (0, segments)).await?;
             let mut gaps: Vec<GapFact> = tracks::gaps(tx, track.id)
                 .await?
                 .into_iter()
@@ -92,14 +118,22 @@ impl Playback {
             gaps.sort_by_key(|gap| gap.from_us);
             described.push(DescribedTrack { track, segments, gaps });
         }
-        let viewings = rows::viewings(tx, id).await?;
+        let viewings = rows::viewings(tx, id, viewings).await?;
         Ok(Described { recording, tracks: described, viewings })
     }
 }
 
 /// The segments of a track numbered `from` and above.
 pub(crate) async fn facts(tx: &mut Tx, track: &Track, from: u64) -> Result<Vec<SegmentFact>, SqlError> {
-    let found = segments::of_track(tx, track.id, from, SEGMENTS).await?;
+    some_facts(tx, track, (from, SEGMENTS)).await
+}
+
+async fn some_facts(
+    tx: &mut Tx,
+    track: &Track,
+    (from, most): (u64, u32),
+) -> Result<Vec<SegmentFact>, SqlError> {
+    let found = segments::of_track(tx, track.id, from, most).await?;
     Ok(found
         .into_iter()
         .map(|segment| SegmentFact {

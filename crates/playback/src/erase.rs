@@ -1,6 +1,6 @@
 //! What playback gives up when something is erased: what segments of a running play are packed on, in memory.
 
-use clerestory_audit::authority::{Departing, Touched};
+use clerestory_audit::authority::{Departing, Gone, Touched};
 use clerestory_model::OrganisationId;
 use clerestory_sql::{Body, SqlError, Tx};
 use clerestory_store::derived::{Derived, Erased};
@@ -42,5 +42,9 @@ impl Departing for Playback {
             }
             crate::views::forget(tx, organisation).await
         })
+    }
+
+    fn forget_gone<'t>(&'t self, tx: &'t mut Tx, gone: &'t Gone) -> Body<'t, Vec<Touched>, SqlError> {
+        Box::pin(async move { crate::views::forget_erased(tx, gone).await })
     }
 }

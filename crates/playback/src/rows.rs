@@ -100,12 +100,16 @@ pub(crate) async fn watched(
     Ok(true)
 }
 
-/// Every watching of a recording, newest first, at most 200.
-pub(crate) async fn viewings(tx: &mut Tx, recording: RecordingId) -> Result<Vec<Viewing>, SqlError> {
+/// Every watching of a recording, newest first, at most so many.
+pub(crate) async fn viewings(
+    tx: &mut Tx,
+    recording: RecordingId,
+    most: u32,
+) -> Result<Vec<Viewing>, SqlError> {
     let sql =
-        format!("SELECT {COLUMNS} FROM plays WHERE recording_id = $1 ORDER BY started_at DESC LIMIT 200");
+        format!("SELECT {COLUMNS} FROM plays WHERE recording_id = $1 ORDER BY started_at DESC LIMIT $2");
     let mut found = Vec::new();
-    for row in tx.query(&sql, &[recording.into()]).await? {
+    for row in tx.query(&sql, &[recording.into(), most.into()]).await? {
         let play = play(&row)?;
         let sql = "SELECT from_us, to_us FROM play_ranges WHERE play_id = $1 ORDER BY from_us LIMIT 5000";
         let rows = tx.query(sql, &[play.id.into()]).await?;

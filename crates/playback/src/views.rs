@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use clerestory_access::{Actor, AnswerViews, AskToWatch, Grant, OpContext, OrganisationRef, RecordingRef};
-use clerestory_audit::authority::{Table, Told, Touched};
+use clerestory_audit::authority::{Gone, Table, Told, Touched};
 use clerestory_audit::{ObjectRef, Personal};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, Timestamp, ViewId};
 use clerestory_seal::random;
 use clerestory_settings::tree::{Level, Node};
 use clerestory_sql::{Lane, Lock, Row, SqlError, Tx, Value};
-use clerestory_store::{organisations, recordings};
+use clerestory_store::{organisations, recordings, support};
 
 use crate::plays::reason_of;
 use crate::{Playback, PlaybackError};
@@ -30,6 +30,7 @@ static VIEWS: Table = Table {
         ("recording_id", Told::Plain),
         ("person_id", Told::Plain),
         ("entry", Told::Plain),
+        ("asked_at", Told::Plain),
         ("ends_at", Told::Plain),
         ("answer", Told::Plain),
         ("answered_by", Told::Plain),
@@ -272,7 +273,8 @@ impl Playback {
                     let found = found.as_ref().map(view).transpose()?;
                     let mut view =
                         found.filter(|view| view.organisation == on.0).ok_or(PlaybackError::NotFound)?;
-                    if view.person == by {
+                    // Whoever lets somebody in is no second person to them.
+                    if view.person == by || support::let_in_by(tx, view.person, by).await? {
                         return Err(PlaybackError::OwnView);
                     }
                     if view.answer.is_some() || view.ends_at <= op.at {
@@ -330,6 +332,20 @@ async fn insert(tx: &mut Tx, new: &View) -> Result<(), SqlError> {
 
 fn touched(id: ViewId) -> Touched {
     Touched::row(&VIEWS, [id.into()])
+}
+
+/// Removes what was asked of recordings that are erased, and by somebody who is; which rows went.
+pub(crate) async fn forget_erased(tx: &mut Tx, gone: &Gone) -> Result<Vec<Touched>, SqlError> {
+    let mut touched = Vec::new();
+    let recordings = gone.recordings.iter().map(|recording| ("recording_id", Value::from(*recording)));
+    let person = gone.person.iter().map(|person| ("person_id", Value::from(*person)));
+    for (column, value) in recordings.chain(person) {
+        let sql = format!("DELETE FROM asked_views WHERE {column} = $1 RETURNING view_id");
+        for row in tx.query(&sql, &[value]).await? {
+            touched.push(self::touched(row.get(0)?));
+        }
+    }
+    Ok(touched)
 }
 
 /// Removes what was asked in an organisation that is erased; which rows went.

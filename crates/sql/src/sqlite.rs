@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::error::Cause;
 use crate::sqlite_tx::SqliteTx;
@@ -24,8 +25,7 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 pub(crate) struct Sqlite {
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
-    readers: Arc<Mutex<Vec<Tx>>>,
-    permits: Arc<Semaphore>,
+    readers: Readers,
 }
 
 impl Sqlite {
@@ -37,24 +37,14 @@ impl Sqlite {
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         let mut tx = Tx::sqlite(connection);
         migrate_all(&mut tx, components)?;
-        let mut readers = Vec::with_capacity(READERS);
-        for _ in 0..READERS {
-            let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            reader.execute_batch("PRAGMA query_only = ON;")?;
-            readers.push(Tx::sqlite(reader));
-        }
+        let readers = Readers::open(path)?;
         let queue = Arc::new(Queue::default());
         let theirs = Arc::clone(&queue);
         let writer = std::thread::Builder::new()
             .name("sql-writer".to_owned())
             .spawn(move || write_loop(&mut tx, &theirs))
             .map_err(|_| SqlError::Closed)?;
-        Ok(Self {
-            queue,
-            writer: Some(writer),
-            readers: Arc::new(Mutex::new(readers)),
-            permits: Arc::new(Semaphore::new(READERS)),
-        })
+        Ok(Self { queue, writer: Some(writer), readers })
     }
 
     pub(crate) async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
@@ -74,16 +64,14 @@ impl Sqlite {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| SqlError::Closed)?;
-        let readers = Arc::clone(&self.readers);
-        let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let mut tx = lock(&readers).pop().ok_or(SqlError::Closed)?;
-            let result = read_in(&mut tx, body);
-            lock(&readers).push(tx);
-            result
-        });
-        done.await.map_err(|_| E::from(SqlError::Closed))?
+        let (reply, answer) = oneshot::channel();
+        self.readers.push(Box::new(move |tx| {
+            // Whoever asked may have left while it waited for its turn.
+            if !reply.is_closed() {
+                drop(reply.send(read_in(tx, body)));
+            }
+        }))?;
+        answer.await.map_err(|_| E::from(SqlError::Closed))?
     }
 
     pub(crate) fn stats(&self) -> WriterStats {
@@ -98,6 +86,53 @@ impl Drop for Sqlite {
         if let Some(writer) = self.writer.take() {
             // A writer that panicked has already failed every waiting body.
             drop(writer.join());
+        }
+    }
+}
+
+type Read = Box<dyn FnOnce(&mut Tx) + Send>;
+
+/// Threads that read, each with a connection of its own: what waits for the disk elsewhere takes none of theirs.
+struct Readers {
+    queue: Option<Sender<Read>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Readers {
+    fn open(path: &Path) -> Result<Self, SqlError> {
+        let (queue, waiting) = channel::<Read>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let mut readers = Self { queue: Some(queue), threads: Vec::with_capacity(READERS) };
+        for _ in 0..READERS {
+            let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.execute_batch("PRAGMA query_only = ON;")?;
+            let (mut tx, waiting) = (Tx::sqlite(connection), Arc::clone(&waiting));
+            let thread = std::thread::Builder::new().name("sql-reader".to_owned()).spawn(move || {
+                loop {
+                    let next = lock(&waiting).recv();
+                    let Ok(read) = next else { break };
+                    read(&mut tx);
+                }
+            });
+            readers.threads.push(thread.map_err(|_| SqlError::Closed)?);
+        }
+        Ok(readers)
+    }
+
+    fn push(&self, read: Read) -> Result<(), SqlError> {
+        let queue = self.queue.as_ref().ok_or(SqlError::Closed)?;
+        queue.send(read).map_err(|_| SqlError::Closed)
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.queue.take();
+        // The last to let go of the database may be what was read in one of these threads.
+        let own = std::thread::current().id();
+        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != own) {
+            // One that panicked has closed its connection as well.
+            drop(thread.join());
         }
     }
 }

@@ -137,6 +137,7 @@ macro_rules! id_values {
 }
 id_values!(
     HoldId,
+    ProposalId,
     OrganisationId,
     ProjectId,
     PersonId,
@@ -155,6 +156,7 @@ id_values!(
     TeamId,
     BlockId,
     RoleId,
+    SupportGrantId,
     ViewId,
     MailId,
     RequestId

@@ -82,3 +82,19 @@ fn an_edited_or_newer_schema_is_refused() {
     let older = Database::open_sqlite(&path, &[NONE]).err();
     assert!(matches!(older, Some(SqlError::Downgrade { number: 0, .. })));
 }
+
+/// All threads for blocking work are taken, as they are while a disk hangs: what is in memory is read all the same.
+#[test]
+fn reads_wait_for_no_other_blocking_work() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let database = open(&directory);
+        add(&database, 1).await.unwrap();
+        let (release, hangs) = std::sync::mpsc::channel::<()>();
+        let hung = tokio::task::spawn_blocking(move || hangs.recv());
+        assert_eq!(count(&database).await, 1);
+        drop(release);
+        hung.await.unwrap().unwrap_err();
+    });
+}

@@ -10,6 +10,7 @@ pub mod lines;
 pub mod organisations;
 pub mod parts;
 pub mod people;
+pub mod pictures;
 pub mod recordings;
 pub mod retention;
 pub mod roles;
@@ -17,6 +18,7 @@ mod sealed;
 pub mod segments;
 pub mod settings;
 pub mod sites;
+pub mod support;
 pub mod tracks;
 pub mod tree;
 
@@ -38,5 +40,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "settings", sql: include_str!("0008-settings.sql") },
         Migration { name: "retention", sql: include_str!("0009-retention.sql") },
         Migration { name: "roles", sql: include_str!("0011-roles.sql") },
+        Migration { name: "grants of support", sql: include_str!("0012-support.sql") },
+        Migration { name: "pictures of people", sql: include_str!("0013-pictures.sql") },
     ],
 };

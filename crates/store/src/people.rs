@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::recordings::ScopeFilter;
 use crate::{About, Content, Kind, Place, Sealed};
 
-/// What a person may do, before scopes and settings. Somebody is one of the first three, and may be any beside it.
+/// What a person may do, before scopes and settings. Somebody is one of the first three, and may be any beside it; or they
+/// are from outside, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Role {
@@ -28,13 +29,15 @@ pub enum Role {
     Viewer,
     /// Says what others may do, up to what they may do themselves.
     Assigner,
+    /// Is from outside, and does what a grant lends them while it runs.
+    Support,
     /// What the organisation put together itself.
     Custom(RoleId),
 }
 
 impl Role {
     /// Those that every organisation has.
-    pub const BUILT_IN: [Self; 7] = [
+    pub const BUILT_IN: [Self; 8] = [
         Self::Member,
         Self::Manager,
         Self::Admin,
@@ -42,6 +45,7 @@ impl Role {
         Self::Auditor,
         Self::Viewer,
         Self::Assigner,
+        Self::Support,
     ];
 
     /// Its column of the matrix; `custom` for one that has none.
@@ -55,6 +59,7 @@ impl Role {
             Self::Auditor => "auditor",
             Self::Viewer => "viewer",
             Self::Assigner => "assigner",
+            Self::Support => "support",
             Self::Custom(_) => "custom",
         }
     }
@@ -62,7 +67,7 @@ impl Role {
     /// Whether it is one of those of which everybody has exactly one.
     #[must_use]
     pub const fn is_main(self) -> bool {
-        matches!(self, Self::Member | Self::Manager | Self::Admin)
+        matches!(self, Self::Member | Self::Manager | Self::Admin | Self::Support)
     }
 }
 
@@ -270,6 +275,10 @@ pub struct Filter {
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].
 pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<Vec<Person>, SqlError> {
+    // A grant of support lends recordings.
+    if scope.lent.is_some() {
+        return Ok(Vec::new());
+    }
     let mut sql = format!("SELECT {COLUMNS} FROM people WHERE organisation_id = $1");
     let mut values: Vec<Value> = vec![scope.organisation.into()];
     let mut also = |condition: &str, value: Value| {
@@ -357,6 +366,49 @@ pub async fn set_further_roles(
 pub async fn forget_further_roles(tx: &mut Tx, id: PersonId) -> Result<Vec<String>, SqlError> {
     let sql = "DELETE FROM person_roles WHERE person_id = $1 RETURNING role";
     tx.query(sql, &[id.into()]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The people of an organisation who have one of these roles and are active, in the order of their ids: whoever is kept out
+/// for a time has them still. The caller has the organisation's turn.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn with_roles(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    roles: &[Role],
+) -> Result<Vec<PersonId>, SqlError> {
+    let mut values: Vec<Value> = vec![organisation.into(), PersonState::Active.word().into()];
+    let mut places = Vec::with_capacity(roles.len());
+    for role in roles {
+        values.push(role.to_string().into());
+        places.push(format!("${}", values.len()));
+    }
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places = places.join(", ");
+    let sql = format!(
+        "SELECT person_id FROM people WHERE organisation_id = $1 AND state = $2
+             AND (role IN ({places}) OR person_id IN (SELECT r.person_id FROM person_roles r WHERE r.role IN ({places})))
+         ORDER BY person_id"
+    );
+    tx.query(&sql, &values).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The active people of an organisation who are Admins or have further roles: nobody else may do anything about what others
+/// ask for.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn beyond_their_own(tx: &mut Tx, organisation: OrganisationId) -> Result<Vec<Person>, SqlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM people WHERE organisation_id = $1 AND state = $2
+             AND (role = $3 OR person_id IN (SELECT r.person_id FROM person_roles r WHERE r.organisation_id = $1))
+         ORDER BY person_id"
+    );
+    let values = [organisation.into(), PersonState::Active.word().into(), Role::Admin.word().into()];
+    tx.query(&sql, &values).await?.iter().map(person).collect()
 }
 
 /// Whether somebody else than `but` runs this organisation: an Admin who is active and whom no block keeps out. The

@@ -7,6 +7,7 @@ use clerestory_model::{
 use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::tree::NodeId;
 use crate::{About, Content, Kind, Place, Sealed, retention};
 
 /// What a list shows of a recording: content, so sealed under the subject's key.
@@ -376,6 +377,8 @@ pub struct Filter {
     pub site: Option<SiteId>,
     /// Only in this state; capturing and active where none is said.
     pub state: Option<RecordingState>,
+    /// Where no state is said, what is hidden as well: deleted and not erased, or set aside.
+    pub hidden: bool,
     /// Only those whose keys a hold pins.
     pub held: bool,
     /// Only begun at or after.
@@ -399,6 +402,61 @@ pub struct ScopeFilter {
     pub organisation: OrganisationId,
     /// About whom.
     pub subjects: Subjects,
+    /// What is left of it where a grant of support lends it.
+    pub lent: Option<Lent>,
+}
+
+/// What a grant of support lends of recordings: those that are not going on any more, below a node or everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lent {
+    /// A domain or project, for the recordings of its projects; a team, for those about who works in it.
+    pub node: Option<NodeId>,
+}
+
+impl Lent {
+    /// The condition on rows of recordings, and the values that stand for each `#` in it, in order.
+    fn condition(self) -> (String, Vec<Value>) {
+        let mut values = vec![RecordingState::Capturing.into()];
+        let below = match self.node {
+            None => "",
+            Some(NodeId::Domain(id)) => {
+                values.push(id.into());
+                " AND recordings.project_id IN (SELECT l.project_id FROM projects l WHERE l.domain_id = #)"
+            }
+            Some(NodeId::Project(id)) => {
+                values.push(id.into());
+                " AND recordings.project_id = #"
+            }
+            Some(NodeId::Team(id)) => {
+                values.push(id.into());
+                " AND recordings.subject_id IN (SELECT l.subject_id FROM people l WHERE l.team_id = #)"
+            }
+        };
+        (format!("recordings.state > #{below}"), values)
+    }
+}
+
+/// The condition with its values behind those that there are.
+fn numbered(condition: &str, more: Vec<Value>, values: &mut Vec<Value>) -> String {
+    let mut parts = condition.split('#');
+    let mut sql = parts.next().unwrap_or_default().to_owned();
+    for (part, value) in parts.zip(more) {
+        values.push(value);
+        sql.push_str(&format!("${}{part}", values.len()));
+    }
+    sql
+}
+
+/// Whether a grant of support lends this recording.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn is_lent(tx: &mut Tx, id: RecordingId, lent: Lent) -> Result<bool, SqlError> {
+    let mut values: Vec<Value> = vec![id.into()];
+    let (condition, more) = lent.condition();
+    let condition = numbered(&condition, more, &mut values);
+    let sql = format!("SELECT 1 FROM recordings WHERE recording_id = $1 AND {condition}");
+    Ok(tx.query_opt(&sql, &values).await?.is_some())
 }
 
 /// About whom a scope's rows are.
@@ -452,6 +510,7 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
     match filter.state {
         Some(state) => also("state = #", state.into()),
         // What is erased, or about to be, is listed for whoever asks for it; what was deleted is in a list of its own.
+        None if filter.hidden => also("state < #", RecordingState::PurgeQueued.into()),
         None => also("state < #", RecordingState::SoftDeleted.into()),
     }
     if filter.held {
@@ -478,6 +537,9 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         Some(true) => sql.push_str(" AND plays > 0"),
         Some(false) => sql.push_str(" AND plays = 0"),
         None => {}
+    }
+    if let Some((condition, more)) = scope.lent.map(Lent::condition) {
+        sql.push_str(&format!(" AND {}", numbered(&condition, more, &mut values)));
     }
     values.push(filter.limit.into());
     sql.push_str(&format!(" ORDER BY started_at DESC, recording_id DESC LIMIT ${}", values.len()));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clerestory_model::{
     OrganisationId, ProjectId, RecordingId, RecordingState, RetentionClass, Timestamp, TrackId,
 };
-use clerestory_sql::{SqlError, Tx, Value};
+use clerestory_sql::{Row, SqlError, Tx, Value};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -45,16 +45,53 @@ pub async fn in_force(tx: &mut Tx, project: ProjectId, class: RetentionClass) ->
 }
 
 /// What is in force in an organisation other than what is usual, or was once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InForce {
+    /// How long each class is kept in each project, as far as it can be read.
+    pub kept: Vec<(ProjectId, RetentionClass, Duration)>,
+    /// How many rows cannot be read.
+    pub unreadable: u64,
+}
+
+/// What is in force in an organisation. Whose a row is, its project says: that column of its own may be what cannot be
+/// read.
 ///
 /// # Errors
-/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
-pub async fn of_organisation(
-    tx: &mut Tx,
-    organisation: OrganisationId,
-) -> Result<Vec<(ProjectId, RetentionClass, Duration)>, SqlError> {
-    let sql = "SELECT project_id, class, kept_us FROM retentions WHERE organisation_id = $1";
-    let rows = tx.query(sql, &[organisation.into()]).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, Duration::from_micros(row.get(2)?)))).collect()
+/// [`SqlError::Engine`].
+pub async fn of_organisation(tx: &mut Tx, organisation: OrganisationId) -> Result<InForce, SqlError> {
+    let sql = "SELECT r.project_id, r.class, r.kept_us, r.organisation_id FROM retentions r
+               JOIN projects p ON p.project_id = r.project_id WHERE p.organisation_id = $1";
+    let mut found = InForce::default();
+    for row in tx.query(sql, &[organisation.into()]).await? {
+        match in_force_of(&row) {
+            Ok((kept, whose)) if whose == organisation => found.kept.push(kept),
+            _ => found.unreadable += 1,
+        }
+    }
+    Ok(found)
+}
+
+type Kept = (ProjectId, RetentionClass, Duration);
+
+fn in_force_of(row: &Row) -> Result<(Kept, OrganisationId), SqlError> {
+    Ok(((row.get(0)?, row.get(1)?, Duration::from_micros(row.get(2)?)), row.get(3)?))
+}
+
+/// Removes what is in force in an organisation and cannot be read: what settings say is put in its place.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn forget_unreadable(tx: &mut Tx, organisation: OrganisationId) -> Result<(), SqlError> {
+    let sql = "SELECT r.project_id, r.class, r.kept_us, r.organisation_id FROM retentions r
+               JOIN projects p ON p.project_id = r.project_id WHERE p.organisation_id = $1";
+    for row in tx.query(sql, &[organisation.into()]).await? {
+        if matches!(in_force_of(&row), Ok((_, whose)) if whose == organisation) {
+            continue;
+        }
+        let key: [Value; 2] = [row.get(0)?, row.get(1)?];
+        tx.execute("DELETE FROM retentions WHERE project_id = $1 AND class = $2", &key).await?;
+    }
+    Ok(())
 }
 
 /// Forgets what was in force in an organisation that is erased.
@@ -86,6 +123,21 @@ pub async fn put_in_force(
     if in_force(tx, project, class).await? == kept {
         return Ok(false);
     }
+    put_again(tx, organisation, project, class, kept).await?;
+    Ok(true)
+}
+
+/// As [`put_in_force`], where nobody knows by what the dates there are were made: all of them are made again.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn put_again(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    project: ProjectId,
+    class: RetentionClass,
+    kept: Duration,
+) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO retentions (project_id, class, organisation_id, kept_us, rounds) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (project_id, class) DO UPDATE
@@ -93,7 +145,7 @@ pub async fn put_in_force(
         &[project.into(), class.into(), organisation.into(), micros(kept), ROUNDS.into()],
     )
     .await?;
-    Ok(true)
+    Ok(())
 }
 
 /// Lets every date be made again: rows came back that were dated by what was in force long ago.
@@ -123,26 +175,27 @@ pub struct Unapplied {
     pub after: Option<TrackId>,
 }
 
-/// Whose dates are to be made again.
+/// Whose dates are to be made again. A row that cannot be read makes no date: its organisation is not swept before what
+/// settings say stands in its place.
 ///
 /// # Errors
-/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+/// [`SqlError::Engine`].
 pub async fn unapplied(tx: &mut Tx) -> Result<Vec<Unapplied>, SqlError> {
     let sql = "SELECT project_id, class, organisation_id, kept_us, rounds, after_track FROM retentions
                WHERE rounds > 0 ORDER BY project_id, class";
     let rows = tx.query(sql, &[]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Unapplied {
-                project: row.get(0)?,
-                class: row.get(1)?,
-                organisation: row.get(2)?,
-                kept: Duration::from_micros(row.get(3)?),
-                rounds: row.get(4)?,
-                after: row.get(5)?,
-            })
-        })
-        .collect()
+    Ok(rows.iter().filter_map(|row| unapplied_of(row).ok()).collect())
+}
+
+fn unapplied_of(row: &Row) -> Result<Unapplied, SqlError> {
+    Ok(Unapplied {
+        project: row.get(0)?,
+        class: row.get(1)?,
+        organisation: row.get(2)?,
+        kept: Duration::from_micros(row.get(3)?),
+        rounds: row.get(4)?,
+        after: row.get(5)?,
+    })
 }
 
 /// Makes the dates of the next `limit` tracks again; `true` when a round is over. What is being erased keeps its date: a
@@ -175,8 +228,11 @@ pub async fn date_again(tx: &mut Tx, of: &Unapplied, limit: u32) -> Result<bool,
         if !crate::recordings::lock(tx, recording).await? {
             continue;
         }
-        let sql = "UPDATE tracks SET kept_until = kept_from + $2 WHERE track_id = $1 AND state < $3";
-        tx.execute(sql, &[track.into(), micros(of.kept), RecordingState::PurgeQueued.into()]).await?;
+        // A date that somebody garbled, past all that can be counted to, stays what it is.
+        let sql = "UPDATE tracks SET kept_until = kept_from + $2 WHERE track_id = $1 AND state < $3 AND kept_from < $4";
+        let values =
+            [track.into(), micros(of.kept), RecordingState::PurgeQueued.into(), BEFORE_ANY_OVERFLOW.into()];
+        tx.execute(sql, &values).await?;
         let sql = "UPDATE recordings SET kept_until = (
                        SELECT max(t.kept_until) FROM tracks t WHERE t.recording_id = $1) WHERE recording_id = $1";
         tx.execute(sql, &[recording.into()]).await?;
@@ -189,6 +245,9 @@ pub async fn date_again(tx: &mut Tx, of: &Unapplied, limit: u32) -> Result<bool,
     tx.execute(sql, &values).await?;
     Ok(over)
 }
+
+/// Microseconds since 1970 that any time of keeping can be added to: half of what the column holds.
+const BEFORE_ANY_OVERFLOW: i64 = i64::MAX / 2;
 
 /// How many recordings something of which falls due, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -215,8 +274,10 @@ pub async fn falling_due(
         vec![organisation.into(), class.into(), RecordingState::PurgeQueued.into(), now.into()];
     let date = match kept {
         Some(kept) => {
-            values.push(micros(kept));
-            format!("(t.kept_from + ${})", values.len())
+            values.extend([micros(kept), BEFORE_ANY_OVERFLOW.into()]);
+            let (kept, before) = (values.len() - 1, values.len());
+            // Nothing is added to a date that somebody garbled.
+            format!("(CASE WHEN t.kept_from < ${before} THEN t.kept_from + ${kept} ELSE t.kept_from END)")
         }
         None => "t.kept_until".to_owned(),
     };

@@ -70,7 +70,16 @@ pub async fn of_organisation(tx: &mut Tx, organisation: OrganisationId) -> Resul
     tx.query(&sql, &[organisation.into()]).await?.iter().map(role).collect()
 }
 
-/// The role with this id, whose row stays as it is until the transaction ends.
+/// The role with this id.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn find(tx: &mut Tx, id: RoleId) -> Result<Option<CustomRole>, SqlError> {
+    let sql = format!("{SELECT} WHERE role_id = $1");
+    tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(role).transpose()
+}
+
+/// As [`find`]; its row stays as it is until the transaction ends.
 ///
 /// # Errors
 /// [`SqlError::Engine`], [`SqlError::Inconsistent`].

@@ -36,6 +36,8 @@ pub enum Kind {
     SigningKey,
     /// People's names and addresses.
     Person,
+    /// Pictures of people.
+    Picture,
     /// People's passwords, hashed.
     Credential,
     /// What people's browsers say they are.
@@ -50,10 +52,14 @@ pub enum Kind {
     AuditEntry,
     /// What was said of settings, and why.
     Setting,
+    /// Networks that are blocked, and why they or devices are.
+    PlaceBlock,
     /// What a hold is for.
     Hold,
     /// What was said about a request of a recorded person.
     Request,
+    /// Why somebody wants something erased that one person alone does not erase.
+    Proposal,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.

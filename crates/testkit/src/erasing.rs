@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use clerestory::{App, CopyAt, CopyError};
+use clerestory_access::{Actor, OpContext};
 use clerestory_keys::Protection;
-use clerestory_lifecycle::{Restored, Step};
+use clerestory_lifecycle::{Erasure, Restored, Step, Target};
+use clerestory_model::OrganisationId;
 use clerestory_seal::random;
 
 use crate::Installation;
@@ -35,6 +37,18 @@ impl Installation {
         }
         self.wait(Duration::from_secs(6));
         self.app.lifecycle.work_at(step).await.expect("erasures can be looked up")
+    }
+}
+
+impl Installation {
+    /// Asks for an erasure as whoever runs the server does at the command line: nobody else has to agree.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn erase_at_command(&self, organisation: OrganisationId, target: Target) -> Erasure {
+        let actor = Actor::System { organisation };
+        let op = OpContext { actor, request_id: String::new(), at: self.now() };
+        self.app.lifecycle.ask(&op, target, None).await.expect("the command is allowed")
     }
 }
 

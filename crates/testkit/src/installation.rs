@@ -1,7 +1,7 @@
 //! An installation in a temporary directory, with two organisations and their people.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,18 @@ use tokio::sync::watch;
 
 use crate::bucket::{Faults, LocalS3};
 use crate::{Caller, Hands, postgres};
+
+/// The program that does confined work for tests, beside which their own programs lie: those run tests whatever they
+/// are started for.
+///
+/// # Panics
+/// When a test does not know where it runs.
+#[must_use]
+pub fn confined_program() -> PathBuf {
+    let own = std::env::current_exe().expect("a test's own program");
+    let built = own.ancestors().nth(2).expect("it lies where it was built");
+    built.join("test-confined")
+}
 
 pub(crate) const CONSOLE_HOST: &str = "localhost:8700";
 pub(crate) const PASSWORD: &str = "high windows, all lit";
@@ -112,6 +124,7 @@ impl Installation {
             *places = Places {
                 postgres: places.postgres.clone(),
                 sign_in: places.sign_in.clone(),
+                confined: places.confined.clone(),
                 ..Places::beside(&directory.join("data"), None)
             };
             settle(places);
@@ -135,6 +148,7 @@ impl Installation {
         places.postgres = database;
         // Tests wait for days, and sign administrators in by password alone, unless they are about that.
         places.sign_in = SignInRules::for_trying_out();
+        places.confined = confined_program();
         places.bucket = bucket.as_ref().map(|(_, address)| crate::bucket::profile(*address, PREFIX));
         settle(directory.path(), &mut places);
         let root = match root {
@@ -343,6 +357,7 @@ fn router_of(app: &App, origins: Origins, draining: watch::Receiver<bool>) -> Ro
         intake: app.intake.clone(),
         playback: app.playback.clone(),
         lifecycle: app.lifecycle.clone(),
+        confined: app.confined.clone(),
         clock: app.clock.clone(),
         hosts: Arc::new(Hosts::new(origins, None)),
         data_directory: app.places.data.display().to_string().into(),

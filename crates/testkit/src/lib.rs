@@ -4,6 +4,7 @@
     reason = "a JSON value is null where it holds nothing: it does not panic"
 )]
 
+pub mod authenticator;
 pub mod bucket;
 mod by_hand;
 mod caller;
@@ -25,4 +26,4 @@ pub mod visit;
 pub use caller::{Answer, Caller};
 pub use clock::Hands;
 pub use erasing::CopyOfDatabase;
-pub use installation::Installation;
+pub use installation::{Installation, confined_program};

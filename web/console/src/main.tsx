@@ -6,11 +6,13 @@ import { createRoot } from "react-dom/client";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
+import { watchPresence } from "./lib/presence";
 import { applyTheme, chosenTheme } from "./lib/theme";
 import { queryClient } from "./queryClient";
 import { router } from "./router";
 
 applyTheme(chosenTheme());
+watchPresence();
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no #root element to draw the console in.");

@@ -52,6 +52,18 @@ const join = createRoute({
   component: lazyRouteComponent(() => import("./routes/Join")),
 });
 
+const forgotten = createRoute({
+  getParentRoute: () => root,
+  path: "/forgotten",
+  component: lazyRouteComponent(() => import("./routes/Forgotten")),
+});
+
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: "/reset",
+  component: lazyRouteComponent(() => import("./routes/Reset")),
+});
+
 const setUp = createRoute({
   getParentRoute: () => root,
   path: "/set-up",
@@ -141,6 +153,12 @@ const views = createRoute({
   component: lazyRouteComponent(() => import("./routes/Views")),
 });
 
+const support = createRoute({
+  getParentRoute: () => trust,
+  path: "/support",
+  component: lazyRouteComponent(() => import("./routes/Support")),
+});
+
 const receipts = createRoute({
   getParentRoute: () => trust,
   path: "/receipts",
@@ -160,6 +178,12 @@ const holds = createRoute({
   path: "/holds",
   validateSearch: parseHoldsSearch,
   component: lazyRouteComponent(() => import("./routes/Holds")),
+});
+
+const blocks = createRoute({
+  getParentRoute: () => trust,
+  path: "/blocks",
+  component: lazyRouteComponent(() => import("./routes/Blocks")),
 });
 
 const people = createRoute({
@@ -249,6 +273,12 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import("./routes/Keys")),
 });
 
+const organisation = createRoute({
+  getParentRoute: () => settings,
+  path: "/organisation",
+  component: lazyRouteComponent(() => import("./routes/Organisation")),
+});
+
 const security = createRoute({
   getParentRoute: () => settings,
   path: "/security",
@@ -258,14 +288,16 @@ const security = createRoute({
 const routeTree = root.addChildren([
   signIn,
   join,
+  forgotten,
+  reset,
   setUp,
   shell.addChildren([
     home,
     recordings,
     bin,
     player,
-    trust.addChildren([overview, audit, watched, views, receipts, requests, holds]),
-    settings.addChildren([sites, rules, retention, site, health, keys, sessions, security]),
+    trust.addChildren([overview, audit, watched, views, support, receipts, requests, holds, blocks]),
+    settings.addChildren([sites, rules, retention, site, health, keys, organisation, sessions, security]),
     policy,
     people,
     tree,

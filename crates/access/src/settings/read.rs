@@ -197,7 +197,8 @@ impl Settings {
         };
         let secret = match unwrapping::secret(&self.shared.keys, tx, sealed.key()).await {
             Ok(secret) => secret,
-            Err(KeyError::Unknown(_) | KeyError::Tampered(_)) => {
+            // A registry that somebody garbled must not shut anybody out: what is safe holds, and it is told.
+            Err(KeyError::Unknown(_) | KeyError::Tampered(_) | KeyError::Shape) => {
                 return Ok(Opened::Lost(DamageKind::Altered));
             }
             Err(error) => return Err(error.into()),

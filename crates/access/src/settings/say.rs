@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use super::Settings;
 use crate::{
-    Access, AccessError, Actor, OpContext, OrganisationRef, Refused, WriteBusinessSettings,
+    Access, AccessError, Actor, OpContext, OrganisationRef, Refused, RelaxSettings, WriteBusinessSettings,
     WriteDeploymentSettings, WriteSettingsBelow,
 };
 
@@ -215,8 +215,10 @@ impl Access {
                     access.audit.take_turn(tx, organisation).await?;
                     let known = access.settings.known(tx, organisation).await?;
                     let detail = describe(known.values(), &change);
+                    let why = (detail, reason.as_deref());
+                    let relaxes = access.relaxes(tx, organisation, &change).await?;
                     if let Err(refused) =
-                        access.may_say(tx, &asked, change.node.level, detail, reason.as_deref()).await?
+                        access.may_say(tx, &asked, (change.node.level, relaxes), why).await?
                     {
                         return Ok(Err(refused));
                     }
@@ -287,8 +289,8 @@ impl Access {
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     access.audit.take_turn(tx, organisation).await?;
-                    if let Err(refused) = access.may_say(tx, &asked, level, detail, reason.as_deref()).await?
-                    {
+                    let why = (detail, reason.as_deref());
+                    if let Err(refused) = access.may_say(tx, &asked, (level, false), why).await? {
                         return Ok(Err(refused));
                     }
                     let head = rows::take_head(tx, organisation).await?;
@@ -346,14 +348,31 @@ impl Access {
         Ok(Ok(self.settings.effects(tx, organisation, &change).await?))
     }
 
-    /// Decides and records whether the caller may say something at this level.
+    /// Whether saying this makes anything protect less than it does.
+    async fn relaxes(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        change: &Checked,
+    ) -> Result<bool, AccessError> {
+        let Checked { node, name, said } = change;
+        // For the whole organisation and above, whoever says anything proves who they are.
+        if matches!(node.level, Level::Deployment | Level::Organisation) {
+            return Ok(false);
+        }
+        let change = Change::Say { node: *node, key: name.clone(), said: said.clone() };
+        let effects = self.settings.effects(tx, organisation, &change).await?;
+        Ok(effects.iter().any(|effect| effect.looser))
+    }
+
+    /// Decides and records whether the caller may say something at this level. For the whole organisation whoever says
+    /// anything proves who they are; below it whoever lets something protect less.
     async fn may_say(
         &self,
         tx: &mut Tx,
         op: &OpContext,
-        level: Level,
-        detail: String,
-        reason: Option<&str>,
+        (level, relaxes): (Level, bool),
+        (detail, reason): (String, Option<&str>),
     ) -> Result<Result<(), Refused>, AccessError> {
         let on = OrganisationRef(op.actor.organisation());
         let personal =
@@ -365,6 +384,7 @@ impl Access {
             Level::Organisation => {
                 self.decide::<WriteBusinessSettings>(tx, op, on, Some(personal)).await?.map(drop)
             }
+            _ if relaxes => self.decide::<RelaxSettings>(tx, op, on, Some(personal)).await?.map(drop),
             _ => self.decide::<WriteSettingsBelow>(tx, op, on, Some(personal)).await?.map(drop),
         })
     }

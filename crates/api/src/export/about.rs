@@ -5,8 +5,9 @@ use clerestory_lifecycle::Request;
 use clerestory_model::{OrganisationId, PersonId, Timestamp};
 use clerestory_settings::tree::{Level, Node};
 use clerestory_sql::Tx;
+use clerestory_store::people::Role;
 use clerestory_store::settings as setting_rows;
-use clerestory_store::{organisations, people};
+use clerestory_store::{organisations, people, pictures, roles};
 use serde::Serialize;
 
 use crate::Api;
@@ -27,6 +28,9 @@ pub(super) struct About {
     /// A name; of a visitor nobody named two words made from the id.
     pub(super) label: String,
     pub(super) account: Option<Account>,
+    /// Their picture, which is a file of its own.
+    #[serde(skip)]
+    pub(super) picture: Option<Vec<u8>>,
     pub(super) sessions: Vec<Session>,
     pub(super) settings: Vec<InForce>,
     /// The entry of the audit log that tells of this handing out.
@@ -42,7 +46,12 @@ pub(super) struct Account {
     pub(super) state: String,
     pub(super) since: String,
     pub(super) reports_to: Option<String>,
+    /// The file with their picture, if they have one.
+    pub(super) picture: Option<&'static str>,
 }
+
+/// The file with somebody's picture.
+pub(super) const PICTURE: &str = "picture.jpg";
 
 #[derive(Serialize)]
 pub(super) struct Session {
@@ -76,10 +85,17 @@ impl About {
                 Box::pin(async move {
                     let organisation = request.organisation;
                     let (person, manager) = organisations::person_of_subject(tx, request.subject).await?;
-                    let account = match person {
+                    let picture = match person {
+                        Some(person) => picture(&inner, tx, &grant, person).await?,
+                        None => None,
+                    };
+                    let mut account = match person {
                         Some(person) => account(&inner, tx, &grant, (person, manager)).await?,
                         None => None,
                     };
+                    if let Some(account) = &mut account {
+                        account.picture = picture.as_ref().map(|_| PICTURE);
+                    }
                     let label = match &account {
                         Some(account) => account.name.clone(),
                         None => visitor_label(request.subject),
@@ -96,6 +112,7 @@ impl About {
                         label,
                         settings: in_force(&inner, tx, organisation, account.as_ref().and(person)).await?,
                         account,
+                        picture,
                         sessions,
                         entry: grant.entry(),
                     })
@@ -116,7 +133,7 @@ async fn own_sessions(api: &Api, caller: &Caller, request: &Request) -> Result<V
         began_at: session.created_at.to_string(),
         last_used_at: session.last_used_at.to_string(),
         ends_at: session.expires_at.to_string(),
-        browser: session.device,
+        browser: session.browser,
         signed_in_by: session.signed_in_by.word().to_owned(),
     });
     Ok(sessions.collect())
@@ -135,15 +152,44 @@ async fn account(
         Some(manager) => Some(Names::new(api, grant).person(tx, manager).await?.name),
         None => None,
     };
+    let mut roles = Vec::with_capacity(also.len() + 1);
+    for role in std::iter::once(&found.role).chain(&also) {
+        roles.push(role_name(api, tx, grant, *role).await?);
+    }
     Ok(Some(Account {
         id: found.id.to_string(),
         name: profile.name,
         email: profile.email,
-        roles: std::iter::once(&found.role).chain(&also).map(|role| role.word().to_owned()).collect(),
+        roles,
         state: found.state.word().to_owned(),
         since: found.created_at.to_string(),
         reports_to,
+        picture: None,
     }))
+}
+
+/// What people call a role: its word, or the name that the organisation gave one of its own.
+async fn role_name(api: &Api, tx: &mut Tx, grant: &Grant<HandOut>, role: Role) -> Result<String, ApiError> {
+    let found = match role {
+        Role::Custom(id) => roles::find(tx, id).await?,
+        _ => None,
+    };
+    Ok(match found {
+        Some(own) => api.vault.open(tx, grant, &own.name).await?.0,
+        None => role.word().to_owned(),
+    })
+}
+
+async fn picture(
+    api: &Api,
+    tx: &mut Tx,
+    grant: &Grant<HandOut>,
+    person: PersonId,
+) -> Result<Option<Vec<u8>>, ApiError> {
+    Ok(match pictures::find(tx, person).await? {
+        Some(found) => Some(api.vault.open(tx, grant, &found.large).await?.into_bytes()),
+        None => None,
+    })
 }
 
 /// What every setting says for a person, or for a visitor's organisation.

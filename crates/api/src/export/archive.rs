@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use clerestory_model::Timestamp;
@@ -9,11 +10,13 @@ use tokio::sync::mpsc;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::Piece;
 use crate::problem::ApiError;
 
 /// What is written is sent when there is this much of it.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// Whoever reads nothing for so long is taken to have gone: others wait for the room.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// Why an archive was not written to its end.
 #[derive(Debug)]
@@ -76,12 +79,12 @@ type Zip = ZipWriter<StreamWriter<Written>>;
 pub(super) struct Archive {
     zip: Option<Zip>,
     written: Written,
-    to: mpsc::Sender<Piece>,
+    to: mpsc::Sender<Bytes>,
     options: SimpleFileOptions,
 }
 
 impl Archive {
-    pub(super) fn new(to: mpsc::Sender<Piece>, made_at: Timestamp) -> Self {
+    pub(super) fn new(to: mpsc::Sender<Bytes>, made_at: Timestamp) -> Self {
         let written = Written::default();
         // A track may be of more than 4 GiB, which the head of its file has to say beforehand.
         let options = SimpleFileOptions::default()
@@ -134,7 +137,10 @@ impl Archive {
         if piece.is_empty() {
             return Ok(());
         }
-        self.to.send(Ok(Bytes::from(piece))).await.map_err(|_| Cut::Left)
+        match tokio::time::timeout(STALLED, self.to.send(Bytes::from(piece))).await {
+            Ok(sent) => sent.map_err(|_| Cut::Left),
+            Err(_) => Err(Cut::Failed(format!("nobody read on for {} seconds", STALLED.as_secs()))),
+        }
     }
 
     /// Writes what closes the archive: without it no reader takes it for whole.
@@ -143,12 +149,6 @@ impl Archive {
             zip.finish()?;
         }
         self.send(0).await
-    }
-
-    /// Breaks the connection off.
-    pub(super) async fn break_off(&self) {
-        // Whoever reads it may be gone by now.
-        let _gone = self.to.send(Err(io::Error::other("the export was broken off"))).await;
     }
 }
 
@@ -160,4 +160,23 @@ fn date(at: Timestamp) -> DateTime {
     let (year, [month, day, hour, minute, second]) =
         (next(), std::array::from_fn(|_| u8::try_from(next()).unwrap_or(0)));
     DateTime::from_date_and_time(year, month, day, hour, minute, second).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_archive_that_nobody_reads_is_given_up() {
+        let (to, pieces) = mpsc::channel(1);
+        let mut archive = Archive::new(to, Timestamp::from_micros(1_795_000_000_000_000));
+        archive.options = archive.options.compression_method(CompressionMethod::Stored);
+        archive.begin("much").unwrap();
+        archive.append(vec![7; 2 * PIECE_BYTES]).await.unwrap();
+        let cut = archive.append(vec![7; 2 * PIECE_BYTES]).await;
+        assert!(matches!(cut, Err(Cut::Failed(_))), "{cut:?}");
+        drop(pieces);
+        assert!(matches!(archive.append(vec![7; 2 * PIECE_BYTES]).await, Err(Cut::Left)));
+    }
 }

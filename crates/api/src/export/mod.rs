@@ -7,20 +7,22 @@ mod archive;
 mod page;
 mod recording;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use clerestory_access::{HandedOutRef, RequestRef};
+use clerestory_identity::Use;
 use clerestory_lifecycle::RequestKind;
-use clerestory_model::{PlayId, RequestId};
+use clerestory_model::{PersonId, PlayId, RequestId};
 use clerestory_seal::random;
 use clerestory_store::recordings::{self as rows, ScopeFilter, Subjects};
 use futures_util::stream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use self::about::About;
 use self::archive::{Archive, Cut};
@@ -28,24 +30,61 @@ use crate::Api;
 use crate::caller::Caller;
 use crate::problem::ApiError;
 
-/// So many are made at once.
-pub(crate) const AT_ONCE: usize = 2;
+/// So many are made at once, each for somebody else.
+const AT_ONCE: usize = 4;
 /// Pieces of an archive that wait to be sent.
 const PIECES: usize = 4;
 /// Recordings looked up together.
 const PAGE: u32 = 50;
 
+/// Those who fetch one now.
+#[derive(Clone)]
+pub(crate) struct Exports {
+    room: Arc<Semaphore>,
+    people: Arc<Mutex<HashSet<PersonId>>>,
+}
+
+impl Exports {
+    pub(crate) fn new() -> Self {
+        Self { room: Arc::new(Semaphore::new(AT_ONCE)), people: Arc::default() }
+    }
+
+    /// Room for one, for somebody who fetches no other: nobody keeps the others from theirs by reading slowly.
+    fn take(&self, person: PersonId) -> Result<Room, ApiError> {
+        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| busy())?;
+        match self.people.lock().unwrap_or_else(PoisonError::into_inner).insert(person) {
+            true => Ok(Room { person, people: Arc::clone(&self.people), _permit: permit }),
+            false => Err(one_each()),
+        }
+    }
+}
+
+/// Room for an export, given back when it is dropped.
+struct Room {
+    person: PersonId,
+    people: Arc<Mutex<HashSet<PersonId>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.person);
+    }
+}
+
 /// Decides whether what was asked for is handed out, and sends it.
 pub(crate) async fn send(api: Api, caller: Caller, id: RequestId) -> Result<Response, ApiError> {
-    let room = Arc::clone(&api.exports).try_acquire_owned().map_err(|_| busy())?;
+    let room = api.exports.take(caller.person)?;
     let handed = api.lifecycle.hand_out(&caller.op, id).await?;
     let on = handed.grant.on();
     let made_at = api.clock.now();
     let name = format!("clerestory-{}-{}.zip", handed.request.kind.word(), day(&made_at.to_string()));
     let about = About::of(&api, &caller, handed.grant, &handed.request, made_at).await?;
     let (to, pieces) = mpsc::channel(PIECES);
+    let broken = Arc::new(AtomicBool::new(false));
     let sending = Sending {
         archive: Archive::new(to, made_at),
+        broken: Arc::clone(&broken),
         entry: about.entry,
         watchable: handed.request.kind == RequestKind::Export,
         handing: PlayId::new(made_at, random()),
@@ -57,9 +96,18 @@ pub(crate) async fn send(api: Api, caller: Caller, id: RequestId) -> Result<Resp
         _room: room,
     };
     tokio::spawn(sending.run());
-    let body = Body::from_stream(stream::unfold(pieces, |mut pieces: mpsc::Receiver<Piece>| async move {
-        let piece = pieces.recv().await?;
-        Some((piece, pieces))
+    let body = Body::from_stream(stream::unfold(pieces, move |mut pieces: mpsc::Receiver<Bytes>| {
+        let broken = Arc::clone(&broken);
+        async move {
+            match pieces.recv().await {
+                Some(piece) => Some((Ok(piece), pieces)),
+                // Breaks the connection off, so that nobody takes a part for the whole.
+                None if broken.swap(false, Ordering::AcqRel) => {
+                    Some((Err(std::io::Error::other("the export was broken off")), pieces))
+                }
+                None => None,
+            }
+        }
     }));
     let named = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
     let named = named.unwrap_or(HeaderValue::from_static("attachment"));
@@ -68,8 +116,15 @@ pub(crate) async fn send(api: Api, caller: Caller, id: RequestId) -> Result<Resp
         .into_response())
 }
 
-/// A piece of the file on its way; an error breaks the connection off, so that nobody takes a part for the whole.
-type Piece = Result<Bytes, std::io::Error>;
+fn one_each() -> ApiError {
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-exports",
+        "You are fetching one",
+        "One of these is being handed out to you now.".to_owned(),
+        "Wait until it is there, or break it off, then try again.",
+    )
+}
 
 fn busy() -> ApiError {
     ApiError::new(
@@ -88,7 +143,9 @@ fn day(time: &str) -> &str {
 /// Something that is being handed out.
 struct Sending {
     /// Given back before the file's end is told: whoever asks next finds it.
-    _room: OwnedSemaphorePermit,
+    _room: Room,
+    /// Whether the file ends before its end.
+    broken: Arc<AtomicBool>,
     api: Api,
     caller: Caller,
     on: RequestRef,
@@ -116,15 +173,18 @@ impl Sending {
             Some(Cut::Left) => tracing::info!(request = %self.on.id, "whoever fetched an export went away"),
             Some(Cut::Failed(why)) => {
                 tracing::warn!(request = %self.on.id, why, "an export was broken off");
-                self.archive.break_off().await;
+                self.broken.store(true, Ordering::Release);
             }
         }
     }
 
     async fn write(&mut self) -> Result<(), Cut> {
         let mut listed = page::Listed::new();
-        let scope =
-            ScopeFilter { organisation: self.on.organisation, subjects: Subjects::One(self.on.subject) };
+        let scope = ScopeFilter {
+            organisation: self.on.organisation,
+            subjects: Subjects::One(self.on.subject),
+            lent: None,
+        };
         let mut after = None;
         loop {
             let (scope, filter) = (scope.clone(), rows::Filter { after, limit: PAGE, ..Default::default() });
@@ -142,6 +202,9 @@ impl Sending {
             }
         }
         self.archive.file("README.txt", page::readme(&self.about).as_bytes()).await?;
+        if let Some(picture) = self.about.picture.take() {
+            self.archive.file(about::PICTURE, &picture).await?;
+        }
         let (head, tail) = page::data(&self.about, self.hidden)?;
         self.archive.begin("data.json")?;
         self.archive.append(head).await?;
@@ -159,7 +222,8 @@ impl Sending {
         if *self.api.draining.borrow() {
             return Err(Cut::Failed("the server stops".to_owned()));
         }
-        let running = self.api.identity.running(&self.caller.token).await.map_err(ApiError::from)?;
+        let running = self.api.identity.running(&self.caller.token, &self.caller.whence, Use::Nobody).await;
+        let running = running.map_err(ApiError::from)?;
         let Some(running) = running else { return Err(Cut::Failed("the session ended".to_owned())) };
         self.caller.op.actor = running.actor;
         self.caller.op.at = self.api.clock.now();

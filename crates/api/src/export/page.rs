@@ -72,6 +72,7 @@ pub(super) fn readme(about: &About) -> String {
         "What {organisation} holds about {label}, as of {made_at} (UTC).\n\n\
          index.html   a page to read; open it in any browser. It loads nothing from anywhere.\n\
          data.json    the same for programs.\n\
+         picture.jpg  the picture of the account, if it has one.\n\
          recordings/  what recordings show, one JSON array of events for each track (the format of rrweb), where it was\n\
          \x20            asked for and may be handed out.\n\n\
          This file is in nobody's keeping but yours: it is not sealed any more.\n",
@@ -107,6 +108,7 @@ pub(super) fn html(about: &About, hidden: u64, recordings: u64) -> (String, Stri
                 ("State", &account.state),
                 ("Since", &time(&account.since)),
                 ("Reports to", reports_to),
+                ("Picture", account.picture.unwrap_or("none")),
             ],
         );
     }

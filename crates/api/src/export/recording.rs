@@ -55,7 +55,7 @@ impl Sending {
         let (inner, now) = (api.clone(), api.clock.now());
         let read = api.database.read(move |tx| {
             Box::pin(async move {
-                let described = inner.playback.describe(tx, &grant, on.recording).await?;
+                let described = inner.playback.describe_whole(tx, &grant, on.recording).await?;
                 if described.recording.state >= RecordingState::SoftDeleted {
                     return Ok::<_, ApiError>(None);
                 }

@@ -84,7 +84,8 @@ fn any_id(text: &str, field: &str) -> Result<[u8; 16], ApiError> {
     })
 }
 
-/// Entries of the organisation's log, newest first.
+/// Entries of the organisation's log, newest first; to managers those about who reports to them, unless a setting shows
+/// them all.
 #[utoipa::path(get, path = "/audit", tag = "audit", params(ListQuery), responses(
     (status = 200, body = AuditList), (status = 401, body = Problem), (status = 403, body = Problem)))]
 pub(crate) async fn list(
@@ -101,9 +102,11 @@ pub(crate) async fn list(
         from: asked.from,
         to: asked.to,
         before: asked.cursor,
+        about: None,
         limit: limit + 1,
     };
     let grant = api.access.authorize::<ReadAudit>(&caller.op, caller.organisation(), None).await??;
+    let filter = EntryFilter { about: Some(grant.rows().subjects), ..filter };
     api.vault.hold_lease().await?;
     let (inner, organisation) = (api.clone(), caller.organisation);
     api.database

@@ -6,15 +6,17 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use clerestory_access::OpContext;
+use clerestory_identity::{IdentityError, Whence};
 use clerestory_intake::{Encoding, IntakeError, Origin, SILENCE, Start, Upload};
-use clerestory_model::{KeyId, WriterId};
+use clerestory_model::{KeyId, OrganisationId, WriterId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::policy::Signed;
 use crate::Api;
 use crate::bodies::{self, is_too_long, time_for};
-use crate::caller::{Anyone, Asked, At, Network};
+use crate::caller::{Anyone, Asked, At, ComingFrom, Network};
 use crate::problem::{ApiError, Problem};
 
 /// What the recorder is told to keep to.
@@ -106,11 +108,14 @@ pub(crate) async fn start(
     State(api): State<Api>,
     Anyone(op): Anyone,
     Network(network): Network,
+    ComingFrom(whence): ComingFrom,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
     api.intake.throttle(network)?;
     let asked: StartBody = bodies::small(request).await?;
+    let organisation = api.intake.organisation_of(&asked.site_key).await?;
+    take_from(&api, (&op, organisation), &whence, "capture.start").await?;
     let started = api
         .intake
         .start(Start {
@@ -164,6 +169,7 @@ pub(crate) async fn segment(
     State(api): State<Api>,
     Anyone(op): Anyone,
     Network(network): Network,
+    ComingFrom(whence): ComingFrom,
     At(sequence): At<u64>,
     request: Request,
 ) -> Result<Json<AcknowledgedBody>, ApiError> {
@@ -173,7 +179,8 @@ pub(crate) async fn segment(
     let policy_version = policy_version(&headers)?;
     // Who has no token, or sends too often, gets nothing of theirs read; all bodies together fill a bounded room, and
     // none holds its part of it for long.
-    api.intake.check_sender(&token, &origin, encoding).await?;
+    let organisation = api.intake.check_sender(&token, &origin, encoding).await?;
+    take_from(&api, (&op, organisation), &whence, "capture.upload").await?;
     let limit = clerestory_intake::SEGMENT_BYTES;
     let length = text(&headers, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok()).unwrap_or(limit);
     if length > limit {
@@ -204,15 +211,33 @@ pub(crate) async fn segment(
 pub(crate) async fn end(
     State(api): State<Api>,
     Anyone(op): Anyone,
+    ComingFrom(whence): ComingFrom,
     headers: HeaderMap,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
     let (token, origin) = (bearer(&headers)?, origin(&headers)?);
     // Who has no token, or sends too often, gets nothing of theirs read.
-    api.intake.check_sender(&token, &origin, Encoding::Plain).await?;
+    let organisation = api.intake.check_sender(&token, &origin, Encoding::Plain).await?;
+    take_from(&api, (&op, organisation), &whence, "capture.end").await?;
     let asked: EndBody = bodies::small(request).await?;
     api.intake.end(&token, &origin, asked.reason == EndReason::Stopped, op.request_id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sees that an organisation takes from this network now. A recorder waits where it does not, and keeps what it has.
+async fn take_from(
+    api: &Api,
+    (op, organisation): (&OpContext, OrganisationId),
+    whence: &Whence,
+    action: &'static str,
+) -> Result<(), ApiError> {
+    match api.identity.let_in(organisation, whence).await {
+        Err(IdentityError::PlaceBlocked { until, .. }) => {
+            api.identity.refuse_place(op, organisation, action).await?;
+            Err(ApiError::not_taken_from_there(until.since(api.clock.now())))
+        }
+        judged => Ok(judged?),
+    }
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

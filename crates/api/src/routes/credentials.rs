@@ -101,8 +101,8 @@ pub(crate) async fn change_password(
     Network(network): Network,
     CallerWith(caller, asked): CallerWith<ChangePassword>,
 ) -> Result<StatusCode, ApiError> {
-    let (old, new) = (asked.old.map(Zeroizing::new), Zeroizing::new(asked.new));
-    api.identity.change_password(&caller.op, network, old, new).await?;
+    let passwords = (asked.old.map(Zeroizing::new), Zeroizing::new(asked.new));
+    api.identity.change_password(&caller.op, network, passwords, &caller.whence).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,10 +1,10 @@
-//! Erasing recordings, people and organisations for good; how far that is, and the receipt.
+//! Erasing recordings and visitors for good; how far an erasure is, and the receipt.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use clerestory_lifecycle::{Erasure as Done, SignedReceipt, Target};
-use clerestory_model::{ErasureId, OrganisationId, RecordingId, SubjectId, TrackId};
+use clerestory_model::{ErasureId, RecordingId, SubjectId, TrackId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -40,16 +40,6 @@ pub(crate) struct Range {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EraseSubject {
-    /// Why; kept sealed in the audit log.
-    reason: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EraseOrganisation {
-    /// The organisation's own id, typed again: everything of it is destroyed, and everybody's account.
-    #[schema(value_type = String)]
-    organisation: OrganisationId,
     /// Why; kept sealed in the audit log.
     reason: Option<String>,
 }
@@ -174,7 +164,7 @@ pub(crate) async fn of_recording(
     ask(&api, &caller, target, asked.reason).await
 }
 
-/// Erases a person or visitor for good: every recording about them, and their account.
+/// Erases a visitor for good: every recording about them. Somebody with an account is erased by two: one proposes it.
 #[utoipa::path(post, path = "/subjects/{subject}/erasures", tag = "erasures",
     params(("subject" = String, Path)), request_body = EraseSubject, responses(
     (status = 202, body = Erasure), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -185,21 +175,6 @@ pub(crate) async fn of_subject(
     CallerWith(caller, asked): CallerWith<EraseSubject>,
 ) -> Result<(StatusCode, Json<Erasure>), ApiError> {
     ask(&api, &caller, Target::Subject(subject), asked.reason).await
-}
-
-/// Erases the caller's whole organisation for good, with everybody's account. Only its audit log outlives it.
-#[utoipa::path(post, path = "/organisation/erasures", tag = "erasures", request_body = EraseOrganisation, responses(
-    (status = 202, body = Erasure), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub(crate) async fn of_organisation(
-    State(api): State<Api>,
-    CallerWith(caller, asked): CallerWith<EraseOrganisation>,
-) -> Result<(StatusCode, Json<Erasure>), ApiError> {
-    if asked.organisation != caller.organisation {
-        let message = "this is not your organisation's id".to_owned();
-        return Err(ApiError::malformed("organisation".to_owned(), message));
-    }
-    ask(&api, &caller, Target::Organisation, asked.reason).await
 }
 
 /// The erasures of the caller's organisation, newest first.

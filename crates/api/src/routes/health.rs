@@ -63,6 +63,7 @@ pub(crate) async fn findings(State(api): State<Api>, caller: Client) -> Result<J
     let (proposed, overdue) = api.lifecycle.holds_to_look_at(caller.organisation).await?;
     items.extend(holds(proposed, overdue));
     items.extend(unreadable_holds(api.lifecycle.unreadable_holds(caller.organisation).await?));
+    items.extend(proposals(api.lifecycle.proposals_waiting(caller.organisation).await?));
     let (waiting, overdue) = api.lifecycle.requests_waiting(caller.organisation).await?;
     items.extend(requests(waiting, overdue));
     Ok(Json(FindingList { items }))
@@ -114,6 +115,18 @@ fn unreadable_holds(count: u64) -> Option<FindingItem> {
         ),
         what_to_do: Some(
             "Find out who could write to the database; `clerestory verify` names the rows and what they were.".to_owned(),
+        ),
+    })
+}
+
+/// Erasures of people or of the organisation that somebody proposed.
+fn proposals(count: u64) -> Option<FindingItem> {
+    (count > 0).then(|| FindingItem {
+        id: "erasure-proposals".to_owned(),
+        level: "attention".to_owned(),
+        sentence: format!("{count} erasures that two people decide about wait for the second one."),
+        what_to_do: Some(
+            "Look at what is proposed under Receipts: agree to it, refuse it, or take it back.".to_owned(),
         ),
     })
 }

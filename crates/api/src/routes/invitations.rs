@@ -9,10 +9,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::session::{Session, admit, device};
+use super::session::{Session, admit};
 use crate::Api;
 use crate::bodies;
-use crate::caller::{Anyone, Network};
+use crate::caller::{Anyone, Network, Visitor};
 use crate::problem::{ApiError, Problem};
 
 /// The secret of the link, and the password the person will sign in by.
@@ -31,6 +31,7 @@ pub(crate) async fn accept(
     State(api): State<Api>,
     Anyone(op): Anyone,
     Network(network): Network,
+    visitor: Visitor,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -39,8 +40,8 @@ pub(crate) async fn accept(
     let op = OpContext { at: api.clock.now(), ..op };
     let token: Token = asked.token.parse().map_err(|_| ApiError::from(SignInError::Refused))?;
     let password = password(&api, Zeroizing::new(asked.password), Vec::new()).await?;
-    let admitted = api.identity.accept_invitation(&op, &token, password, device(&headers)).await?;
-    admit(&api, &op, &headers, admitted).await
+    let admitted = api.identity.accept_invitation(&op, &token, password, &visitor.whence).await?;
+    admit(&api, &op, (&headers, visitor), admitted).await
 }
 
 /// A password that somebody chooses of whom `hints` are known.

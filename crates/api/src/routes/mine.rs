@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use clerestory_access::{Action, Grant, ReadOwnData, RefreshOwnData};
 use clerestory_audit::{EntryFilter, Outcome};
+use clerestory_lifecycle::{Hidden, Lifecycle};
 use clerestory_model::{OrganisationId, PersonId, RecordingId};
 use clerestory_sql::Tx;
 use clerestory_store::recordings as rows;
@@ -43,6 +44,9 @@ pub(crate) struct MyRecording {
     #[serde(flatten)]
     item: RecordingItemWithoutViewers,
     viewers: Vec<Viewer>,
+    /// Of what was deleted (`soft_deleted`): until when it can be restored. Nothing where it was set aside to be erased.
+    #[schema(format = DateTime)]
+    restorable_until: Option<String>,
 }
 
 /// What is kept about the caller.
@@ -85,7 +89,7 @@ async fn answer<A: Action>(
 ) -> Result<Json<MyData>, ApiError> {
     let limit = asked.limit.unwrap_or(50).clamp(1, MOST);
     let after = asked.cursor.as_deref().map(|cursor| read_cursor(cursor, QUESTION)).transpose()?;
-    let filter = rows::Filter { after, limit: limit + 1, ..rows::Filter::default() };
+    let filter = rows::Filter { after, limit: limit + 1, hidden: true, ..rows::Filter::default() };
     api.vault.hold_lease().await?;
     let now = api.clock.now();
     let inner = api.clone();
@@ -96,7 +100,7 @@ async fn answer<A: Action>(
                 let more = found.len() > limit as usize;
                 found.truncate(limit as usize);
                 let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, QUESTION));
-                let mut names = Names::new(&inner, &grant);
+                let mut names = Names::new(&inner, &grant).with_pictures(&caller.op);
                 let (mut recordings, mut refused) = (Vec::with_capacity(found.len()), Vec::new());
                 for recording in &found {
                     let described = inner.playback.describe(tx, &grant, recording.id).await?;
@@ -105,7 +109,11 @@ async fn answer<A: Action>(
                         viewers.push(names.viewer(tx, viewing).await?);
                     }
                     let item = names.item(tx, &described, now).await?;
-                    recordings.push(MyRecording { item: item.into(), viewers });
+                    let restorable_until = match Lifecycle::hidden_in(tx, recording.id).await? {
+                        Some(Hidden::Deleted(deletion)) => Some(deletion.restorable_until.to_string()),
+                        Some(Hidden::Restricted) | None => None,
+                    };
+                    recordings.push(MyRecording { item: item.into(), viewers, restorable_until });
                     let of = (caller.organisation, Some(caller.person), recording.id);
                     refused.extend(attempts(&inner, &mut names, tx, of).await?);
                 }

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod audit;
+mod blocks;
 mod capture;
 mod credentials;
 mod deletions;
@@ -16,17 +17,22 @@ pub(crate) mod mine;
 mod people;
 mod plays;
 mod policy;
+mod proposals;
 pub(crate) mod recordings;
 mod requests;
+mod resets;
 mod retention;
 mod roles;
 mod session;
 mod set_up;
 mod settings;
 mod sites;
+mod support;
 mod tree;
 mod trust;
 mod views;
+
+pub(crate) use people::pictures::AT_ONCE as PICTURES_AT_ONCE;
 
 use axum::{Json, Router, routing};
 use utoipa::OpenApi;
@@ -68,6 +74,8 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(session::sign_in_by_link))
         .routes(routes!(session::list, session::sign_out_everywhere))
         .routes(routes!(session::second_factor))
+        .routes(routes!(resets::forgotten))
+        .routes(routes!(resets::reset))
         .routes(routes!(session::end))
         .routes(routes!(session::end_of_person))
         .routes(routes!(credentials::step_up))
@@ -89,7 +97,10 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(inside::segment))
         .routes(routes!(erasures::of_recording))
         .routes(routes!(erasures::of_subject))
-        .routes(routes!(erasures::of_organisation))
+        .routes(routes!(proposals::list, proposals::propose))
+        .routes(routes!(proposals::agree))
+        .routes(routes!(proposals::refuse))
+        .routes(routes!(proposals::withdraw))
         .routes(routes!(erasures::list))
         .routes(routes!(erasures::read))
         .routes(routes!(api_keys::list, api_keys::make))
@@ -104,11 +115,18 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(people::standing::restore))
         .routes(routes!(people::standing::block))
         .routes(routes!(people::standing::lift))
+        .routes(routes!(blocks::list, blocks::block))
+        .routes(routes!(blocks::lift))
+        .routes(routes!(blocks::devices))
+        .routes(routes!(people::pictures::show, people::pictures::set, people::pictures::remove))
         .routes(routes!(views::ask))
         .routes(routes!(views::list))
         .routes(routes!(views::answer))
         .routes(routes!(roles::list, roles::make))
         .routes(routes!(roles::change, roles::remove))
+        .routes(routes!(support::list, support::make))
+        .routes(routes!(support::end))
+        .routes(routes!(support::acts))
         .routes(routes!(tree::read, tree::add))
         .routes(routes!(tree::change, tree::remove))
         .routes(routes!(invitations::accept))

@@ -17,6 +17,7 @@ use crate::caller::{Asked, At, Caller};
 use crate::problem::{ApiError, Problem};
 
 pub(crate) mod change;
+pub(crate) mod pictures;
 pub(crate) mod standing;
 
 /// People of one answer at most.
@@ -34,7 +35,9 @@ pub(crate) struct Person {
     name: String,
     initials: String,
     email: String,
-    /// `member`, `manager` or `admin`.
+    /// The version of their picture, at `/people/{person}/picture`; without one they have none.
+    picture: Option<u64>,
+    /// `member`, `manager`, `admin`, or `support` for who is from outside.
     role: String,
     /// Roles beside the main one, by word or `rol_…`: what any of them may do, they may do.
     also: Vec<String>,
@@ -58,6 +61,7 @@ impl From<PersonView> for Person {
             name: view.name,
             initials: view.initials,
             email: view.email,
+            picture: view.picture,
             role: view.role.to_string(),
             also: view.also.iter().map(Role::to_string).collect(),
             state: if suspended { "suspended" } else { view.state.word() }.to_owned(),

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use clerestory_identity::Use;
 use clerestory_model::{PlayId, RecordingId, TrackId};
 use clerestory_playback::{PlaybackError, SegmentFact};
 use futures_util::stream::{self, Stream, StreamExt};
@@ -228,7 +229,7 @@ impl Following {
 
     async fn look(&mut self) -> Result<Vec<Event>, ApiError> {
         // The session first: one that was ended watches nothing more.
-        let running = self.api.identity.running(&self.caller.token).await?;
+        let running = self.api.identity.running(&self.caller.token, &self.caller.whence, Use::Nobody).await?;
         self.caller.op.actor = running.ok_or_else(ApiError::unauthenticated)?.actor;
         let news = self.api.playback.news(&self.caller.op, self.play, self.known.clone()).await;
         let (news, closed) = news.map_err(|error: PlaybackError| ApiError::from(error))?;

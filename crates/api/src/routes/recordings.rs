@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use clerestory_access::{Action, Grant, ListRecordings, ReadRecording, RefreshList};
+use clerestory_access::{Action, Grant, ListRecordings, OpContext, ReadRecording, RefreshList};
 use clerestory_audit::Personal;
 use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
 use clerestory_seal::sha256;
@@ -144,12 +144,12 @@ pub(crate) async fn list(
             let detail = Some(told(&asked, asked.from));
             let personal = Personal { detail, ..Personal::default() };
             let grant = api.access.authorize::<ListRecordings>(&caller.op, on, Some(personal)).await??;
-            answer(api, asked, after, limit, grant).await
+            answer(api, asked, after, limit, (grant, caller.op)).await
         }
         Some(entry) => {
             let grant = api.access.resume::<RefreshList>(&caller.op, on, entry).await??;
             let (grant, asked) = same_question(&api, &caller, grant, asked).await?;
-            answer(api, asked, after, limit, grant).await
+            answer(api, asked, after, limit, (grant, caller.op)).await
         }
     }
 }
@@ -191,12 +191,13 @@ async fn answer<A: Action>(
     asked: ListQuery,
     after: Option<(Timestamp, RecordingId)>,
     limit: u32,
-    grant: Grant<A>,
+    (grant, op): (Grant<A>, OpContext),
 ) -> Result<Json<RecordingList>, ApiError> {
     let (entry, question) = (grant.entry(), question(&asked));
     let filter = rows::Filter {
         site: asked.site,
         state: asked.state,
+        hidden: false,
         // Of what was deleted only what a hold keeps is here.
         held: asked.state == Some(RecordingState::SoftDeleted),
         from: asked.from,
@@ -217,7 +218,7 @@ async fn answer<A: Action>(
                 let more = found.len() > limit as usize;
                 found.truncate(limit as usize);
                 let next_cursor = found.last().filter(|_| more).map(|last| write_cursor(last, &question));
-                let mut names = Names::new(&inner, &grant);
+                let mut names = Names::new(&inner, &grant).with_pictures(&op);
                 let mut items = Vec::with_capacity(found.len());
                 for recording in &found {
                     let described = inner.playback.describe(tx, &grant, recording.id).await?;
@@ -321,7 +322,7 @@ pub(crate) async fn read(
         .read(move |tx| {
             Box::pin(async move {
                 let described = inner.playback.describe(tx, &grant, id).await?;
-                let mut names = Names::new(&inner, &grant);
+                let mut names = Names::new(&inner, &grant).with_pictures(&caller.op);
                 let item = names.item(tx, &described, now).await?;
                 let mut viewers = Vec::new();
                 for viewing in &described.viewings {
@@ -358,7 +359,7 @@ pub(crate) async fn viewers(
         .read(move |tx| {
             Box::pin(async move {
                 let described = inner.playback.describe(tx, &grant, id).await?;
-                let mut names = Names::new(&inner, &grant);
+                let mut names = Names::new(&inner, &grant).with_pictures(&caller.op);
                 let mut items = Vec::new();
                 for viewing in &described.viewings {
                     items.push(names.viewer(tx, viewing).await?);

@@ -7,6 +7,8 @@ use axum::response::Response;
 use clerestory_access::{Action, Grant};
 use clerestory_lifecycle::{Followed, RequestKind};
 use clerestory_model::{PersonId, RequestId, SubjectId, Timestamp};
+use clerestory_store::organisations;
+use clerestory_store::people::{self, PersonState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -122,6 +124,8 @@ pub(crate) struct Request {
     /// Until when what was asked for can be had.
     #[schema(format = DateTime)]
     available_until: Option<String>,
+    /// Whether whom it is about can sign in, and so has it in their own My data alone.
+    theirs_alone: bool,
     erasure: Option<RequestErasure>,
 }
 
@@ -296,7 +300,13 @@ async fn shown<A: Action>(
                         Some((by, _)) if by != PersonId::nil() => Some(names.person(tx, by).await?),
                         _ => None,
                     };
-                    items.push(item(followed, (about, asked_by, decided_by), now));
+                    let (person, _) = organisations::person_of_subject(tx, request.subject).await?;
+                    let known = match person {
+                        Some(person) => people::find(tx, person).await?,
+                        None => None,
+                    };
+                    let theirs = known.is_some_and(|known| known.state == PersonState::Active);
+                    items.push(item(followed, (about, asked_by, decided_by), (theirs, now)));
                 }
                 Ok(items)
             })
@@ -307,7 +317,7 @@ async fn shown<A: Action>(
 fn item(
     followed: Followed,
     (about, asked_by, decided_by): (SubjectRef, PersonRef, Option<PersonRef>),
-    now: Timestamp,
+    (theirs_alone, now): (bool, Timestamp),
 ) -> Request {
     let Followed { request, words, erasure } = followed;
     Request {
@@ -326,6 +336,7 @@ fn item(
         decided_at: request.decided.map(|(_, at)| at.to_string()),
         answer: words.answer,
         available_until: request.available_until.map(|at| at.to_string()),
+        theirs_alone,
         erasure: erasure.map(|erasure| RequestErasure {
             id: erasure.id.to_string(),
             state: erasure.step.word().to_owned(),

@@ -35,10 +35,13 @@ pub(crate) struct Sweeping {
     /// When the sweep that waits was confirmed: the next turn carries it out.
     #[schema(format = DateTime)]
     confirmed_at: Option<String>,
+    /// Whether nothing is swept in the whole installation, because its clock is doubted: whoever operates it says that the
+    /// time is right.
+    clock_in_doubt: bool,
 }
 
-impl From<SweepState> for Sweeping {
-    fn from(state: SweepState) -> Self {
+impl Sweeping {
+    fn of(state: SweepState, clock_in_doubt: bool) -> Self {
         let time = |at: Option<clerestory_model::Timestamp>| at.map(|at| at.to_string());
         Self {
             swept_at: time(state.swept_at),
@@ -47,6 +50,7 @@ impl From<SweepState> for Sweeping {
             due: state.due,
             expected: state.expected,
             confirmed_at: time(state.confirmed_at),
+            clock_in_doubt,
         }
     }
 }
@@ -55,7 +59,8 @@ impl From<SweepState> for Sweeping {
 #[utoipa::path(get, path = "/retention/sweep", tag = "retention", responses(
     (status = 200, body = Sweeping), (status = 401, body = Problem), (status = 403, body = Problem)))]
 pub(crate) async fn sweep(State(api): State<Api>, caller: Caller) -> Result<Json<Sweeping>, ApiError> {
-    Ok(Json(api.lifecycle.sweep_state(&caller.op).await?.into()))
+    let state = api.lifecycle.sweep_state(&caller.op).await?;
+    Ok(Json(Sweeping::of(state, api.lifecycle.is_clock_doubted().await?)))
 }
 
 /// Whether there was something to confirm.

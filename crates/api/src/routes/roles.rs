@@ -29,6 +29,8 @@ pub(crate) struct Right {
     wider: Option<WiderRight>,
     /// Whether whoever does it proves once more who they are.
     step_up: bool,
+    /// Whether they may only while a grant of support says so.
+    granted: bool,
 }
 
 /// A right that reaches further while a setting says a certain word.
@@ -39,6 +41,8 @@ pub(crate) struct WiderRight {
     setting: String,
     /// The word it must say.
     is: String,
+    /// Another setting, which must be on as well.
+    also: Option<String>,
 }
 
 impl From<&Cell> for Right {
@@ -50,8 +54,10 @@ impl From<&Cell> for Right {
                 scope: wider.scope.word().to_owned(),
                 setting: wider.setting.clone(),
                 is: wider.is.clone(),
+                also: wider.also.clone(),
             }),
             step_up: cell.step_up,
+            granted: cell.granted,
         }
     }
 }
@@ -65,7 +71,8 @@ pub(crate) struct Role {
     name: Option<String>,
     /// Whether every organisation has it, as it is.
     builtin: bool,
-    /// Whether everybody has exactly one of these: member, manager or Admin.
+    /// Whether everybody has exactly one of these: member, manager or Admin, or `support` for whoever is from outside and
+    /// let in by a grant, which nobody is given here.
     main: bool,
     /// What it allows, by action.
     rights: BTreeMap<String, Right>,

@@ -4,17 +4,25 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use clerestory_access::{Actor, OpContext, PersonRef as PersonOn, ReadOwnProfile};
-use clerestory_identity::{Admitted, IdentityError, Running, SignedIn, Token};
+use clerestory_access::{Actor, OpContext, PersonRef as PersonOn, ReadOwnProfile, Scope};
+use clerestory_identity::{Admitted, IdentityError, Running, SignedIn, Token, Use};
 use clerestory_model::{PersonId, SessionId};
+use clerestory_store::people::Role;
+use clerestory_store::{pictures, support};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::Api;
 use crate::bodies;
-use crate::caller::{Anyone, At, COOKIE, Caller, Enrolling, LOOPBACK_COOKIE, Network, session_token};
+use crate::caller::{
+    Anyone, At, COOKIE, Caller, DEVICE_COOKIE, Enrolling, LOOPBACK_COOKIE, LOOPBACK_DEVICE_COOKIE, Network,
+    Visitor, session_token,
+};
 use crate::problem::{ApiError, Problem};
+
+/// How long a browser is known again after it signed in: the longest that browsers keep anything.
+const DEVICE_LASTS: u64 = 400 * 24 * 3600;
 
 /// Longest password that is looked at.
 const PASSWORD_CHARS: usize = 256;
@@ -45,6 +53,9 @@ pub(crate) struct Session {
     expires_at: String,
     /// Whether this session may do nothing but set up a second factor, at `/session/factor`.
     must_enrol: bool,
+    /// How many grants let somebody from outside in now, of those that the caller may see: where it is not 0, everybody who
+    /// may see them is to be told.
+    support_running: u64,
 }
 
 /// A password or a link was right, and a code is asked for too.
@@ -71,6 +82,8 @@ struct SessionPerson {
     name: String,
     email: String,
     initials: String,
+    /// The version of their picture, if they have one.
+    picture: Option<u64>,
     role: String,
 }
 
@@ -92,6 +105,8 @@ pub(crate) struct SessionItem {
     expires_at: String,
     current: bool,
     user_agent: String,
+    /// What the browser is called, as blocks of devices call it.
+    device: Option<String>,
     /// `password`, `link`, `password and code` or `link and code`.
     signed_in_by: String,
 }
@@ -109,6 +124,7 @@ pub(crate) async fn sign_in(
     State(api): State<Api>,
     Anyone(op): Anyone,
     Network(network): Network,
+    visitor: Visitor,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -117,8 +133,8 @@ pub(crate) async fn sign_in(
     let op = OpContext { at: api.clock.now(), ..op };
     let password: String = asked.password.chars().take(PASSWORD_CHARS + 1).collect();
     let shown = (asked.email.as_str(), Zeroizing::new(password));
-    let admitted = api.identity.sign_in(&op, network, shown, device(&headers)).await?;
-    admit(&api, &op, &headers, admitted).await
+    let admitted = api.identity.sign_in(&op, network, shown, &visitor.whence).await?;
+    admit(&api, &op, (&headers, visitor), admitted).await
 }
 
 /// Signs in by a link that works once.
@@ -128,6 +144,7 @@ pub(crate) async fn sign_in_by_link(
     State(api): State<Api>,
     Anyone(op): Anyone,
     Network(network): Network,
+    visitor: Visitor,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -137,8 +154,8 @@ pub(crate) async fn sign_in_by_link(
     let op = OpContext { at: api.clock.now(), ..op };
     let token: Token =
         asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
-    let admitted = api.identity.sign_in_by_link(&op, &token, device(&headers)).await?;
-    admit(&api, &op, &headers, admitted).await
+    let admitted = api.identity.sign_in_by_link(&op, &token, &visitor.whence).await?;
+    admit(&api, &op, (&headers, visitor), admitted).await
 }
 
 /// Finishes signing in by a code, after a password or a link was shown.
@@ -148,6 +165,7 @@ pub(crate) async fn second_factor(
     State(api): State<Api>,
     Anyone(op): Anyone,
     Network(network): Network,
+    visitor: Visitor,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -156,8 +174,9 @@ pub(crate) async fn second_factor(
     let op = OpContext { at: api.clock.now(), ..op };
     let token: Token =
         asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Code))?;
-    let signed_in = api.identity.sign_in_with_code(&op, &token, &asked.code, device(&headers)).await?;
-    welcome(&api, &op, &headers, signed_in).await
+    let shown = api.identity.sign_in_with_code(&op, &token, &asked.code, &visitor.whence).await;
+    let signed_in = shown?;
+    welcome(&api, &op, (&headers, visitor), signed_in).await
 }
 
 /// Who is signed in.
@@ -209,7 +228,8 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
         last_used_at: session.last_used_at.to_string(),
         expires_at: session.expires_at.to_string(),
         current: session.id == current,
-        user_agent: session.device,
+        user_agent: session.browser,
+        device: session.device,
         signed_in_by: session.signed_in_by.word().to_owned(),
     });
     Ok(Json(SessionList { items: items.collect() }))
@@ -243,18 +263,14 @@ pub(crate) async fn end_of_person(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(crate) fn device(headers: &HeaderMap) -> &str {
-    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown")
-}
-
 pub(crate) async fn admit(
     api: &Api,
     op: &OpContext,
-    headers: &HeaderMap,
+    (headers, visitor): (&HeaderMap, Visitor),
     admitted: Admitted,
 ) -> Result<Response, ApiError> {
     match admitted {
-        Admitted::In(signed_in) => welcome(api, op, headers, signed_in).await,
+        Admitted::In(signed_in) => welcome(api, op, (headers, visitor), signed_in).await,
         Admitted::FactorNeeded { token, expires_at } => {
             let needed = FactorNeeded { token: token.reveal(), expires_at: expires_at.to_string() };
             Ok((StatusCode::ACCEPTED, Json(needed)).into_response())
@@ -265,25 +281,33 @@ pub(crate) async fn admit(
 async fn welcome(
     api: &Api,
     op: &OpContext,
-    headers: &HeaderMap,
+    (headers, visitor): (&HeaderMap, Visitor),
     signed_in: SignedIn,
 ) -> Result<Response, ApiError> {
-    leave(api, op, headers).await?;
-    let running = api.identity.running(&signed_in.token).await?.ok_or_else(ApiError::unauthenticated)?;
+    leave(api, op, (headers, &visitor)).await?;
+    let running = api.identity.running(&signed_in.token, &visitor.whence, Use::Somebody).await?;
+    let running = running.ok_or_else(ApiError::unauthenticated)?;
     let op = OpContext { actor: running.actor.clone(), request_id: op.request_id.clone(), at: op.at };
     let seconds = running.ends.since(op.at).as_secs();
     let mut response = Json(session(api, &op, running).await?).into_response();
     let token = Zeroizing::new(signed_in.token.reveal());
-    set_cookies(api, &mut response, &token, seconds);
+    set_cookies(api, &mut response, (COOKIE, LOOPBACK_COOKIE), (&token, seconds));
+    let device = Zeroizing::new(visitor.device.reveal());
+    let names = (DEVICE_COOKIE, LOOPBACK_DEVICE_COOKIE);
+    set_cookies(api, &mut response, names, (&device, DEVICE_LASTS));
     Ok(response)
 }
 
 /// Ends the session the browser was in: no token outlives a sign-in.
-async fn leave(api: &Api, op: &OpContext, headers: &HeaderMap) -> Result<(), ApiError> {
+async fn leave(
+    api: &Api,
+    op: &OpContext,
+    (headers, visitor): (&HeaderMap, &Visitor),
+) -> Result<(), ApiError> {
     let Some(Ok(token)) = session_token(headers, api.hosts.is_loopback()) else { return Ok(()) };
-    let running = match api.identity.running(&token).await {
+    let running = match api.identity.running(&token, &visitor.whence, Use::Somebody).await {
         // What is blocked opens nothing: whoever signs in now is not to be kept out by it.
-        Err(IdentityError::Blocked { .. }) => None,
+        Err(IdentityError::Blocked { .. } | IdentityError::PlaceBlocked { .. }) => None,
         running => running?,
     };
     if let Some(running) = running {
@@ -295,16 +319,22 @@ async fn leave(api: &Api, op: &OpContext, headers: &HeaderMap) -> Result<(), Api
 
 fn farewell(api: &Api) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookies(api, &mut response, "", 0);
+    // What the browser is known by stays: it says nothing about who used it.
+    set_cookies(api, &mut response, (COOKIE, LOOPBACK_COOKIE), ("", 0));
     response
 }
 
-/// The cookie, and on loopback a copy for browsers that drop prefixed, secure cookies there.
-fn set_cookies(api: &Api, response: &mut Response, token: &str, seconds: u64) {
+/// A cookie, and on loopback a copy for browsers that drop prefixed, secure cookies there.
+fn set_cookies(
+    api: &Api,
+    response: &mut Response,
+    (name, loopback_name): (&str, &str),
+    (token, seconds): (&str, u64),
+) {
     let shared = format!("Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
-    let mut cookies = vec![format!("{COOKIE}={token}; Secure; {shared}")];
+    let mut cookies = vec![format!("{name}={token}; Secure; {shared}")];
     if api.hosts.is_loopback() {
-        cookies.push(format!("{LOOPBACK_COOKIE}={token}; {shared}"));
+        cookies.push(format!("{loopback_name}={token}; {shared}"));
     }
     for cookie in cookies {
         if let Ok(mut value) = HeaderValue::from_str(&cookie) {
@@ -322,15 +352,29 @@ async fn session(api: &Api, op: &OpContext, running: Running) -> Result<Session,
     let grant = api.access.resume::<ReadOwnProfile>(op, on, signed_in).await??;
     api.vault.hold_lease().await?;
     let identity = api.identity.clone();
-    let found =
-        api.database.read(move |tx| Box::pin(async move { identity.profile(tx, &grant).await })).await?;
+    let found = api.database.read(move |tx| {
+        Box::pin(async move {
+            let found = identity.profile(tx, &grant).await?;
+            Ok::<_, IdentityError>((found, pictures::version(tx, person).await?))
+        })
+    });
+    let (found, picture) = found.await?;
     let (profile, role, name) = found.ok_or_else(ApiError::unauthenticated)?;
+    let allowed = match running.must_enrol {
+        true => Vec::new(),
+        false => api.access.allowed_actions(&op.actor, op.at).await?,
+    };
+    let support_running = match allowed.iter().any(|action| action == "support.read") {
+        true => support_running(api, op, role).await?,
+        false => 0,
+    };
     Ok(Session {
         person: SessionPerson {
             id: person.to_string(),
             initials: profile.initials(),
             name: profile.name,
             email: profile.email,
+            picture,
             role: role.to_string(),
         },
         organisation: SessionOrganisation {
@@ -338,12 +382,18 @@ async fn session(api: &Api, op: &OpContext, running: Running) -> Result<Session,
             name,
             region: api.vault.keys().deployment().region.clone(),
         },
-        allowed: match running.must_enrol {
-            true => Vec::new(),
-            false => api.access.allowed_actions(&op.actor).await?,
-        },
+        allowed,
         content_origin: api.hosts.origins().content.clone(),
         expires_at: running.ends.to_string(),
         must_enrol: running.must_enrol,
+        support_running,
     })
+}
+
+/// How many grants of support run that the caller may see: a supporter sees their own.
+async fn support_running(api: &Api, op: &OpContext, role: Role) -> Result<u64, ApiError> {
+    let scope = if role == Role::Support { Scope::Own } else { Scope::Organisation };
+    let (scope, now) = (scope.filter(op.actor.organisation(), &op.actor), op.at);
+    let count = api.database.read(move |tx| Box::pin(async move { support::running(tx, &scope, now).await }));
+    Ok(count.await?)
 }

@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use super::invitations::password;
 use super::people::{email, name};
-use super::session::{Session, admit, device};
+use super::session::{Session, admit};
 use crate::Api;
 use crate::bodies;
-use crate::caller::{Anyone, Network};
+use crate::caller::{Anyone, Network, Visitor};
 use crate::problem::{ApiError, Problem};
 
 /// The first organisation and who runs it.
@@ -38,6 +38,7 @@ pub(crate) async fn set_up(
     State(api): State<Api>,
     Anyone(op): Anyone,
     Network(network): Network,
+    visitor: Visitor,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -52,6 +53,6 @@ pub(crate) async fn set_up(
     };
     let hints = vec![new.organisation.clone(), new.name.clone(), new.email.clone()];
     let password = password(&api, Zeroizing::new(asked.password), hints).await?;
-    let admitted = api.identity.set_up(&op, &token, (new, password), device(&headers)).await?;
-    admit(&api, &op, &headers, admitted).await
+    let admitted = api.identity.set_up(&op, &token, (new, password), &visitor.whence).await?;
+    admit(&api, &op, (&headers, visitor), admitted).await
 }

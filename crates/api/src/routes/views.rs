@@ -112,7 +112,7 @@ pub(crate) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
     let database = api.database.clone();
     let items = database.read(move |tx| {
         Box::pin(async move {
-            let mut names = Names::new(&api, &grant);
+            let mut names = Names::new(&api, &grant).with_pictures(&caller.op);
             let mut items = Vec::with_capacity(rows.len());
             for row in rows {
                 items.push(shown(&api, tx, &mut names, row).await?);

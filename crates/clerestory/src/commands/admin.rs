@@ -83,7 +83,8 @@ enum Act {
         /// The organisation's id.
         #[arg(long)]
         organisation: OrganisationId,
-        /// When it ends: 2026-11-23T09:00:00Z. Without it, a block that runs ends now.
+        /// When it ends: 2026-11-23T09:00:00Z. Without it, a block that runs ends now, and those of networks and
+        /// browsers with it.
         #[arg(long)]
         until: Option<Timestamp>,
         /// Why; kept sealed.

@@ -6,6 +6,7 @@ use clerestory_sql::Tx;
 use clerestory_store::blocks::{self, Blocked};
 use clerestory_store::lines::{self, Line};
 use clerestory_store::people::{self, Filter, Person, PersonState, Role};
+use clerestory_store::pictures;
 
 use super::error::PeopleError;
 use crate::Identity;
@@ -25,6 +26,8 @@ pub struct PersonView {
     pub initials: String,
     /// Their address.
     pub email: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<u64>,
     /// Their role.
     pub role: Role,
     /// Further roles.
@@ -148,6 +151,7 @@ impl Identity {
             initials: profile.initials(),
             name: profile.name,
             email: profile.email,
+            picture: pictures::version(tx, person.id).await?,
             role: person.role,
             also: people::further_roles(tx, person.id).await?,
             state: person.state,

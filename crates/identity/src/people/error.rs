@@ -35,6 +35,12 @@ pub enum PeopleError {
     /// A role may not do this: nobody may, or its maker may not.
     #[error("whoever makes this role may not do {0}, or not as far")]
     Beyond(String),
+    /// A grant of support may not lend this: no grant may, or its maker may not do it.
+    #[error("whoever lends this may not do {0}, or nobody lends it")]
+    BeyondLoan(String),
+    /// There is no such grant of support.
+    #[error("{0}")]
+    Loan(String),
     /// The role is the same in every organisation.
     #[error("the role {0} is the same in every organisation")]
     BuiltIn(Role),
@@ -59,6 +65,12 @@ pub enum PeopleError {
     /// A node of this kind cannot hang there.
     #[error("{0}")]
     Misplaced(&'static str),
+    /// Whoever asks is there themself.
+    #[error("this is the {0} you are using now")]
+    OwnPlace(&'static str),
+    /// As many blocks of networks and devices run as may.
+    #[error("an organisation has at most {0} blocks of networks and devices that run")]
+    TooManyBlocks(usize),
     /// A block ends too late, or has ended.
     #[error("a block ends after now and before {latest}")]
     BlockTime {

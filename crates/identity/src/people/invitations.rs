@@ -17,7 +17,7 @@ use clerestory_store::people::{self, Person, PersonState, Role};
 use super::Enrolled;
 use super::directory::PersonView;
 use super::error::PeopleError;
-use crate::{Admitted, Identity, IdentityError, Password, SignInError, Token, authority};
+use crate::{Admitted, Identity, IdentityError, Password, SignInError, Token, Whence, authority};
 
 /// An invitation works this long.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -170,17 +170,29 @@ impl Identity {
                     return Err(PeopleError::State("only who is invited and has not come is invited again"));
                 }
                 identity.not_above(tx, &op, &person).await?;
-                let view = identity.view(tx, &grant, &person, op.at).await?;
-                let mac = identity.address_mac(tx, &view.email, op.at).await?;
-                identity.notices.forget(tx, person.id).await?;
-                let (token, expires_at) = offer(tx, person.id, mac, op.at).await?;
+                let invited = identity.offer_anew(tx, &grant, &person, &console, op.at).await?;
                 let touched = [authority::invitation(person.id)];
                 identity.note(tx, &op, ("person", *person.id.as_bytes()), &touched).await?;
-                let offer = Offer { token, expires_at, console: &console };
-                identity.hand_over(tx, &grant, &person, offer, op.at).await
+                Ok(invited)
             })
         })
         .await
+    }
+
+    /// Makes a link for somebody who has not come, in place of any before it, and hands it over.
+    pub(super) async fn offer_anew<A: Action>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        person: &Person,
+        console: &str,
+        at: Timestamp,
+    ) -> Result<Invited, PeopleError> {
+        let view = self.view(tx, grant, person, at).await?;
+        let mac = self.address_mac(tx, &view.email, at).await?;
+        self.notices.forget(tx, person.id).await?;
+        let (token, expires_at) = offer(tx, person.id, mac, at).await?;
+        self.hand_over(tx, grant, person, Offer { token, expires_at, console }, at).await
     }
 
     /// Takes an invitation up: the person gets this password and is signed in. The link is used up by it.
@@ -193,22 +205,27 @@ impl Identity {
         op: &OpContext,
         token: &Token,
         password: Password,
-        device: &str,
+        whence: &Whence,
     ) -> Result<Admitted, SignInError> {
         let (hash, now) = (token.hash(), op.at);
-        let waits: Result<bool, SqlError> = self
+        let invited: Result<Option<Person>, SqlError> = self
             .database
             .read(move |tx| {
                 Box::pin(async move {
-                    let sql = "SELECT 1 FROM invitations WHERE token_hash = $1 AND expires_at > $2";
-                    Ok(tx.query_opt(sql, &[hash.into(), now.into()]).await?.is_some())
+                    let sql = "SELECT person_id FROM invitations WHERE token_hash = $1 AND expires_at > $2";
+                    match tx.query_opt(sql, &[hash.into(), now.into()]).await? {
+                        Some(row) => people::find(tx, row.get(0)?).await,
+                        None => Ok(None),
+                    }
                 })
             })
             .await;
-        if !waits? {
+        let Some(invited) = invited? else {
             self.record_refusal(op, None, "invitation").await?;
             return Err(SignInError::Refused);
-        }
+        };
+        // Whoever is kept out keeps the link for when they are not.
+        self.admits(op, &invited, whence, "invitation").await?;
         let phc = self.passwords.hash(password).await.map_err(IdentityError::from)?;
         self.vault.hold_lease().await.map_err(IdentityError::from)?;
         let (identity, asked) = (self.clone(), op.clone());
@@ -219,7 +236,7 @@ impl Identity {
             })
             .await;
         match come {
-            Ok(link) => self.sign_in_by_link(op, &link, device).await,
+            Ok(link) => self.sign_in_by_link(op, &link, whence).await,
             Err(SignInError::Refused) => {
                 self.record_refusal(op, None, "invitation").await?;
                 Err(SignInError::Refused)
@@ -265,7 +282,11 @@ impl Identity {
 }
 
 /// Whether somebody of this organisation has the address, or is invited by it.
-async fn known_here(tx: &mut Tx, organisation: OrganisationId, mac: [u8; 32]) -> Result<bool, SqlError> {
+pub(super) async fn known_here(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    mac: [u8; 32],
+) -> Result<bool, SqlError> {
     for (table, column) in [("address_index", "mac"), ("invitations", "address_mac")] {
         let sql = format!(
             "SELECT 1 FROM {table} a JOIN people p ON p.person_id = a.person_id

@@ -11,6 +11,7 @@ use clerestory_store::{lines, roles};
 
 use super::directory::PersonView;
 use super::error::PeopleError;
+use crate::relaxing;
 use crate::{Identity, authority};
 
 /// People in a line of reports at most.
@@ -67,9 +68,11 @@ impl Identity {
         if person.role == role && people::further_roles(tx, person.id).await? == also {
             return self.view(tx, &grant, &person, op.at).await;
         }
+        // Whoever is given a role is no supporter any more.
+        let mut touched = Self::end_support_of(tx, op, person.id).await?;
         person.role = role;
         people::update(tx, &person).await?;
-        let mut touched = vec![authority::person(person.id)];
+        touched.push(authority::person(person.id));
         for word in people::set_further_roles(tx, person.organisation, person.id, &also).await? {
             touched.push(authority::further_role(person.id, &word));
         }
@@ -119,6 +122,9 @@ impl Identity {
 
     /// Sees that a role is there, and may do nothing that its giver may not.
     pub(crate) async fn may_give(&self, tx: &mut Tx, op: &OpContext, role: Role) -> Result<(), PeopleError> {
+        if role == Role::Support {
+            return Err(PeopleError::Unknown("the role: supporters are let in by a grant, and it"));
+        }
         if let Role::Custom(id) = role {
             let found = roles::rights(tx, op.actor.organisation(), id).await?;
             found.ok_or(PeopleError::Unknown("the role"))?;
@@ -215,12 +221,15 @@ impl Identity {
             Some(team) => format!("works in {team}"),
             None => "works in no team".to_owned(),
         };
+        let moved = relaxing::joined(on.organisation, on.id, team);
+        let relaxing = self.may_move::<ManagePerson>(op, on, moved.clone()).await?;
         let (identity, asked) = (self.clone(), op.clone());
         self.decided::<ManagePerson, _>(op, on, Some(detail), move |tx, grant| {
             Box::pin(async move {
                 let op = asked;
                 let mut person = identity.locked(tx, grant.on().id).await?;
                 identity.team_of(tx, &person, team).await?;
+                identity.sees_move(tx, person.organisation, (&moved, relaxing)).await?;
                 person.team = team;
                 people::update(tx, &person).await?;
                 let touched = [authority::person(person.id)];

@@ -13,10 +13,10 @@ use clerestory_store::people::{self, Person, PersonState};
 
 use super::directory::PersonView;
 use super::error::PeopleError;
-use crate::{Identity, IdentityError, authority};
+use crate::{Identity, IdentityError, authority, resets};
 
 /// The longest that a block lasts; it can be set again.
-const LONGEST_BLOCK: Duration = Duration::from_secs(366 * 24 * 3600);
+pub(crate) const LONGEST_BLOCK: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Why somebody who has proven who they are does not come in all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,7 @@ impl Identity {
                 person.state = PersonState::SoftDeleted;
                 let mut touched = authority::end_sessions(tx, person.id).await?;
                 touched.extend(identity.end_offers(tx, person.id).await?);
+                touched.extend(Self::end_support_of(tx, &asked, person.id).await?);
                 identity.stand(tx, &asked, grant, person, touched).await
             })
         })
@@ -200,7 +201,7 @@ impl Identity {
     }
 
     /// Keeps everybody of an organisation out until a time, by the command line, in the caller's transaction; blocks of
-    /// it that ran before end.
+    /// it that ran before end. Without a time blocks of its networks and browsers end too.
     ///
     /// # Errors
     /// [`IdentityError`].
@@ -217,6 +218,10 @@ impl Identity {
         let found = organisations::find(tx, organisation).await?.ok_or_else(wrong)?;
         let mut touched: Vec<Touched> = Vec::new();
         touched.extend(blocks::lift_organisation(tx, organisation).await?.into_iter().map(authority::block));
+        if until.is_none() {
+            // Whoever could lift them may be kept out by them.
+            touched.extend(self.lift_places(tx, organisation, at).await?);
+        }
         if let Some(ends_at) = until {
             let (id, blocked) = (BlockId::new(at, random()), Blocked::Organisation);
             let place = reason_place(organisation, blocked, id);
@@ -232,15 +237,12 @@ impl Identity {
 
     /// Takes back every link and invitation of somebody, and mails that were not sent; the rows that are gone.
     pub(crate) async fn end_offers(&self, tx: &mut Tx, person: PersonId) -> Result<Vec<Touched>, SqlError> {
-        let mut touched = Vec::new();
-        let sql = "DELETE FROM sign_in_links WHERE person_id = $1 RETURNING token_hash";
-        for row in tx.query(sql, &[person.into()]).await? {
-            touched.push(authority::link(row.get(0)?));
-        }
+        let mut touched = authority::end_links(tx, person).await?;
         let sql = "DELETE FROM invitations WHERE person_id = $1";
         if tx.execute(sql, &[person.into()]).await? > 0 {
             touched.push(authority::invitation(person));
         }
+        touched.extend(resets::end(tx, person).await?);
         self.notices.forget(tx, person).await?;
         Ok(touched)
     }

@@ -141,13 +141,22 @@ impl Lifecycle {
         limit: u32,
     ) -> Result<Vec<(Recording, Deletion)>, SqlError> {
         let state = Some(RecordingState::SoftDeleted);
-        let filter = Filter { state, after, limit, ..Filter::default() };
-        let mut found = Vec::new();
-        for recording in recordings::list(tx, grant.rows(), &filter).await? {
-            let deletion = rows::find(tx, recording.id).await?;
-            found.extend(deletion.map(|deletion| (recording, deletion)));
+        let (mut found, mut after) = (Vec::new(), after);
+        // What waits for a hold to be erased is hidden too, and is in no bin: a page is full or the last one.
+        loop {
+            let filter = Filter { state, after, limit, ..Filter::default() };
+            let page = recordings::list(tx, grant.rows(), &filter).await?;
+            let is_last = page.len() < limit as usize;
+            for recording in page {
+                after = Some((recording.started_at, recording.id));
+                let deletion = rows::find(tx, recording.id).await?;
+                found.extend(deletion.map(|deletion| (recording, deletion)));
+            }
+            if is_last || found.len() >= limit as usize {
+                found.truncate(limit as usize);
+                return Ok(found);
+            }
         }
-        Ok(found)
     }
 
     /// Hides what was deleted, or waits for a hold to be erased, where rows were made again that show it.
@@ -185,15 +194,19 @@ impl Lifecycle {
     pub async fn hidden(&self, recording: RecordingId) -> Result<Option<Hidden>, SqlError> {
         self.parts
             .database
-            .read(move |tx| {
-                Box::pin(async move {
-                    if crate::rows::is_restricted(tx, recording).await? {
-                        return Ok(Some(Hidden::Restricted));
-                    }
-                    Ok(rows::find(tx, recording).await?.map(Hidden::Deleted))
-                })
-            })
+            .read(move |tx| Box::pin(async move { Self::hidden_in(tx, recording).await }))
             .await
+    }
+
+    /// As [`Self::hidden`], in the caller's transaction.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn hidden_in(tx: &mut Tx, recording: RecordingId) -> Result<Option<Hidden>, SqlError> {
+        if crate::rows::is_restricted(tx, recording).await? {
+            return Ok(Some(Hidden::Restricted));
+        }
+        Ok(rows::find(tx, recording).await?.map(Hidden::Deleted))
     }
 }
 

@@ -4,6 +4,7 @@ use clerestory_model::{OrganisationId, PersonId, RecordingId, RecordingState, Ti
 use clerestory_sql::{Row, SqlError, Tx};
 
 use super::Deletion;
+use crate::retention::rows::let_go;
 
 const COLUMNS: &str =
     "d.recording_id, d.organisation_id, d.deleted_by, d.deleted_at, d.restorable_until, d.entry";
@@ -73,13 +74,14 @@ pub(crate) async fn over(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<RecordingId>, SqlError> {
-    let sql =
+    let sql = format!(
         "SELECT d.recording_id FROM deletions d WHERE d.organisation_id = $1 AND d.restorable_until <= $2
-               AND EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3
-                   AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0))
-               ORDER BY d.restorable_until LIMIT $4";
+         AND EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3 AND {})
+         ORDER BY d.restorable_until LIMIT $4",
+        let_go()
+    );
     let state = RecordingState::SoftDeleted.into();
-    let rows = tx.query(sql, &[organisation.into(), now.into(), state, limit.into()]).await?;
+    let rows = tx.query(&sql, &[organisation.into(), now.into(), state, limit.into()]).await?;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -89,14 +91,15 @@ pub(crate) async fn count_over(
     organisation: OrganisationId,
     now: Timestamp,
 ) -> Result<u64, SqlError> {
-    let sql = "SELECT count(*) FROM deletions d WHERE d.organisation_id = $1 AND d.restorable_until <= $2
-               AND EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3
-                   AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0))
-               AND NOT EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3
-                   AND t.kept_until <= $2
-                   AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0))";
+    let sql = format!(
+        "SELECT count(*) FROM deletions d WHERE d.organisation_id = $1 AND d.restorable_until <= $2
+         AND EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3 AND {0})
+         AND NOT EXISTS (SELECT 1 FROM tracks t WHERE t.recording_id = d.recording_id AND t.state = $3
+             AND t.kept_until <= $2 AND {0})",
+        let_go()
+    );
     let values = [organisation.into(), now.into(), RecordingState::SoftDeleted.into()];
-    tx.query_opt(sql, &values).await?.map_or(Ok(0), |row| row.get(0))
+    tx.query_opt(&sql, &values).await?.map_or(Ok(0), |row| row.get(0))
 }
 
 /// Lets recordings and tracks be hidden that were deleted, and no others: an older copy came back, and deletions are never

@@ -169,38 +169,55 @@ impl Lifecycle {
 
     /// Lets happen what was proposed where nobody else could confirm it, and whose seven days are over.
     pub(crate) async fn ripen_holds(&self) -> Result<(), EraseError> {
-        let (lifecycle, now) = (self.clone(), self.parts.clock.now());
+        let now = self.parts.clock.now();
         self.parts.vault.hold_lease().await?;
-        self.parts
-            .database
-            .write(Lane::Maintenance, move |tx| {
-                Box::pin(async move {
-                    for ripe in rows::ripe(tx, now).await? {
-                        let organisation = ripe.organisation;
-                        let op = lifecycle.by_program(organisation);
-                        // An entry before the row: the order of locks.
-                        lifecycle.parts.access.audit().take_turn(tx, organisation).await?;
-                        let Some(hold) = rows::find_locked(tx, ripe.id).await? else { continue };
-                        let still = hold.alone_until.is_some_and(|until| until <= now);
-                        // Where somebody else is there by now, it is theirs to confirm.
-                        let asked = hold.asked_by();
-                        let alone = !people::another_admin(tx, organisation, asked, now).await?;
-                        let nobody = (PersonId::nil(), now);
-                        if !(still && alone) {
-                            continue;
-                        }
-                        // What it was to cover may be on its way to be erased by now, or gone.
-                        let begins = hold.state == HoldState::Proposed;
-                        let can = !begins || can_be_held(tx, organisation, &hold.scope).await?.is_ok();
-                        let change = if can { HoldChange::Confirm } else { HoldChange::Withdraw };
-                        if let Ok(changed) = decided(hold, change, nobody, true) {
-                            lifecycle.keep_hold(tx, &changed, op.changing(organisation)).await?;
-                        }
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let ripe =
+            self.parts.database.read(move |tx| Box::pin(async move { rows::ripe(tx, now).await })).await;
+        let ripe: Result<Vec<Hold>, SqlError> = ripe;
+        for hold in ripe? {
+            let (lifecycle, id) = (self.clone(), hold.id);
+            let ripened = self.parts.database.write(Lane::Maintenance, move |tx| {
+                Box::pin(async move { lifecycle.ripen(tx, &hold, now).await })
+            });
+            // The others, and the sweep, do not wait for it.
+            if let Err(error) = ripened.await {
+                tracing::error!(hold = %id, error = &error as &dyn std::error::Error, "what was proposed about a hold could not happen by itself");
+            }
+        }
+        Ok(())
+    }
+
+    async fn ripen(&self, tx: &mut Tx, ripe: &Hold, now: Timestamp) -> Result<(), EraseError> {
+        let organisation = ripe.organisation;
+        let op = self.by_program(organisation);
+        // An entry before the row: the order of locks.
+        self.parts.access.audit().take_turn(tx, organisation).await?;
+        let Some(hold) = rows::find_locked(tx, ripe.id).await? else { return Ok(()) };
+        let still = hold.alone_until.is_some_and(|until| until <= now);
+        // Where somebody else is there by now, it is theirs to confirm.
+        let alone = !people::another_admin(tx, organisation, hold.asked_by(), now).await?;
+        if !(still && alone) {
+            return Ok(());
+        }
+        // What it was to cover may be on its way to be erased by now, or gone.
+        let begins = hold.state == HoldState::Proposed;
+        let can = !begins || can_be_held(tx, organisation, &hold.scope).await?.is_ok();
+        let change = if can { HoldChange::Confirm } else { HoldChange::Withdraw };
+        if let Ok(changed) = decided(hold, change, (PersonId::nil(), now), true) {
+            self.keep_hold(tx, &changed, op.changing(organisation)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes back that holds shall stand no more, in every organisation, where nobody has confirmed it.
+    pub(crate) async fn withdraw_all_releases(&self, tx: &mut Tx, now: Timestamp) -> Result<(), EraseError> {
+        let (standing, _) = rows::standing(tx).await?;
+        for hold in standing.into_iter().filter(|hold| hold.state == HoldState::ReleaseProposed) {
+            let op = self.by_program(hold.organisation);
+            let decided = decided(hold, HoldChange::Withdraw, (PersonId::nil(), now), false)?;
+            self.keep_hold(tx, &decided, op.changing(decided.organisation)).await?;
+        }
+        Ok(())
     }
 
     /// The holds of the caller's organisation, newest first, with the proof that they may be read.

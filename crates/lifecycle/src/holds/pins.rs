@@ -38,11 +38,12 @@ impl Lifecycle {
         let read = self.parts.database.read(|tx| {
             Box::pin(async move {
                 let (standing, unreadable) = rows::standing(tx).await?;
-                Ok((standing, unreadable, rows::pinning_no_more(tx).await?))
+                let (ended, unreadable_too) = rows::pinning_no_more(tx).await?;
+                Ok((standing, ended, unreadable + unreadable_too))
             })
         });
-        let read: Result<(Vec<Hold>, u64, Vec<HoldId>), SqlError> = read.await;
-        let (standing, mut failed, ended) = read?;
+        let read: Result<(Vec<Hold>, Vec<HoldId>, u64), SqlError> = read.await;
+        let (standing, ended, mut failed) = read?;
         for hold in standing {
             // The sweep asks the hold itself too, so what is not pinned yet is left alone all the same.
             if let Err(error) = self.pin_all(&hold).await {

@@ -3,7 +3,6 @@
 
 use clerestory_access::OpContext;
 use clerestory_audit::ObjectRef;
-use clerestory_identity::Ended;
 use clerestory_model::{ErasureId, RecordingId, RecordingState};
 use clerestory_sql::{Lane, SqlError, Tx};
 
@@ -80,13 +79,12 @@ impl Lifecycle {
             return Ok(());
         }
         if let Target::Subject(subject) = erasure.target {
-            match self.parts.identity.end_account(tx, subject).await? {
-                Ended::NoAccount => {}
-                Ended::LastAdmin => {
-                    let waits = EraseError::LastAdmin.to_string();
-                    return Ok(rows::set_waits(tx, erasure.id, Some(&waits)).await?);
+            match self.end_person(tx, organisation, subject).await? {
+                Err(obstacle) => {
+                    return Ok(rows::set_waits(tx, erasure.id, Some(&obstacle.to_string())).await?);
                 }
-                Ended::Gone(gone) => {
+                Ok(gone) if gone.is_empty() => {}
+                Ok(gone) => {
                     let object = ObjectRef { kind: "erasure".to_owned(), id: *erasure.id.as_bytes() };
                     let change = self.by_program(organisation).changing(organisation);
                     self.parts.access.audit().note_change(tx, change, object, &gone).await?;

@@ -146,13 +146,16 @@ pub(crate) async fn ripe(tx: &mut Tx, now: Timestamp) -> Result<Vec<Hold>, SqlEr
     Ok(readable(&tx.query(&sql, &[now.into()]).await?).0)
 }
 
-/// The holds that stand no more and still pin something.
-pub(crate) async fn pinning_no_more(tx: &mut Tx) -> Result<Vec<HoldId>, SqlError> {
+/// The holds that stand no more and still pin something, and how many more cannot be read.
+pub(crate) async fn pinning_no_more(tx: &mut Tx) -> Result<(Vec<HoldId>, u64), SqlError> {
     let sql = format!(
         "SELECT DISTINCT h.hold_id FROM holds h JOIN hold_keys k ON k.hold_id = h.hold_id WHERE NOT ({STAND})
          ORDER BY h.hold_id"
     );
-    tx.query(&sql, &[]).await?.iter().map(|row| row.get(0)).collect()
+    let rows = tx.query(&sql, &[]).await?;
+    let readable: Vec<HoldId> = rows.iter().filter_map(|row| row.get(0).ok()).collect();
+    let unreadable = (rows.len() - readable.len()) as u64;
+    Ok((readable, unreadable))
 }
 
 /// Whether a hold that stands covers this recording.
@@ -168,6 +171,14 @@ pub(crate) async fn covers(tx: &mut Tx, recording: RecordingId) -> Result<bool, 
 const COVERED: &str =
     "((h.kind = 1 AND h.target = r.recording_id) OR (h.kind = 2 AND h.target = r.subject_id)
     OR (h.kind = 3 AND h.target = r.site_id) OR h.kind NOT IN (1, 2, 3) OR length(h.target) <> 16)";
+
+/// The holds that stand and cover the recording in column `recording` of the organisation in column `organisation`.
+pub(crate) fn covering(recording: &str, organisation: &str) -> String {
+    format!(
+        "SELECT 1 FROM holds h JOIN recordings r ON r.recording_id = {recording}
+         WHERE h.organisation_id = {organisation} AND {STAND} AND {COVERED}"
+    )
+}
 
 /// Whether a hold that stands covers something of what is to be erased.
 pub(crate) async fn stands_against(

@@ -235,22 +235,26 @@ impl Lifecycle {
         decision: Option<Decision>,
     ) -> Result<(Grant<A>, Followed), EraseError> {
         self.parts.vault.hold_lease().await?;
-        let (lifecycle, op) = (self.clone(), op.clone());
-        self.parts
+        let (lifecycle, asked) = (self.clone(), op.clone());
+        let done = self
+            .parts
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
-                    let on = request_ref(tx, &op, id).await?;
-                    match lifecycle.parts.access.decide::<A>(tx, &op, on, None).await? {
-                        Ok(grant) => {
-                            let changed = lifecycle.changed_request(tx, &op, on, decision).await?;
-                            lifecycle.followed(tx, grant, changed).await
-                        }
+                    let on = request_ref(tx, &asked, id).await?;
+                    match lifecycle.parts.access.decide::<A>(tx, &asked, on, None).await? {
+                        Ok(grant) => match lifecycle.changed_request(tx, &asked, on, decision).await? {
+                            // Nothing was done: the entry that it was allowed goes with it.
+                            Err(over @ (EraseError::Decided | EraseError::Extended)) => Err(over),
+                            changed => lifecycle.followed(tx, grant, changed).await,
+                        },
                         Err(refused) => Ok::<_, EraseError>(Err(refused.into())),
                     }
                 })
             })
-            .await?
+            .await;
+        let on = RequestRef { organisation: op.actor.organisation(), id, subject: SubjectId::nil() };
+        self.came_of::<A, _>(op, on, None, done).await
     }
 
     async fn changed_request(
@@ -268,8 +272,12 @@ impl Lifecycle {
         }
         let decided = Some((by(op), op.at));
         let changed = match decision {
-            None => Request { state: RequestState::Withdrawn, decided, ..request },
+            None => {
+                self.withdraw_proposal_of(tx, op, request.id).await?;
+                Request { state: RequestState::Withdrawn, decided, ..request }
+            }
             Some(Decision::Decline { reason }) => {
+                self.withdraw_proposal_of(tx, op, request.id).await?;
                 let answer = self.sealed(tx, &request, Some(Answer(reason))).await?;
                 Request { state: RequestState::Declined, decided, answer, ..request }
             }
@@ -310,10 +318,25 @@ impl Lifecycle {
             return Ok(Ok(Request { state: RequestState::Done, available_until, ..request }));
         }
         // Who may answer need not be somebody who may erase.
-        let entry = match self.decide(tx, op, target, Some(BY_REQUEST.to_owned())).await? {
+        let entry = match self.decide(tx, op, target, Some(BY_REQUEST.to_owned()), "").await? {
             Ok(entry) => entry,
             Err(refused) => return Ok(Err(refused.into())),
         };
+        if let Some(doomed) = self.needs_two(tx, op, target).await? {
+            // The request stays open until somebody else agrees; its receipt answers it.
+            return Ok(
+                match self
+                    .propose_in(tx, op, doomed, (BY_REQUEST.to_owned(), entry, Some(request.id)))
+                    .await?
+                {
+                    Ok(_) => Ok(request),
+                    Err(obstacle) => {
+                        self.note_obstacle(tx, op, target, &obstacle).await?;
+                        Err(obstacle)
+                    }
+                },
+            );
+        }
         let erasure = match self.begin(tx, op, target, entry).await? {
             Ok(erasure) => erasure,
             Err(obstacle) => {

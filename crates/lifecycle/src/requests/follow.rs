@@ -29,6 +29,24 @@ impl Lifecycle {
         self.keep_all(tx, op, erasure, silent.collect()).await
     }
 
+    /// What somebody asked to be erased is decided by the erasure that began; the caller holds the turn in the log.
+    pub(crate) async fn decide_by(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        erasure: &Erasure,
+    ) -> Result<(), EraseError> {
+        let Target::Subject(subject) = erasure.target else { return Ok(()) };
+        let all = rows::of_subject_locked(tx, subject).await?;
+        let asked = all.into_iter().filter(|request| {
+            request.kind == RequestKind::Erase
+                && request.state == RequestState::Open
+                && request.erasure.is_none()
+        });
+        let decided = asked.map(|request| Request { erasure: Some(erasure.id), ..request });
+        self.keep_all(tx, op, erasure, decided.collect()).await
+    }
+
     /// A receipt answers whoever asked to be erased; and nothing is left of what else they asked for.
     pub(crate) async fn answer_by(
         &self,

@@ -5,6 +5,7 @@ mod change;
 mod follow;
 mod read;
 pub(crate) mod rows;
+mod tell;
 
 use std::time::Duration;
 

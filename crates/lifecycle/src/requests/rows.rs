@@ -164,6 +164,35 @@ pub(crate) async fn waiting(
     Ok((count(0)?, count(1)?))
 }
 
+/// The requests of an organisation after one, in their order, of which something may be to be told: asked, decided or
+/// extended since the first time, or due before the second.
+pub(crate) async fn lately(
+    tx: &mut Tx,
+    (organisation, after): (OrganisationId, RequestId),
+    (since, before): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Request>, SqlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM requests WHERE organisation_id = $1 AND request_id > $2
+             AND (asked_at > $3 OR decided_at > $3 OR extended_at > $3 OR (state = 1 AND due_at <= $4))
+         ORDER BY request_id LIMIT $5"
+    );
+    let values = [organisation.into(), after.into(), since.into(), before.into(), limit.into()];
+    tx.query(&sql, &values).await?.iter().map(request).collect()
+}
+
+/// Notes that something of a request is told; `false` where it was told before.
+pub(crate) async fn note_told(
+    tx: &mut Tx,
+    (id, event, about_at): (RequestId, i64, Timestamp),
+    organisation: OrganisationId,
+) -> Result<bool, SqlError> {
+    let sql =
+        "INSERT INTO request_mails (request_id, event, about_at, organisation_id) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (request_id, event, about_at) DO NOTHING";
+    Ok(tx.execute(sql, &[id.into(), event.into(), about_at.into(), organisation.into()]).await? == 1)
+}
+
 /// How many recordings about somebody are hidden: deleted and not erased yet, or kept by a hold.
 pub(crate) async fn hidden_recordings(tx: &mut Tx, subject: SubjectId) -> Result<u64, SqlError> {
     let sql = "SELECT count(*) FROM recordings WHERE subject_id = $1 AND state = $2";
@@ -180,5 +209,6 @@ pub(crate) async fn remove_all(tx: &mut Tx, organisation: OrganisationId) -> Res
         tx.execute("DELETE FROM requests WHERE request_id = $1", &[id.into()]).await?;
         gone.push(touched(id));
     }
+    tx.execute("DELETE FROM request_mails WHERE organisation_id = $1", &[organisation.into()]).await?;
     Ok(gone)
 }

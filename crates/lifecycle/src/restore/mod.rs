@@ -262,6 +262,11 @@ impl Lifecycle {
         done.keys_destroyed_again = keys.destroy(tx, &again, leases).await?.keys;
         done.erased_tracks = graft::bury(tx, now).await?;
         self.mark_unfinished(tx).await?;
+        if !staged {
+            // Nobody can tell from the copy whether it was refused or taken back since, and some of it happens by itself.
+            self.withdraw_all_proposals(tx, now).await?;
+            self.withdraw_all_releases(tx, now).await?;
+        }
         crate::deletions::rows::hide_as_deleted(tx).await?;
         // Rows of the copy are dated by what was in force when it was made.
         clerestory_store::retention::doubt_all(tx).await?;

@@ -66,21 +66,39 @@ impl Projects {
 }
 
 /// How long everything is kept by the dates there are.
-struct InForce(HashMap<(ProjectId, RetentionClass), Duration>);
+struct InForce {
+    kept: HashMap<(ProjectId, RetentionClass), Duration>,
+    unreadable: u64,
+}
 
 impl InForce {
     async fn of(tx: &mut Tx, organisation: OrganisationId) -> Result<Self, SqlError> {
-        let rows = retention::of_organisation(tx, organisation).await?;
-        Ok(Self(rows.into_iter().map(|(project, class, kept)| ((project, class), kept)).collect()))
+        let retention::InForce { kept, unreadable } = retention::of_organisation(tx, organisation).await?;
+        let kept = kept.into_iter().map(|(project, class, kept)| ((project, class), kept)).collect();
+        Ok(Self { kept, unreadable })
     }
 
     fn kept(&self, one: &Kept) -> Duration {
-        self.0.get(&(one.project, one.class)).copied().unwrap_or(retention::usual(one.class))
+        self.kept.get(&(one.project, one.class)).copied().unwrap_or(retention::usual(one.class))
+    }
+}
+
+/// What settings say other than what is in force; everything they say, where some of that cannot be read.
+struct Unsettled {
+    kept: Vec<Kept>,
+    /// Rows of what is in force that cannot be read.
+    unreadable: u64,
+}
+
+impl Unsettled {
+    fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.unreadable == 0
     }
 }
 
 impl Lifecycle {
-    /// Puts in force what settings say, in every organisation; those of which something cannot be read.
+    /// Puts in force what settings say, in every organisation; those that are not to be swept now, because something of
+    /// theirs cannot be read.
     pub(crate) async fn settle_retentions(
         &self,
         organisations: &[OrganisationId],
@@ -88,40 +106,55 @@ impl Lifecycle {
         let mut doubtful = Vec::new();
         for organisation in organisations.iter().copied() {
             self.parts.vault.hold_lease().await?;
-            let lifecycle = self.clone();
-            let looked = self
-                .parts
-                .database
-                .read(move |tx| Box::pin(async move { lifecycle.unsettled(tx, organisation).await }));
-            let unsettled = match looked.await? {
-                Some(unsettled) => unsettled,
-                None => {
-                    doubtful.push(organisation);
-                    continue;
+            let is_settled = match self.settle_retention(organisation).await {
+                Ok(is_settled) => is_settled,
+                // The others do not wait for it, and nothing of it is swept by dates that may be wrong.
+                Err(error) => {
+                    tracing::error!(%organisation, error = &error as &dyn std::error::Error, "what is in force of retention could not be settled");
+                    false
                 }
             };
-            if unsettled.is_empty() {
-                continue;
-            }
-            let lifecycle = self.clone();
-            let settled = self.parts.database.write(Lane::Maintenance, move |tx| {
-                Box::pin(async move {
-                    // Whoever says something of a setting has a turn too: it is what was said last that is put in force.
-                    lifecycle.parts.access.audit().take_turn(tx, organisation).await?;
-                    let Some(unsettled) = lifecycle.unsettled(tx, organisation).await? else {
-                        return Ok(false);
-                    };
-                    for Kept { project, class, kept, .. } in unsettled {
-                        retention::put_in_force(tx, organisation, project, class, kept).await?;
-                    }
-                    Ok::<_, EraseError>(true)
-                })
-            });
-            if !settled.await? {
+            if !is_settled {
                 doubtful.push(organisation);
             }
         }
         Ok(doubtful)
+    }
+
+    /// Puts in force what an organisation's settings say; `false` where something could not be read.
+    async fn settle_retention(&self, organisation: OrganisationId) -> Result<bool, EraseError> {
+        let lifecycle = self.clone();
+        let looked = self
+            .parts
+            .database
+            .read(move |tx| Box::pin(async move { lifecycle.unsettled(tx, organisation).await }));
+        match looked.await? {
+            None => return Ok(false),
+            Some(unsettled) if unsettled.is_empty() => return Ok(true),
+            Some(_) => {}
+        }
+        let lifecycle = self.clone();
+        let settled = self.parts.database.write(Lane::Maintenance, move |tx| {
+            Box::pin(async move {
+                // Whoever says something of a setting has a turn too: it is what was said last that is put in force.
+                lifecycle.parts.access.audit().take_turn(tx, organisation).await?;
+                let Some(before) = lifecycle.unsettled(tx, organisation).await? else { return Ok(false) };
+                if before.unreadable > 0 {
+                    let rows = before.unreadable;
+                    tracing::error!(%organisation, rows, "what is in force of retention cannot be read: what settings say is put in its place, and nothing is swept before");
+                    retention::forget_unreadable(tx, organisation).await?;
+                }
+                for Kept { project, class, kept, .. } in before.kept {
+                    match before.unreadable {
+                        0 => drop(retention::put_in_force(tx, organisation, project, class, kept).await?),
+                        _ => retention::put_again(tx, organisation, project, class, kept).await?,
+                    }
+                }
+                // Until the next turn nobody knows by what the dates were made.
+                Ok::<_, EraseError>(before.unreadable == 0)
+            })
+        });
+        settled.await
     }
 
     /// Whether what settings say can be read, and is in force.
@@ -138,7 +171,7 @@ impl Lifecycle {
         &self,
         tx: &mut Tx,
         organisation: OrganisationId,
-    ) -> Result<Option<Vec<Kept>>, EraseError> {
+    ) -> Result<Option<Unsettled>, EraseError> {
         // Versions that no head leads to are not read, and so are in nobody's values.
         if clerestory_store::settings::is_cut_short(tx, organisation).await? {
             return Ok(None);
@@ -150,7 +183,9 @@ impl Lifecycle {
             return Ok(None);
         }
         let now = InForce::of(tx, organisation).await?;
-        Ok(Some(said.into_iter().filter(|one| now.kept(one) != one.kept).collect()))
+        let differs = |one: &Kept| now.unreadable > 0 || now.kept(one) != one.kept;
+        let kept = said.into_iter().filter(differs).collect();
+        Ok(Some(Unsettled { kept, unreadable: now.unreadable }))
     }
 
     /// How long everything is kept in each project, by what `values` say.

@@ -5,9 +5,23 @@ use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 
 use crate::rows::Part;
 
-/// A track in the state `$1` whose time is over at `$2`, and whose key no hold pins.
-const DUE: &str = "t.state = $1 AND t.kept_until <= $2
-    AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0)";
+/// What a forecast counts together, in microseconds.
+const HOUR_US: i64 = 3_600_000_000;
+
+/// A track in the state `$1` whose time is over at `$2`, and which no hold keeps.
+fn due() -> String {
+    format!("t.state = $1 AND t.kept_until <= $2 AND {}", let_go())
+}
+
+/// That no hold keeps the track `t`: none pins its key, and none that stands covers it, whether it could be pinned or not.
+/// What is covered and not pinned must not stand before what is due behind it.
+pub(crate) fn let_go() -> String {
+    let covering = crate::holds::rows::covering("t.recording_id", "t.organisation_id");
+    format!(
+        "NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0)
+             AND NOT EXISTS ({covering})"
+    )
+}
 
 fn due_at(now: Timestamp, state: RecordingState) -> [Value; 2] {
     [state.into(), now.into()]
@@ -37,8 +51,10 @@ pub(crate) async fn count_due(
     organisation: OrganisationId,
     now: Timestamp,
 ) -> Result<u64, SqlError> {
-    let sql =
-        format!("SELECT count(DISTINCT t.recording_id) FROM tracks t WHERE {DUE} AND t.organisation_id = $3");
+    let sql = format!(
+        "SELECT count(DISTINCT t.recording_id) FROM tracks t WHERE {} AND t.organisation_id = $3",
+        due()
+    );
     let mut due = 0;
     for state in [RecordingState::Active, RecordingState::SoftDeleted] {
         let [state, now] = due_at(now, state);
@@ -77,8 +93,9 @@ pub(crate) async fn due_recordings(
     limit: u32,
 ) -> Result<Vec<RecordingId>, SqlError> {
     let sql = format!(
-        "SELECT t.recording_id FROM tracks t WHERE {DUE} AND t.organisation_id = $3
-         ORDER BY t.kept_until LIMIT $4"
+        "SELECT t.recording_id FROM tracks t WHERE {} AND t.organisation_id = $3
+         ORDER BY t.kept_until LIMIT $4",
+        due()
     );
     let mut found: Vec<RecordingId> = Vec::new();
     for state in [RecordingState::Active, RecordingState::SoftDeleted] {
@@ -103,8 +120,9 @@ pub(crate) async fn due_parts(
     let deletion = crate::deletions::rows::find(tx, recording).await?;
     let over = deletion.is_some_and(|deletion| deletion.restorable_until <= now);
     let sql = format!(
-        "SELECT t.track_id, t.recording_id, t.key_id FROM tracks t WHERE {DUE} AND t.recording_id = $3
-         ORDER BY t.track_id"
+        "SELECT t.track_id, t.recording_id, t.key_id FROM tracks t WHERE {} AND t.recording_id = $3
+         ORDER BY t.track_id",
+        due()
     );
     let mut parts = Vec::new();
     for state in [RecordingState::Active, RecordingState::SoftDeleted] {
@@ -207,7 +225,8 @@ pub(crate) async fn keep_state(
 }
 
 /// How many recordings were foreseen to fall due from one moment to another: by the newest forecast that is old enough, or
-/// by the oldest there is. Days count whole, in UTC.
+/// by the oldest there is. Hours count whole: a day that is longer than the one that is looked at would let what was foreseen
+/// for its end pay for what nobody foresaw at its beginning.
 pub(crate) async fn expected(
     tx: &mut Tx,
     organisation: OrganisationId,
@@ -226,12 +245,16 @@ pub(crate) async fn expected(
     }
     let Some(made_at) = made_at else { return Ok(0) };
     let sql = "SELECT recordings FROM sweep_forecasts WHERE organisation_id = $1 AND made_at = $2
-               AND day >= $3 AND day <= $4";
-    let values = [organisation.into(), made_at.into(), from.utc_day().into(), to.utc_day().into()];
+               AND hour >= $3 AND hour <= $4";
+    let values = [organisation.into(), made_at.into(), hour(from), hour(to)];
     tx.query(sql, &values).await?.iter().map(|row| row.get::<u64>(0)).sum()
 }
 
-/// Counts how many recordings will fall due on each day until `until`, and forgets forecasts that a newer one replaces
+fn hour(at: Timestamp) -> Value {
+    Value::Int(at.micros().div_euclid(HOUR_US))
+}
+
+/// Counts how many recordings will fall due in each hour until `until`, and forgets forecasts that a newer one replaces
 /// which is old enough. What is due already was foreseen before or not at all, and what is held will not go.
 pub(crate) async fn forecast(
     tx: &mut Tx,
@@ -245,23 +268,24 @@ pub(crate) async fn forecast(
         &[organisation.into(), old_enough.into()],
     )
     .await?;
-    // A day on which nothing falls due is foreseen too: a forecast has at least one row.
+    // An hour in which nothing falls due is foreseen too: a forecast has at least one row.
     tx.execute(
-        "INSERT INTO sweep_forecasts (organisation_id, made_at, day, recordings) VALUES ($1, $2, $3, 0)
-         ON CONFLICT (organisation_id, made_at, day) DO NOTHING",
-        &[organisation.into(), now.into(), now.utc_day().into()],
+        "INSERT INTO sweep_forecasts (organisation_id, made_at, hour, recordings) VALUES ($1, $2, $3, 0)
+         ON CONFLICT (organisation_id, made_at, hour) DO NOTHING",
+        &[organisation.into(), now.into(), hour(now)],
     )
     .await?;
     // What still comes in falls due too, once it is complete.
     let due = "CASE WHEN d.restorable_until < t.kept_until THEN d.restorable_until ELSE t.kept_until END";
     let sql = format!(
-        "INSERT INTO sweep_forecasts (organisation_id, made_at, day, recordings)
-         SELECT t.organisation_id, CAST($2 AS BIGINT), ({due}) / 86400000000, count(DISTINCT t.recording_id)
+        "INSERT INTO sweep_forecasts (organisation_id, made_at, hour, recordings)
+         SELECT t.organisation_id, CAST($2 AS BIGINT), ({due}) / {HOUR_US}, count(DISTINCT t.recording_id)
          FROM tracks t LEFT JOIN deletions d ON d.recording_id = t.recording_id
          WHERE t.organisation_id = $1 AND t.state < $3 AND ({due}) > $2 AND ({due}) <= $4
-         AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = t.key_id AND k.pins > 0)
-         GROUP BY t.organisation_id, ({due}) / 86400000000
-         ON CONFLICT (organisation_id, made_at, day) DO UPDATE SET recordings = excluded.recordings"
+         AND {}
+         GROUP BY t.organisation_id, ({due}) / {HOUR_US}
+         ON CONFLICT (organisation_id, made_at, hour) DO UPDATE SET recordings = excluded.recordings",
+        let_go()
     );
     let values = [organisation.into(), now.into(), RecordingState::PurgeQueued.into(), until.into()];
     tx.execute(&sql, &values).await?;

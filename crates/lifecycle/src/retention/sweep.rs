@@ -65,12 +65,12 @@ impl Lifecycle {
         let all = self.parts.database.read(|tx| Box::pin(async move { organisations::all(tx).await }));
         let all: Result<Vec<OrganisationId>, SqlError> = all.await;
         let all = all?;
-        let doubtful = self.settle_retentions(&all).await?;
-        if !self.date_again(node).await? {
-            return Ok(SweepStep::Elsewhere);
-        }
+        let mut doubtful = self.settle_retentions(&all).await?;
+        let Some(undated) = self.date_again(node).await? else { return Ok(SweepStep::Elsewhere) };
+        doubtful.extend(undated);
         // What came to a hold is pinned before anything is looked for.
         self.ripen_holds().await?;
+        self.ripen_proposals().await?;
         let holds = self.settle_all_pins().await?;
         self.begin_restricted().await?;
         let (mut sweep, mut failed) = (Sweep { doubtful, holds, ..Sweep::default() }, None);
@@ -105,15 +105,18 @@ impl Lifecycle {
             .await
     }
 
-    /// Makes the dates again of what is kept for another time than it was; `false` when another node has the sweep.
-    async fn date_again(&self, node: [u8; 16]) -> Result<bool, EraseError> {
+    /// Makes the dates again of what is kept for another time than it was; `None` when another node has the sweep. Gives the
+    /// organisations whose dates could not be made: the others do not wait for them.
+    async fn date_again(&self, node: [u8; 16]) -> Result<Option<Vec<OrganisationId>>, EraseError> {
         let unapplied =
             self.parts.database.read(|tx| Box::pin(async move { retention::unapplied(tx).await }));
         let unapplied: Result<Vec<Unapplied>, SqlError> = unapplied.await;
+        let mut undated = Vec::new();
         for mut one in unapplied? {
+            let organisation = one.organisation;
             loop {
                 if !self.hold_sweep(node).await? {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 let dated = self.parts.database.write(Lane::Maintenance, move |tx| {
                     Box::pin(async move {
@@ -125,13 +128,18 @@ impl Lifecycle {
                     })
                 });
                 let dated: Result<(bool, Option<Unapplied>), SqlError> = dated.await;
-                match dated? {
-                    (false, Some(now)) => one = now,
-                    _ => break,
+                match dated {
+                    Ok((false, Some(now))) => one = now,
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::error!(%organisation, error = &error as &dyn std::error::Error, "what an organisation keeps could not be dated again");
+                        undated.push(organisation);
+                        break;
+                    }
                 }
             }
         }
-        Ok(true)
+        Ok(Some(undated))
     }
 
     async fn sweep_organisation(
@@ -329,6 +337,14 @@ impl Lifecycle {
     /// [`SqlError`].
     pub async fn sweep_state_of(&self, organisation: OrganisationId) -> Result<SweepState, SqlError> {
         self.parts.database.read(move |tx| Box::pin(async move { rows::state(tx, organisation).await })).await
+    }
+
+    /// Whether nothing is swept anywhere, because the clock is doubted until somebody confirms the time.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn is_clock_doubted(&self) -> Result<bool, SqlError> {
+        self.parts.vault.keys().is_clock_doubted().await
     }
 
     /// Lets a sweep of the caller's organisation go on that waits because it would erase far more than was foreseen:

@@ -153,7 +153,7 @@ impl Setting {
 fn allow_note(key: &str) -> String {
     let rest = key.strip_prefix("allow.").unwrap_or(key);
     let (action, role) = rest.rsplit_once('.').unwrap_or((rest, ""));
-    format!("Whether the role `{role}` may do `{action}`.")
+    format!("Whether the role `{role}` may do `{action}`, or more of it than by itself.")
 }
 
 /// The settings of this program, but for those that the matrix names.
@@ -332,7 +332,10 @@ mod tests {
         let registry = Registry::built_in(["allow.recording.live.manager"]);
         let setting = registry.find("allow.recording.live.manager").unwrap();
         assert_eq!((&setting.default, setting.levels), (&Value::Switch(false), &[Level::Organisation][..]));
-        assert_eq!(&*setting.note, "Whether the role `manager` may do `recording.live`.");
+        assert_eq!(
+            &*setting.note,
+            "Whether the role `manager` may do `recording.live`, or more of it than by itself."
+        );
         assert!(setting.takes(Lock::Ceiling) && !setting.takes(Lock::Floor));
     }
 }

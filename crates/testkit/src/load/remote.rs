@@ -29,6 +29,7 @@ pub fn client() -> Result<reqwest::Client, String> {
 }
 
 /// Somebody signed in at the console of a running server.
+#[derive(Clone)]
 pub struct Console {
     http: reqwest::Client,
     origin: String,

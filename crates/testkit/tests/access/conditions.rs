@@ -18,8 +18,15 @@ use super::{MATRIX, Scene, scene};
 
 const EXPECTED: &str = include_str!("../../../../policies/conditions-expected.toml");
 /// What people do about themselves by routes that name nobody, or one's own request: there is no way to ask for another's.
-const NAMES_NOBODY: [&str; 6] =
-    ["profile.read", "mine.read", "credential.change", "factor.manage", "request.ask", "request.export"];
+const NAMES_NOBODY: [&str; 7] = [
+    "profile.read",
+    "mine.read",
+    "credential.change",
+    "factor.manage",
+    "request.ask",
+    "request.export",
+    "support.read",
+];
 /// What ends the other organisation, as somebody of it: the test of all cells does that.
 const ENDS_ALL: &str = "organisation.erase";
 
@@ -72,8 +79,10 @@ impl Case {
         let said = |name: &toml::Value| self.settings.get(name.as_str().unwrap());
         let setting = cell.get("setting");
         let on = setting.map(|name| said(name) == Some(&json!(true)));
-        let wider =
-            cell.get("wider").map(|wider| said(&wider["setting"]).unwrap() == wider["is"].as_str().unwrap());
+        let wider = cell.get("wider").map(|wider| {
+            let also = wider.get("also").is_none_or(|name| said(name) == Some(&json!(true)));
+            also && said(&wider["setting"]).unwrap() == wider["is"].as_str().unwrap()
+        });
         let about =
             (self.own.is_some() && self.report.is_some() && self.other.is_some(), self.visitor.is_some());
         State { action: self.action.clone(), role: self.role.clone(), on, wider, proven: self.proven, about }
@@ -295,6 +304,16 @@ impl Stage {
         match action {
             "recording.list" => listed(&caller.get("/api/v1/recordings").await, &self.scene.recording),
             "person.list" => listed(&caller.get("/api/v1/people").await, &id.unwrap()),
+            "audit.read" => {
+                let id = id.unwrap();
+                // Something about them, to be found in it.
+                self.proven["admin"].get(&format!("/api/v1/people/{id}")).await.ok();
+                let answer = caller.get(&format!("/api/v1/audit?object={id}")).await;
+                match (answer.status.as_u16(), answer.json["items"].as_array()) {
+                    (200, Some(items)) if items.is_empty() => 404,
+                    (status, _) => status,
+                }
+            }
             "setting.read" => {
                 caller.get(&format!("/api/v1/settings?node={}", id.unwrap())).await.status.as_u16()
             }

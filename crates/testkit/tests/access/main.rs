@@ -6,11 +6,15 @@ mod api_keys;
 mod authority;
 mod cells;
 mod conditions;
+mod erased_views;
+mod log;
 mod people;
+mod relaxing;
 mod roles;
 mod routes;
 mod scopes;
 mod standing;
+mod support;
 mod table;
 mod views;
 
@@ -51,6 +55,8 @@ struct Scene {
     beside: Mutex<BTreeMap<String, Caller>>,
     /// What the visitor asked to see, entered and answered by the admin.
     request: String,
+    /// A grant that lets somebody in who has not come.
+    support: String,
 }
 
 async fn scene() -> Scene {
@@ -61,6 +67,10 @@ async fn scene() -> Scene {
     let recorder = installation.recorder("https://shop.example");
     let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now).await;
     visit.send(0, &snapshot(now, 2, "x")).await.ok();
+    // It is over: what goes on is lent to nobody.
+    visit.sender().post("/api/v1/capture/end", json!({ "reason": "stopped" })).await;
+    admin.prove(PASSWORD).await;
+    let support = admin.post("/api/v1/support-grants", supporter("waits")).await.ok();
     let play = admin.post(&format!("/api/v1/recordings/{}/plays", visit.recording), json!({})).await.ok();
     let facts = admin.get(&format!("/api/v1/recordings/{}", visit.recording)).await.ok();
     let people = admin.get("/api/v1/people").await.ok();
@@ -73,6 +83,7 @@ async fn scene() -> Scene {
     let request = admin.post("/api/v1/requests", asked).await.ok()["id"].as_str().unwrap().to_owned();
     admin.post(&format!("/api/v1/requests/{request}/fulfil"), json!({})).await.ok();
     Scene {
+        support: support["id"].as_str().unwrap().to_owned(),
         request,
         member: person("member"),
         admin: person("admin"),
@@ -87,6 +98,12 @@ async fn scene() -> Scene {
         play: play["id"].as_str().unwrap().to_owned(),
         installation,
     }
+}
+
+/// Somebody from outside, to be let in.
+fn supporter(name: &str) -> Value {
+    let email = format!("{name}@outside.example");
+    json!({ "name": name, "email": email, "rights": ["recording.list"], "reason": "r" })
 }
 
 impl Scene {
@@ -129,6 +146,7 @@ impl Scene {
                 let project = format!("prj_{}", self.project().await);
                 self.say(caller, json!({ "value": null, "node": project })).await
             }
+            "setting.relax" => self.relax(caller).await,
             "health.read" => caller.get("/api/v1/health/findings").await,
             "profile.read" => caller.get("/api/v1/session").await,
             "mine.read" => caller.get("/api/v1/my/data").await,
@@ -142,12 +160,28 @@ impl Scene {
                     .await
             }
             "person.manage" => self.change(caller, "team", json!({ "team": null })).await,
+            "block.read" => caller.get("/api/v1/blocks").await,
+            "block.manage" => {
+                let asked =
+                    json!({ "network": "203.0.113.0/24", "ends_at": "2026-11-23T00:00:00Z", "reason": "r" });
+                caller.post("/api/v1/blocks", asked).await
+            }
             "person.roles" => self.change(caller, "roles", json!({ "role": "member" })).await,
             "role.read" => caller.get("/api/v1/roles").await,
             "role.manage" => {
                 let rights = json!({ "recording.list": "organisation" });
                 caller.post("/api/v1/roles", json!({ "name": "Reader", "rights": rights })).await
             }
+            "support.read" => caller.get("/api/v1/support-grants").await,
+            "support.grant" => {
+                static LET_IN: AtomicU32 = AtomicU32::new(0);
+                let name = format!("outside{}", LET_IN.fetch_add(1, Ordering::Relaxed));
+                caller.post("/api/v1/support-grants", supporter(&name)).await
+            }
+            "support.end" => {
+                caller.post(&format!("/api/v1/support-grants/{}/end", self.support), json!({})).await
+            }
+            "person.picture" => caller.delete(&format!("/api/v1/people/{}/picture", self.member)).await,
             "person.line" => self.change(caller, "manager", json!({ "manager": null })).await,
             "tree.read" => caller.get("/api/v1/tree").await,
             "tree.edit" => caller.post("/api/v1/tree", json!({ "kind": "domain", "name": "D" })).await,
@@ -156,7 +190,12 @@ impl Scene {
                 caller.post(&format!("/api/v1/recordings/{recording}/delete"), json!({})).await
             }
             "recording.restore" => {
-                caller.post(&format!("/api/v1/recordings/{recording}/restore"), json!({})).await
+                // Whoever restores it first leaves it deleted for the next, and there for other actions.
+                let (admin, path) = (self.beside("admin").await, format!("/api/v1/recordings/{recording}"));
+                admin.post(&format!("{path}/delete"), json!({})).await;
+                let answer = caller.post(&format!("{path}/restore"), json!({})).await;
+                admin.post(&format!("{path}/restore"), json!({})).await;
+                answer
             }
             "hold.read" => caller.get("/api/v1/holds").await,
             "hold.place" => {
@@ -193,8 +232,9 @@ impl Scene {
             }
             "organisation.erase" => {
                 let session = caller.get("/api/v1/session").await;
-                let own = session.json["organisation"]["id"].clone();
-                caller.post("/api/v1/organisation/erasures", json!({ "organisation": own })).await
+                let own = session.json["organisation"]["id"].as_str().unwrap_or("org_0").to_owned();
+                let asked = json!({ "target": { "organisation": own }, "reason": "r" });
+                caller.post("/api/v1/erasures/proposals", asked).await
             }
             other => panic!("the test does not know how to do {other}"),
         }
@@ -227,6 +267,15 @@ impl Scene {
         caller.send("PUT", "/api/v1/settings/view.reason_required", asked.to_string()).await
     }
 
+    /// Lets a domain that nothing hangs from protect nobody any more.
+    async fn relax(&self, caller: &Caller) -> Answer {
+        let admin = self.beside("admin").await;
+        let made = admin.post("/api/v1/tree", json!({ "kind": "domain", "name": "Apart" })).await.ok();
+        let node = &made["id"];
+        self.say(&admin, json!({ "value": true, "node": node })).await.ok();
+        self.say(caller, json!({ "value": null, "node": node })).await
+    }
+
     /// The digits of the first project's id.
     async fn project(&self) -> String {
         let organisation = self.installation.organisation;
@@ -245,10 +294,12 @@ impl Scene {
 }
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
-const NOT_BY_PEOPLE: [&str; 15] = [
+const NOT_BY_PEOPLE: [&str; 18] = [
+    "block.check",
     "capture.start",
     "capture.upload",
     "credential.check",
+    "credential.reset",
     "maintain.check",
     "maintain.close",
     "maintain.drill",
@@ -260,18 +311,21 @@ const NOT_BY_PEOPLE: [&str; 15] = [
     "notice.send",
     "maintain.sweep",
     "policy.sign",
+    "request.tell",
     "setting.write.deployment",
 ];
 
 /// Routes that answer without a session: an exact list, which may only be changed on purpose.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 12] = [
     "GET /api/v1/capture/policy",
     "GET /api/v1/health",
     "POST /api/v1/capture/end",
     "POST /api/v1/capture/start",
     "POST /api/v1/session",
+    "POST /api/v1/session/forgotten",
     "POST /api/v1/session/invitation",
     "POST /api/v1/session/link",
+    "POST /api/v1/session/reset",
     "POST /api/v1/session/second-factor",
     "POST /api/v1/set-up",
     "PUT /api/v1/capture/segments/{sequence}",
@@ -294,9 +348,11 @@ impl Scene {
             .replace("{play}", &self.play)
             .replace("{site}", &self.site)
             .replace("{subject}", &self.subject)
+            .replace("{proposal}", "epr_0190a5e200007000800000000000000a")
             .replace("{erasure}", "era_0190a5e200007000800000000000000a")
             .replace("{person}", &self.admin)
             .replace("{node}", &self.node)
+            .replace("{grant}", &self.support)
             .replace("{view}", "viw_0190a5e200007000800000000000000a")
             .replace("{role}", "rol_0190a5e200007000800000000000000a")
             .replace("{block}", "blk_0190a5e200007000800000000000000a")
@@ -500,12 +556,13 @@ async fn whoever_may_read_the_log_gets_the_ledger_and_proofs_of_their_own_entrie
     let admin = scene.installation.person("admin").await;
     assert_eq!(admin.get("/api/v1/ledger/checkpoint").await.status, StatusCode::NOT_FOUND, "none yet");
     integrate(&scene.installation).await;
-    for who in ["member", "manager"] {
-        let caller = scene.installation.person(who).await;
-        for path in ["checkpoint", "proof", "tile/0/000.p/1", "tile/entries/000.p/1"] {
-            let answer = caller.get(&format!("/api/v1/ledger/{path}")).await;
-            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{who} {path}");
-        }
+    let (member, manager) =
+        (scene.installation.person("member").await, scene.installation.person("manager").await);
+    for path in ["checkpoint", "proof", "tile/0/000.p/1", "tile/entries/000.p/1"] {
+        let path = format!("/api/v1/ledger/{path}");
+        assert_eq!(member.get(&path).await.status, StatusCode::FORBIDDEN, "{path}");
+        // Of what they may not read they get hashes, without which their own entries prove nothing.
+        assert_eq!(manager.get(&path).await.status, StatusCode::OK, "{path}");
     }
     let proofs = admin.get("/api/v1/ledger/proof?since=1&entry=2").await.ok();
     let note: SignedCheckpoint = proofs["checkpoint"].as_str().unwrap().parse().unwrap();

@@ -7,6 +7,7 @@ use clerestory_model::{OrganisationId, PersonId};
 use clerestory_sql::{Lane, SqlError};
 use clerestory_store::people::{self, Role};
 use clerestory_testkit::Installation;
+use serde_json::json;
 
 use super::{MATRIX, PASSWORD};
 
@@ -45,6 +46,14 @@ pub(crate) async fn add(
     added.unwrap()
 }
 
+/// Lets a supporter do everything that a grant can lend, everywhere and for as long as it can.
+async fn let_in(installation: &Installation, id: PersonId, ours: bool) {
+    let admin = installation.proven(if ours { "admin" } else { "stranger" }).await;
+    let rights = admin.get("/api/v1/support-grants").await.ok()["lendable"].clone();
+    let asked = json!({ "person": id, "rights": rights, "reason": "r", "hours": 168 });
+    admin.post("/api/v1/support-grants", asked).await.ok();
+}
+
 /// The name that somebody of this role signs in by: in the scene's organisation, or in the other one. They are added
 /// where no installation has them.
 pub(crate) async fn of_role(installation: &Installation, role: &str, ours: bool) -> String {
@@ -56,7 +65,10 @@ pub(crate) async fn of_role(installation: &Installation, role: &str, ours: bool)
             let name = if ours { role.to_owned() } else { format!("their-{role}") };
             let role: Role = role.parse().unwrap();
             if role.is_main() {
-                add(installation, organisation, &name, role).await;
+                let id = add(installation, organisation, &name, role).await;
+                if role == Role::Support {
+                    let_in(installation, id, ours).await;
+                }
                 return name;
             }
             // A specialist is a member beside it.

@@ -114,7 +114,7 @@ async fn a_role_of_ones_own_allows_what_it_says_while_it_says_so() {
     let listed = admin.get("/api/v1/roles").await.ok();
     let own = listed["items"].as_array().unwrap().iter().find(|item| item["id"] == id).unwrap();
     assert_eq!((own["name"].as_str(), own["people"].as_u64()), (Some("Our own"), Some(1)));
-    assert_eq!(listed["items"].as_array().unwrap().len(), 8, "seven that everybody has, and this");
+    assert_eq!(listed["items"].as_array().unwrap().len(), 9, "eight that everybody has, and this");
     for role in ["member", "manager", "admin", "auditor"] {
         let shown = listed["items"].as_array().unwrap().iter().find(|item| item["id"] == role).unwrap();
         assert_eq!(shown["builtin"], true);
@@ -124,7 +124,7 @@ async fn a_role_of_ones_own_allows_what_it_says_while_it_says_so() {
     // Another organisation neither sees nor changes it, nor gives it to its people.
     let stranger = installation.proven("stranger").await;
     let path = format!("/api/v1/roles/{id}");
-    assert_eq!(stranger.get("/api/v1/roles").await.ok()["items"].as_array().unwrap().len(), 7);
+    assert_eq!(stranger.get("/api/v1/roles").await.ok()["items"].as_array().unwrap().len(), 8);
     for (method, body) in [("PATCH", r#"{"name":"Mine"}"#), ("DELETE", "")] {
         assert_eq!(stranger.send(method, &path, body).await.status, StatusCode::NOT_FOUND, "{method}");
     }

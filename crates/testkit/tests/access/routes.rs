@@ -55,9 +55,12 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("post", "check") => json!({ "name": "view.reason_required", "value": true }),
         ("post", "check-move") => json!({ "node": "per_0190a5e200007000800000000000000a" }),
         ("post", "preview") => json!({ "changes": [{ "class": "replay", "days": 30 }] }),
+        ("post", "blocks") if !path.contains("/people/") => {
+            json!({ "network": "203.0.113.0/24", "ends_at": "2026-11-23T00:00:00Z", "reason": "r" })
+        }
         ("post", "imports") => snapshot(1_795_000_000_000, 1, "x"),
         ("post", "holds") => json!({ "scope": { "recording": "{recording}" }, "matter": "m", "reason": "r" }),
-        ("post", "erasures") if path.contains("organisation") => json!({ "organisation": "{organisation}" }),
+        ("post", "proposals") => json!({ "target": { "subject": "{subject}" }, "reason": "r" }),
         ("put", "{name}") => json!({ "value": true }),
         ("post", "keys") => json!({ "name": "k", "scopes": ["audit.read"] }),
         ("put", "roles") => json!({ "role": "member" }),
@@ -68,6 +71,9 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("post", "answer") => json!({ "answer": "refused" }),
         ("post", "roles") => json!({ "name": "R", "rights": { "recording.list": "own" } }),
         ("post", "sites") => json!({ "name": "S", "origins": ["https://s.example"] }),
+        ("post", "support-grants") => {
+            json!({ "name": "S", "email": "s@example.org", "rights": ["recording.list"], "reason": "r" })
+        }
         ("post", "tree") => json!({ "kind": "domain", "name": "D" }),
         _ => return None,
     })

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clerestory_access::{Actor, OpContext, OrganisationRef, ReadAudit, Refused};
+use clerestory_access::{Actor, OpContext, OrganisationRef, ReadHealth, Refused};
 use clerestory_model::{PersonId, SessionId, SubjectId};
 use clerestory_store::people::Role;
 use clerestory_testkit::{Caller, Installation};
@@ -36,20 +36,20 @@ async fn whoever_lost_their_role_meanwhile_is_refused() {
     let (op, id) = waiting(&installation, &admin, "manager@example.org").await;
     let on = OrganisationRef(installation.organisation);
     let access = &installation.app.access;
-    let refused = access.authorize::<ReadAudit>(&op, on, None).await.unwrap().err();
+    let refused = access.authorize::<ReadHealth>(&op, on, None).await.unwrap().err();
     assert!(matches!(refused, Some(Refused::Forbidden { .. })), "a manager by now: {refused:?}");
 
     let path = format!("/api/v1/people/{id}/roles");
     admin.send("PUT", &path, json!({ "role": "admin" }).to_string()).await.ok();
-    let allowed = access.authorize::<ReadAudit>(&op, on, None).await.unwrap();
+    let allowed = access.authorize::<ReadHealth>(&op, on, None).await.unwrap();
     assert!(allowed.is_ok(), "an Admin by now");
 
     let ends_at = op.at.plus(Duration::from_secs(3600)).to_string();
     let block = json!({ "ends_at": ends_at, "reason": "r" });
     admin.post(&format!("/api/v1/people/{id}/blocks"), block).await.ok();
-    let refused = access.authorize::<ReadAudit>(&op, on, None).await.unwrap().err();
+    let refused = access.authorize::<ReadHealth>(&op, on, None).await.unwrap().err();
     assert!(matches!(refused, Some(Refused::Hidden)), "blocked by now: {refused:?}");
-    let told = admin.get("/api/v1/audit?outcome=refused&action=audit.read").await.ok();
+    let told = admin.get("/api/v1/audit?outcome=refused&action=health.read").await.ok();
     let rules = told["items"].as_array().unwrap().iter().map(|entry| entry["rule"].as_str().unwrap());
     assert!(
         rules.clone().any(|rule| rule.ends_with("kept out meanwhile")),
@@ -58,6 +58,6 @@ async fn whoever_lost_their_role_meanwhile_is_refused() {
     );
 
     admin.delete(&format!("/api/v1/people/{id}")).await.ok();
-    let refused = access.authorize::<ReadAudit>(&op, on, None).await.unwrap().err();
+    let refused = access.authorize::<ReadHealth>(&op, on, None).await.unwrap().err();
     assert!(matches!(refused, Some(Refused::Hidden)), "deleted by now: {refused:?}");
 }

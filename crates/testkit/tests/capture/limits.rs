@@ -138,11 +138,14 @@ async fn a_session_that_ends_while_a_body_comes_does_nothing_more() {
     let installation = Installation::new().await;
     let site = installation.site(&installation.person("admin").await).await;
     let import = format!("/api/v1/sites/{}/imports", site["id"].as_str().unwrap());
-    for path in ["/api/v1/organisation/erasures", &import] {
+    for path in ["/api/v1/erasures/proposals", &import] {
         let (thief, owner) = (installation.person("admin").await, installation.person("admin").await);
         let session = owner.get("/api/v1/session").await.ok();
         let asked = match path {
-            "/api/v1/organisation/erasures" => json!({ "organisation": session["organisation"]["id"] }),
+            "/api/v1/erasures/proposals" => {
+                let target = json!({ "organisation": session["organisation"]["id"] });
+                json!({ "target": target, "reason": "the contract ended" })
+            }
             _ => snapshot(1_795_000_000_000, 1, "x"),
         };
         let (body, read, go_on) = halting(&asked.to_string());
@@ -156,7 +159,7 @@ async fn a_session_that_ends_while_a_body_comes_does_nothing_more() {
         assert_eq!(asking.await.unwrap().status, StatusCode::UNAUTHORIZED, "{path}");
     }
     let admin = installation.person("admin").await;
-    assert_eq!(admin.get("/api/v1/erasures").await.ok()["items"], json!([]));
+    assert_eq!(admin.get("/api/v1/erasures/proposals").await.ok()["items"], json!([]));
     assert_eq!(admin.get("/api/v1/recordings").await.ok()["items"], json!([]));
 }
 

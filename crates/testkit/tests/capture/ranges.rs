@@ -51,7 +51,7 @@ async fn scene(installation: Installation) -> Scene {
 
 async fn leave_to_play(installation: &Installation, track: &Track) -> Grant<Play> {
     let mine = people::Filter { limit: 1000, ..people::Filter::default() };
-    let everybody = ScopeFilter { organisation: track.organisation, subjects: Subjects::All };
+    let everybody = ScopeFilter { organisation: track.organisation, subjects: Subjects::All, lent: None };
     let people: Result<Vec<people::Person>, SqlError> = installation
         .app
         .database

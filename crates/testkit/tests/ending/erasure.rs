@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use clerestory_lifecycle::{SignedReceipt, Step};
+use clerestory_lifecycle::{SignedReceipt, Step, Target};
 use clerestory_model::{KeyId, TrackId};
 use clerestory_sql::{Lane, SqlError};
 use clerestory_store::segments;
@@ -408,15 +408,20 @@ async fn erasing_a_person_ends_their_account_and_the_last_administrator_stays() 
     let people = scene.installation.rows(sql, vec![scene.installation.organisation.into()]).await;
     let subject = |role: &str| {
         let row = people.iter().find(|row| row.get::<String>(2).unwrap() == role).unwrap();
-        row.get::<clerestory_model::SubjectId>(0).unwrap().to_string()
+        row.get::<clerestory_model::SubjectId>(0).unwrap()
     };
     let erase = |id: String| {
         let admin = admin.clone();
         async move { admin.erase(&format!("/api/v1/subjects/{id}/erasures"), json!({})).await }
     };
-    let last = erase(subject("admin")).await;
+    let last = json!({ "target": { "subject": subject("admin").to_string() }, "reason": "they left" });
+    let last = admin.erase("/api/v1/erasures/proposals", last).await;
     assert_eq!((last.status, last.problem()), (StatusCode::CONFLICT, "last-admin"));
-    let asked = erase(subject("member")).await.ok();
+    let alone = erase(subject("member").to_string()).await;
+    assert_eq!((alone.status, alone.problem()), (StatusCode::CONFLICT, "second-person-required"));
+    let target = Target::Subject(subject("member"));
+    let asked = scene.installation.erase_at_command(scene.installation.organisation, target).await;
+    let asked = json!({ "id": asked.id.to_string() });
     assert_eq!(member.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
     scene.installation.carry_erasures_on().await;
     let done = scene.erasure(&asked["id"]).await;
@@ -447,12 +452,12 @@ async fn erasing_an_organisation_leaves_its_log_and_the_other_organisation() {
     let stranger = scene.installation.person("stranger").await;
     let organisation = scene.installation.organisation;
     let mistyped = json!({ "organisation": scene.installation.other.to_string() });
+    let mistyped = json!({ "target": mistyped, "reason": "the contract ended" });
     assert_eq!(
-        admin.erase("/api/v1/organisation/erasures", mistyped).await.status,
+        admin.erase("/api/v1/erasures/proposals", mistyped).await.status,
         StatusCode::UNPROCESSABLE_ENTITY
     );
-    let confirmed = json!({ "organisation": organisation.to_string(), "reason": "the contract ended" });
-    let asked = admin.erase("/api/v1/organisation/erasures", confirmed).await.ok();
+    let asked = scene.installation.erase_at_command(organisation, Target::Organisation).await;
     assert_eq!(admin.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
     let start =
         json!({ "site_key": "any", "writer": "0190a5e2-0000-7000-8000-000000000001", "client_time_ms": 0 });
@@ -467,7 +472,7 @@ async fn erasing_an_organisation_leaves_its_log_and_the_other_organisation() {
     let receipt: SignedReceipt = serde_json::from_str(&row.get::<String>(1).unwrap()).unwrap();
     let receipt = receipt.verify().unwrap();
     assert_eq!((receipt.kind.as_str(), receipt.tracks), ("organisation", 2));
-    assert_eq!(receipt.erasure.to_string(), asked["id"].as_str().unwrap());
+    assert_eq!(receipt.erasure, asked.id);
     let left = scene
         .installation
         .rows("SELECT DISTINCT purpose FROM key_rows WHERE organisation = $1", vec![organisation.into()])

@@ -224,13 +224,16 @@ async fn parts_of_what_is_held_and_the_whole_organisation_are_not_erased() {
     let admin = kept.admin().await;
     let path = format!("/api/v1/recordings/{}/erasures", old.recording);
     let organisation = kept.installation.organisation.to_string();
-    for (path, asked) in [
-        (path.as_str(), json!({ "track": old.track })),
-        (path.as_str(), json!({ "range": { "from_us": 0, "to_us": 1 } })),
-        ("/api/v1/organisation/erasures", json!({ "organisation": organisation })),
+    let asked = json!({ "target": { "organisation": organisation }, "reason": "the contract ended" });
+    let proposed = admin.post("/api/v1/erasures/proposals", asked).await.ok();
+    let agree = format!("/api/v1/erasures/proposals/{}/agree", proposed["id"].as_str().unwrap());
+    for (who, path, asked) in [
+        ("admin", path.as_str(), json!({ "track": old.track })),
+        ("admin", path.as_str(), json!({ "range": { "from_us": 0, "to_us": 1 } })),
+        ("second", agree.as_str(), proposed["now"].clone()),
     ] {
-        let refused = admin.post(path, asked).await;
-        assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "held"));
+        let refused = kept.installation.proven(who).await.post(path, asked).await;
+        assert_eq!((refused.status, refused.problem()), (StatusCode::CONFLICT, "held"), "{path}");
     }
     assert_eq!(kept.state(&old).await, "active");
 }

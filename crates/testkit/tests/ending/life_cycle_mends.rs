@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use clerestory_keys::KeyError;
-use clerestory_lifecycle::{EraseError, Sweep};
+use clerestory_lifecycle::{EraseError, Sweep, Target};
 use clerestory_model::{HoldId, KeyId, TrackId};
 use clerestory_sql::Lane;
 use clerestory_testkit::Caller;
@@ -225,6 +225,9 @@ async fn a_start_with_the_clock_far_ahead_sweeps_nothing_until_somebody_says_tha
     kept.sweep().await;
     let installation = kept.installation.restarted_after(async |_, clock| clock.jump(DAY * 6)).await;
     let kept = Kept::over(installation).await;
+    // Other nodes would object.
+    assert!(kept.installation.app.lifecycle.sweep([7; 16]).await.is_err());
+    kept.installation.wait(HOUR / 4);
     kept.sweep().await;
     let installation = kept.installation.restarted_after(async |_, clock| clock.jump(DAY * 365)).await;
     // What people do meanwhile does not make it right, and nor does another start.
@@ -343,8 +346,7 @@ async fn of_an_organisation_that_was_erased_only_ids_and_proofs_are_left() {
     kept.installation.wait(DAY);
     kept.sweep().await;
     let organisation = kept.installation.organisation;
-    let asked = json!({ "organisation": organisation.to_string() });
-    kept.installation.proven("admin").await.post("/api/v1/organisation/erasures", asked).await.ok();
+    kept.installation.erase_at_command(organisation, Target::Organisation).await;
     kept.erase_all().await;
     kept.sweep().await;
     let read = kept.installation.app.database.read(move |tx| {

@@ -102,3 +102,33 @@ async fn a_mail_that_waits_is_sealed_and_goes_with_whom_it_is_to() {
     assert_eq!(admin.delete(&format!("/api/v1/people/{person}")).await.status, StatusCode::OK);
     assert_eq!(waiting(&installation).await, 0);
 }
+
+/// Altered in the database, say: the others wait for nothing.
+#[tokio::test]
+async fn a_mail_that_does_not_open_keeps_no_other_back() {
+    let installation = Installation::new().await;
+    let mut mailbox = Mailbox::start();
+    installation.app.notices.post_by(post(&mailbox.address()));
+    invite(&installation, "erica@fernwick.example").await;
+    let altered: Result<u64, SqlError> = installation
+        .app
+        .database
+        .write(clerestory_sql::Lane::Interactive, |tx| {
+            Box::pin(async move {
+                let row = tx.query_opt("SELECT mail FROM outbox", &[]).await?.unwrap();
+                let mut bytes: Vec<u8> = row.get(0)?;
+                *bytes.last_mut().unwrap() ^= 1;
+                tx.execute("UPDATE outbox SET mail = $1", &[bytes.into()]).await
+            })
+        })
+        .await;
+    assert_eq!(altered.unwrap(), 1);
+    installation.wait(Duration::from_secs(1));
+    invite(&installation, "dora@fernwick.example").await;
+    let told = installation.app.notices.send_due().await.unwrap();
+    assert_eq!(told, Sent { sent: 1, failed: 1, given_up: 0 });
+    assert_eq!(mailbox.take()["to"], json!(["dora@fernwick.example"]));
+    assert_eq!(installation.app.notices.send_due().await.unwrap(), Sent::default(), "not at once");
+    installation.wait(Duration::from_secs(7 * 24 * 3600));
+    assert_eq!(installation.app.notices.send_due().await.unwrap(), Sent { given_up: 1, ..Sent::default() });
+}

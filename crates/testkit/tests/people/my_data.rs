@@ -47,3 +47,24 @@ async fn a_page_that_refreshes_itself_leaves_one_entry_and_rides_on_no_other() {
     let other = admin.get(&format!("/api/v1/my/data?continues={list}")).await;
     assert_eq!(other.status, StatusCode::NOT_FOUND, "an entry of another list");
 }
+
+#[tokio::test]
+async fn what_was_deleted_is_told_to_whom_it_shows_until_it_is_erased() {
+    let installation = Installation::new().await;
+    let (admin, member) = (installation.person("admin").await, installation.person("member").await);
+    let site = installation.site(&admin).await;
+    let own = member.get("/api/v1/session").await.ok();
+    let about = own["person"]["id"].as_str().unwrap();
+    let path = format!("/api/v1/sites/{}/imports?about={about}", site["id"].as_str().unwrap());
+    let made = admin.send("POST", &path, snapshot(1_795_000_000_000, 1, "x").to_string()).await.ok();
+    let recording = made["recording"].as_str().or(made["id"].as_str()).unwrap().to_owned();
+    let told = async || member.get("/api/v1/my/data").await.ok()["recordings"][0].clone();
+    let kept = told().await;
+    assert_eq!((&kept["state"], &kept["restorable_until"]), (&json!("active"), &Value::Null));
+    let delete = format!("/api/v1/recordings/{recording}/delete");
+    admin.post(&delete, json!({ "reason": "by mistake" })).await.ok();
+    let deleted = told().await;
+    assert_eq!((&deleted["id"], &deleted["state"]), (&json!(recording), &json!("soft_deleted")));
+    assert!(deleted["restorable_until"].is_string(), "{deleted}");
+    assert_eq!(member.get("/api/v1/recordings").await.ok()["items"], json!([]), "it is in no other list");
+}

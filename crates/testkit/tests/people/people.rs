@@ -219,7 +219,7 @@ async fn a_further_role_adds_and_a_role_that_is_taken_ends_other_sessions() {
     );
     let member = installation.person("member").await;
     member.get("/api/v1/tree").await.ok();
-    assert_eq!(member.get("/api/v1/audit").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(member.get("/api/v1/holds").await.status, StatusCode::FORBIDDEN);
     put(&admin, &roles, json!({ "role": "member" })).await.ok();
     assert_eq!(member.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use clerestory_audit::authority::Difference;
 use clerestory_identity::SignInRules;
-use clerestory_seal::hmac_sha1;
+use clerestory_testkit::authenticator::Authenticator;
 use clerestory_testkit::postgres::{AnyServer, new_schema};
 use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::{Value, json};
@@ -15,35 +15,10 @@ const PASSWORD: &str = "high windows, all lit";
 const BETTER: &str = "seven plain lanterns";
 const STEP: Duration = Duration::from_secs(30);
 
-/// An authenticator app.
-struct App(Vec<u8>);
-
-impl App {
-    /// The app that was given this secret in base32.
-    fn with(secret: &str) -> Self {
-        let mut bits = String::new();
-        for letter in secret.bytes() {
-            let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".bytes().position(|known| known == letter).unwrap();
-            bits.push_str(&format!("{value:05b}"));
-        }
-        let bytes = bits.as_bytes().chunks_exact(8);
-        Self(bytes.map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap()).collect())
-    }
-
-    /// The code it shows now.
-    fn code(&self, installation: &Installation) -> String {
-        let step = u64::try_from(installation.now().micros() / 30_000_000).unwrap();
-        let mac = hmac_sha1(&self.0, &step.to_be_bytes());
-        let at = usize::from(mac[19] & 15);
-        let number = u32::from_be_bytes(mac[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
-        format!("{:06}", number % 1_000_000)
-    }
-
-    /// A code it does not show.
-    fn wrong(&self, installation: &Installation) -> String {
-        let right: u32 = self.code(installation).parse().unwrap();
-        format!("{:06}", (right + 500_000) % 1_000_000)
-    }
+/// A code that the app does not show.
+fn wrong(app: &Authenticator, installation: &Installation) -> String {
+    let right: u32 = app.code(installation.now()).parse().unwrap();
+    format!("{:06}", (right + 500_000) % 1_000_000)
 }
 
 async fn alive(caller: &Caller) -> bool {
@@ -51,13 +26,15 @@ async fn alive(caller: &Caller) -> bool {
 }
 
 /// Sets an app up for the caller, who has proven who they are; also their recovery codes.
-async fn enrol(installation: &Installation, caller: &Caller) -> (App, Vec<String>) {
+async fn enrol(installation: &Installation, caller: &Caller) -> (Authenticator, Vec<String>) {
     let given = caller.post("/api/v1/session/factor", json!({})).await.ok();
-    let app = App::with(given["secret"].as_str().unwrap());
+    let app = Authenticator::with(given["secret"].as_str().unwrap());
     assert!(given["uri"].as_str().unwrap().contains(given["secret"].as_str().unwrap()));
     assert!(given["qr"].as_str().unwrap().starts_with("<svg "));
-    let confirmed =
-        caller.post("/api/v1/session/factor/confirm", json!({ "code": app.code(installation) })).await.ok();
+    let confirmed = caller
+        .post("/api/v1/session/factor/confirm", json!({ "code": app.code(installation.now()) }))
+        .await
+        .ok();
     let codes = confirmed["recovery_codes"].as_array().unwrap();
     installation.wait(STEP);
     (app, codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect())
@@ -108,9 +85,9 @@ async fn whoever_has_an_app_signs_in_by_password_and_a_code() {
     let token = asks_for_code(&by_password(&installation, "member").await);
     let cookie = installation.anonymous().with("cookie", format!("__Host-clerestory={token}"));
     assert!(!alive(&cookie).await, "the token opens nothing by itself");
-    let refused = with_code(&installation, &token, &app.wrong(&installation)).await;
+    let refused = with_code(&installation, &token, &wrong(&app, &installation)).await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::UNAUTHORIZED, "code-refused"));
-    let answer = with_code(&installation, &token, &app.code(&installation)).await;
+    let answer = with_code(&installation, &token, &app.code(installation.now())).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.json);
     let signed_in = installation.anonymous().in_session_of(&answer);
     let listed = signed_in.get("/api/v1/sessions").await.ok();
@@ -130,9 +107,9 @@ async fn a_code_works_once() {
     let installation = Installation::new().await;
     let member = installation.proven("member").await;
     let (app, _) = enrol(&installation, &member).await;
-    let older = app.code(&installation);
+    let older = app.code(installation.now());
     installation.wait(STEP);
-    let code = app.code(&installation);
+    let code = app.code(installation.now());
     let (one, two) = (by_password(&installation, "member").await, by_password(&installation, "member").await);
     let (one, two) = (asks_for_code(&one), asks_for_code(&two));
     assert_eq!(with_code(&installation, &one, &code).await.status, StatusCode::OK);
@@ -141,7 +118,7 @@ async fn a_code_works_once() {
     let stepped = member.post("/api/v1/session/step-up", json!({ "code": code })).await;
     assert_eq!(stepped.problem(), "proof-refused");
     installation.wait(STEP);
-    let next = app.code(&installation);
+    let next = app.code(installation.now());
     assert_eq!(with_code(&installation, &one, &next).await.problem(), "code-refused", "the token is used up");
     assert_eq!(with_code(&installation, &two, &next).await.status, StatusCode::OK);
     replays(&installation).await;
@@ -157,7 +134,7 @@ async fn a_code_shown_on_two_nodes_at_once_works_on_one() {
     for _ in 0..4 {
         let (one, two) = (by_password(&first, "member").await, by_password(&second, "member").await);
         let (one, two) = (asks_for_code(&one), asks_for_code(&two));
-        let code = app.code(&first);
+        let code = app.code(first.now());
         let (one, two) = tokio::join!(with_code(&first, &one, &code), with_code(&second, &two, &code));
         let mut both = [one.status, two.status];
         both.sort();
@@ -173,11 +150,11 @@ async fn a_link_does_not_replace_the_code_and_waiting_ends() {
     let member = installation.proven("member").await;
     let (app, _) = enrol(&installation, &member).await;
     let token = asks_for_code(&by_link(&installation).await);
-    assert_eq!(with_code(&installation, &token, &app.code(&installation)).await.status, StatusCode::OK);
+    assert_eq!(with_code(&installation, &token, &app.code(installation.now())).await.status, StatusCode::OK);
     let token = asks_for_code(&by_link(&installation).await);
     installation.wait(Duration::from_secs(5 * 60));
     assert_eq!(
-        with_code(&installation, &token, &app.code(&installation)).await.problem(),
+        with_code(&installation, &token, &app.code(installation.now())).await.problem(),
         "code-refused",
         "too late"
     );
@@ -186,7 +163,10 @@ async fn a_link_does_not_replace_the_code_and_waiting_ends() {
     let asked = json!({ "old": PASSWORD, "new": BETTER }).to_string();
     let changed = member.send("PUT", "/api/v1/session/password", asked).await;
     assert_eq!(changed.status, StatusCode::NO_CONTENT);
-    assert_eq!(with_code(&installation, &token, &app.code(&installation)).await.problem(), "code-refused");
+    assert_eq!(
+        with_code(&installation, &token, &app.code(installation.now())).await.problem(),
+        "code-refused"
+    );
     replays(&installation).await;
 }
 
@@ -199,23 +179,23 @@ async fn guessing_codes_takes_ever_longer() {
     let (app, codes) = enrol(&installation, &member).await;
     let token = asks_for_code(&by_password(&installation, "member").await);
     for _ in 0..5 {
-        let wrong = with_code(&installation, &token, &app.wrong(&installation)).await;
+        let wrong = with_code(&installation, &token, &wrong(&app, &installation)).await;
         assert_eq!(wrong.problem(), "code-refused");
     }
     assert_eq!(
-        with_code(&installation, &token, &app.code(&installation)).await.problem(),
+        with_code(&installation, &token, &app.code(installation.now())).await.problem(),
         "code-refused",
         "used up"
     );
     let token = asks_for_code(&by_password(&installation, "member").await);
-    let waits = with_code(&installation, &token, &app.code(&installation)).await;
+    let waits = with_code(&installation, &token, &app.code(installation.now())).await;
     assert_eq!((waits.status, waits.problem()), (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts"));
     installation.wait(STEP);
-    let wrong = with_code(&installation, &token, &app.wrong(&installation)).await;
+    let wrong = with_code(&installation, &token, &wrong(&app, &installation)).await;
     assert_eq!(wrong.problem(), "code-refused");
     installation.wait(STEP);
     assert_eq!(
-        with_code(&installation, &token, &app.code(&installation)).await.problem(),
+        with_code(&installation, &token, &app.code(installation.now())).await.problem(),
         "too-many-attempts"
     );
     assert_eq!(
@@ -225,7 +205,7 @@ async fn guessing_codes_takes_ever_longer() {
     );
     installation.wait(STEP);
     let token = asks_for_code(&by_password(&installation, "member").await);
-    assert_eq!(with_code(&installation, &token, &app.code(&installation)).await.status, StatusCode::OK);
+    assert_eq!(with_code(&installation, &token, &app.code(installation.now())).await.status, StatusCode::OK);
     replays(&installation).await;
 }
 
@@ -245,7 +225,8 @@ async fn each_recovery_code_works_once_until_they_are_renewed() {
     installation.wait(Duration::from_secs(6 * 60));
     let asked = member.post("/api/v1/session/factor/recovery-codes", json!({})).await;
     assert_eq!(asked.problem(), "step-up-required");
-    let proven = member.post("/api/v1/session/step-up", json!({ "code": app.code(&installation) })).await;
+    let proven =
+        member.post("/api/v1/session/step-up", json!({ "code": app.code(installation.now()) })).await;
     assert_eq!(proven.status, StatusCode::NO_CONTENT, "{}", proven.json);
     let renewed = member.post("/api/v1/session/factor/recovery-codes", json!({})).await.ok();
     let renewed: Vec<&str> =
@@ -264,7 +245,7 @@ async fn taking_a_factor_away_needs_a_proof_and_ends_other_sessions() {
     let again = member.post("/api/v1/session/factor", json!({})).await;
     assert_eq!((again.status, again.problem()), (StatusCode::CONFLICT, "factor-exists"));
     let token = asks_for_code(&by_password(&installation, "member").await);
-    let other = with_code(&installation, &token, &app.code(&installation)).await;
+    let other = with_code(&installation, &token, &app.code(installation.now())).await;
     let other = installation.anonymous().in_session_of(&other);
     let refused = other.delete("/api/v1/session/factor").await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::FORBIDDEN, "step-up-required"));
@@ -317,7 +298,7 @@ async fn an_administrator_without_a_factor_may_do_nothing_but_set_one_up() {
     let (app, _) = enrol(&installation, &admin).await;
     admin.get("/api/v1/recordings").await.ok();
     let token = asks_for_code(&by_password(&installation, "admin").await);
-    let answer = with_code(&installation, &token, &app.code(&installation)).await;
+    let answer = with_code(&installation, &token, &app.code(installation.now())).await;
     assert_eq!((answer.status, &answer.json["must_enrol"]), (StatusCode::OK, &json!(false)));
     for who in ["manager", "member"] {
         let session = installation.person(who).await.get("/api/v1/session").await.ok();
@@ -342,10 +323,10 @@ async fn secrets_and_codes_are_kept_sealed_or_hashed() {
     let member = installation.proven("member").await;
     let given = member.post("/api/v1/session/factor", json!({})).await.ok();
     let secret = given["secret"].as_str().unwrap();
-    let app = App::with(secret);
-    let code = json!({ "code": app.code(&installation) });
+    let app = Authenticator::with(secret);
+    let code = json!({ "code": app.code(installation.now()) });
     let codes = member.post("/api/v1/session/factor/confirm", code).await.ok();
-    let mut words: Vec<Vec<u8>> = vec![secret.as_bytes().to_vec(), app.0.clone()];
+    let mut words: Vec<Vec<u8>> = vec![secret.as_bytes().to_vec(), app.secret().to_vec()];
     for code in codes["recovery_codes"].as_array().unwrap() {
         let code = code.as_str().unwrap();
         words.push(code.as_bytes().to_vec());

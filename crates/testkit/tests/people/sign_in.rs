@@ -61,11 +61,16 @@ async fn a_session_ends_after_half_an_hour_without_use_and_after_twelve_hours_in
     let installation = Installation::strict().await;
     let idle = installation.person("member").await;
     let used = installation.person("member").await;
+    let page = installation.person("member").await.with("clerestory-background", "1");
+    let image = installation.person("member").await.with("sec-fetch-dest", "image");
     for _ in 0..2 {
+        assert!(alive(&page).await, "a page may look for news by itself");
+        assert!(alive(&image).await, "and show who is there");
         installation.wait(minutes(15));
         assert!(alive(&used).await);
     }
     assert!(!alive(&idle).await, "half an hour without use");
+    assert!(!alive(&page).await && !alive(&image).await, "and that is no use");
     let listed = used.get("/api/v1/sessions").await.ok();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
     for _ in 0..((12 * 60 - 30) / 29) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use clerestory::{App, CopyError};
 use clerestory_keys::{KeyError, Protection};
-use clerestory_lifecycle::{Course, InstanceError, RestoreError, TABLES};
+use clerestory_lifecycle::{Course, InstanceError, RestoreError, TABLES, Target};
 use clerestory_sql::SqlError;
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Caller, Installation};
@@ -267,7 +267,7 @@ async fn what_was_erased_stays_erased_in_a_copy_that_is_put_in_the_place_of_the_
     let sql = "SELECT subject_id FROM people WHERE organisation_id = $1 AND role = 'member'";
     let rows = installation.rows(sql, vec![installation.organisation.into()]).await;
     let subject: clerestory_model::SubjectId = rows[0].get(0).unwrap();
-    admin.erase(&format!("/api/v1/subjects/{subject}/erasures"), json!({})).await.ok();
+    installation.erase_at_command(installation.organisation, Target::Subject(subject)).await;
     erase(&installation, &doomed, json!({})).await;
     drop((admin, member));
 

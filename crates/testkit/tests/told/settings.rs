@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use clerestory_lifecycle::Target;
 use clerestory_model::{OrganisationId, ProjectId};
 use clerestory_sql::{Lane, SqlError, Value as Sql};
 use clerestory_testkit::postgres::{AnyServer, new_schema};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 const REASON: &str = "a works council asked for it";
 const REASONS: &str = "view.reason_required";
-const AUDIT: &str = "allow.audit.read.manager";
+const DELETING: &str = "allow.recording.delete.manager";
 
 /// Comes in by a link: where settings cannot be read, a password alone is not enough.
 async fn by_link(installation: &Installation, email: &'static str) -> Caller {
@@ -155,11 +156,9 @@ async fn what_one_node_is_told_holds_on_the_other_at_the_next_decision() {
     let two = one.another_node().await;
     let (admin, manager) = (admin(&one).await, two.person("manager").await);
     for on in [true, false, true] {
-        let before = manager.get("/api/v1/audit").await.status;
-        assert_eq!(before.is_success(), !on);
-        say(&admin, AUDIT, json!({ "value": on })).await.ok();
-        let after = manager.get("/api/v1/audit").await.status;
-        assert_eq!(after.is_success(), on, "{after}");
+        assert_eq!(may_delete(&manager).await, !on);
+        say(&admin, DELETING, json!({ "value": on })).await.ok();
+        assert_eq!(may_delete(&manager).await, on);
     }
     assert_eq!(version(&admin.through(&two)).await, 3);
     assert_eq!(replay(&one).await, Vec::<String>::new());
@@ -171,15 +170,15 @@ async fn of_two_who_change_at_once_one_is_told() {
     let admin = admin(&installation).await;
     let (one, two) = tokio::join!(
         put(&admin, REASONS, 0, json!({ "value": true })),
-        put(&admin, AUDIT, 0, json!({ "value": true }))
+        put(&admin, DELETING, 0, json!({ "value": true }))
     );
     let mut both = [one.status, two.status];
     both.sort();
     assert_eq!(both, [StatusCode::OK, StatusCode::PRECONDITION_FAILED]);
-    let unversioned = admin.send("PUT", &format!("/api/v1/settings/{AUDIT}"), r#"{"value":true}"#).await;
+    let unversioned = admin.send("PUT", &format!("/api/v1/settings/{DELETING}"), r#"{"value":true}"#).await;
     assert_eq!((unversioned.status.as_u16(), unversioned.problem()), (428, "version-required"));
     let reasons = item(&admin, REASONS, "").await["value"].clone();
-    let name = if reasons == json!(true) { REASONS } else { AUDIT };
+    let name = if reasons == json!(true) { REASONS } else { DELETING };
     let same = say(&admin, name, json!({ "value": true })).await;
     assert_eq!(same.ok()["version"], 1, "what is said already is no new version");
 }
@@ -197,7 +196,7 @@ async fn what_makes_no_sense_is_refused_in_words() {
         (REASONS, json!({ "value": true, "lock": "shut" }), 422, "none, floor, ceiling or fixed"),
         (REASONS, json!({ "value": true, "node": foreign }), 404, "nothing under this address"),
         (REASONS, json!({ "value": true, "node": "prj_1" }), 422, "the id of an organisation"),
-        (AUDIT, json!({ "value": true, "node": own }), 422, "it is said for organisation"),
+        (DELETING, json!({ "value": true, "node": own }), 422, "it is said for organisation"),
         ("capture.policy.max_age", json!({ "value": "P1M" }), 422, "without months or years"),
         ("capture.policy.max_age", json!({ "value": "PT1S" }), 422, "a duration from PT2H to P7D"),
         ("view.everything", json!({ "value": true }), 404, "nothing under this address"),
@@ -214,11 +213,11 @@ async fn what_was_said_before_is_shown_compared_and_brought_back() {
     let installation = Installation::new().await;
     let admin = admin(&installation).await;
     let project = project(&installation, installation.organisation).await;
-    say(&admin, AUDIT, json!({ "value": true, "reason": REASON })).await.ok();
+    say(&admin, DELETING, json!({ "value": true, "reason": REASON })).await.ok();
     say(&admin, REASONS, json!({ "value": true, "node": project })).await.ok();
-    say(&admin, AUDIT, json!({ "value": null })).await.ok();
+    say(&admin, DELETING, json!({ "value": null })).await.ok();
     say(&admin, REASONS, json!({ "value": false, "node": project })).await.ok();
-    let history = admin.get(&format!("/api/v1/settings/{AUDIT}/history")).await.ok();
+    let history = admin.get(&format!("/api/v1/settings/{DELETING}/history")).await.ok();
     let items = history["items"].as_array().unwrap();
     assert_eq!(items.iter().map(|item| item["version"].as_u64().unwrap()).collect::<Vec<_>>(), [3, 1]);
     assert_eq!((&items[0]["value"], &items[1]["value"]), (&Value::Null, &json!(true)));
@@ -230,21 +229,21 @@ async fn what_was_said_before_is_shown_compared_and_brought_back() {
         .iter()
         .map(|item| (item["name"].as_str().unwrap(), item["before"].clone(), item["after"].clone()))
         .collect();
-    assert_eq!(changed, [(AUDIT, json!(true), Value::Null), (REASONS, json!(true), json!(false))]);
+    assert_eq!(changed, [(DELETING, json!(true), Value::Null), (REASONS, json!(true), json!(false))]);
     let back = admin
         .clone()
         .with("if-match", "\"4\"")
         .post("/api/v1/settings/rollback", json!({ "version": 2 }))
         .await;
     assert_eq!(back.ok()["version"], 6);
-    assert_eq!(item(&admin, AUDIT, "").await["value"], true);
+    assert_eq!(item(&admin, DELETING, "").await["value"], true);
     assert_eq!(item(&admin, REASONS, &project).await["value"], true);
     let same = admin.get("/api/v1/settings/changes?from=2").await.ok();
     assert_eq!((&same["to"], &same["items"]), (&json!(6), &json!([])));
     assert_eq!(replay(&installation).await, Vec::<String>::new());
     let installation = installation.restarted().await;
     let admin = installation.person("admin").await;
-    assert_eq!((version(&admin).await, &item(&admin, AUDIT, "").await["value"]), (6, &json!(true)));
+    assert_eq!((version(&admin).await, &item(&admin, DELETING, "").await["value"]), (6, &json!(true)));
 }
 
 #[tokio::test]
@@ -375,22 +374,28 @@ async fn a_row_that_was_altered_moved_or_removed_leaves_what_is_safe_and_an_alar
     ] {
         let installation = Installation::new().await;
         let admin = admin(&installation).await;
-        say(&admin, AUDIT, json!({ "value": true })).await.ok();
+        say(&admin, DELETING, json!({ "value": true })).await.ok();
         say(&admin, REASONS, json!({ "value": false })).await.ok();
-        say(&admin, AUDIT, json!({ "value": true, "lock": "ceiling" })).await.ok();
+        say(&admin, DELETING, json!({ "value": true, "lock": "ceiling" })).await.ok();
         by_hand(&installation, sql, vec![]).await;
         let installation = installation.restarted().await;
         let (admin, manager) =
             (self::admin(&installation).await, by_link(&installation, "manager@example.org").await);
-        assert_eq!(manager.get("/api/v1/audit").await.status, StatusCode::FORBIDDEN, "{sql}");
-        assert_eq!(item(&admin, AUDIT, "").await["doubtful"], true, "{sql}");
+        assert!(!may_delete(&manager).await, "{sql}");
+        assert_eq!(item(&admin, DELETING, "").await["doubtful"], true, "{sql}");
         told_of_damage(&installation, &admin, rule).await;
         // Said once more, it holds again.
-        say(&admin, AUDIT, json!({ "value": false })).await.ok();
-        say(&admin, AUDIT, json!({ "value": true })).await.ok();
-        assert_eq!(manager.get("/api/v1/audit").await.status, StatusCode::OK, "{sql}");
-        assert_eq!(item(&admin, AUDIT, "").await["doubtful"], false, "{sql}");
+        say(&admin, DELETING, json!({ "value": false })).await.ok();
+        say(&admin, DELETING, json!({ "value": true })).await.ok();
+        assert!(may_delete(&manager).await, "{sql}");
+        assert_eq!(item(&admin, DELETING, "").await["doubtful"], false, "{sql}");
     }
+}
+
+/// Whether a manager may delete recordings of their own, which nobody may until the organisation says so.
+async fn may_delete(manager: &Caller) -> bool {
+    let session = manager.get("/api/v1/session").await.ok();
+    session["allowed"].as_array().unwrap().contains(&json!("recording.delete"))
 }
 
 async fn told_of_damage(installation: &Installation, admin: &Caller, rule: &str) {
@@ -409,15 +414,15 @@ async fn told_of_damage(installation: &Installation, admin: &Caller, rule: &str)
 async fn a_hole_in_the_versions_leaves_what_is_safe_of_all_that_was_not_said_since() {
     let installation = Installation::new().await;
     let admin = admin(&installation).await;
-    say(&admin, AUDIT, json!({ "value": true })).await.ok();
+    say(&admin, DELETING, json!({ "value": true })).await.ok();
     say(&admin, REASONS, json!({ "value": false })).await.ok();
-    say(&admin, AUDIT, json!({ "value": true, "lock": "ceiling" })).await.ok();
+    say(&admin, DELETING, json!({ "value": true, "lock": "ceiling" })).await.ok();
     by_hand(&installation, "DELETE FROM setting_versions WHERE version = 2", vec![]).await;
     let installation = installation.restarted().await;
     let admin = self::admin(&installation).await;
     let reasons = item(&admin, REASONS, "").await;
     assert_eq!((&reasons["value"], &reasons["doubtful"]), (&json!(true), &json!(true)));
-    assert_eq!(item(&admin, AUDIT, "").await["value"], true);
+    assert_eq!(item(&admin, DELETING, "").await["value"], true);
     told_of_damage(&installation, &admin, "it is gone").await;
 }
 
@@ -486,8 +491,7 @@ async fn settings_go_with_their_organisation() {
     let installation = Installation::new().await;
     let admin = admin(&installation).await;
     say(&admin, REASONS, json!({ "value": true })).await.ok();
-    let own = admin.get("/api/v1/session").await.ok()["organisation"]["id"].clone();
-    admin.post("/api/v1/organisation/erasures", json!({ "organisation": own })).await.ok();
+    installation.erase_at_command(installation.organisation, Target::Organisation).await;
     let left: Result<u64, SqlError> = installation
         .app
         .database

@@ -11,11 +11,11 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use clerestory_store::segments::Extent;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::{Append, BATCH_BYTES, Counters, Held, QUEUE, Stored};
@@ -27,7 +27,7 @@ const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The log in the files of one run.
 pub(super) struct FileLog {
-    queue: Mutex<Option<SyncSender<Message>>>,
+    queue: Mutex<Option<Sender<Message>>>,
     thread: Option<JoinHandle<()>>,
     /// Locked.
     _directory: File,
@@ -60,12 +60,12 @@ impl FileLog {
         counters: Arc<Counters>,
     ) -> Result<Self, StoreError> {
         let failed = |error: std::io::Error| StoreError::Log(error.to_string());
-        let (queue, waiting) = sync_channel(QUEUE);
+        let (queue, mut waiting) = channel(QUEUE);
         let mut writer =
             Writer { root: root.to_owned(), generation, intent, next: 0, current: None, counters };
         let thread = std::thread::Builder::new()
             .name("ingest-log".to_owned())
-            .spawn(move || writer.run(&waiting))
+            .spawn(move || writer.run(&mut waiting))
             .map_err(failed)?;
         Ok(Self { queue: Mutex::new(Some(queue)), thread: Some(thread), _directory: directory })
     }
@@ -75,13 +75,8 @@ impl FileLog {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or(StoreError::Closed)?;
         let append = Message::Append(Append { bytes, reply });
-        if let Err(std::sync::mpsc::TrySendError::Full(append)) = queue.try_send(append) {
-            // Only when the disk is slower than the network: wait off the runtime's threads.
-            tokio::task::spawn_blocking(move || queue.send(append))
-                .await
-                .map_err(|_| StoreError::Closed)?
-                .map_err(|_| StoreError::Closed)?;
-        }
+        // Waits only when the disk is slower than the network, and keeps no thread meanwhile.
+        queue.send(append).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -123,8 +118,8 @@ struct OpenFile {
 }
 
 impl Writer {
-    fn run(&mut self, waiting: &Receiver<Message>) {
-        while let Ok(message) = waiting.recv() {
+    fn run(&mut self, waiting: &mut Receiver<Message>) {
+        while let Some(message) = waiting.blocking_recv() {
             let mut next = Some(message);
             let (mut batch, mut bytes) = (Vec::new(), 0);
             let mut close = None;

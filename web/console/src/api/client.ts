@@ -3,6 +3,7 @@
  * browser keeps; every call that changes something says so in a header a foreign page cannot send.
  */
 import * as v from "valibot";
+import { isAway } from "../lib/presence";
 import type { PathFor } from "./contract";
 import { Problem } from "./types";
 
@@ -50,13 +51,16 @@ export function queryString(query: Query): string {
 }
 
 async function send(method: Method, path: string, options: CallOptions): Promise<Response> {
-  const { body, raw, signal } = options;
+  const { body, raw, file, signal } = options;
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["Clerestory-Csrf"] = "1";
+  if (isAway()) headers["Clerestory-Background"] = "1";
   if (body !== undefined || raw) headers["Content-Type"] = "application/json";
+  if (file) headers["Content-Type"] = "application/octet-stream";
   if (options.basedOn !== undefined) headers["If-Match"] = `"${options.basedOn}"`;
   const init: RequestInit = { method, headers, credentials: "same-origin", redirect: "error" };
-  if (raw) init.body = raw;
+  if (file) init.body = file;
+  else if (raw) init.body = raw;
   else if (body !== undefined) init.body = JSON.stringify(body);
   if (signal) init.signal = signal;
   try {
@@ -102,6 +106,8 @@ export interface CallOptions {
   body?: unknown;
   /** JSON that is already written, sent as it is. */
   raw?: Blob;
+  /** A file, sent as it is. What it is the server finds out. */
+  file?: Blob;
   /** The version a change is based on: if there is a newer one, it is refused. */
   basedOn?: number;
   signal?: AbortSignal;

@@ -3,10 +3,13 @@
  * types: an address, a method or a field that the server no longer has does not compile.
  */
 import type * as v from "valibot";
+import type * as b from "./blocks";
+import type * as e from "./erasing";
 import type * as k from "./keeping";
 import type * as a from "./keys";
 import type * as r from "./roles";
 import type { components, paths } from "./schema";
+import type * as s from "./support";
 import type * as t from "./types";
 
 type Filled<P> = P extends `${infer Before}{${string}}${infer After}`
@@ -96,11 +99,23 @@ export type Drift = None<
   | Missing<typeof k.Sweeping, Described["Sweeping"]>
   | Missing<typeof k.RetentionPreview, Described["RetentionPreview"]>
   | Missing<typeof k.PreviewList, Described["PreviewList"]>
+  | Missing<typeof e.AskedErasure, Described["AskedErasure"]>
+  | Missing<typeof e.Proposal, Described["ErasureProposal"]>
+  | Missing<typeof e.ProposalList, Described["ErasureProposalList"]>
   | Missing<typeof k.Hold, Described["Hold"]>
   | Missing<typeof k.HoldList, Described["HoldList"]>
   | Missing<typeof a.KeyItem, Described["KeyItem"]>
   | Missing<typeof a.KeyList, Described["KeyList"]>
   | Missing<typeof a.MadeKey, Described["MadeKey"]>
+  | Missing<typeof s.SupportItem, Described["SupportItem"]>
+  | Missing<typeof s.SupportList, Described["SupportList"]>
+  | Missing<typeof s.SupportActs, Described["SupportActs"]>
+  | Missing<typeof s.MadeSupport, Described["MadeSupportGrant"]>
+  | Missing<typeof b.PlaceBlock, Described["PlaceBlock"]>
+  | Missing<typeof b.PlaceBlockList, Described["PlaceBlockList"]>
+  | Missing<typeof b.SetBlock, Described["SetBlock"]>
+  | Missing<typeof b.Device, Described["Device"]>
+  | Missing<typeof b.DeviceList, Described["DeviceList"]>
   | Missing<typeof t.Finding, Described["FindingItem"]>
   | Missing<typeof t.ImportResult, Described["Imported"]>
 >;

@@ -41,6 +41,8 @@ export const Sweeping = v.object({
   due: count,
   expected: count,
   confirmed_at: time,
+  /** Nothing is swept before whoever runs the server says that its clock is right. */
+  clock_in_doubt: v.boolean(),
 });
 export type Sweeping = v.InferOutput<typeof Sweeping>;
 

@@ -26,6 +26,10 @@ export const removeFactor = () => callEmpty("DELETE", "/session/factor");
 export const renewRecoveryCodes = () => call("POST", "/session/factor/recovery-codes", t.RecoveryCodes);
 export const acceptInvitation = (token: string, password: string) =>
   call("POST", "/session/invitation", t.Session, { body: { token, password } });
+/** The answer is the same for every address. */
+export const forgotPassword = (email: string) => callEmpty("POST", "/session/forgotten", { body: { email } });
+export const resetPassword = (token: string, password: string) =>
+  call("POST", "/session/reset", t.SignInAnswer, { body: { token, password } });
 export interface FirstOrganisation {
   token: string;
   organisation: string;
@@ -118,11 +122,24 @@ export const keepOut = (id: string, body: { ends_at: string; reason: string }) =
   call("POST", `/people/${seg(id)}/blocks`, t.Person, { body });
 export const letIn = (id: string, block: string) =>
   call("DELETE", `/people/${seg(id)}/blocks/${seg(block)}`, t.Person);
+/** Kept of the file is a small square, and nothing else that was in it. */
+export const setPicture = (id: string, file: Blob) =>
+  call("PUT", `/people/${seg(id)}/picture`, t.Person, { file });
+export const removePicture = (id: string) => call("DELETE", `/people/${seg(id)}/picture`, t.Person);
+/** Where the browser fetches a picture itself. */
+export const pictureAddress = (id: string, version: number, size: 64 | 256) =>
+  `/api/v1/people/${seg(id)}/picture?size=${size}&version=${version}`;
 export const getTree = (signal?: AbortSignal) => call("GET", "/tree", t.Tree, opt(signal));
 export const addNode = (body: { kind: string; name: string; parent: string | null }) =>
   call("POST", "/tree", t.TreeNode, { body });
 export const renameNode = (id: string, name: string) =>
   call("PATCH", `/tree/${seg(id)}`, t.TreeNode, { body: { name } });
+/** Hangs it from another node; from the organisation where there is none. */
+export const moveNode = (id: string, parent: string | null) =>
+  call("PATCH", `/tree/${seg(id)}`, t.TreeNode, { body: { parent } });
+/** What hanging something elsewhere would make other there and below; nothing is moved. */
+export const checkMove = (node: string, to: string | null, signal?: AbortSignal) =>
+  call("POST", "/settings/check-move", t.Effects, { body: { node, to }, ...opt(signal) });
 export const removeNode = (id: string) => callEmpty("DELETE", `/tree/${seg(id)}`);
 
 /** What holds at a place of the tree; without one, in the organisation. */

@@ -7,8 +7,20 @@ const seg = encodeURIComponent;
 export const Right = v.object({
   scope: v.picklist(["own", "reports", "organisation"]),
   setting: v.optional(v.nullable(v.string()), null),
-  wider: v.optional(v.nullable(v.object({ scope: v.string(), setting: v.string(), is: v.string() })), null),
+  wider: v.optional(
+    v.nullable(
+      v.object({
+        scope: v.string(),
+        setting: v.string(),
+        is: v.string(),
+        also: v.optional(v.nullable(v.string()), null),
+      }),
+    ),
+    null,
+  ),
   step_up: v.boolean(),
+  /** Only while a grant of support says so. */
+  granted: v.boolean(),
 });
 export type Right = v.InferOutput<typeof Right>;
 export type Scope = Right["scope"];

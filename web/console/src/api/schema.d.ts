@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Entries of the organisation's log, newest first. */
+        /**
+         * Entries of the organisation's log, newest first; to managers those about who reports to them, unless a setting shows
+         *     them all.
+         */
         get: operations["list"];
         put?: never;
         post?: never;
@@ -32,6 +35,44 @@ export interface paths {
         get: operations["verify"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The blocks of networks and devices: those that run, and those that ended within a month. */
+        get: operations["list"];
+        put?: never;
+        /**
+         * Keeps out whoever comes from a network, or with a browser, until a time: their next request is refused. Where the
+         *     caller is themself cannot be blocked.
+         */
+        post: operations["block"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/blocks/{block}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a block of a network or device before its time. */
+        post: operations["lift"];
         delete?: never;
         options?: never;
         head?: never;
@@ -134,6 +175,81 @@ export interface paths {
         get: operations["list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/erasures/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is proposed and was, newest first. What was agreed to is among the erasures. */
+        get: operations["list"];
+        put?: never;
+        /**
+         * Proposes to erase somebody with an account, or the whole organisation. Nothing is erased before somebody else agrees.
+         *     Asking again gives what waits already.
+         */
+        post: operations["propose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/erasures/proposals/{proposal}/agree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agrees to what somebody else proposed: it is being erased from the answer on. What would go is said as it was shown; where
+         *     there is more of it by now, by over a twentieth, it is to be looked at again.
+         */
+        post: operations["agree"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/erasures/proposals/{proposal}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuses what somebody else proposed. */
+        post: operations["refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/erasures/proposals/{proposal}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back what the caller proposed. */
+        post: operations["withdraw"];
         delete?: never;
         options?: never;
         head?: never;
@@ -435,23 +551,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/organisation/erasures": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Erases the caller's whole organisation for good, with everybody's account. Only its audit log outlives it. */
-        post: operations["of_organisation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/people": {
         parameters: {
             query?: never;
@@ -525,6 +624,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/people/{person}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers somebody is signed in with, by session. */
+        get: operations["devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people/{person}/factor": {
         parameters: {
             query?: never;
@@ -571,6 +687,28 @@ export interface paths {
         put: operations["manager"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{person}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of somebody whom the caller may see. Who has none is told like who is not here. */
+        get: operations["show"];
+        /**
+         * Gives somebody the picture in this file: PNG, JPEG, WebP or GIF, 5 MiB and 40 megapixels at most. Of it a small square
+         *     is kept, turned upright, with nothing else that was in the file.
+         */
+        put: operations["set"];
+        post?: never;
+        /** Takes somebody's picture away; their initials stand in its place. */
+        delete: operations["remove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1139,6 +1277,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/forgotten": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for a mail with a link to set a new password by. The answer is the same for every address, and so is how long it
+         *     takes: whether anybody has the address is looked at afterwards.
+         */
+        post: operations["forgotten"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/invitation": {
         parameters: {
             query?: never;
@@ -1184,6 +1342,26 @@ export interface paths {
         /** Changes the caller's password; their other sessions end. */
         put: operations["change_password"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets a new password by the link of a mail, and signs in with it. The link works once; everywhere else they are signed
+         *     out.
+         */
+        post: operations["reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1526,8 +1704,63 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Erases a person or visitor for good: every recording about them, and their account. */
+        /** Erases a visitor for good: every recording about them. Somebody with an account is erased by two: one proposes it. */
         post: operations["of_subject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/support-grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is let in and who was; supporters see what lets themselves in. */
+        get: operations["list"];
+        put?: never;
+        /**
+         * Lets somebody from outside in, for a time. They may do what is said here, never more than whoever lets them in, and
+         *     everything they do is on record. Somebody new is invited by a link that works once.
+         */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/support-grants/{grant}/acts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What somebody did and tried since this grant let them in, until the next one did. */
+        get: operations["acts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/support-grants/{grant}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows somebody out now: nothing more is answered to them under this grant. */
+        post: operations["end"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1645,6 +1878,19 @@ export interface components {
         AskView: {
             /** @description Shown to whoever answers, and kept in the log. */
             reason: string;
+        };
+        /** @description What was proposed. */
+        AskedErasure: {
+            /**
+             * Format: date-time
+             * @description Until when somebody else may agree.
+             */
+            ends_at: string;
+            id: string;
+            /** @description How much would go as things are. */
+            now: components["schemas"]["ErasureExtent"];
+            /** @description What happens next, and what to do. */
+            waits_for: string;
         };
         AskedRequest: {
             kind: components["schemas"]["Wanted"];
@@ -1822,6 +2068,7 @@ export interface components {
             at: string;
             by?: components["schemas"]["PersonRef"] | null;
         };
+        DeclinedErasure: Record<string, never>;
         /** @description A recording was deleted. */
         Deletion: {
             /** Format: date-time */
@@ -1837,6 +2084,21 @@ export interface components {
              * @description From this moment on it cannot be restored: it is queued to be erased for good.
              */
             restorable_until: string;
+        };
+        /** @description A browser that somebody is signed in with. */
+        Device: {
+            /** @description What it is called; none where the session began before browsers were known again. */
+            device?: string | null;
+            /** Format: date-time */
+            last_used_at: string;
+            /** @description What a block of it is set by. */
+            session: string;
+            /** Format: date-time */
+            signed_in_at: string;
+            user_agent: string;
+        };
+        DeviceList: {
+            items: components["schemas"]["Device"][];
         };
         /** @description What was left out, and how often. */
         Dropped: {
@@ -1865,12 +2127,6 @@ export interface components {
             subject: string;
             /** @description How it came, and from whom; sealed under the subject's own key. */
             words?: string | null;
-        };
-        EraseOrganisation: {
-            /** @description The organisation's own id, typed again: everything of it is destroyed, and everybody's account. */
-            organisation: string;
-            /** @description Why; kept sealed in the audit log. */
-            reason?: string | null;
         };
         EraseRecording: {
             range?: components["schemas"]["ErasedRange"] | null;
@@ -1918,10 +2174,57 @@ export interface components {
             /** @description What it waits for, where it waits. */
             waits_for?: string | null;
         };
+        /** @description How much would go. */
+        ErasureExtent: {
+            /**
+             * Format: int64
+             * @description Accounts.
+             */
+            people: number;
+            /** Format: int64 */
+            recordings: number;
+        };
         /** @description The erasures of an organisation. */
         ErasureList: {
             items: components["schemas"]["Erasure"][];
             next_cursor?: string | null;
+        };
+        /** @description An erasure that one person proposed and another agrees to. */
+        ErasureProposal: {
+            about?: components["schemas"]["SubjectRef"] | null;
+            /** @description Nobody else may agree: unless somebody else may by then, it happens by itself at the end. */
+            alone: boolean;
+            /** Format: date-time */
+            asked_at: string;
+            asked_by: components["schemas"]["PersonRef"];
+            /** Format: date-time */
+            decided_at?: string | null;
+            decided_by?: components["schemas"]["PersonRef"] | null;
+            /** Format: date-time */
+            ends_at: string;
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells who proposed it.
+             */
+            entry: number;
+            id: string;
+            /** @description `subject` or `organisation`. */
+            kind: string;
+            /** @description How much would go now: whoever agrees says what they were shown of this. */
+            now: components["schemas"]["ErasureExtent"];
+            /** @description Nothing where it cannot be read any more. */
+            reason?: string | null;
+            shown?: components["schemas"]["ErasureExtent"] | null;
+            /** @description `waits`, `agreed` (a hold keeps it), `refused`, `withdrawn`, or `over` where nobody agreed in time. */
+            state: string;
+            /** @description The id of what is to be erased. */
+            target: string;
+            /** @description What happens next, and what to do, while it waits. */
+            waits_for?: string | null;
+        };
+        /** @description The erasures that are proposed, and those that were and did not come to be. */
+        ErasureProposalList: {
+            items: components["schemas"]["ErasureProposal"][];
         };
         /** @description A signed receipt: the signature is Ed25519 over the line `clerestory erasure receipt 1` and then the text. */
         ErasureReceipt: {
@@ -1979,6 +2282,9 @@ export interface components {
             password: string;
             /** @description The secret of the link that the server printed when it started. */
             token: string;
+        };
+        Forgotten: {
+            email: string;
         };
         Fulfilment: {
             /** @description What whoever asked is told. */
@@ -2169,6 +2475,28 @@ export interface components {
             /** Format: int64 */
             size: number;
         };
+        /** @description Somebody to be let in: `person` where they were before, `name` and `email` where they are new. */
+        LetIn: {
+            email?: string | null;
+            /**
+             * Format: int32
+             * @description For how many hours, from now on: 24 unless said, 168 at most.
+             */
+            hours?: number | null;
+            name?: string | null;
+            /** @description The domain, project or team where alone they may; recordings can be lent so, and nothing else. */
+            node?: string | null;
+            /** @description A supporter who was let in before. */
+            person?: string | null;
+            /** @description Why; sealed. */
+            reason: string;
+            /** @description The actions they may do: of those that the list offers. */
+            rights: string[];
+        };
+        LiftBlock: {
+            /** @description Why it ends before its time; kept sealed. */
+            reason: string;
+        };
         LimitsBody: {
             /** Format: int64 */
             flush_ms: number;
@@ -2184,6 +2512,24 @@ export interface components {
             expires_at: string;
             id: string;
             key: string;
+        };
+        /** @description What was made. */
+        MadeSupportGrant: {
+            /** Format: date-time */
+            ends_at: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description When they can come by an invitation no more.
+             */
+            invited_until?: string | null;
+            /**
+             * @description The link they come by, where they have not come before and no mail takes it to them. It is shown this once and
+             *     works once: give it to nobody else.
+             */
+            link?: string | null;
+            /** @description Whom it lets in. */
+            person: string;
         };
         /** @description A role to be made. */
         MakeRole: {
@@ -2207,6 +2553,11 @@ export interface components {
         };
         /** @description A recording that shows the caller, with everybody who looked at it. */
         MyRecording: components["schemas"]["RecordingItemWithoutViewers"] & {
+            /**
+             * Format: date-time
+             * @description Of what was deleted (`soft_deleted`): until when it can be restored. Nothing where it was set aside to be erased.
+             */
+            restorable_until?: string | null;
             viewers: components["schemas"]["Viewer"][];
         };
         /** @description Something with a name. */
@@ -2241,6 +2592,20 @@ export interface components {
         NewManager: {
             /** @description Their manager; `null` for nobody. */
             manager?: string | null;
+        };
+        /** @description One of both, until a time. */
+        NewPlaceBlock: {
+            /**
+             * Format: date-time
+             * @description When it ends, at the latest a year from now. It ends by itself.
+             */
+            ends_at: string;
+            /** @description An address, or an address and how many bits of it count. */
+            network?: string | null;
+            /** @description Why; kept sealed. */
+            reason: string;
+            /** @description A session: the browser it began on. */
+            session?: string | null;
         };
         /** @description The roles somebody is to have, and no others. */
         NewRoles: {
@@ -2295,7 +2660,12 @@ export interface components {
             /** @description To whom they report. */
             manager?: string | null;
             name: string;
-            /** @description `member`, `manager` or `admin`. */
+            /**
+             * Format: int64
+             * @description The version of their picture, at `/people/{person}/picture`; without one they have none.
+             */
+            picture?: number | null;
+            /** @description `member`, `manager`, `admin`, or `support` for who is from outside. */
             role: string;
             /** @description `invited`, `active`, `suspended` (a block keeps them out, and ends by itself) or `soft_deleted`. */
             state: string;
@@ -2325,6 +2695,35 @@ export interface components {
             id: string;
             initials: string;
             name: string;
+            /**
+             * Format: int64
+             * @description The version of their picture, at `/people/{person}/picture`, where there is one that the caller may see.
+             */
+            picture?: number | null;
+        };
+        /** @description A block of a network or of a device. */
+        PlaceBlock: {
+            /** @description What a browser is called: whoever comes with it is kept out. */
+            device?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends by itself, or ended.
+             */
+            ends_at: string;
+            id: string;
+            lift_reason?: string | null;
+            lifted_by?: components["schemas"]["PersonRef"] | null;
+            /** @description `203.0.113.7`, `203.0.113.0/24`, `2001:db8::/48`: whoever comes from there is kept out. */
+            network?: string | null;
+            person?: components["schemas"]["PersonRef"] | null;
+            reason: string;
+            runs: boolean;
+            set_by: components["schemas"]["PersonRef"];
+            /** Format: date-time */
+            since: string;
+        };
+        PlaceBlockList: {
+            items: components["schemas"]["PlaceBlock"][];
         };
         Play: {
             content_origin: string;
@@ -2400,6 +2799,11 @@ export interface components {
             /** @description What to do next. */
             what_to_do: string;
         };
+        ProposedErasure: {
+            /** @description Why; whoever is to agree reads it. */
+            reason: string;
+            target: components["schemas"]["ProposedTarget"];
+        };
         ProposedHold: {
             /** @description The matter, as the organisation calls it; sealed. */
             matter: string;
@@ -2423,6 +2827,14 @@ export interface components {
             /** @description Everything of a site, by its id. */
             site: string;
         } | "organisation";
+        /** @description What is to be erased. */
+        ProposedTarget: {
+            /** @description Somebody with an account, with everything about them, by the subject's id. */
+            subject: string;
+        } | {
+            /** @description The organisation, by its own id, typed again: everything of it is destroyed, and everybody's account. */
+            organisation: string;
+        };
         /** @description A stretch of a recording. */
         Range: {
             /** Format: int64 */
@@ -2579,6 +2991,8 @@ export interface components {
             overdue: boolean;
             /** @description `open`, `done`, `declined` or `withdrawn`. */
             state: string;
+            /** @description Whether whom it is about can sign in, and so has it in their own My data alone. */
+            theirs_alone: boolean;
             /** @description What whoever asked wrote. */
             words?: string | null;
         };
@@ -2593,6 +3007,11 @@ export interface components {
         /** @description Requests. */
         RequestList: {
             items: components["schemas"]["Request"][];
+        };
+        /** @description The secret of the link, and the new password. */
+        ResetPassword: {
+            password: string;
+            token: string;
         };
         RetentionChange: {
             /** @description `replay`, `recording`, `actionlog`, `activity.raw`, `screenshot` or `event.vod`. */
@@ -2618,6 +3037,8 @@ export interface components {
         };
         /** @description How far a right reaches, and on which conditions. */
         Right: {
+            /** @description Whether they may only while a grant of support says so. */
+            granted: boolean;
             /** @description `own`, `reports` or `organisation`. */
             scope: string;
             /** @description A setting that must be on for it to hold at all. */
@@ -2636,7 +3057,10 @@ export interface components {
             id: string;
             /** @description Who made it; nobody for those that every organisation has. */
             made_by?: string | null;
-            /** @description Whether everybody has exactly one of these: member, manager or Admin. */
+            /**
+             * @description Whether everybody has exactly one of these: member, manager or Admin, or `support` for whoever is from outside and
+             *     let in by a grant, which nobody is given here.
+             */
             main: boolean;
             /** @description What people call one's own; nothing for the others. */
             name?: string | null;
@@ -2718,11 +3142,19 @@ export interface components {
             must_enrol: boolean;
             organisation: components["schemas"]["SessionOrganisation"];
             person: components["schemas"]["SessionPerson"];
+            /**
+             * Format: int64
+             * @description How many grants let somebody from outside in now, of those that the caller may see: where it is not 0, everybody who
+             *     may see them is to be told.
+             */
+            support_running: number;
         };
         SessionItem: {
             /** Format: date-time */
             created_at: string;
             current: boolean;
+            /** @description What the browser is called, as blocks of devices call it. */
+            device?: string | null;
             /** Format: date-time */
             expires_at: string;
             id: string;
@@ -2745,7 +3177,15 @@ export interface components {
             id: string;
             initials: string;
             name: string;
+            /**
+             * Format: int64
+             * @description The version of their picture, if they have one.
+             */
+            picture?: number | null;
             role: string;
+        };
+        SetBlock: {
+            id: string;
         };
         /** @description What a place says of a setting in one version and in another. */
         SettingDifference: {
@@ -2973,8 +3413,60 @@ export interface components {
             title?: string | null;
             url?: string | null;
         };
+        /** @description What somebody did who was let in, the last first. */
+        SupportActs: {
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells of this answer.
+             */
+            entry: number;
+            items: components["schemas"]["AuditItem"][];
+            next_cursor?: string | null;
+        };
+        /** @description A grant: who is let in, to what, and for how long. */
+        SupportItem: {
+            /** Format: date-time */
+            begins_at: string;
+            /** @description Whether they have taken up their invitation. */
+            came: boolean;
+            /**
+             * Format: date-time
+             * @description When it was ended before that.
+             */
+            ended_at?: string | null;
+            ended_by?: components["schemas"]["PersonRef"] | null;
+            /** Format: date-time */
+            ends_at: string;
+            id: string;
+            made_by: components["schemas"]["PersonRef"];
+            node?: components["schemas"]["NamedRef"] | null;
+            /** @description Whom it lets in. */
+            person: components["schemas"]["PersonRef"];
+            /** @description Why; nothing where it cannot be opened any more. */
+            reason?: string | null;
+            /** @description The actions it lends, as far as whoever made it may do them. */
+            rights: string[];
+            running: boolean;
+        };
+        /** @description Who is and was let in, the last first. */
+        SupportList: {
+            /**
+             * Format: int64
+             * @description The entry of the audit log that tells of this answer.
+             */
+            entry: number;
+            items: components["schemas"]["SupportItem"][];
+            /** @description The actions that the caller could let a supporter do. */
+            lendable: string[];
+            next_cursor?: string | null;
+        };
         /** @description How the sweeping of an organisation stands. */
         Sweeping: {
+            /**
+             * @description Whether nothing is swept in the whole installation, because its clock is doubted: whoever operates it says that the
+             *     time is right.
+             */
+            clock_in_doubt: boolean;
             /**
              * Format: date-time
              * @description When the sweep that waits was confirmed: the next turn carries it out.
@@ -3124,6 +3616,8 @@ export interface components {
         };
         /** @description A right that reaches further while a setting says a certain word. */
         WiderRight: {
+            /** @description Another setting, which must be on as well. */
+            also?: string | null;
             /** @description The word it must say. */
             is: string;
             /** @description How far. */
@@ -3222,6 +3716,144 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceBlockList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    block: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlaceBlock"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetBlock"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                block: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiftBlock"];
+            };
+        };
+        responses: {
+            /** @description It has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3513,6 +4145,273 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureProposalList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    propose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposedErasure"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskedErasure"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    agree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasureExtent"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeclinedErasure"];
+            };
+        };
+        responses: {
+            /** @description Refused */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeclinedErasure"];
+            };
+        };
+        responses: {
+            /** @description Taken back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4447,61 +5346,6 @@ export interface operations {
             };
         };
     };
-    of_organisation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EraseOrganisation"];
-            };
-        };
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Erasure"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list: {
         parameters: {
             query?: {
@@ -4806,6 +5650,43 @@ export interface operations {
             };
         };
     };
+    devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reset: {
         parameters: {
             query?: never;
@@ -4952,6 +5833,190 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: {
+                /** @description Pixels of a side: 64, or 256 unless said. */
+                size?: number;
+                /** @description Only the picture of this version: of another there is nothing here. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A square JPEG */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": number[];
+                };
+            };
+            /** @description It is the one that If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6821,6 +7886,44 @@ export interface operations {
             };
         };
     };
+    forgotten: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Forgotten"];
+            };
+        };
+        responses: {
+            /** @description Asked */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accept: {
         parameters: {
             query?: never;
@@ -6936,6 +8039,61 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetPassword"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorNeeded"];
+                };
+            };
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7945,6 +9103,196 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only those that run. */
+                running?: boolean;
+                /**
+                 * @description The `entry` of an answer you were given in the last quarter of an hour: this one rides on it, and makes no entry of
+                 *     its own. For a page that refreshes itself.
+                 */
+                continues?: number;
+                /** @description From the answer before. */
+                cursor?: string;
+                /** @description At most this many, 50 unless said, 100 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SupportList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LetIn"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeSupportGrant"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acts: {
+        parameters: {
+            query?: {
+                /** @description As for the list of grants. */
+                continues?: number;
+                /** @description From the answer before. */
+                cursor?: number;
+                /** @description At most this many, 50 unless said, 100 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SupportActs"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

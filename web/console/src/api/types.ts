@@ -3,6 +3,7 @@
  * Times are RFC 3339 in UTC with microseconds; `_us` are microseconds from a recording's start.
  */
 import * as v from "valibot";
+import { rowsOf, spread } from "./rows";
 
 const count = v.pipe(v.number(), v.minValue(0));
 const name = v.string();
@@ -21,17 +22,29 @@ export const Problem = v.object({
 });
 export type Problem = v.InferOutput<typeof Problem>;
 
-export const PersonRef = v.object({ id: v.string(), name, initials: v.string() });
+/** The version of a picture, where somebody has one that may be shown. */
+const picture = v.optional(v.nullable(v.number()));
+
+export const PersonRef = v.object({ id: v.string(), name, initials: v.string(), picture });
 export type PersonRef = v.InferOutput<typeof PersonRef>;
 
 export const Session = v.object({
-  person: v.object({ id: v.string(), name, email: v.string(), initials: v.string(), role: v.string() }),
+  person: v.object({
+    id: v.string(),
+    name,
+    email: v.string(),
+    initials: v.string(),
+    picture,
+    role: v.string(),
+  }),
   organisation: v.object({ id: v.string(), name, region: v.string() }),
   allowed: v.array(v.string()),
   content_origin: v.string(),
   expires_at: v.string(),
   /** True where it may do nothing but set up a second factor. */
   must_enrol: v.boolean(),
+  /** Grants that let somebody from outside in now, of those that whoever asks may see. */
+  support_running: count,
 });
 export type Session = v.InferOutput<typeof Session>;
 
@@ -54,6 +67,8 @@ export const SignedInSession = v.object({
   expires_at: v.string(),
   current: v.boolean(),
   user_agent: v.string(),
+  /** What the browser is called, as blocks call it. */
+  device: nullable(v.string()),
 });
 export type SignedInSession = v.InferOutput<typeof SignedInSession>;
 
@@ -70,7 +85,7 @@ export const RecordingItem = v.object({
   size_bytes: count,
   segments: count,
   site: nullable(v.object({ id: v.string(), name })),
-  subject: v.object({ id: v.string(), label: v.string() }),
+  subject: v.object({ id: v.string(), label: v.string(), person: v.optional(nullable(v.string())) }),
   summary: nullable(
     v.object({
       title: nullable(v.string()),
@@ -255,7 +270,12 @@ export const Effects = v.object({
 export type Effects = v.InferOutput<typeof Effects>;
 
 /** A recording that shows whoever asks, with everybody who looked at it. */
-export const MyRecording = v.object({ ...RecordingItem.entries, viewers: v.array(Viewer) });
+export const MyRecording = v.object({
+  ...RecordingItem.entries,
+  viewers: v.array(Viewer),
+  /** Of what was deleted: until when it can be restored. */
+  restorable_until: nullable(v.string()),
+});
 export type MyRecording = v.InferOutput<typeof MyRecording>;
 export const MyData = v.object({
   recordings: v.array(MyRecording),
@@ -413,6 +433,7 @@ export const Person = v.object({
   subject: v.string(),
   name,
   initials: v.string(),
+  picture,
   email: v.string(),
   role: v.string(),
   also: v.array(v.string()),
@@ -423,11 +444,10 @@ export const Person = v.object({
   created_at: v.string(),
 });
 export type Person = v.InferOutput<typeof Person>;
-export const PersonList = v.object({
-  items: v.array(Person),
-  next_cursor: nullable(v.string()),
-  entry: v.number(),
-});
+export const PersonList = v.pipe(
+  v.object({ items: rowsOf(Person), next_cursor: nullable(v.string()), entry: v.number() }),
+  v.transform(spread),
+);
 const ReportingLine = v.object({
   manager: v.string(),
   since: v.string(),
@@ -501,6 +521,8 @@ export const DataRequest = v.object({
   decided_at: nullable(v.string()),
   answer: nullable(v.string()),
   available_until: nullable(v.string()),
+  /** Whether whom it is about can sign in and fetch it; else somebody hands it on. */
+  theirs_alone: v.boolean(),
   erasure: nullable(v.object({ id: v.string(), state: v.string(), means: v.string() })),
 });
 export type DataRequest = v.InferOutput<typeof DataRequest>;

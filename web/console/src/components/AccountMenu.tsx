@@ -8,6 +8,7 @@ import { queryClient } from "../queryClient";
 import { Dialog } from "./Dialog";
 import { Icon } from "./Icon";
 import { ActionMenu } from "./Menu";
+import { Person as Face } from "./Person";
 import { explain } from "./States";
 
 /** Who you are, where you are signed in, and the way out. */
@@ -28,7 +29,7 @@ export function AccountMenu({ session }: { session: Session }) {
         label="Your account"
         trigger={
           <Button className="me" aria-label={`${person.name} ${person.initials}, your account`}>
-            <span>{person.name}</span> <b className="av">{person.initials}</b>
+            <span>{person.name}</span> <Face person={person} />
           </Button>
         }
       >

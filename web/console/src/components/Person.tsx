@@ -1,17 +1,42 @@
+import { useState } from "react";
+import { pictureAddress } from "../api/operations";
 import type { PersonRef } from "../api/types";
+import { toneOf } from "../lib/tone";
 
-/** A person: an arched window with initials, gold while they watch. */
-export function Person({
-  person,
-  lit = false,
-}: {
-  person: Pick<PersonRef, "name" | "initials">;
+interface PersonProps {
+  person: PersonRef;
   lit?: boolean;
-}) {
+  large?: boolean;
+}
+
+/** A person: an arched window with their picture or their initials, gold while they watch. */
+export function Person({ person, lit = false, large = false }: PersonProps) {
+  const classes = ["av", lit ? "lit" : "", large ? "xl" : ""].filter(Boolean).join(" ");
   return (
-    <b className={lit ? "av lit" : "av"} role="img" aria-label={person.name} title={person.name}>
+    <b
+      className={classes}
+      role="img"
+      aria-label={person.name}
+      title={person.name}
+      data-tone={toneOf(person.id)}
+    >
       {person.initials}
+      <Picture key={person.picture} person={person} size={large ? 256 : 64} />
     </b>
+  );
+}
+
+/** The picture over the initials. One that does not come leaves them as they are. */
+function Picture({ person, size }: { person: PersonRef; size: 64 | 256 }) {
+  const [failed, setFailed] = useState(false);
+  if (typeof person.picture !== "number" || failed) return null;
+  return (
+    <img
+      src={pictureAddress(person.id, person.picture, size)}
+      alt=""
+      loading="lazy"
+      onError={() => setFailed(true)}
+    />
   );
 }
 

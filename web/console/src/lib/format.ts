@@ -48,6 +48,15 @@ export function plural(n: number, one: string, many = `${one}s`): string {
   return `${formatCount(n)} ${n === 1 ? one : many}`;
 }
 
+/** Names with commas, at most three, and how many more. `more` says that the list itself goes on. */
+export function namesOf(names: readonly string[], more = false): string {
+  const shown = names.slice(0, 3);
+  const left = names.length - shown.length;
+  const rest = left > 0 ? [`${left} more${more ? " at least" : ""}`] : more ? ["others"] : [];
+  const all = [...shown, ...rest];
+  return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
+}
+
 /** The wall clock of this machine: `14:52`, or `14:52:07` with seconds. */
 export function formatTime(iso: string, seconds = false): string {
   const d = new Date(iso);

@@ -37,6 +37,7 @@ function recording(id: string, started_at: string, viewers: Viewer[]): MyRecordi
     kept_until: null,
     live: false,
     viewers,
+    restorable_until: null,
   };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KeyItem } from "../api/keys";
 import type { AuditItem, Finding } from "../api/types";
+import { namesOf } from "./format";
 import {
   factorLine,
   healthLine,
@@ -8,7 +9,6 @@ import {
   invitedLine,
   keptOutLine,
   keysLine,
-  namesOf,
   refusedLine,
   summary,
   sweepLine,
@@ -88,7 +88,15 @@ test("a hold waits for whoever may confirm it, not for whoever proposed it", () 
 
 test("a sweep that waits is the worst there is, until it is confirmed", () => {
   const at = "2026-11-22T10:00:00Z";
-  const waits = { swept_at: at, swept: 0, waits_since: at, due: 900, expected: 3, confirmed_at: null };
+  const waits = {
+    swept_at: at,
+    swept: 0,
+    waits_since: at,
+    due: 900,
+    expected: 3,
+    confirmed_at: null,
+    clock_in_doubt: false,
+  };
   expect(sweepLine(waits).level).toBe("failed");
   expect(sweepLine({ ...waits, confirmed_at: at }).level).toBe("ok");
 });

@@ -1,10 +1,13 @@
 /** What somebody who runs an organisation has to look at, a line each, with the place where it is mended. */
+import type { Proposal } from "../api/erasing";
 import type { Hold, Sweeping } from "../api/keeping";
 import type { KeyItem } from "../api/keys";
+import type { Broken } from "../api/rows";
 import type { AuditItem, Finding, Person } from "../api/types";
 import { keyEnd } from "./apiKeys";
-import { plural } from "./format";
+import { namesOf, plural } from "./format";
 import { offers, reviewDue } from "./holds";
+import { doomedWords, type Looker, proposalOffers } from "./proposals";
 import { sweepStanding } from "./retention";
 
 export type LineLevel = "ok" | "attention" | "failed";
@@ -22,15 +25,6 @@ const attention = (sentence: string, note?: string): OverviewLine => ({
   ...(note === undefined ? {} : { note }),
 });
 const ok = (sentence: string): OverviewLine => ({ level: "ok", sentence });
-
-/** Names with commas, at most three, and how many more. `more` says that the list itself goes on. */
-export function namesOf(names: readonly string[], more = false): string {
-  const shown = names.slice(0, 3);
-  const left = names.length - shown.length;
-  const rest = left > 0 ? [`${left} more${more ? " at least" : ""}`] : more ? ["others"] : [];
-  const all = [...shown, ...rest];
-  return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
-}
 
 /** One's own second factor. */
 export function factorLine(since: string | null, recoveryCodes: number): OverviewLine {
@@ -120,6 +114,13 @@ export function holdsLine(holds: readonly Hold[], me: string, now: Date): Overvi
 
 /** Whether erasing what is due goes on. */
 export function sweepLine(sweep: Sweeping): OverviewLine {
+  if (sweepStanding(sweep) === "stopped") {
+    return {
+      level: "failed",
+      sentence: "Nothing is swept: the clock of the installation is in doubt.",
+      note: "Whoever runs the server sets it right and confirms the time.",
+    };
+  }
   if (sweepStanding(sweep) !== "waits") return ok("What is due is erased in its time.");
   return {
     level: "failed",
@@ -128,8 +129,40 @@ export function sweepLine(sweep: Sweeping): OverviewLine {
   };
 }
 
+/** Erasures that somebody proposed and that wait for whoever looks. */
+export function proposalsLine(
+  proposals: readonly Proposal[],
+  looker: Looker,
+  broken: readonly Broken[] = [],
+): OverviewLine {
+  const mine = proposals.filter((proposal) => proposalOffers(proposal, looker).includes("agree"));
+  if (mine.length > 0) {
+    return attention(
+      `${plural(mine.length, "erasure waits", "erasures wait")} for you.`,
+      `${namesOf(mine.map(doomedWords))}.`,
+    );
+  }
+  const unread = broken.filter(({ state }) => state === null || state === "waits");
+  if (unread.length > 0) {
+    return attention(`${plural(unread.length, "proposed erasure", "proposed erasures")} cannot be shown.`);
+  }
+  const own = proposals.filter((proposal) => proposalOffers(proposal, looker).includes("withdraw"));
+  const alone = own.filter((proposal) => proposal.alone);
+  const others = own.length - alone.length;
+  const notes = [
+    others > 0 ? `${plural(others, "of yours waits", "of yours wait")} for somebody else.` : null,
+    alone.length > 0
+      ? `${plural(alone.length, "of yours happens by itself", "of yours happen by themselves")}, unless somebody else may agree by then.`
+      : null,
+  ].filter((note) => note !== null);
+  return {
+    ...ok("No erasure waits for you."),
+    ...(notes.length > 0 ? { note: notes.join(" ") } : {}),
+  };
+}
+
 /** Findings of Health that a line of their own tells already. */
-const TOLD = ["sweep-waits", "holds"];
+const TOLD = ["sweep-waits", "holds", "erasure-proposals"];
 
 /** What the installation says of itself. */
 export function healthLine(findings: readonly Finding[]): OverviewLine {

@@ -59,6 +59,7 @@ export const roleWords: Record<string, string> = {
   auditor: "Auditor",
   viewer: "Viewer",
   assigner: "Role assigner",
+  support: "Support, from outside",
 };
 
 /** What a role may do, in a line beside its name. */

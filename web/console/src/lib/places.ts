@@ -9,6 +9,7 @@ export interface PlaceLink {
     | "/trust/audit"
     | "/trust/watched"
     | "/trust/views"
+    | "/trust/support"
     | "/trust/receipts"
     | "/trust/requests"
     | "/trust/holds"
@@ -32,6 +33,7 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/trust/overview", name: "Overview", letter: "v", icon: "trust" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/views", name: "Asked to watch", letter: "k", icon: "eye" },
+  { to: "/trust/support", name: "Support", letter: "n", icon: "people" },
   { to: "/trust/audit", name: "Audit", letter: "a", icon: "ledger" },
   { to: "/trust/receipts", name: "Receipts", letter: "e", icon: "erase" },
   { to: "/trust/requests", name: "Requests", letter: "q", icon: "clock" },

@@ -1,27 +1,12 @@
 import { expect, it } from "vitest";
+import type { Proposal } from "../api/erasing";
 import type { DataRequest } from "../api/types";
-import { available, kindName, standing, waits } from "./requests";
+import { request } from "../testing/request";
+import { available, isProposed, kindName, proposalFor, standing, takesTwo, waits } from "./requests";
 
 const now = new Date("2026-11-22T09:00:00Z");
 
-const open: DataRequest = {
-  id: "dsr_1",
-  kind: "export",
-  state: "open",
-  about: { id: "sub_1", label: "Ada", person: "per_1" },
-  asked_by: { id: "per_1", name: "Ada", initials: "A" },
-  asked_at: "2026-11-20T09:00:00Z",
-  due_at: "2026-12-20T09:00:00Z",
-  overdue: false,
-  words: null,
-  extended_at: null,
-  extension_reason: null,
-  decided_by: null,
-  decided_at: null,
-  answer: null,
-  available_until: null,
-  erasure: null,
-};
+const open: DataRequest = { ...request, kind: "export" };
 
 it("says how a request stands", () => {
   expect(standing(open, now)).toMatch(/^due in 4 weeks|^due in 28 d/);
@@ -46,4 +31,43 @@ it("waits for somebody until it is decided, and is had until its time is over", 
 it("calls a kind it does not know by its own word", () => {
   expect(kindName("erase")).toBe("To be erased");
   expect(kindName("rectify")).toBe("rectify");
+});
+
+const erase: DataRequest = { ...open, kind: "erase" };
+const asked: DataRequest = { ...erase, decided_at: "2026-11-21T09:00:00Z", decided_by: open.asked_by };
+const proposal: Proposal = {
+  id: "epr_1",
+  kind: "subject",
+  target: "sub_1",
+  about: open.about,
+  state: "waits",
+  reason: "",
+  asked_by: open.asked_by,
+  asked_at: "2026-11-21T09:00:00Z",
+  ends_at: "2026-11-28T09:00:00Z",
+  alone: false,
+  now: { recordings: 1, people: 1 },
+  decided_by: null,
+};
+
+it("takes two to erase somebody with an account", () => {
+  expect(takesTwo(erase)).toBe(true);
+  expect(takesTwo({ ...erase, about: { ...erase.about, person: null } })).toBe(false);
+  expect(takesTwo(open)).toBe(false);
+});
+
+it("is not done where it is proposed: it waits for a second person", () => {
+  expect(isProposed(erase)).toBe(false);
+  expect(isProposed(asked)).toBe(true);
+  expect(standing(asked, now)).toBe("waits for a second person");
+  expect(standing({ ...asked, overdue: true }, now)).toMatch(/^waits for a second person, was due on /);
+  const erasure = { id: "era_1", state: "purge_queued", means: "" };
+  expect(standing({ ...asked, erasure }, now)).toBe("being erased");
+});
+
+it("waits for nobody once what was proposed came to nothing", () => {
+  expect(proposalFor(asked, [proposal])).toBe(proposal);
+  expect(proposalFor(asked, [{ ...proposal, target: "sub_2" }])).toBeNull();
+  expect(proposalFor(erase, [proposal])).toBeNull();
+  expect(standing(asked, now, { ...proposal, state: "refused" })).toMatch(/^due in /);
 });

@@ -1,4 +1,5 @@
 /** What the console says about requests of recorded people: what they ask for, and how they stand, in words. */
+import type { Proposal } from "../api/erasing";
 import type { DataRequest } from "../api/types";
 import { formatDate, timeLeft } from "./format";
 
@@ -32,15 +33,36 @@ export function kindName(kind: string): string {
   return KINDS.some((known) => known === kind) ? kindNames[kind as Kind] : kind;
 }
 
-/** How a request stands, in a few words. */
-export function standing(request: DataRequest, now: Date): string {
+/** Whether it takes two people: what is asked is that somebody with an account be erased. */
+export function takesTwo({ kind, about }: Pick<DataRequest, "kind" | "about">): boolean {
+  return kind === "erase" && about.person !== null;
+}
+
+/** Whether one person did what was asked, which erases nothing before a second one agrees. */
+export function isProposed(request: DataRequest): boolean {
+  return takesTwo(request) && waits(request) && request.decided_at !== null;
+}
+
+/** What was proposed last about whom it is about, of a list that has the newest first. */
+export function proposalFor(request: DataRequest, proposals: readonly Proposal[]): Proposal | null {
+  return proposals.find(({ target }) => isProposed(request) && target === request.about.id) ?? null;
+}
+
+/**
+ * How a request stands, in a few words. `proposal` is what was proposed of it, where who looks may know: one that was
+ * refused, taken back or is over waits for nobody.
+ */
+export function standing(request: DataRequest, now: Date, proposal: Proposal | null = null): string {
   if (request.erasure?.state === "restricted") return "kept by a legal hold";
   switch (request.state) {
-    case "open":
+    case "open": {
       if (request.erasure !== null) return "being erased";
-      return request.overdue
+      const due = request.overdue
         ? `was due on ${formatDate(request.due_at)}`
         : `due in ${timeLeft(request.due_at, now).text}`;
+      if (!isProposed(request) || (proposal !== null && proposal.state !== "waits")) return due;
+      return request.overdue ? `waits for a second person, ${due}` : "waits for a second person";
+    }
     case "done":
       return request.kind === "erase" ? "erased" : "done";
     case "declined":

@@ -96,10 +96,19 @@ test("days are as full as they are many, against the fullest of both", () => {
 });
 
 test("a sweep waits until it is confirmed", () => {
-  const sweep = { swept_at: null, swept: 0, waits_since: null, due: 0, expected: 0, confirmed_at: null };
+  const sweep = {
+    swept_at: null,
+    swept: 0,
+    waits_since: null,
+    due: 0,
+    expected: 0,
+    confirmed_at: null,
+    clock_in_doubt: false,
+  };
   const at = "2026-11-22T10:00:00Z";
   expect(sweepStanding(sweep)).toBe("never");
   expect(sweepStanding({ ...sweep, swept_at: at })).toBe("done");
   expect(sweepStanding({ ...sweep, swept_at: at, waits_since: at })).toBe("waits");
   expect(sweepStanding({ ...sweep, waits_since: at, confirmed_at: at })).toBe("confirmed");
+  expect(sweepStanding({ ...sweep, waits_since: at, clock_in_doubt: true })).toBe("stopped");
 });

@@ -78,10 +78,11 @@ export function duePanes(next: RetentionPreview["next"]): { now: PaneState[]; th
   return { now: next.map((day) => pane(day.now)), then: next.map((day) => pane(day.then)) };
 }
 
-export type SweepStanding = "never" | "done" | "waits" | "confirmed";
+export type SweepStanding = "never" | "done" | "waits" | "confirmed" | "stopped";
 
 /** Where the sweep stands: whether it waits for somebody to confirm it. */
 export function sweepStanding(sweep: Sweeping): SweepStanding {
+  if (sweep.clock_in_doubt) return "stopped";
   if (sweep.waits_since !== null) return sweep.confirmed_at === null ? "waits" : "confirmed";
   return sweep.swept_at === null ? "never" : "done";
 }

@@ -8,6 +8,7 @@ const right = (scope: Right["scope"], more: Partial<Right> = {}): Right => ({
   setting: null,
   wider: null,
   step_up: false,
+  granted: false,
   ...more,
 });
 const role = (id: string, rights: Record<string, Right>, more: Partial<Role> = {}): Role => ({
@@ -21,7 +22,7 @@ const role = (id: string, rights: Record<string, Right>, more: Partial<Role> = {
   created_at: null,
   ...more,
 });
-const wider = { scope: "organisation", setting: "manager.scope.recordings", is: "all" };
+const wider = { scope: "organisation", setting: "manager.scope.recordings", is: "all", also: null };
 const manager = role("manager", {
   "recording.play": right("reports", { wider }),
   "profile.read": right("own"),

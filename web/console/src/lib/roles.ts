@@ -6,7 +6,7 @@ import { roleWords } from "./people";
 /** Groups of actions, by what stands before the dot. Whatever has no group stands last. */
 const GROUPS: readonly { name: string; of: readonly string[] }[] = [
   { name: "Recordings", of: ["recording", "view", "subject", "erasure"] },
-  { name: "People and what they may do", of: ["person", "role", "tree", "organisation"] },
+  { name: "People and what they may do", of: ["person", "block", "role", "tree", "organisation", "support"] },
   {
     name: "What is captured, and how long it is kept",
     of: ["site", "policy", "setting", "retention", "hold"],
@@ -50,10 +50,11 @@ export function rightWords(right: Right | undefined): { short: string; long: str
   const conditions = [
     right.setting && `if the rule ${right.setting} says so`,
     right.wider &&
-      `${right.wider.scope === "organisation" ? "all" : right.wider.scope} while ${right.wider.setting} is ${right.wider.is}`,
+      `${right.wider.scope === "organisation" ? "all" : right.wider.scope} while ${right.wider.setting} is ${right.wider.is}${right.wider.also ? ` and ${right.wider.also} is on` : ""}`,
     right.step_up && "after proving once more who one is",
+    right.granted && "while a grant says so",
   ].filter((one): one is string => typeof one === "string");
-  const marks = `${right.setting || right.wider ? "*" : ""}${right.step_up ? "†" : ""}`;
+  const marks = `${right.setting || right.wider ? "*" : ""}${right.step_up ? "†" : ""}${right.granted ? "‡" : ""}`;
   return {
     short: REACH[right.scope] + marks,
     long: [reachWords[right.scope], ...conditions].join("; "),
@@ -78,7 +79,13 @@ const NAMES: Record<string, string> = {
   "person.read": "See one person",
   "person.invite": "Invite people",
   "person.manage": "Let people in and keep them out",
+  "block.read": "See which networks and browsers are kept out",
+  "block.manage": "Keep networks and browsers out for a time",
   "person.roles": "Give and take roles",
+  "support.grant": "Let somebody from outside in",
+  "support.end": "Show them out",
+  "support.read": "See who is let in, and what they do",
+  "person.picture": "Set and remove pictures of people",
   "person.line": "Say who reports to whom",
   "role.read": "See this table",
   "role.manage": "Make and change roles",
@@ -90,6 +97,7 @@ const NAMES: Record<string, string> = {
   "setting.read": "See rules, and who set them",
   "setting.write.business": "Set rules for the organisation",
   "setting.write.below": "Set rules for a part of it",
+  "setting.relax": "Let rules protect less in a part of it",
   "retention.read": "See how long what is kept",
   "retention.confirm": "Let a sweep that waits go on",
   "hold.read": "See holds",

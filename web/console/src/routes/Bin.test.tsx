@@ -1,4 +1,3 @@
-import { QueryClientProvider } from "@tanstack/react-query";
 import {
   createMemoryHistory,
   createRootRoute,
@@ -7,14 +6,10 @@ import {
   Outlet,
   RouterProvider,
 } from "@tanstack/react-router";
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, expect, it, vi } from "vitest";
-import { sessionQuery } from "../api/session";
-import { queryClient } from "../queryClient";
-import { soon } from "../testing/soon";
+import { expect, it, vi } from "vitest";
+import { ada, draw, says, sessionOf } from "../testing/draw";
 import Bin from "./Bin";
 
-const person = { id: "per_1", name: "Ada", email: "ada@example.org", initials: "A", role: "admin" };
 const item = (n: number) => ({
   recording: {
     id: `rec_${String(n).repeat(32)}`,
@@ -33,16 +28,9 @@ const item = (n: number) => ({
     viewers: [],
     live: false,
   },
-  deleted_by: person,
+  deleted_by: ada,
   deleted_at: "2026-11-21T10:00:00Z",
   restorable_until: "2026-12-21T10:00:00Z",
-});
-
-let page: Root;
-afterEach(() => {
-  page.unmount();
-  vi.unstubAllGlobals();
-  queryClient.clear();
 });
 
 /** Opens the bin; each asking gets the next of these pages, and the cursors that were asked with are told. */
@@ -54,14 +42,6 @@ function open(pages: { items: unknown[]; next_cursor: string | null }[]): (strin
     const next = pages[asked.length - 1];
     if (!next) throw new Error("nothing more was to be asked");
     return new Response(JSON.stringify({ ...next, entry: 1 }), { status: 200 });
-  });
-  queryClient.setQueryData(sessionQuery.queryKey, {
-    person,
-    organisation: { id: "org_1", name: "Example", region: "here" },
-    allowed: ["recording.restore"],
-    content_origin: "https://content.invalid",
-    expires_at: "2027-01-01T00:00:00Z",
-    must_enrol: false,
   });
   const root = createRootRoute({ component: Outlet });
   const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Outlet });
@@ -75,16 +55,9 @@ function open(pages: { items: unknown[]; next_cursor: string | null }[]): (strin
     routeTree: root.addChildren([shell.addChildren([bin])]),
     history: createMemoryHistory({ initialEntries: ["/recordings/bin"] }),
   });
-  page = createRoot(document.body.appendChild(document.createElement("div")));
-  page.render(
-    <QueryClientProvider client={queryClient}>
-      <RouterProvider router={router as never} />
-    </QueryClientProvider>,
-  );
+  draw(<RouterProvider router={router as never} />, sessionOf(["recording.restore"]));
   return asked;
 }
-
-const says = (text: string) => soon(() => expect(document.body.textContent).toContain(text));
 
 it("goes on past pages that hold nothing one may see", async () => {
   const asked = open([

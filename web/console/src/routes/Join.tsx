@@ -20,7 +20,8 @@ export default function Join() {
     onSuccess: (session) => {
       queryClient.clear();
       queryClient.setQueryData(sessionQuery.queryKey, session);
-      router.history.push("/my-data");
+      // About whoever is from outside there is nothing here.
+      router.history.push(session.person.role === "support" ? "/trust/support" : "/my-data");
     },
   });
   const submit = (event: FormEvent<HTMLFormElement>) => {

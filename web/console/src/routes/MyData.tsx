@@ -10,12 +10,14 @@ import { Hall } from "../components/mydata/Hall";
 import { Looks } from "../components/mydata/Looks";
 import { MyRequests } from "../components/mydata/MyRequests";
 import { Watching } from "../components/mydata/Watching";
+import { PictureField } from "../components/people/PictureField";
 import { explain, Loading, Trouble } from "../components/States";
 import { looksOf, watchingNow } from "../lib/myData";
 import { againIn, Riding } from "../lib/riding";
 import { useNow } from "../lib/useNow";
 import { useTitle } from "../lib/useTitle";
 import "../styles/my-data.css";
+import "../styles/people.css";
 
 /** Asked again this often, on the entry of the first asking: whoever begins to watch is seen while they do. */
 const EVERY_MS = 5_000;
@@ -113,6 +115,7 @@ function Account({ person }: { person: Session["person"] }) {
       <div className="sh">
         <h2 className="grow">Your account</h2>
       </div>
+      <PictureField person={person} own />
       <dl className="pad">
         <dt>Name</dt>
         <dd>{person.name}</dd>

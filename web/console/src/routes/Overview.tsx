@@ -1,11 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { listBlocks } from "../api/blocks";
+import { listProposals } from "../api/erasing";
 import { getSweep, listHolds } from "../api/keeping";
 import { listKeys } from "../api/keys";
 import { getFactor, listAudit, listFindings, listPeople } from "../api/operations";
 import { type Action, useSession } from "../api/session";
 import { OverviewRow } from "../components/security/OverviewRow";
+import { blocksLine } from "../lib/blocks";
 import { periodStart } from "../lib/filters";
 import {
   factorLine,
@@ -15,6 +18,7 @@ import {
   keptOutLine,
   keysLine,
   type OverviewLine,
+  proposalsLine,
   refusedLine,
   summary,
   sweepLine,
@@ -99,7 +103,8 @@ function useMay(action: Action | null): boolean {
 
 function useRows(): Row[] {
   const now = useNow(60_000);
-  const me = useSession().person.id;
+  const { person, allowed } = useSession();
+  const me = person.id;
   const rows = [
     useRow({
       action: null,
@@ -132,6 +137,17 @@ function useRows(): Row[] {
       way: (
         <Link className="b s" to="/trust/holds" search={{}}>
           Holds
+        </Link>
+      ),
+    }),
+    useRow({
+      action: "erasure.read",
+      about: "Erasures by two",
+      ask: listProposals,
+      tell: ({ items, broken }) => proposalsLine(items, { me, allowed }, broken),
+      way: (
+        <Link className="b s" to="/trust/receipts" search={{}}>
+          Receipts
         </Link>
       ),
     }),
@@ -182,6 +198,17 @@ function usePeopleRows(): (Row | null)[] {
       way: (
         <Link className="b s" to="/people" search={{ state: "suspended" }}>
           See who is kept out
+        </Link>
+      ),
+    }),
+    useRow({
+      action: "block.read",
+      about: "Networks and browsers that are kept out",
+      ask: listBlocks,
+      tell: ({ items }) => blocksLine(items),
+      way: (
+        <Link className="b s" to="/trust/blocks">
+          Blocks
         </Link>
       ),
     }),

@@ -4,13 +4,15 @@ import { useMemo, useState } from "react";
 import { getTree, listPeople } from "../api/operations";
 import { useAllowed } from "../api/session";
 import type { Person } from "../api/types";
+import { BrokenRows } from "../components/BrokenRows";
 import { DataTable } from "../components/DataTable";
 import { focusSentence } from "../components/FilterBar";
+import { Icon } from "../components/Icon";
 import { peopleColumns } from "../components/people/columns";
 import { InviteDialog } from "../components/people/InviteDialog";
 import { PeopleSentence } from "../components/people/PeopleSentence";
 import { PersonFacts } from "../components/people/PersonFacts";
-import { Empty, Loading, Trouble } from "../components/States";
+import { Empty, explain, Loading, Trouble } from "../components/States";
 import { plural } from "../lib/format";
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
@@ -56,6 +58,7 @@ export default function People() {
     staleTime: 60_000,
   });
   const items = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.items), [list.data]);
+  const broken = (list.data?.pages ?? []).flatMap((page) => page.broken);
   const nodes = tree.data?.items ?? [];
   const columns = useMemo(() => peopleColumns(items, tree.data?.items ?? []), [items, tree.data]);
   const change = (next: PeopleSearch) => void navigate({ search: next, replace: true });
@@ -91,7 +94,14 @@ export default function People() {
       {list.error && !list.data && (
         <Trouble error={list.error} what="The list of people" retry={() => void list.refetch()} />
       )}
-      {list.isSuccess && items.length === 0 && <Nobody onAll={() => change({})} />}
+      {list.error && list.data && (
+        <p className="note attn stale" role="status">
+          <Icon name="warn" />
+          <span>This list is not whole, or not the newest: {explain(list.error).lines[0]}</span>
+        </p>
+      )}
+      <BrokenRows rows={broken} one="person" many="people" />
+      {list.isSuccess && items.length + broken.length === 0 && <Nobody onAll={() => change({})} />}
       {items.length > 0 && (
         <DataTable<Person>
           label="People, in the order they were added"

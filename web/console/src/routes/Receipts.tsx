@@ -4,6 +4,7 @@ import { listErasures } from "../api/operations";
 import type { Erasure } from "../api/types";
 import { type Column, DataTable } from "../components/DataTable";
 import { ErasureFacts } from "../components/erasing/ErasureFacts";
+import { Proposals } from "../components/erasing/Proposals";
 import { Icon } from "../components/Icon";
 import { Panes } from "../components/Panes";
 import { Empty, explain, Loading, Trouble } from "../components/States";
@@ -53,6 +54,7 @@ export default function Receipts() {
           Look again
         </button>
       </header>
+      <Proposals />
       {list.isPending && <Loading />}
       {list.error && !list.data && (
         <Trouble error={list.error} what="The list of erasures" retry={() => void list.refetch()} />

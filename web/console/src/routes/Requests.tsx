@@ -1,10 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
+import type { Proposal } from "../api/erasing";
 import { listRequests } from "../api/operations";
 import { useAllowed } from "../api/session";
 import type { DataRequest } from "../api/types";
 import { type Column, DataTable } from "../components/DataTable";
+import { useProposals } from "../components/erasing/Proposals";
 import { Icon } from "../components/Icon";
 import { EnterDialog } from "../components/requests/EnterDialog";
 import { RequestFacts } from "../components/requests/RequestFacts";
@@ -12,7 +14,7 @@ import { Empty, explain, Loading, Trouble } from "../components/States";
 import { formatDate, formatTime, plural } from "../lib/format";
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
-import { kindName, standing } from "../lib/requests";
+import { isProposed, kindName, proposalFor, standing } from "../lib/requests";
 import { moveRow } from "../lib/rows";
 import { useNow } from "../lib/useNow";
 import { useTitle } from "../lib/useTitle";
@@ -40,6 +42,10 @@ export default function Requests() {
   const [entering, setEntering] = useState(false);
   const list = useQuery({ queryKey: ["requests"], queryFn: ({ signal }) => listRequests(signal) });
   const items = list.data?.items ?? [];
+  const mayRead = useAllowed("erasure.read");
+  // Reading what is proposed is on record, so it is read only where something of it is here.
+  const proposals = useProposals(mayRead && items.some(isProposed));
+  const of = (request: DataRequest) => proposalFor(request, proposals.data?.items ?? []);
   const overdue = items.filter((request) => request.overdue).length;
   return (
     <div className="recs">
@@ -79,11 +85,11 @@ export default function Requests() {
       {items.length > 0 && (
         <DataTable
           label="Requests, what is due first on top"
-          columns={columns(now)}
+          columns={columns(now, of)}
           rows={items}
           rowKey={(request) => request.id}
           rowLabel={(request) => `${kindName(request.kind)}, ${request.about.label}`}
-          detail={(request) => <RequestFacts request={request} now={now} />}
+          detail={(request) => <RequestFacts request={request} proposal={of(request)} now={now} />}
           openKey={open ?? null}
           onOpen={(key) => void navigate({ search: key === null ? {} : { open: key }, replace: true })}
         />
@@ -93,7 +99,10 @@ export default function Requests() {
   );
 }
 
-const columns = (now: Date): readonly Column<DataRequest>[] => [
+const columns = (
+  now: Date,
+  of: (request: DataRequest) => Proposal | null,
+): readonly Column<DataRequest>[] => [
   {
     id: "who",
     head: "About whom, and what",
@@ -120,7 +129,7 @@ const columns = (now: Date): readonly Column<DataRequest>[] => [
     cell: (request) => (
       <span className={request.overdue ? "tag attn" : "tag"}>
         <Icon name={request.state === "done" ? "check" : "clock"} />
-        {standing(request, now)}
+        {standing(request, now, of(request))}
       </span>
     ),
   },

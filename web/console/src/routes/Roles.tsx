@@ -130,7 +130,11 @@ function Matrix({ roles, onAsk }: MatrixProps) {
         <Link className="link" to="/settings/rules" search={{}}>
           Rules
         </Link>
-        . <b>†</b> asks once more who one is.
+        . <b>†</b> asks once more who one is. <b>‡</b> while somebody is{" "}
+        <Link className="link" to="/trust/support">
+          let in
+        </Link>
+        , and as far as that says.
       </p>
     </>
   );

@@ -1,7 +1,9 @@
 import { Link, Outlet } from "@tanstack/react-router";
+import { useAllowed } from "../api/session";
 
 /** Trust: what waits for somebody, who watched what, and every decision in order. */
 export function TrustSection() {
+  const mayBlock = useAllowed("block.read");
   return (
     <>
       <nav className="sub" aria-label="Trust">
@@ -13,6 +15,9 @@ export function TrustSection() {
         </Link>
         <Link to="/trust/views" activeProps={{ "aria-current": "page" }}>
           Asked to watch
+        </Link>
+        <Link to="/trust/support" activeProps={{ "aria-current": "page" }}>
+          Support
         </Link>
         <Link to="/trust/audit" activeProps={{ "aria-current": "page" }}>
           Audit
@@ -26,6 +31,11 @@ export function TrustSection() {
         <Link to="/trust/holds" search={{}} activeProps={{ "aria-current": "page" }}>
           Holds
         </Link>
+        {mayBlock && (
+          <Link to="/trust/blocks" activeProps={{ "aria-current": "page" }}>
+            Blocks
+          </Link>
+        )}
         {/* A page of the server's own, for everybody: not of this console. */}
         <a href="/trust">Promises</a>
       </nav>
@@ -36,6 +46,7 @@ export function TrustSection() {
 
 /** Settings: sites and their policies, rules, how long what is kept, health, keys, and how you sign in. */
 export function SettingsSection() {
+  const mayEnd = useAllowed("organisation.erase");
   return (
     <>
       <nav className="sub" aria-label="Settings">
@@ -54,6 +65,11 @@ export function SettingsSection() {
         <Link to="/settings/keys" activeProps={{ "aria-current": "page" }}>
           API keys
         </Link>
+        {mayEnd && (
+          <Link to="/settings/organisation" activeProps={{ "aria-current": "page" }}>
+            Organisation
+          </Link>
+        )}
         <Link to="/settings/sessions" activeProps={{ "aria-current": "page" }}>
           Where you are signed in
         </Link>

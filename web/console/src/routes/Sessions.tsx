@@ -79,6 +79,7 @@ function Line({ session }: { session: SignedInSession }) {
         <b>{browserWords(session.user_agent)}</b>
         <span className="small ink2 num">
           Signed in {formatMoment(session.created_at)}, ends {formatMoment(session.expires_at)}
+          {session.device !== null && `, called ${session.device}`}
         </span>
       </span>
       {session.current ? (

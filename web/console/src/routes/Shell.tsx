@@ -5,6 +5,7 @@ import { KeyHelp } from "../components/KeyHelp";
 import { Lintel, TabBar } from "../components/Lintel";
 import { Notices } from "../components/Notices";
 import { Loading } from "../components/States";
+import { SupportBanner } from "../components/support/SupportBanner";
 import { useCaptureKey, useKeys } from "../lib/keys";
 import { PLACES } from "../lib/places";
 
@@ -35,6 +36,7 @@ export function Shell() {
         Skip to content
       </a>
       <Lintel session={session} onJump={() => setOpen("jump")} />
+      <SupportBanner />
       <main id="main" className="shellmain" tabIndex={-1}>
         <Suspense fallback={<Loading />}>
           <Outlet />

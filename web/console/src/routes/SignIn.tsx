@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { getRouteApi, useRouter } from "@tanstack/react-router";
+import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { ApiError } from "../api/client";
 import { signIn, signInByLink, signInWithCode } from "../api/operations";
@@ -68,6 +68,11 @@ export default function SignIn() {
               onSubmit={(email, password) => byPassword.mutate({ email, password })}
             />
             {byPassword.error && <Wrong error={byPassword.error} title="You are not signed in" />}
+            <p className="small">
+              <Link className="link" to="/forgotten">
+                Forgotten your password?
+              </Link>
+            </p>
           </>
         ) : (
           <>

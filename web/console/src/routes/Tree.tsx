@@ -6,6 +6,7 @@ import { useAllowed } from "../api/session";
 import type { TreeNode } from "../api/types";
 import { Dialog } from "../components/Dialog";
 import { Icon } from "../components/Icon";
+import { MoveDialog } from "../components/people/MoveDialog";
 import { Empty, Loading, Trouble } from "../components/States";
 import { Wrong } from "../components/Wrong";
 import { type Branch, branches, kindsBelow } from "../lib/people";
@@ -13,7 +14,8 @@ import { useTitle } from "../lib/useTitle";
 import { queryClient } from "../queryClient";
 import "../styles/people.css";
 
-type Asking =
+type Asking = { act: "move"; node: TreeNode } | Naming;
+type Naming =
   | { act: "add"; below: TreeNode | null }
   | { act: "rename"; node: TreeNode }
   | { act: "remove"; node: TreeNode };
@@ -61,7 +63,10 @@ export default function Tree() {
           ))}
         </ul>
       )}
-      {asking && <NodeDialog asking={asking} onClose={() => setAsking(null)} />}
+      {asking?.act === "move" && (
+        <MoveDialog node={asking.node} nodes={tree.data?.items ?? []} onClose={() => setAsking(null)} />
+      )}
+      {asking && asking.act !== "move" && <NodeDialog asking={asking} onClose={() => setAsking(null)} />}
     </div>
   );
 }
@@ -97,6 +102,16 @@ function Row({ branch: { node, depth }, mayChange, onAsk }: RowProps) {
           >
             Rename…
           </button>
+          {node.kind !== "domain" && (
+            <button
+              type="button"
+              className="b s"
+              aria-label={`Move ${node.name}…`}
+              onClick={() => onAsk({ act: "move", node })}
+            >
+              Move…
+            </button>
+          )}
           <button
             type="button"
             className="b s"
@@ -111,7 +126,7 @@ function Row({ branch: { node, depth }, mayChange, onAsk }: RowProps) {
   );
 }
 
-function NodeDialog({ asking, onClose }: { asking: Asking; onClose: () => void }) {
+function NodeDialog({ asking, onClose }: { asking: Naming; onClose: () => void }) {
   const id = useId();
   const make = useMutation({
     mutationFn: async (form: FormData): Promise<void> => {
@@ -179,7 +194,7 @@ function NodeDialog({ asking, onClose }: { asking: Asking; onClose: () => void }
   );
 }
 
-function titleOf(asking: Asking): string {
+function titleOf(asking: Naming): string {
   switch (asking.act) {
     case "add":
       return asking.below === null ? "Add to the organisation" : `Add to ${asking.below.name}`;

@@ -64,14 +64,21 @@ pub(crate) async fn block(
     At(id): At<PersonId>,
     CallerWith(caller, asked): CallerWith<NewBlock>,
 ) -> Result<(StatusCode, Json<Person>), ApiError> {
-    let reason = asked.reason.trim();
-    if !(1..=REASON_CHARS).contains(&reason.chars().count()) {
-        let message = format!("a reason has 1 to {REASON_CHARS} characters");
-        return Err(ApiError::malformed("reason".to_owned(), message));
-    }
-    let (on, reason) = (on(&caller, id), reason.to_owned());
+    let (on, reason) = (on(&caller, id), reason(&asked.reason)?);
     let person = api.identity.block(&caller.op, on, asked.session, asked.ends_at, reason).await?;
     Ok((StatusCode::CREATED, Json(person.into())))
+}
+
+/// Why somebody is kept out, or not any more.
+pub(crate) fn reason(written: &str) -> Result<String, ApiError> {
+    let reason = written.trim();
+    match (1..=REASON_CHARS).contains(&reason.chars().count()) {
+        true => Ok(reason.to_owned()),
+        false => {
+            let message = format!("a reason has 1 to {REASON_CHARS} characters");
+            Err(ApiError::malformed("reason".to_owned(), message))
+        }
+    }
 }
 
 /// Ends a block before its time.

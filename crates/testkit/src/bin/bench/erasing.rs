@@ -1,9 +1,10 @@
-//! What it takes to erase ten thousand recordings, each asked for by itself: decided, recorded, destroyed, looked for, and
-//! receipted.
+//! What it takes to erase ten thousand recordings, each asked for by itself, and all those of one person at once: decided,
+//! recorded, destroyed, looked for, and receipted.
 
 use std::time::Instant;
 
-use clerestory_lifecycle::Step;
+use clerestory_lifecycle::{Step, Target};
+use clerestory_model::SubjectId;
 use clerestory_testkit::postgres::{AnyServer, new_schema};
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Caller, Installation};
@@ -25,27 +26,33 @@ pub(crate) async fn measure() -> Result<Value, String> {
     let server = AnyServer::get().await;
     let (mut rows, mut told) = (Vec::new(), Vec::new());
     for engine in ["SQLite", "PostgreSQL"] {
-        let database = match engine {
+        let database = async || match engine {
             "SQLite" => None,
             _ => Some(new_schema(server.address()).await),
         };
-        let installation = Installation::over(database).await;
-        for (what, seconds) in erase(&installation).await? {
-            let per_second = RECORDINGS as f64 / seconds;
-            rows.push(vec![
-                what.to_owned(),
-                engine.to_owned(),
-                format!("{seconds:.1}"),
-                format!("{per_second:.0}"),
-            ]);
-            told.push(json!({ "what": what, "engine": engine, "seconds": seconds }));
+        let installation = Installation::over(database().await).await;
+        let person = Installation::over(database().await).await;
+        for (of, figures) in
+            [("each by itself", erase(&installation).await?), ("one person's", erase_person(&person).await?)]
+        {
+            for (what, seconds) in figures {
+                let per_second = RECORDINGS as f64 / seconds;
+                rows.push(vec![
+                    of.to_owned(),
+                    what.to_owned(),
+                    engine.to_owned(),
+                    format!("{seconds:.1}"),
+                    format!("{per_second:.0}"),
+                ]);
+                told.push(json!({ "of": of, "what": what, "engine": engine, "seconds": seconds }));
+            }
         }
     }
     println!(
         "resident at most, with the databases' clients: {} MiB",
         status_kib(std::process::id(), "VmHWM") / 1024
     );
-    table::print(&["10,000 recordings", "engine", "s", "a second"], &rows);
+    table::print(&["10,000 recordings", "", "engine", "s", "a second"], &rows);
     Ok(Value::Array(told))
 }
 
@@ -81,6 +88,17 @@ async fn erase(installation: &Installation) -> Result<Vec<(&'static str, f64)>, 
         .await?;
     figures.push(("asked for, decided and recorded", began.elapsed().as_secs_f64()));
 
+    figures.extend(carried_out(installation).await);
+    let receipts = receipts(installation).await?;
+    if receipts != RECORDINGS as i64 {
+        return Err(format!("only {receipts} of {RECORDINGS} have a receipt"));
+    }
+    Ok(figures)
+}
+
+/// Carries everything out that was asked for, step by step.
+async fn carried_out(installation: &Installation) -> Vec<(&'static str, f64)> {
+    let mut figures = Vec::new();
     let mut all = 0.0;
     for (what, steps) in [
         ("tombstones laid", &[Step::Asked, Step::Resealed, Step::Laid][..]),
@@ -97,17 +115,56 @@ async fn erase(installation: &Installation) -> Result<Vec<(&'static str, f64)>, 
         figures.push((what, began.elapsed().as_secs_f64()));
     }
     figures.push(("erased, from what was asked for to the receipt", all));
+    figures
+}
+
+async fn receipts(installation: &Installation) -> Result<i64, String> {
     let sql = "SELECT COUNT(*) FROM erasures WHERE receipt IS NOT NULL";
-    let receipts: i64 = installation
-        .rows(sql, Vec::new())
-        .await
-        .first()
-        .map_or(Ok(0), |row| row.get(0))
-        .map_err(|error| error.to_string())?;
-    if receipts != RECORDINGS as i64 {
-        return Err(format!("only {receipts} of {RECORDINGS} have a receipt"));
+    let rows = installation.rows(sql, Vec::new()).await;
+    rows.first().map_or(Ok(0), |row| row.get(0)).map_err(|error| error.to_string())
+}
+
+/// As many recordings about one person, who is erased as one.
+async fn erase_person(installation: &Installation) -> Result<Vec<(&'static str, f64)>, String> {
+    let admin = installation.proven("admin").await;
+    let session = installation.person("member").await.get("/api/v1/session").await.ok();
+    let id = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| format!("{value} is no id"));
+    let person = id(&session["person"]["id"])?;
+    let subject = id(&admin.get(&format!("/api/v1/people/{person}")).await.ok()["subject"])?;
+    let subject: SubjectId = subject.parse().map_err(|error| format!("{error}"))?;
+    let mut sites = Vec::new();
+    for _ in 0..RECORDINGS.div_ceil(OF_ONE_SITE) {
+        sites.push(id(&installation.site(&admin).await["id"])?);
+    }
+    let mut figures = Vec::new();
+
+    let began = Instant::now();
+    stream::iter((0..RECORDINGS).zip(sites.iter().cycle()))
+        .map(|(number, site)| import(&admin, site, &person, number))
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
+    figures.push(("imported about one person", began.elapsed().as_secs_f64()));
+    installation.app.settle_now().await.map_err(|error| format!("settling: {error}"))?;
+
+    let admin = installation.person("admin").await;
+    let began = Instant::now();
+    // As the command line asks: over HTTP two people would have to.
+    installation.erase_at_command(installation.organisation, Target::Subject(subject)).await;
+    figures.push(("asked for at once", began.elapsed().as_secs_f64()));
+    figures.extend(carried_out(installation).await);
+    let left = admin.get("/api/v1/recordings?limit=50").await.ok();
+    if receipts(installation).await? != 1 || left["items"].as_array().is_none_or(|items| !items.is_empty()) {
+        return Err(format!("recordings are left: {left}"));
     }
     Ok(figures)
+}
+
+async fn import(admin: &Caller, site: &str, person: &str, number: usize) -> Result<(), String> {
+    let path = format!("/api/v1/sites/{site}/imports?about={person}");
+    let events = snapshot(1_795_000_000_000, 4, &format!("visit {number}")).to_string();
+    let answer = admin.send("POST", &path, events).await;
+    if answer.status.is_success() { Ok(()) } else { Err(format!("an import is refused: {}", answer.json)) }
 }
 
 async fn record(installation: &Installation, site_key: &str, number: usize) -> Result<String, String> {

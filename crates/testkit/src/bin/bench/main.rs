@@ -3,6 +3,10 @@
 //! Everything is measured on the real program over loopback, with the load generator on the same cores, and beside
 //! what the machine can do at best in the same run: a plain copy, the bare cipher, the disk's own flush.
 #![expect(clippy::print_stdout, reason = "a program for the terminal prints")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value is null where it holds nothing: it does not panic"
+)]
 
 mod answers;
 mod core;
@@ -10,11 +14,13 @@ mod disk;
 mod erasing;
 mod intake;
 mod machine;
+mod people;
 mod sealing;
 mod segments;
 mod server;
 mod settings;
 mod stored;
+mod sweeping;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -27,9 +33,11 @@ use serde_json::{Map, Value};
 use crate::machine::load_average;
 use crate::server::Server;
 
-const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,settings,erase,answers,steady] [--seconds N] [--json FILE]";
-const PARTS: [&str; 11] =
-    ["seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "settings", "erase", "answers"];
+const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,settings,erase,answers,people,sweep,steady] [--seconds N] [--json FILE]";
+const PARTS: [&str; 13] = [
+    "seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "settings", "erase", "answers",
+    "people", "sweep",
+];
 /// Takes an hour, and so only when it is asked for.
 const STEADY: &str = "steady";
 const STEADY_MINUTES: u64 = 60;
@@ -149,6 +157,14 @@ impl Bench {
         if self.begin("answers", "Answers: 50 recordings, 50 entries, one after the other") {
             let found = answers::measure(self).await?;
             self.note("answers", found);
+        }
+        if self.begin("people", "Pages about 100,000 people in 10,000 nodes, in one process") {
+            let found = people::measure().await?;
+            self.note("people", found);
+        }
+        if self.begin("sweep", "The sweep of a million recordings, in one process") {
+            let found = sweeping::measure().await?;
+            self.note("sweep", found);
         }
         if self.begin(STEADY, "An hour: memory while segments come in") {
             let server = Server::installed(&self.binary, &self.directory.path().join(STEADY), &[])?;

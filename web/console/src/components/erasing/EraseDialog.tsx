@@ -1,6 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
+import { type AskedErasure, proposeErasure } from "../../api/erasing";
 import { eraseRecording, eraseSubject } from "../../api/operations";
 import { useAllowed } from "../../api/session";
 import type { Erasure, RecordingItem } from "../../api/types";
@@ -12,6 +13,7 @@ import { Icon } from "../Icon";
 import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
 import { Consequences } from "./Consequences";
+import { Proposed } from "./Proposed";
 import { type What, WhatPicker } from "./WhatPicker";
 import "../../styles/erasing.css";
 
@@ -28,7 +30,13 @@ interface EraseDialogProps {
 /** Erases a recording, a part of it, or everything about whom it shows; says what goes and what stays before. */
 export function EraseDialog({ recording, atUs, onClose, onErased }: EraseDialogProps) {
   const [erasure, setErasure] = useState<Erasure | null>(null);
-  const erased = (done: Erasure) => {
+  const [proposed, setProposed] = useState<AskedErasure | null>(null);
+  const erased = (done: Erasure | AskedErasure) => {
+    if ("waits_for" in done && "now" in done) {
+      setProposed(done);
+      void queryClient.invalidateQueries({ queryKey: ["proposals"] });
+      return;
+    }
     setErasure(done);
     void queryClient.invalidateQueries({ queryKey: ["recordings"] });
     void queryClient.invalidateQueries({ queryKey: ["deletions"] });
@@ -36,9 +44,15 @@ export function EraseDialog({ recording, atUs, onClose, onErased }: EraseDialogP
     onErased();
   };
   return (
-    <Dialog title={erasure ? "It is being erased" : "Erase for good?"} isOpen onClose={onClose}>
+    <Dialog
+      title={erasure ? "It is being erased" : proposed ? "It is proposed" : "Erase for good?"}
+      isOpen
+      onClose={onClose}
+    >
       {erasure ? (
         <Done erasure={erasure} onClose={onClose} />
+      ) : proposed ? (
+        <Proposed proposed={proposed} onClose={onClose} />
       ) : (
         <EraseForm recording={recording} atUs={atUs ?? null} onClose={onClose} onErased={erased} />
       )}
@@ -50,7 +64,7 @@ interface EraseFormProps {
   recording: Erasable;
   atUs: number | null;
   onClose: () => void;
-  onErased: (erasure: Erasure) => void;
+  onErased: (erasure: Erasure | AskedErasure) => void;
 }
 
 interface Draft {
@@ -73,12 +87,15 @@ function EraseForm({ recording, atUs, onClose, onErased }: EraseFormProps) {
   const change = (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part }));
   const range = rangeOf(draft, recording);
   const erase = useMutation({ mutationFn: () => send(recording, draft, range), onSuccess: onErased });
-  const verb = verbs(label)[draft.what];
+  const byTwo = draft.what === "subject" && hasAccount(recording);
+  const verb = byTwo ? `Propose to erase ${label}` : verbs(label)[draft.what];
   if (needsStepUp(erase.error)) {
     return <StepUp goOn={verb} onProven={() => erase.mutate()} onCancel={onClose} />;
   }
+  const silent = byTwo && draft.reason.trim() === "";
   const ready =
-    draft.what === "recording" || (draft.what === "part" ? range !== null : sameName(draft.name, label));
+    !silent &&
+    (draft.what === "recording" || (draft.what === "part" ? range !== null : sameName(draft.name, label)));
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (ready && !erase.isPending) erase.mutate();
@@ -108,13 +125,21 @@ function EraseForm({ recording, atUs, onClose, onErased }: EraseFormProps) {
           />
         </label>
       )}
+      {byTwo && (
+        <p className="note">
+          <Icon name="people" />
+          <span>
+            They have an account, so two decide: somebody else who may erase them agrees to it first.
+          </span>
+        </p>
+      )}
       <label className="fld">
-        <span className="lab">Why, for the audit log</span>
+        <span className="lab">{byTwo ? "Why, for whoever is to agree" : "Why, for the audit log"}</span>
         <input
           className="in"
           value={draft.reason}
           maxLength={500}
-          placeholder="May be left empty"
+          placeholder={byTwo ? "Needed" : "May be left empty"}
           onChange={(event) => change({ reason: event.target.value })}
         />
       </label>
@@ -138,8 +163,13 @@ const verbs = (label: string): Record<What, string> => ({
   subject: `Erase everything about ${label}`,
 });
 
-function send(recording: Erasable, draft: Draft, range: Range | null): Promise<Erasure> {
+const hasAccount = ({ subject }: Erasable) => subject.person !== null && subject.person !== undefined;
+
+function send(recording: Erasable, draft: Draft, range: Range | null): Promise<Erasure | AskedErasure> {
   const reason = draft.reason.trim();
+  if (draft.what === "subject" && hasAccount(recording)) {
+    return proposeErasure({ subject: recording.subject.id }, reason);
+  }
   const why = reason === "" ? {} : { reason };
   if (draft.what === "subject") return eraseSubject(recording.subject.id, why);
   const part = draft.what === "part" && range !== null ? { range } : {};

@@ -32,13 +32,12 @@ export function Captured({ recordings, now, mayOpen }: CapturedProps) {
 }
 
 function One({ recording, now, mayOpen }: { recording: MyRecording; now: Date; mayOpen: boolean }) {
-  const left = timeLeft(recording.kept_until, now);
   const name = nameOf(recording);
   return (
     <li className="cp">
       <div className="row">
         <b className="grow cut">
-          {mayOpen ? (
+          {mayOpen && recording.state !== "soft_deleted" ? (
             <Link className="link" to="/recordings/$id" params={{ id: recording.id }} search={{}}>
               {name}
             </Link>
@@ -61,14 +60,30 @@ function One({ recording, now, mayOpen }: { recording: MyRecording; now: Date; m
       </p>
       <Panes className="mini" states={recording.panes} label={panesSentence(recording)} />
       <p className="small ink2">
-        {recording.kept_until === null ? (
-          "No end is set."
-        ) : (
-          <>
-            Kept until <b className="num">{formatDate(recording.kept_until)}</b>, {left.text} left.
-          </>
-        )}
+        <Until recording={recording} now={now} />
       </p>
     </li>
+  );
+}
+
+/** Until when it is there, and who can still bring it back. */
+function Until({ recording, now }: { recording: MyRecording; now: Date }) {
+  if (recording.restorable_until !== null) {
+    return (
+      <>
+        Deleted: nobody watches it. It can be restored until{" "}
+        <b className="num">{formatDate(recording.restorable_until)}</b>, and is erased then.
+      </>
+    );
+  }
+  if (recording.state === "soft_deleted") {
+    return "Set aside: nobody watches it. It is erased as soon as no hold keeps it.";
+  }
+  if (recording.kept_until === null) return "No end is set.";
+  return (
+    <>
+      Kept until <b className="num">{formatDate(recording.kept_until)}</b>,{" "}
+      {timeLeft(recording.kept_until, now).text} left.
+    </>
   );
 }

@@ -3,7 +3,16 @@ import { useState } from "react";
 import { askForMyData, listMyRequests, myExportAddress, withdrawRequest } from "../../api/operations";
 import type { DataRequest } from "../../api/types";
 import { formatDate } from "../../lib/format";
-import { askWords, available, KINDS, type Kind, kindName, standing, waits } from "../../lib/requests";
+import {
+  askWords,
+  available,
+  isProposed,
+  KINDS,
+  type Kind,
+  kindName,
+  standing,
+  waits,
+} from "../../lib/requests";
 import { useNow } from "../../lib/useNow";
 import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
@@ -61,6 +70,12 @@ function Asked({ request }: { request: DataRequest }) {
       </p>
       {request.extension_reason !== null && (
         <p className="small">It takes longer: {request.extension_reason}</p>
+      )}
+      {isProposed(request) && (
+        <p className="small">
+          Two people erase somebody with an account. One proposed it on {formatDate(request.decided_at ?? "")}
+          . Nothing is erased before a second one agrees.
+        </p>
       )}
       {request.answer !== null && <p className="small">{request.answer}</p>}
       {request.erasure !== null && <p className="small">{request.erasure.means}</p>}

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useId } from "react";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { bringBack, keepOut, setManager, setRoles, setTeam, takeAccessAway } from "../../api/operations";
 import { listRoles } from "../../api/roles";
 import type { Person, TreeNode } from "../../api/types";
@@ -11,6 +11,7 @@ import { Dialog } from "../Dialog";
 import { explain } from "../States";
 import { needsStepUp, StepUp } from "../StepUp";
 import { Wrong } from "../Wrong";
+import { MoveEffect, useLooking } from "./MoveEffect";
 import { ManagerSelect, TeamSelect } from "./Selects";
 
 /** What can be changed about somebody. */
@@ -46,6 +47,7 @@ export function PersonDialog(props: PersonDialogProps) {
     make.mutate(new FormData(event.currentTarget));
   };
   const { title, submit: verb, failed, fields } = wording(props);
+  const looking = useLooking();
   const asked = make.variables;
   const stepUp = needsStepUp(make.error) && asked !== undefined;
   return (
@@ -61,7 +63,7 @@ export function PersonDialog(props: PersonDialogProps) {
           <button
             type="submit"
             className={change === "delete" ? "b end" : "b lead"}
-            disabled={make.isPending}
+            disabled={looking || make.isPending}
           >
             {verb}
           </button>
@@ -140,7 +142,7 @@ function wording({ change, person, nodes }: PersonDialogProps): Wording {
         title: `In which team is ${name}?`,
         submit: "Move them",
         failed: "They are where they were.",
-        fields: <TeamSelect nodes={nodes} chosen={person.team} />,
+        fields: <TeamFields person={person} nodes={nodes} />,
       };
     case "block":
       return {
@@ -196,6 +198,17 @@ function RoleFields({ person }: { person: Person }) {
         ))}
       </fieldset>
       <p className="small ink2">It holds at once. Everywhere else they are signed in, they are signed out.</p>
+    </>
+  );
+}
+
+/** Another team, with what its rules make other for them. */
+function TeamFields({ person, nodes }: Pick<PersonDialogProps, "person" | "nodes">) {
+  const [team, setTeam] = useState(person.team);
+  return (
+    <>
+      <TeamSelect nodes={nodes} chosen={person.team} onChoose={setTeam} />
+      {team !== person.team && <MoveEffect key={team} node={person.id} to={team} />}
     </>
   );
 }

@@ -2,7 +2,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { bringBack, getPerson, inviteAgain, letIn } from "../../api/operations";
-import { useAllowed } from "../../api/session";
+import { useAllowed, useSession } from "../../api/session";
 import type { Invitee, Person, PersonInFull, TreeNode } from "../../api/types";
 import { formatDate, formatMoment } from "../../lib/format";
 import { pathOfNode, rolesWords } from "../../lib/people";
@@ -10,8 +10,10 @@ import { queryClient } from "../../queryClient";
 import { explain } from "../States";
 import { Wrong } from "../Wrong";
 import { nameIn } from "./columns";
+import { Devices } from "./Devices";
 import { LinkDialog } from "./InviteDialog";
 import { type PersonChange, PersonDialog } from "./PersonDialog";
+import { PictureField } from "./PictureField";
 
 interface PersonFactsProps {
   person: Person;
@@ -26,8 +28,13 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
     queryFn: ({ signal }) => getPerson(person.id, signal),
   });
   const mayHold = useAllowed("hold.place");
+  const mayBlock = useAllowed("block.manage");
+  const own = useSession().person.id === person.id;
+  const mayManage = useAllowed("person.manage");
+  const mayPicture = useAllowed("person.picture") && (own || mayManage);
   return (
     <div className="person">
+      {mayPicture && <PictureField person={person} own={own} />}
       <dl className="entry-facts">
         <dt>Role</dt>
         <dd>{rolesWords(person.role, person.also)}</dd>
@@ -42,6 +49,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
       {full.error && <p className="ink2">Their history could not be read. {explain(full.error).lines[0]}</p>}
       {full.data && <Blocks full={full.data} people={people} />}
       <Actions person={person} nodes={nodes} />
+      {mayBlock && person.state !== "soft_deleted" && <Devices person={person.id} />}
       <p className="small ink2 links">
         <Link className="link" to="/trust/audit" search={{ actor: person.id }}>
           What they did, in the audit log

@@ -59,15 +59,27 @@ export function ManagerSelect({ chosen, except }: ManagerSelectProps) {
   );
 }
 
+interface TeamSelectProps {
+  nodes: readonly TreeNode[];
+  chosen: string | null;
+  onChoose?: (team: string | null) => void;
+}
+
 /** The team somebody works in. Nothing where there are no teams. */
-export function TeamSelect({ nodes, chosen }: { nodes: readonly TreeNode[]; chosen: string | null }) {
+export function TeamSelect({ nodes, chosen, onChoose }: TeamSelectProps) {
   const id = useId();
   const teams = branches(nodes).filter(({ node }) => node.kind === "team");
   if (teams.length === 0) return null;
   return (
     <div className="fld">
       <label htmlFor={id}>Team</label>
-      <select className="in" id={id} name="team" defaultValue={chosen ?? ""}>
+      <select
+        className="in"
+        id={id}
+        name="team"
+        defaultValue={chosen ?? ""}
+        onChange={(event) => onChoose?.(event.target.value || null)}
+      >
         <option value="">none</option>
         {teams.map(({ node }) => (
           <option key={node.id} value={node.id}>

@@ -1,19 +1,8 @@
-import { QueryClientProvider } from "@tanstack/react-query";
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, expect, it, vi } from "vitest";
-import { sessionQuery } from "../../api/session";
-import { queryClient } from "../../queryClient";
-import { soon } from "../../testing/soon";
+import { expect, it, vi } from "vitest";
+import { button, draw, says, sessionOf } from "../../testing/draw";
 import { SweepCard } from "./SweepCard";
 
 const at = "2026-11-22T10:00:00Z";
-let page: Root;
-afterEach(() => {
-  page.unmount();
-  vi.unstubAllGlobals();
-  queryClient.clear();
-});
-
 /** A server whose sweep waits; it takes a confirmation of as many as are due, and counts anew where it is of fewer. */
 function open(allowed: string[], due: { shown: number; by: number }): unknown[] {
   const confirmed: unknown[] = [];
@@ -36,35 +25,22 @@ function open(allowed: string[], due: { shown: number; by: number }): unknown[] 
       waits = null;
       return new Response(JSON.stringify({ confirmed: true }), { status: 200 });
     }
-    const sweep = { swept_at: at, swept: 0, waits_since: waits, due: now, expected: 3, confirmed_at: null };
+    const sweep = {
+      swept_at: at,
+      swept: 0,
+      waits_since: waits,
+      due: now,
+      expected: 3,
+      confirmed_at: null,
+      clock_in_doubt: false,
+    };
     return new Response(JSON.stringify(sweep), { status: 200 });
   });
-  queryClient.setQueryData(sessionQuery.queryKey, {
-    person: { id: "per_1", name: "Ada", email: "ada@example.org", initials: "A", role: "admin" },
-    organisation: { id: "org_1", name: "Example", region: "here" },
-    allowed,
-    content_origin: "https://content.invalid",
-    expires_at: "2027-01-01T00:00:00Z",
-    must_enrol: false,
-  });
-  page = createRoot(document.body.appendChild(document.createElement("div")));
-  page.render(
-    <QueryClientProvider client={queryClient}>
-      <SweepCard />
-    </QueryClientProvider>,
-  );
+  draw(<SweepCard />, sessionOf(allowed));
   return confirmed;
 }
 
-const says = (text: RegExp) => soon(() => expect(document.body.textContent).toMatch(text));
-const press = async (name: string) => {
-  const button = await soon(() => {
-    const found = [...document.querySelectorAll("button")].find(({ textContent }) => textContent === name);
-    if (!found) throw new Error(`there is no button ${name}`);
-    return found;
-  });
-  button.click();
-};
+const press = async (name: string) => (await button(name)).click();
 
 it("confirms the number that was shown, and shows the new one where more is due by then", async () => {
   const confirmed = open(["retention.confirm"], { shown: 900, by: 2000 });

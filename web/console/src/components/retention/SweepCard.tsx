@@ -25,11 +25,13 @@ export function SweepCard() {
     );
   }
   if (!sweep.data) return null;
-  const waits = sweepStanding(sweep.data) === "waits";
+  const standing = sweepStanding(sweep.data);
+  const waits = standing === "waits";
+  const attention = waits || standing === "stopped";
   return (
     <>
-      <div className={waits ? "note attn" : "note"} role="status">
-        <Icon name={waits ? "warn" : "clock"} />
+      <div className={attention ? "note attn" : "note"} role="status">
+        <Icon name={attention ? "warn" : "clock"} />
         <div className="grow">
           <Words sweep={sweep.data} />
         </div>
@@ -62,6 +64,13 @@ function Words({ sweep }: { sweep: Sweeping }) {
         <p>
           <b>The sweep waits.</b> {brakeSentence(sweep)} Nothing is erased until then; it waits since{" "}
           <span className="num">{formatMoment(sweep.waits_since ?? "")}</span>.
+        </p>
+      );
+    case "stopped":
+      return (
+        <p>
+          <b>Nothing is swept.</b> The clock of the installation is in doubt. Whoever runs the server sets it
+          right and confirms the time; Health says more.
         </p>
       );
     case "confirmed":

@@ -1,0 +1,1 @@
+ALTER TABLE key_rollover ADD COLUMN believed_at INTEGER;

@@ -1,0 +1,2 @@
+ALTER TABLE sweep_forecasts RENAME COLUMN day TO hour;
+UPDATE sweep_forecasts SET hour = hour * 24;
