@@ -9,12 +9,8 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
-use clerestory_intake::IntakeError;
-use clerestory_lifecycle::EraseError;
-use clerestory_playback::{PlaybackError, Seconding};
+use clerestory_identity::Unfit;
 use clerestory_sql::SqlError;
-use clerestory_vault::{OpenError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
