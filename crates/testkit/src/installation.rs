@@ -190,6 +190,24 @@ impl Installation {
         Self { app, clock, organisation, other, router, directory, bucket, draining }
     }
 
+    /// One that was made with [`Self::kept_in`] in this directory, by a process that is gone, on a clock that shows `at`.
+    ///
+    /// # Errors
+    /// Why it does not open.
+    pub async fn found_in(
+        directory: &Path,
+        at: Timestamp,
+        (organisation, other): (OrganisationId, OrganisationId),
+    ) -> anyhow::Result<Self> {
+        let mut places = Places::beside(&directory.join("data"), None);
+        (places.sign_in, places.confined) = (SignInRules::for_trying_out(), confined_program());
+        let root = places.open(&Protection::Plain)?;
+        let clock = Arc::new(Hands::at(at));
+        let app = App::build(places, root, clock.clone()).await?;
+        app.check_objects().await?;
+        Ok(Self::with(app, clock, Arc::new(tempfile::tempdir()?), None, organisation, other))
+    }
+
     /// The same installation after a restart: nothing in memory is left.
     ///
     /// # Panics
@@ -310,6 +328,26 @@ impl Installation {
             })
             .await;
         made.expect("a link").reveal()
+    }
+
+    /// A second administrator of the first organisation: `second@example.org`.
+    ///
+    /// # Panics
+    /// When they cannot be added.
+    pub async fn add_second_admin(&self) {
+        let phc = self.app.identity.passwords().hash(PASSWORD.parse().expect("a password")).await;
+        let phc = phc.expect("a hash");
+        self.app.vault.hold_lease().await.expect("a lease");
+        let (identity, at, organisation) = (self.app.identity.clone(), self.now(), self.organisation);
+        let added = self.app.database.write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let (role, email) = (Role::Admin, "second@example.org");
+                let new = NewPerson { organisation, role, name: "second", email, password: Some(phc) };
+                identity.add_person(tx, new, at).await.map(drop)
+            })
+        });
+        let added: Result<(), IdentityError> = added.await;
+        added.expect("a second administrator");
     }
 
     /// The same person, who has proven a moment ago who they are.

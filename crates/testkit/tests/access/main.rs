@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod authority;
+mod authority_rows;
 mod cells;
 mod conditions;
 mod erased_views;

@@ -3,9 +3,11 @@
 mod attacker;
 mod clock_ahead;
 mod custody;
+mod cut_off;
 mod erasure;
 mod holds;
 mod life_cycle_mends;
+mod names;
 mod proposals;
 mod range_erasure;
 mod request_mails;
