@@ -38,7 +38,9 @@ impl App {
     pub async fn replay_authority(&self) -> Result<Vec<Difference>, AuditError> {
         self.vault.keys().hold_lease().await?;
         let (audit, now) = (self.access.audit().clone(), self.clock.now());
-        self.database.read(move |tx| Box::pin(async move { audit.replay(tx, &authority_tables(), now).await })).await
+        self.database
+            .read(move |tx| Box::pin(async move { audit.replay(tx, &authority_tables(), now).await }))
+            .await
     }
 }
 
@@ -119,7 +121,11 @@ mod tests {
         let row = |number: u8| Difference::Removed { table: "roles".to_owned(), row: number.to_string() };
         let told = finding(&[row(1), row(2), row(3), row(4)]);
         assert_eq!((told.id, told.level), ("authority", "failed"));
-        assert!(told.sentence.contains("roles 1") && told.sentence.contains("and 1 more"), "{}", told.sentence);
+        assert!(
+            told.sentence.contains("roles 1") && told.sentence.contains("and 1 more"),
+            "{}",
+            told.sentence
+        );
         assert!(told.what_to_do.is_some());
         assert_eq!(finding(&[]).level, "ok");
     }

@@ -17,6 +17,32 @@ use crate::{Answer, Caller, Installation};
 /// Why a test goes on: nothing of it fails on its own.
 const WELL: &str = "an installation that is well";
 const HOUR: Duration = Duration::from_secs(3600);
+/// Words in what was said and shown: none of them may be read in any file.
+const WORDS: [&str; 23] = [
+    "Northwisk",
+    "Marrowfair",
+    "Tamberhall",
+    "Quillreader",
+    "Noraveth",
+    "noraveth@example.org",
+    "Raelind",
+    "Pellmoor",
+    "Kestrelnote",
+    "Ombrix",
+    "Lanternshop",
+    "gloamwater",
+    "thistledrift",
+    "Brackenside",
+    "Crowle",
+    "Eversholt",
+    "Wexcombe",
+    "Saltwick",
+    "Ravenglass",
+    "Hollowell",
+    "Thornaby",
+    "Abinger",
+    "Pocklington",
+];
 /// Rows and columns of the picture that somebody sets.
 const PIXELS: u32 = 32;
 
@@ -49,7 +75,11 @@ fn done(answer: Answer) {
 }
 
 /// A picture of one colour, as PNG (ISO/IEC 15948).
-fn picture() -> Vec<u8> {
+///
+/// # Panics
+/// Never: it is small, and writing to memory does not fail.
+#[must_use]
+pub fn picture() -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |kind: &[u8; 4], data: &[u8]| {
         let mut crc = flate2::Crc::new();
@@ -88,6 +118,13 @@ struct Cast {
 }
 
 impl Inhabited {
+    /// Words in names, addresses, reasons and pages.
+    #[must_use]
+    pub fn words() -> Vec<&'static str> {
+        let more = ["second@example.org", "high windows", "203.0.113.0"];
+        WORDS.into_iter().chain(more).collect()
+    }
+
     /// Lets everything happen in a new installation.
     ///
     /// # Panics
@@ -141,16 +178,16 @@ impl Inhabited {
 async fn record(installation: &Installation, site_key: &str) -> String {
     let now_ms = i64::try_from(installation.now().unix_millis()).expect(WELL);
     let visit = Visit::start(installation.recorder("https://shop.example"), site_key, now_ms).await;
-    done(visit.send(0, &snapshot(now_ms, 3, "some text")).await);
+    done(visit.send(0, &snapshot(now_ms, 3, "gloamwater")).await);
     visit.recording
 }
 
 /// A domain, a project and a team in which somebody works, who has a further role; the project.
 async fn places(admin: &Caller, person: &str) -> String {
-    let domain = admin.post("/api/v1/tree", json!({ "kind": "domain", "name": "North" })).await.ok();
-    let project = json!({ "kind": "project", "name": "Fair", "parent": domain["id"] });
+    let domain = admin.post("/api/v1/tree", json!({ "kind": "domain", "name": "Northwisk" })).await.ok();
+    let project = json!({ "kind": "project", "name": "Marrowfair", "parent": domain["id"] });
     let project = admin.post("/api/v1/tree", project).await.ok();
-    let team = json!({ "kind": "team", "name": "Hall", "parent": project["id"] });
+    let team = json!({ "kind": "team", "name": "Tamberhall", "parent": project["id"] });
     let team = admin.post("/api/v1/tree", team).await.ok();
     put(admin, &format!("/api/v1/people/{person}/team"), json!({ "team": team["id"] })).await;
     let roles = json!({ "role": "admin", "also": ["auditor"] });
@@ -165,18 +202,18 @@ impl Cast {
         put(second, &format!("/api/v1/people/{member}/manager"), json!({ "manager": person })).await;
         put(second, &format!("/api/v1/people/{person}/manager"), json!({ "manager": manager })).await;
         let rights = json!({ "recording.list": "organisation" });
-        done(second.post("/api/v1/roles", json!({ "name": "Reader", "rights": rights })).await);
+        done(second.post("/api/v1/roles", json!({ "name": "Quillreader", "rights": rights })).await);
         done(second.send("PUT", &format!("/api/v1/people/{person}/picture"), picture()).await);
-        let nora = json!({ "name": "Nora", "email": "nora@example.org", "role": "member" });
+        let nora = json!({ "name": "Noraveth", "email": "noraveth@example.org", "role": "member" });
         done(second.post("/api/v1/people", nora).await);
-        let rae = json!({ "name": "Rae", "email": "rae@outside.example", "rights": ["recording.list"],
-            "reason": "ticket 4711", "node": node });
+        let rae = json!({ "name": "Raelind", "email": "raelind@outside.example", "rights": ["recording.list"],
+            "reason": "ticket Pellmoor", "node": node });
         let grant = second.post("/api/v1/support-grants", rae).await.ok();
         done(second.post(&format!("/api/v1/support-grants/{}/end", text(&grant["id"])), json!({})).await);
-        done(second.post("/api/v1/keys", json!({ "name": "Report", "scopes": ["audit.read"] })).await);
+        done(second.post("/api/v1/keys", json!({ "name": "Kestrelnote", "scopes": ["audit.read"] })).await);
         let settings = second.get("/api/v1/settings").await.ok();
         let saying = second.clone().with("if-match", format!("\"{}\"", settings["version"]));
-        let asked = json!({ "value": "P80D", "confirms": 1_000_000, "reason": "as the board wishes" });
+        let asked = json!({ "value": "P80D", "confirms": 1_000_000, "reason": "as the Ombrix board wishes" });
         put(&saying, "/api/v1/settings/retention.replay", asked).await;
         // A link that nobody has used, and one that is asked for because the password is forgotten.
         installation.link("second@example.org").await;
@@ -197,7 +234,7 @@ impl Cast {
 
     /// A site with a policy of its own; its id and key.
     async fn site(&self) -> (String, String) {
-        let asked = json!({ "name": "Shop", "origins": ["https://shop.example"] });
+        let asked = json!({ "name": "Lanternshop", "origins": ["https://shop.example"] });
         let site = self.second.post("/api/v1/sites", asked).await.ok();
         let document = json!({ "preset": "private", "media": "blocked", "exclude": [".secret"], "mask": [],
             "unmask": [], "urls": { "deny": [], "allow": [] } });
@@ -209,7 +246,7 @@ impl Cast {
     /// Brings a recording in that is about the person.
     async fn about(&self, site: &str) -> String {
         let path = format!("/api/v1/sites/{site}/imports?about={}", self.person);
-        let events = snapshot(1_795_000_000_000, 2, "about them").to_string();
+        let events = snapshot(1_795_000_000_000, 2, "thistledrift").to_string();
         text(&self.admin.send("POST", &path, events).await.ok()["recording"])
     }
 
@@ -222,7 +259,7 @@ impl Cast {
         }
         let path = format!("/api/v1/recordings/{recording}/views");
         for (asks, answers) in [(&self.second, &self.admin), (&self.manager, &self.second)] {
-            let view = asks.post(&path, json!({ "reason": "ticket 7" })).await.ok();
+            let view = asks.post(&path, json!({ "reason": "ticket Brackenside" })).await.ok();
             let answer = format!("/api/v1/views/{}/answer", text(&view["id"]));
             done(answers.post(&answer, json!({ "answer": "allowed" })).await);
             installation.wait(Duration::from_secs(1));
@@ -232,8 +269,8 @@ impl Cast {
     /// Two holds of a recording, placed and released again: whoever proposes, another confirms.
     async fn hold(&self, recording: &str) {
         for (one, other) in [(&self.admin, &self.second), (&self.second, &self.admin)] {
-            let asked = json!({ "scope": { "recording": recording }, "matter": "Fernwick v. Harbour",
-                "reason": "The order of 3 May" });
+            let asked = json!({ "scope": { "recording": recording }, "matter": "Crowle v. Dunmarsh",
+                "reason": "The order of Judge Eversholt" });
             let hold = format!("/api/v1/holds/{}", text(&one.post("/api/v1/holds", asked).await.ok()["id"]));
             for (who, what) in [(other, "confirm"), (one, "release"), (other, "confirm")] {
                 done(who.post(&format!("{hold}/{what}"), json!({})).await);
@@ -243,27 +280,29 @@ impl Cast {
 
     /// A request of the person, and one that they enter, extend and decline.
     async fn requests(&self, visitor: &str) {
-        let own = self.second.post("/api/v1/my/requests", json!({ "kind": "access" })).await.ok();
+        let own = self.second.post("/api/v1/my/requests", json!({ "kind": "export" })).await.ok();
         let path = format!("/api/v1/requests/{}/fulfil", text(&own["id"]));
-        done(self.admin.post(&path, json!({ "answer": "Here it is" })).await);
-        let asked = json!({ "subject": visitor, "kind": "access", "asked": "by letter" });
+        done(self.admin.post(&path, json!({ "answer": "Here is Wexcombe" })).await);
+        let asked = json!({ "subject": visitor, "kind": "export", "words": "by letter from Saltwick" });
         let entered = self.second.post("/api/v1/requests", asked).await.ok();
         let path = format!("/api/v1/requests/{}", text(&entered["id"]));
-        done(self.second.post(&format!("{path}/extend"), json!({ "reason": "Very many" })).await);
-        done(self.second.post(&format!("{path}/decline"), json!({ "reason": "It shows others" })).await);
+        done(
+            self.second.post(&format!("{path}/extend"), json!({ "reason": "Very many at Ravenglass" })).await,
+        );
+        done(self.second.post(&format!("{path}/decline"), json!({ "reason": "It shows Hollowell" })).await);
     }
 
     /// Erasures of a person that are proposed: by the person, refused by them, and of them.
     async fn proposals(&self) {
         let propose = async |by: &Caller, subject: &str| {
-            let asked = json!({ "target": { "subject": subject }, "reason": "asked for by letter" });
+            let asked = json!({ "target": { "subject": subject }, "reason": "asked for by Thornaby" });
             let made = by.post("/api/v1/erasures/proposals", asked).await.ok();
             format!("/api/v1/erasures/proposals/{}/refuse", text(&made["id"]))
         };
         let theirs = propose(&self.second, &self.of_member).await;
-        done(self.admin.post(&theirs, json!({ "reason": "not now" })).await);
+        done(self.admin.post(&theirs, json!({})).await);
         let refused = propose(&self.admin, &self.of_manager).await;
-        done(self.second.post(&refused, json!({ "reason": "not now" })).await);
+        done(self.second.post(&refused, json!({})).await);
         propose(&self.admin, &self.of_second).await;
     }
 
@@ -273,7 +312,7 @@ impl Cast {
         let block = |what: Value| {
             let mut asked = what;
             asked["ends_at"] = json!(until);
-            asked["reason"] = json!("a leak");
+            asked["reason"] = json!("a leak at Abinger");
             asked
         };
         done(self.second.post(&format!("/api/v1/people/{}/blocks", self.member), block(json!({}))).await);
@@ -281,7 +320,7 @@ impl Cast {
             let set = self.second.post("/api/v1/blocks", block(json!({ "network": network }))).await.ok();
             if network.contains(':') {
                 let lift = format!("/api/v1/blocks/{}/lift", text(&set["id"]));
-                done(self.second.post(&lift, json!({ "reason": "it was somebody else" })).await);
+                done(self.second.post(&lift, json!({ "reason": "it was Pocklington" })).await);
             }
         }
         let elsewhere = installation.person("second").await;

@@ -77,9 +77,17 @@ impl Installation {
     /// # Panics
     /// When anything fails: no test can go on then.
     pub async fn on_bucket() -> Self {
+        Self::on_bucket_over(postgres::schema_of_its_own().await).await
+    }
+
+    /// The same over an empty PostgreSQL database, or over a file of its own.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn on_bucket_over(database: Option<Postgres>) -> Self {
         let bucket = Arc::new(LocalS3::start());
         let address = bucket.address();
-        Self::made(postgres::schema_of_its_own().await, Some((bucket, address))).await
+        Self::made(database, Some((bucket, address))).await
     }
 
     /// Makes one that asks of those who sign in what an installation asks unless it is told otherwise.

@@ -27,5 +27,5 @@ pub mod visit;
 pub use caller::{Answer, Caller};
 pub use clock::Hands;
 pub use erasing::CopyOfDatabase;
-pub use inhabited::Inhabited;
+pub use inhabited::{Inhabited, picture};
 pub use installation::{Installation, confined_program};

@@ -17,11 +17,9 @@ async fn erase(args: &[&str]) -> anyhow::Result<Timestamp> {
     let [directory, at, organisation, other, target @ ..] = args else { bail!(USAGE) };
     let target = match target {
         ["track", recording, track] => Target::Track { recording: recording.parse()?, track: track.parse()? },
-        ["range", recording, from_us, to_us] => Target::Range {
-            recording: recording.parse()?,
-            from_us: from_us.parse()?,
-            to_us: to_us.parse()?,
-        },
+        ["range", recording, from_us, to_us] => {
+            Target::Range { recording: recording.parse()?, from_us: from_us.parse()?, to_us: to_us.parse()? }
+        }
         ["subject", subject] => Target::Subject(subject.parse()?),
         ["organisation"] => Target::Organisation,
         _ => bail!(USAGE),

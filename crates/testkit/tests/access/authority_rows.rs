@@ -153,9 +153,10 @@ async fn a_row_with_one_column_edited_is_named_with_it() {
     let Inhabited { installation, .. } = inhabited().await;
     let tables = tables(&installation).await;
     // What a column may hold that refers to a row elsewhere.
-    let ids: Vec<Value> = tables.iter().flat_map(|(table, rows)| {
-        rows.iter().map(|row| row.value(table.key[0]).clone())
-    }).collect();
+    let ids: Vec<Value> = tables
+        .iter()
+        .flat_map(|(table, rows)| rows.iter().map(|row| row.value(table.key[0]).clone()))
+        .collect();
     for (table, rows) in &tables {
         for (column, _) in table.columns {
             let row = rows.iter().find(|row| *row.value(column) != Value::Null).unwrap_or(&rows[0]);
@@ -191,7 +192,9 @@ async fn a_copy_of_a_row_under_another_id_is_named() {
                 // Some columns may hold each value once only.
                 let mut apart = copy.clone();
                 for (at, name) in row.columns.iter().enumerate() {
-                    if matches!(name.as_str(), "token_hash" | "site_key") && !table.key.contains(&name.as_str()) {
+                    if matches!(name.as_str(), "token_hash" | "site_key")
+                        && !table.key.contains(&name.as_str())
+                    {
                         apart.values[at] = other(&row.values[at]);
                     }
                 }
@@ -217,9 +220,8 @@ async fn a_row_that_is_removed_is_named() {
     let (now, mut kept) = (installation.now().micros(), Vec::new());
     for (table, rows) in tables(&installation).await {
         // What has ended may be gone.
-        let means_something = |row: &&Row| {
-            table.ends.is_none_or(|ends| matches!(row.value(ends), Value::Int(at) if *at > now))
-        };
+        let means_something =
+            |row: &&Row| table.ends.is_none_or(|ends| matches!(row.value(ends), Value::Int(at) if *at > now));
         let mut removed = None;
         for row in rows.iter().filter(means_something) {
             if row.remove(&installation).await {

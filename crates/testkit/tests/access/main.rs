@@ -17,6 +17,7 @@ mod scopes;
 mod standing;
 mod support;
 mod table;
+mod unrecorded;
 mod views;
 
 use std::collections::BTreeMap;

@@ -48,7 +48,13 @@ struct Scene {
     stays: Vec<(TrackId, usize)>,
 }
 
-async fn visit(installation: &Installation, origin: &str, site_key: &str, writer: u8, resume: Option<&str>) -> Visit {
+async fn visit(
+    installation: &Installation,
+    origin: &str,
+    site_key: &str,
+    writer: u8,
+    resume: Option<&str>,
+) -> Visit {
     let now_ms = installation.now().unix_millis() as i64;
     let writer = format!("0190a5e2-0000-7000-8000-0000000000{writer:02}");
     let recorder = installation.recorder(origin);
@@ -101,11 +107,9 @@ async fn scene(kind: Kind) -> Scene {
             vec![about],
             vec![(id(&one), 3), (id(&two), 3), (id(&theirs), 3)],
         ),
-        Kind::Organisation => (
-            vec!["organisation".to_owned()],
-            vec![about, id(&one), id(&two)],
-            vec![(id(&theirs), 3)],
-        ),
+        Kind::Organisation => {
+            (vec!["organisation".to_owned()], vec![about, id(&one), id(&two)], vec![(id(&theirs), 3)])
+        }
     };
     Scene {
         at: installation.now(),

@@ -1,6 +1,8 @@
 //! What ends: by age, by hand, by the person, and what an attacker finds of it afterwards.
 
 mod attacker;
+mod attacker_columns;
+mod canaries;
 mod clock_ahead;
 mod custody;
 mod cut_off;

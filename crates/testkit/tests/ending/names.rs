@@ -24,7 +24,11 @@ const NAMES: &[(&str, Fate)] = &[];
 const NOBODY: &[&str] = &[];
 
 /// The columns in which either id stands: as it is, or within a text.
-pub(crate) async fn naming(installation: &Installation, person: PersonId, subject: SubjectId) -> BTreeSet<String> {
+pub(crate) async fn naming(
+    installation: &Installation,
+    person: PersonId,
+    subject: SubjectId,
+) -> BTreeSet<String> {
     let ids = [*person.as_bytes(), *subject.as_bytes()];
     let within = |value: &Value| {
         ids.iter().any(|id| match value {
