@@ -17,7 +17,8 @@ use serde_json::json;
 /// Tables in which the installation that everything happened in has no row.
 const EMPTY: [(&str, &str); 0] = [];
 /// Tables of which no row can be removed while the database keeps its own rules.
-const UNREMOVABLE: [(&str, &str); 1] = [("organisations", "whatever is in an organisation refers to it")];
+const UNREMOVABLE: [(&str, &str); 2] =
+    [("organisations", "whatever is in an organisation refers to it"), ("sites", "its origins refer to it")];
 /// Sealed columns that are written once, and have no older value.
 const WRITTEN_ONCE: [(&str, &str); 9] = [
     ("erasure_proposals.details", "a reason and what was shown, as they were proposed"),
@@ -163,7 +164,8 @@ async fn a_row_with_one_column_edited_is_named_with_it() {
             let was = row.value(column).clone();
             let kinds = [other(&was), Value::Int(7), Value::Text("7".to_owned())];
             let mut edited = false;
-            for value in kinds.iter().chain(&ids).filter(|value| **value != was) {
+            let elsewhere: Vec<Value> = rows.iter().map(|row| row.value(column).clone()).collect();
+            for value in kinds.iter().chain(&elsewhere).chain(&ids).filter(|value| **value != was) {
                 edited = row.set(&installation, column, value.clone()).await;
                 if edited {
                     break;

@@ -48,7 +48,12 @@ const SEALED: &[(&str, &str)] = &[
 /// What outlives the organisation: its log, which tells of the erasure.
 const OUTLIVES: (&str, &str) = ("audit_entries", "personal");
 /// Columns of bytes that are neither ids, hashes nor sealed values, and what they are.
-const OTHER_BYTES: &[(&str, &str)] = &[];
+const OTHER_BYTES: &[(&str, &str)] = &[
+    ("key_pages.sealed", "sealed under an epoch, which no row of keys is"),
+    ("key_rows.sealed", "sealed under a shard, which no row of keys is"),
+    ("parts.facts", "times, sizes and places of the segments of a part"),
+    ("parts.proofs", "hashes of the segments of a part, and keyed ones"),
+];
 
 /// A sealed value with everything beside it that could be a part of its place.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
