@@ -70,7 +70,7 @@ fn rust_checks(place: &Place, steps: &Steps) -> Outcome {
     steps.run("Rust documentation tests", &mut place.cargo(&["test", "--locked", "--workspace", "--doc"]))
 }
 
-/// The suites of whole installations again, on a PostgreSQL of our own.
+/// The suites of whole installations, of the key registry and of the audit log again, on a PostgreSQL of our own.
 fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
     let mut server = None;
     steps.check("PostgreSQL", || {
@@ -82,10 +82,13 @@ fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
     let address = server.as_ref().map(|server| server.address.as_str()).unwrap_or_default();
     let mut tests = if has_nextest(place) {
         // Chosen out of the whole workspace, so that nothing is compiled again: `-p` would leave out features.
-        let suites = "package(clerestory-testkit) | package(clerestory-keys)";
+        let suites = "package(clerestory-testkit) | package(clerestory-keys) | package(clerestory-audit)";
         place.cargo(&["nextest", "run", "--locked", "--no-fail-fast", "--workspace", "-E", suites])
     } else {
-        place.cargo(&["test", "--locked", "-p", "clerestory-testkit", "-p", "clerestory-keys"])
+        let suites = ["-p", "clerestory-testkit", "-p", "clerestory-keys", "-p", "clerestory-audit"];
+        let mut tests = place.cargo(&["test", "--locked"]);
+        tests.args(suites);
+        tests
     };
     tests.env("CLERESTORY_TEST_POSTGRES", address).env("CLERESTORY_PYTHON", tools::python(place));
     steps.run("Rust tests on PostgreSQL", &mut tests)

@@ -18,7 +18,8 @@ const EVERY: Duration = Duration::from_secs(3600);
 const NAMED: usize = 3;
 
 /// Every table whose rows are authority.
-fn tables() -> Vec<&'static Table> {
+#[must_use]
+pub fn authority_tables() -> Vec<&'static Table> {
     clerestory_identity::AUTHORITY
         .into_iter()
         .chain(clerestory_intake::AUTHORITY)
@@ -37,7 +38,9 @@ impl App {
     pub async fn replay_authority(&self) -> Result<Vec<Difference>, AuditError> {
         self.vault.keys().hold_lease().await?;
         let (audit, now) = (self.access.audit().clone(), self.clock.now());
-        self.database.read(move |tx| Box::pin(async move { audit.replay(tx, &tables(), now).await })).await
+        self.database
+            .read(move |tx| Box::pin(async move { audit.replay(tx, &authority_tables(), now).await }))
+            .await
     }
 }
 
@@ -106,5 +109,24 @@ fn not_replayed() -> Finding {
         sentence: "Whether roles, sessions and settings are what the audit log says could not be checked."
             .to_owned(),
         what_to_do: Some("The server's log says why; it is tried again within the hour.".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_an_alarm_that_names_it() {
+        let row = |number: u8| Difference::Removed { table: "roles".to_owned(), row: number.to_string() };
+        let told = finding(&[row(1), row(2), row(3), row(4)]);
+        assert_eq!((told.id, told.level), ("authority", "failed"));
+        assert!(
+            told.sentence.contains("roles 1") && told.sentence.contains("and 1 more"),
+            "{}",
+            told.sentence
+        );
+        assert!(told.what_to_do.is_some());
+        assert_eq!(finding(&[]).level, "ok");
     }
 }

@@ -16,6 +16,7 @@ mod sweep;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};
+pub use authority::authority_tables;
 pub use dumps::forbid_core_dumps;
 pub use places::{Places, PlacesError, Postgres, SecondPlace, ThrowAway};
 pub use restore::{CopyAt, CopyError};

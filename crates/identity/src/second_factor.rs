@@ -234,7 +234,9 @@ impl Identity {
                     return Ok(Err(CredentialError::FactorExists));
                 }
                 let secret = random::<{ totp::SECRET_BYTES }>();
-                let version = found.map_or(1, |row| row.version + 1);
+                // Never used twice, not even after a factor was removed: an older secret put back would open. No number of
+                // an entry is.
+                let version = found.map_or(0, |row| row.version + 1).max(grant.entry());
                 let key = organisations::subject_key(tx, me.subject).await?;
                 let key = key.ok_or_else(|| inconsistent("subjects", "subject_id"))?;
                 let place = place(on.organisation, on.id, version);

@@ -1,5 +1,7 @@
 //! An installation's rows, looked at and changed behind its back.
 
+use std::collections::BTreeMap;
+
 use clerestory_model::TrackId;
 use clerestory_sql::{Lane, Row, SqlError, Value};
 use clerestory_store::parts::{self, Part};
@@ -17,18 +19,57 @@ impl Installation {
         rows.expect("the rows can be read")
     }
 
+    /// Every table with its columns, in their order.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn schema(&self) -> BTreeMap<String, Vec<String>> {
+        let read = self.app.database.read(|tx| {
+            Box::pin(async move {
+                let mut schema = BTreeMap::new();
+                for table in tx.tables().await? {
+                    let columns = tx.columns(&table).await?;
+                    schema.insert(table, columns);
+                }
+                Ok(schema)
+            })
+        });
+        let schema: Result<_, SqlError> = read.await;
+        schema.expect("the schema can be read")
+    }
+
+    /// These columns of every row of a table, in no particular order.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn rows_of<C: AsRef<str>>(&self, table: &str, columns: &[C]) -> Vec<Vec<Value>> {
+        let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+        let sql = format!("SELECT {} FROM {table}", names.join(", "));
+        let read = self.app.database.read(move |tx| Box::pin(async move { tx.query(&sql, &[]).await }));
+        let rows: Result<Vec<Row>, SqlError> = read.await;
+        let rows = rows.expect("the rows can be read");
+        let values = |row: &Row| (0..names.len()).map(|at| row.get(at).expect("a value")).collect();
+        rows.iter().map(values).collect()
+    }
+
+    /// Runs a statement that the database may refuse; how many rows it changed.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub async fn attempt(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64, SqlError> {
+        let sql = sql.into();
+        self.app
+            .database
+            .write(Lane::Maintenance, move |tx| Box::pin(async move { tx.execute(&sql, &values).await }))
+            .await
+    }
+
     /// Runs a statement.
     ///
     /// # Panics
     /// When the database refuses.
     pub async fn execute(&self, sql: impl Into<String>, values: Vec<Value>) {
-        let sql = sql.into();
-        let write = self
-            .app
-            .database
-            .write(Lane::Maintenance, move |tx| Box::pin(async move { tx.execute(&sql, &values).await }));
-        let done: Result<u64, SqlError> = write.await;
-        done.expect("the rows can be changed");
+        self.attempt(sql, values).await.expect("the rows can be changed");
     }
 
     /// The parts of a track.

@@ -107,6 +107,15 @@ impl Disk {
         Ok(flushes.flat_map(|record| [record.begins, record.ends]).collect())
     }
 
+    /// The moments right after a file or a directory was made, moved or removed.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn moves(&self) -> io::Result<Vec<u64>> {
+        let trace = Trace::read(&self.record)?;
+        Ok(trace.records().filter(trace::Record::is_move).map(|record| record.ends).collect())
+    }
+
     /// The disk as it was at the moment `at`.
     ///
     /// # Errors

@@ -77,9 +77,17 @@ impl Installation {
     /// # Panics
     /// When anything fails: no test can go on then.
     pub async fn on_bucket() -> Self {
+        Self::on_bucket_over(postgres::schema_of_its_own().await).await
+    }
+
+    /// The same over an empty PostgreSQL database, or over a file of its own.
+    ///
+    /// # Panics
+    /// When anything fails: no test can go on then.
+    pub async fn on_bucket_over(database: Option<Postgres>) -> Self {
         let bucket = Arc::new(LocalS3::start());
         let address = bucket.address();
-        Self::made(postgres::schema_of_its_own().await, Some((bucket, address))).await
+        Self::made(database, Some((bucket, address))).await
     }
 
     /// Makes one that asks of those who sign in what an installation asks unless it is told otherwise.
@@ -188,6 +196,24 @@ impl Installation {
         };
         let router = router_of(&app, origins, watched);
         Self { app, clock, organisation, other, router, directory, bucket, draining }
+    }
+
+    /// One that was made with [`Self::kept_in`] in this directory, by a process that is gone, on a clock that shows `at`.
+    ///
+    /// # Errors
+    /// Why it does not open.
+    pub async fn found_in(
+        directory: &Path,
+        at: Timestamp,
+        (organisation, other): (OrganisationId, OrganisationId),
+    ) -> anyhow::Result<Self> {
+        let mut places = Places::beside(&directory.join("data"), None);
+        (places.sign_in, places.confined) = (SignInRules::for_trying_out(), confined_program());
+        let root = places.open(&Protection::Plain)?;
+        let clock = Arc::new(Hands::at(at));
+        let app = App::build(places, root, clock.clone()).await?;
+        app.check_objects().await?;
+        Ok(Self::with(app, clock, Arc::new(tempfile::tempdir()?), None, organisation, other))
     }
 
     /// The same installation after a restart: nothing in memory is left.
@@ -310,6 +336,26 @@ impl Installation {
             })
             .await;
         made.expect("a link").reveal()
+    }
+
+    /// A second administrator of the first organisation: `second@example.org`.
+    ///
+    /// # Panics
+    /// When they cannot be added.
+    pub async fn add_second_admin(&self) {
+        let phc = self.app.identity.passwords().hash(PASSWORD.parse().expect("a password")).await;
+        let phc = phc.expect("a hash");
+        self.app.vault.hold_lease().await.expect("a lease");
+        let (identity, at, organisation) = (self.app.identity.clone(), self.now(), self.organisation);
+        let added = self.app.database.write(Lane::Interactive, move |tx| {
+            Box::pin(async move {
+                let (role, email) = (Role::Admin, "second@example.org");
+                let new = NewPerson { organisation, role, name: "second", email, password: Some(phc) };
+                identity.add_person(tx, new, at).await.map(drop)
+            })
+        });
+        let added: Result<(), IdentityError> = added.await;
+        added.expect("a second administrator");
     }
 
     /// The same person, who has proven a moment ago who they are.

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use clerestory_identity::{IdentityError, NewPerson};
 use clerestory_lifecycle::{Sweep, SweepStep};
 use clerestory_model::Timestamp;
-use clerestory_sql::Lane;
-use clerestory_store::people::Role;
 use serde_json::{Value, json};
 
-use crate::installation::PASSWORD;
 use crate::visit::{Visit, snapshot};
 use crate::{Answer, Caller, Installation};
 
@@ -80,20 +76,7 @@ impl Kept {
     /// # Panics
     /// When they cannot be added.
     pub async fn add_second_admin(&self) {
-        let app = &self.installation.app;
-        let phc = app.identity.passwords().hash(PASSWORD.parse().expect(WELL)).await.expect(WELL);
-        app.vault.hold_lease().await.expect(WELL);
-        let (identity, at, organisation) =
-            (app.identity.clone(), app.clock.now(), self.installation.organisation);
-        let added = app.database.write(Lane::Interactive, move |tx| {
-            Box::pin(async move {
-                let (role, email) = (Role::Admin, "second@example.org");
-                let new = NewPerson { organisation, role, name: "second", email, password: Some(phc) };
-                identity.add_person(tx, new, at).await.map(drop)
-            })
-        });
-        let added: Result<(), IdentityError> = added.await;
-        added.expect(WELL);
+        self.installation.add_second_admin().await;
     }
 
     /// A visit that goes on.

@@ -24,6 +24,7 @@ pub struct Server {
     programs: Programs,
     port: u16,
     options: &'static [&'static str],
+    preloaded: Option<PathBuf>,
     address: String,
     directory: TempDir,
 }
@@ -34,7 +35,15 @@ impl Server {
     /// # Errors
     /// What is missing, or what the server said, told for the person at the terminal.
     pub async fn start() -> Result<Self, String> {
-        Self::start_with(&[]).await
+        Self::start_with(&[], None).await
+    }
+
+    /// The same with this library preloaded into the server, for measuring what it costs that it flushes.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_preloading(library: &Path) -> Result<Self, String> {
+        Self::start_with(&[], Some(library.to_owned())).await
     }
 
     /// The same for tests that crash it: before it recovers it has the system flush everything at once, and not each of
@@ -43,10 +52,13 @@ impl Server {
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_to_crash() -> Result<Self, String> {
-        Self::start_with(&["-c", "recovery_init_sync_method=syncfs"]).await
+        Self::start_with(&["-c", "recovery_init_sync_method=syncfs"], None).await
     }
 
-    async fn start_with(options: &'static [&'static str]) -> Result<Self, String> {
+    async fn start_with(
+        options: &'static [&'static str],
+        preloaded: Option<PathBuf>,
+    ) -> Result<Self, String> {
         let directory = tempfile::Builder::new().prefix("clerestory-postgres-").tempdir();
         let directory = directory.map_err(|error| format!("a directory for PostgreSQL: {error}"))?;
         let programs = Programs::find()?;
@@ -71,9 +83,9 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| Ok(listener.local_addr()?.port()))
             .map_err(|error| format!("a port for PostgreSQL: {error}"))?;
-        let child = spawn(&programs, directory.path(), port, options)?;
+        let child = spawn(&programs, directory.path(), port, (options, preloaded.as_deref()))?;
         let address = format!("postgresql://clerestory@127.0.0.1:{port}/postgres");
-        let mut server = Self { child, programs, port, options, address, directory };
+        let mut server = Self { child, programs, port, options, preloaded, address, directory };
         server.wait().await?;
         Ok(server)
     }
@@ -96,7 +108,8 @@ impl Server {
     /// # Errors
     /// What the server said.
     pub async fn recover(&mut self) -> Result<(), String> {
-        self.child = spawn(&self.programs, self.directory.path(), self.port, self.options)?;
+        let how = (self.options, self.preloaded.as_deref());
+        self.child = spawn(&self.programs, self.directory.path(), self.port, how)?;
         self.wait().await
     }
 
@@ -138,7 +151,12 @@ impl Drop for Server {
     }
 }
 
-fn spawn(programs: &Programs, directory: &Path, port: u16, options: &[&str]) -> Result<Child, String> {
+fn spawn(
+    programs: &Programs,
+    directory: &Path,
+    port: u16,
+    (options, preloaded): (&[&str], Option<&Path>),
+) -> Result<Child, String> {
     let log = std::fs::File::create(directory.join("server.log"))
         .map_err(|error| format!("a log for PostgreSQL: {error}"))?;
     let mut command = programs.command("postgres");
@@ -146,7 +164,8 @@ fn spawn(programs: &Programs, directory: &Path, port: u16, options: &[&str]) -> 
     let port = port.to_string();
     command
         .args(["-p", &port, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=400"])
-        .args(options);
+        .args(options)
+        .envs(preloaded.map(|library| ("LD_PRELOAD", library)));
     // Nothing of the server outlives the test, however that ends.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
     command.spawn().map_err(|error| format!("postgres: {error}"))

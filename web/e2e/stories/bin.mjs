@@ -1,8 +1,10 @@
 // The recycle bin: a recording is deleted from the list and comes back by Undo; from the player, and comes back from
-// the bin; and what lies in the bin can be erased at once.
+// the bin; how long it can be restored is shown, as the organisation's settings say it; and what lies in the bin can be
+// erased at once.
 import assert from "node:assert/strict";
 import { openPlayer, shareSession } from "../lib/console.mjs";
 import { people } from "../lib/people.mjs";
+import { takePictures } from "../lib/pictures.mjs";
 import { visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 
@@ -37,6 +39,11 @@ export async function run(t) {
   const both = [kept.id, other.id].sort();
   const row = (id) => page.locator(`a[data-row="${id}"]`);
 
+  await page.goto(`${info.console}/recordings/bin`);
+  await page.getByRole("heading", { name: "The recycle bin is empty" }).waitFor();
+  await page.getByText("lies here for one month").waitFor();
+  await takePictures(t, page, "empty");
+
   // From the list, and back by the key.
   await page.goto(`${info.console}/recordings`);
   await row(kept.id).hover();
@@ -62,18 +69,29 @@ export async function run(t) {
   await page.getByRole("heading", { name: "It was deleted" }).waitFor();
   await page.getByRole("link", { name: "See it in the recycle bin" }).click();
   await page.getByText("From then on it is erased for good.").waitFor();
-  await page.screenshot({ path: t.picture("bin") });
+  assert.ok(daysLeft(await left(page)) >= 27, "a calendar month is longer than that");
+  await takePictures(t, page, "bin");
   await page.getByRole("button", { name: /^Restore the recording/ }).click();
   await page.getByRole("heading", { name: "The recycle bin is empty" }).waitFor();
   assert.deepEqual(await listed(), both, "the bin did not restore it");
 
-  // What lies in the bin can be erased without waiting.
+  // Where the organisation says another time, it holds for what is deleted from then on.
+  const [{ password }] = people(info);
+  await api.request("POST", "/session/step-up", { body: { password } });
+  const said = await api.request("PUT", "/settings/retention.event.soft_deleted", {
+    body: { value: "P7D", reason: "a week is enough" },
+    headers: { "if-match": '"0"' },
+  });
+  assert.equal(said.status, 200, said.text);
   await api.post(`/recordings/${other.id}/delete`);
+  await page.goto(`${info.console}/recordings/bin`);
+  assert.equal(daysLeft(await left(page)), 6, "the setting does not hold");
+
+  // What lies in the bin can be erased without waiting.
   await page.goto(`${info.console}/recordings/bin?open=${other.id}`);
   await page.getByRole("button", { name: "Erase now…" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByRole("button", { name: "Erase this recording" }).click();
-  await dialog.getByLabel("Your password, or a code of your app").fill(people(info)[0].password);
+  // Who it is was proven for the setting a moment ago.
   await dialog.getByRole("button", { name: "Erase this recording" }).click();
   await dialog.getByRole("button", { name: "Close" }).click();
   await page.getByRole("heading", { name: "The recycle bin is empty" }).waitFor();
@@ -83,5 +101,13 @@ export async function run(t) {
     [other.id],
     "another was erased",
   );
+  await page.goto(`${info.console}/recordings/${other.id}`);
+  await page.getByRole("heading", { name: /^(Being erased|Erased)$/ }).waitFor();
   assert.deepEqual(errors, [], "the console threw");
 }
+
+/** How long the only recording in the bin can be restored, as its row says. */
+const left = (page) => page.locator(".binleft").innerText();
+
+/** `29 d`: whole days. */
+const daysLeft = (text) => Number(/(\d+) d/.exec(text)?.[1] ?? Number.NaN);

@@ -1,24 +1,9 @@
 // Signing in with an app: a password that was right is not the end of it, and whoever has no code begins again.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { codeAt } from "../lib/authenticator.mjs";
 import { people } from "../lib/people.mjs";
 
 export const name = "factor";
-
-const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-/** The six digits of an authenticator app (RFC 6238: SHA-1, 30 s). */
-function codeAt(secret, ms) {
-  let bits = "";
-  for (const letter of secret.replace(/[\s=]/g, ""))
-    bits += BASE32.indexOf(letter).toString(2).padStart(5, "0");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(ms / 30_000)));
-  const digest = createHmac("sha1", key).update(counter).digest();
-  const at = digest[19] & 15;
-  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
 
 export async function run(t) {
   const { api, info } = await t.signedIn();

@@ -2,6 +2,7 @@
 // covers, until both have let it go.
 import assert from "node:assert/strict";
 import { shareSession } from "../lib/console.mjs";
+import { comeIn } from "../lib/people.mjs";
 import { onlyRecording, visitShop } from "../lib/shop.mjs";
 import { pause } from "../lib/wait.mjs";
 
@@ -27,11 +28,7 @@ export async function run(t) {
   const { link } = await api.post("/people", invited);
   const other = await (await browser.newContext(desk)).newPage();
   other.on("pageerror", (error) => errors.push(error.message));
-  await other.goto(link);
-  await other.getByLabel("Password").fill(PASSWORD);
-  await other.getByLabel("The same once more").fill(PASSWORD);
-  await other.getByRole("button", { name: "Set it and come in" }).click();
-  await other.getByRole("heading", { name: /What Clerestory keeps about you/ }).waitFor();
+  await comeIn(other, link, PASSWORD);
 
   // From the recording: what it covers is filled in, and may be widened.
   await page.goto(`${info.console}/recordings`);

@@ -1,26 +1,11 @@
 // An Admin invites somebody, makes them Manager of two people only, and sees in the log exactly what they opened.
 import assert from "node:assert/strict";
 import { openPlayer, shareSession } from "../lib/console.mjs";
+import { pageEvents } from "../lib/events.mjs";
 import { waitFor } from "../lib/wait.mjs";
 
 export const name = "people";
 const PASSWORD = "clear glass above the aisle";
-
-/** A page as rrweb writes it: all that an import needs. */
-function events(word) {
-  const at = Date.now() - 60_000;
-  const text = { type: 3, textContent: word, id: 5 };
-  const line = { type: 2, tagName: "p", attributes: {}, childNodes: [text], id: 6 };
-  const body = { type: 2, tagName: "body", attributes: {}, childNodes: [line], id: 4 };
-  const head = { type: 2, tagName: "head", attributes: {}, childNodes: [], id: 3 };
-  const html = { type: 2, tagName: "html", attributes: {}, childNodes: [head, body], id: 2 };
-  const node = { type: 0, childNodes: [html], id: 1 };
-  return [
-    { type: 4, data: { href: "https://desk.example/", width: 800, height: 600 }, timestamp: at },
-    { type: 2, data: { node, initialOffset: { top: 0, left: 0 } }, timestamp: at + 1 },
-    { type: 3, data: { source: 3, id: 1, x: 0, y: 10 }, timestamp: at + 2000 },
-  ];
-}
 
 export async function run(t) {
   const { api, info } = await t.signedIn();
@@ -63,7 +48,7 @@ export async function run(t) {
     const email = `${who.toLowerCase()}@fernwick.example`;
     const { person } = await api.post("/people", { name: who, email, role: "member" });
     const path = `/sites/${site.id}/imports?about=${person.id}`;
-    recordings[who] = (await api.post(path, events(who))).recording;
+    recordings[who] = (await api.post(path, pageEvents(who))).recording;
   }
   await page.reload();
   for (const who of ["Ada", "Ben"]) {

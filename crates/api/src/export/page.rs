@@ -6,6 +6,7 @@ use std::io::{Cursor, Read, Write};
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use serde_json::Value;
 
 use super::about::About;
 use super::archive::Cut;
@@ -130,7 +131,7 @@ pub(super) fn html(about: &About, hidden: u64, recordings: u64) -> (String, Stri
     let rows = about
         .settings
         .iter()
-        .map(|setting| [setting.name.clone(), setting.value.to_string(), setting.means.clone()]);
+        .map(|setting| [setting.name.clone(), says(&setting.value), setting.means.replace('`', "")]);
     table(&mut tail, &["Setting", "Says", "What it is for"], rows);
     let _ = writeln!(
         tail,
@@ -243,6 +244,37 @@ fn table<const N: usize>(html: &mut String, heads: &[&str; N], rows: impl Iterat
     html.push_str("</tbody></table>\n");
 }
 
+/// What a setting says, as people read it: `90 days` for `P90D`, `yes` for `true`.
+fn says(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(word) => length(word).unwrap_or_else(|| word.clone()),
+        other => other.to_string(),
+    }
+}
+
+/// A length of time that is written with one number and one unit (ISO 8601-1:2019, 5.5.2).
+fn length(word: &str) -> Option<String> {
+    let written = word.strip_prefix('P')?;
+    let (digits, unit) = match written.strip_prefix('T') {
+        Some(clock) => match clock.split_at_checked(clock.len().checked_sub(1)?)? {
+            (digits, "H") => (digits, "hour"),
+            (digits, "M") => (digits, "minute"),
+            (digits, "S") => (digits, "second"),
+            _ => return None,
+        },
+        None => match written.split_at_checked(written.len().checked_sub(1)?)? {
+            (digits, "D") => (digits, "day"),
+            (digits, "M") => (digits, "month"),
+            (digits, "Y") => (digits, "year"),
+            _ => return None,
+        },
+    };
+    let count: u32 = digits.parse().ok()?;
+    Some(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }))
+}
+
 /// A time as people read it, to the minute.
 fn time(at: &str) -> String {
     let (day, rest) = at.split_once('T').unwrap_or((at, ""));
@@ -262,4 +294,27 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::says;
+
+    #[test]
+    fn settings_are_told_in_words() {
+        let told = |value| says(&value);
+        assert_eq!([told(json!(true)), told(json!(false))], ["yes", "no"]);
+        assert_eq!(
+            [told(json!("P90D")), told(json!("P1M")), told(json!("PT12H"))],
+            ["90 days", "1 month", "12 hours"]
+        );
+        // What is no length of time stays as it is.
+        assert_eq!(
+            [told(json!("off")), told(json!("P")), told(json!("PT")), told(json!("P1DT2H"))],
+            ["off", "P", "PT", "P1DT2H"]
+        );
+        assert_eq!(told(json!(3)), "3");
+    }
 }

@@ -12,7 +12,7 @@ use clerestory_audit::{
 use clerestory_keys::{FilePlace, Keys, Protection, RootFile};
 use clerestory_model::{Clock, OrganisationId, Timestamp};
 use clerestory_seal::{CheckpointKey, SecretKey};
-use clerestory_sql::{Database, Lane, SqlError, Value};
+use clerestory_sql::{Database, Lane, Schema, SqlError, Value};
 use tempfile::TempDir;
 
 pub(crate) const START: i64 = 1_795_000_000_000_000;
@@ -53,11 +53,30 @@ impl Mirror {
     }
 }
 
+/// Names a PostgreSQL that runs already, as `cargo xtask test` starts one; without it the tests run on SQLite.
+const VARIABLE: &str = "CLERESTORY_TEST_POSTGRES";
+
+async fn schema_of_its_own() -> Option<String> {
+    let server = std::env::var(VARIABLE).ok().filter(|server| !server.is_empty())?;
+    let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
+    let running = tokio::spawn(connection);
+    let name = format!("test_{}", hex::encode(clerestory_seal::random::<8>()));
+    client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
+    drop(client);
+    running.await.unwrap().unwrap();
+    Some(format!("{server}?options=-csearch_path%3D{name}"))
+}
+
 impl Log {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let schemas = [clerestory_keys::SCHEMA, clerestory_audit::SCHEMA];
-        let database = Database::open_sqlite(&directory.path().join("db"), &schemas).unwrap();
+        let database = match schema_of_its_own().await {
+            None => Database::open_sqlite(&directory.path().join("db"), &schemas).unwrap(),
+            Some(address) => {
+                Database::open_postgres(&address, None, Schema::MayBeMade, &schemas).await.unwrap()
+            }
+        };
         let root = RootFile::create(&directory.path().join("root.key"), "test", &Protection::Plain).unwrap();
         let place = FilePlace::create(directory.path().join("epochs")).unwrap();
         let keys = Keys::open(root, vec![Box::new(place)], database.clone(), Arc::new(Still)).await.unwrap();

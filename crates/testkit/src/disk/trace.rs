@@ -61,6 +61,14 @@ impl Record<'_> {
     pub(super) fn is_flush(&self) -> bool {
         matches!(self.what, What::Flush { failed: false, .. })
     }
+
+    pub(super) fn is_move(&self) -> bool {
+        use What::{Create, Link, MakeDirectory, Rename, Unlink};
+        matches!(
+            self.what,
+            Create { .. } | MakeDirectory { .. } | Rename { .. } | Link { .. } | Unlink { .. }
+        )
+    }
 }
 
 impl Trace {

@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod authority;
+mod authority_rows;
 mod cells;
 mod conditions;
 mod erased_views;
@@ -16,6 +17,7 @@ mod scopes;
 mod standing;
 mod support;
 mod table;
+mod unrecorded;
 mod views;
 
 use std::collections::BTreeMap;

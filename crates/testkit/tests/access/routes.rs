@@ -31,15 +31,22 @@ const OWN: [&str; 14] = [
 /// The proof of who one is, which is anybody's who is signed in.
 const PROOF: &str = "POST /api/v1/session/step-up";
 
-/// Every route, with an example of what it takes.
-fn routes() -> Vec<(String, String, Value)> {
+/// A route, with an example of what it takes.
+pub(super) struct Route {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) body: Value,
+}
+
+/// Every route of the description.
+pub(super) fn routes() -> Vec<Route> {
     let description: Value = serde_json::to_value(clerestory_api::openapi()).unwrap();
     let mut found = Vec::new();
     for (path, item) in description["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             let body = body(method, path).unwrap_or_else(|| example(schema, &description, 0));
-            found.push((method.to_uppercase(), path.clone(), body));
+            found.push(Route { method: method.to_uppercase(), path: path.clone(), body });
         }
     }
     found
@@ -123,7 +130,7 @@ fn is_open(route: &str) -> bool {
 }
 
 impl Scene {
-    async fn ask(&self, caller: &Caller, (method, path, body): &(String, String, Value)) -> Answer {
+    pub(super) async fn ask(&self, caller: &Caller, Route { method, path, body }: &Route) -> Answer {
         let caller = caller.clone().with("if-match", "\"0\"");
         let organisation = self.installation.organisation.to_string();
         let body = match method.as_str() {
@@ -143,7 +150,7 @@ async fn every_route_is_closed_to_the_unauthenticated_but_the_open_ones() {
     let routes = routes();
     let mut open = BTreeSet::new();
     for route in &routes {
-        let (method, path, _) = route;
+        let Route { method, path, .. } = route;
         let answer = nobody.send(method, &scene.fill(path), "{}").await;
         if answer.status != StatusCode::UNAUTHORIZED
             || path.contains("/capture/")
@@ -169,12 +176,12 @@ async fn every_route_is_closed_to_the_unauthenticated_but_the_open_ones() {
     let asked = json!({ "ends_at": "2026-11-23T00:00:00Z", "reason": "a leak" });
     admin.post(&format!("/api/v1/people/{}/blocks", id["manager"]), asked).await.ok();
     let mut wrong = Vec::new();
-    for route in routes.iter().filter(|(method, path, _)| !is_open(&format!("{method} {path}"))) {
+    for route in routes.iter().filter(|Route { method, path, .. }| !is_open(&format!("{method} {path}"))) {
         let deleted = scene.ask(&member, route).await.status;
         let blocked = scene.ask(&manager, route).await;
         let kept_out = (blocked.status, blocked.problem()) == (StatusCode::FORBIDDEN, "blocked");
         if deleted != StatusCode::UNAUTHORIZED || !(kept_out || blocked.status == StatusCode::UNAUTHORIZED) {
-            let (method, path, _) = route;
+            let Route { method, path, .. } = route;
             wrong.push(format!("{method} {path}: {deleted}, {} {}", blocked.status, blocked.problem()));
         }
     }
@@ -190,7 +197,7 @@ async fn every_route_is_closed_to_a_member_who_may_nothing_but_what_is_their_own
     admin.send("PUT", "/api/v1/settings/member.view_own", off).await.ok();
     let (mut member, mut open) = (scene.installation.proven("member").await, BTreeSet::new());
     for route in routes() {
-        let (method, path, _) = &route;
+        let Route { method, path, .. } = &route;
         let name = format!("{method} {path}");
         if is_open(&name) || name == PROOF {
             continue;
@@ -218,7 +225,7 @@ async fn every_route_that_names_an_object_is_closed_to_the_other_tenant_and_to_m
     let elsewhere =
         |path: &str| ["/capture/", "/ledger/", "/settings/"].iter().any(|part| path.contains(part));
     for route in routes() {
-        let (method, path, _) = &route;
+        let Route { method, path, .. } = &route;
         if is_open(&format!("{method} {path}")) {
             continue;
         }

@@ -21,8 +21,8 @@ use clerestory_testkit::{Caller, Installation};
 use clerestory_vault::SegmentPlace;
 use serde_json::{Value, json};
 
-type Id = [u8; 16];
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) type Id = [u8; 16];
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A segment as some copy had it: whose, and its sealed bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ struct Column {
 }
 
 /// Knows the formats (docs/formats.md) and nothing of the program: it shares the ciphers with it and no more.
-struct Attacker {
+pub(crate) struct Attacker {
     deployment: Deployment,
     root: SecretKey,
     epochs: BTreeMap<i64, Vec<u8>>,
@@ -55,12 +55,12 @@ struct Attacker {
     segments: BTreeSet<Taken>,
 }
 
-fn secret(bytes: &[u8]) -> SecretKey {
+pub(crate) fn secret(bytes: &[u8]) -> SecretKey {
     SecretKey::from_bytes(bytes.try_into().unwrap())
 }
 
 impl Attacker {
-    fn new(installation: &Installation) -> Self {
+    pub(crate) fn new(installation: &Installation) -> Self {
         let file = std::fs::read(installation.app.places.root_key()).unwrap();
         let root: Value = serde_json::from_slice(&file).unwrap();
         let hex = |text: &Value| hex::decode(text.as_str().unwrap()).unwrap();
@@ -76,7 +76,7 @@ impl Attacker {
     }
 
     /// Takes a copy of everything but root and epochs, as it is now.
-    async fn copy(&mut self, installation: &Installation) {
+    pub(crate) async fn copy(&mut self, installation: &Installation) {
         for row in installation.rows("SELECT page_id, version, sealed FROM key_pages", Vec::new()).await {
             self.pages.insert((row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap()));
         }
@@ -126,12 +126,12 @@ impl Attacker {
     }
 
     /// Breaks in today, where the epochs are kept.
-    fn take_epochs(&mut self, installation: &Installation) {
+    pub(crate) fn take_epochs(&mut self, installation: &Installation) {
         let place = FilePlace::open(installation.app.places.keys.join("epochs")).unwrap();
         self.epochs = place.list().unwrap().into_iter().map(|one| (one, place.read(one).unwrap())).collect();
     }
 
-    fn open(
+    pub(crate) fn open(
         &self,
         key: &SecretKey,
         (table, column): (&'static str, &'static str),
@@ -147,7 +147,7 @@ impl Attacker {
     }
 
     /// Every key that opens by any combination of what it has.
-    fn loot(&self) -> BTreeMap<Id, BTreeSet<[u8; 32]>> {
+    pub(crate) fn loot(&self) -> BTreeMap<Id, BTreeSet<[u8; 32]>> {
         let mut shards: BTreeSet<[u8; 32]> = BTreeSet::new();
         for (epoch, wrapped) in &self.epochs {
             let at = ([0; 16], number_as_id(epoch.cast_unsigned()));

@@ -1,12 +1,16 @@
 //! What ends: by age, by hand, by the person, and what an attacker finds of it afterwards.
 
 mod attacker;
+mod attacker_columns;
+mod canaries;
 mod clock_ahead;
 mod closing;
 mod custody;
+mod cut_off;
 mod erasure;
 mod holds;
 mod life_cycle_mends;
+mod names;
 mod proposals;
 mod range_erasure;
 mod request_mails;

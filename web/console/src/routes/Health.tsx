@@ -5,6 +5,7 @@ import type { Finding } from "../api/types";
 import { Icon } from "../components/Icon";
 import { Loading, Trouble } from "../components/States";
 import { plural } from "../lib/format";
+import type { PLACES } from "../lib/places";
 import { useTitle } from "../lib/useTitle";
 import "../styles/settings.css";
 
@@ -65,12 +66,14 @@ const levelWords: Record<Finding["level"], string> = {
 };
 
 /** Where the console mends what a check found, for those it can. */
-const ways: Record<string, { to: "/settings/retention" | "/trust/holds" | "/settings/rules"; name: string }> =
-  {
-    "sweep-waits": { to: "/settings/retention", name: "Retention" },
-    holds: { to: "/trust/holds", name: "Holds" },
-    settings: { to: "/settings/rules", name: "Rules" },
-  };
+const ways: Record<string, { to: (typeof PLACES)[number]["to"]; name: string }> = {
+  "sweep-waits": { to: "/settings/retention", name: "Retention" },
+  holds: { to: "/trust/holds", name: "Holds" },
+  "holds-unreadable": { to: "/trust/holds", name: "Holds" },
+  "erasure-proposals": { to: "/trust/receipts", name: "Receipts" },
+  "requests-overdue": { to: "/trust/requests", name: "Requests" },
+  settings: { to: "/settings/rules", name: "Rules" },
+};
 
 function Line({ finding }: { finding: Finding }) {
   const way = finding.level === "ok" ? undefined : ways[finding.id];

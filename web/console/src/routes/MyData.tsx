@@ -25,7 +25,7 @@ const EVERY_MS = 5_000;
 /** What is kept about whoever is signed in, how long, and who looked. */
 export default function MyData() {
   useTitle("My data");
-  const { person } = useSession();
+  const { person, organisation } = useSession();
   const now = useNow(60_000);
   const data = useMyData();
   const pages = data.data?.pages;
@@ -58,7 +58,12 @@ export default function MyData() {
             />
             <div className="side">
               {recordings.length > 0 ? (
-                <Captured recordings={recordings} now={now} mayOpen={mayOpen} />
+                <Captured
+                  organisation={organisation.name}
+                  recordings={recordings}
+                  now={now}
+                  mayOpen={mayOpen}
+                />
               ) : (
                 <NothingCaptured />
               )}

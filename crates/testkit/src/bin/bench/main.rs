@@ -10,6 +10,7 @@
 
 mod answers;
 mod core;
+mod costs;
 mod disk;
 mod erasing;
 mod intake;
@@ -23,7 +24,7 @@ mod stored;
 mod sweeping;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clerestory_testkit::bucket::{self, LocalS3};
@@ -41,10 +42,6 @@ const PARTS: [&str; 13] = [
 /// Takes an hour, and so only when it is asked for.
 const STEADY: &str = "steady";
 const STEADY_MINUTES: u64 = 60;
-/// A server whose sealing does nothing, for `costs`.
-const UNSEALED: &str = "CLERESTORY_UNSEALED_BIN";
-/// Where Debian has the library that makes every flush of a file do nothing, for `costs`.
-const NO_FLUSH: &str = "/usr/lib/x86_64-linux-gnu/libeatmydata.so";
 
 /// What a run was asked for, and what it found so far.
 pub(crate) struct Bench {
@@ -135,9 +132,8 @@ impl Bench {
             let found = intake::measure(self, &server).await?;
             self.note("bucket", found);
         }
-        if self.begin("costs", "What sealing and flushing cost: SQLite and a directory, 16 connections") {
-            let servers = self.cost_servers()?;
-            let found = intake::costs(&servers, self.seconds).await?;
+        if self.begin("costs", "What sealing and flushing cost: 16 connections") {
+            let found = costs::measure(self).await?;
             self.note("costs", found);
         }
         if self.begin("core", "Below intake: the audit log and the key registry, in one process") {
@@ -176,23 +172,6 @@ impl Bench {
             std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         Ok(())
-    }
-
-    /// A server as it is, one that seals nothing, and one whose flushes do nothing.
-    fn cost_servers(&self) -> Result<[(&'static str, Server); 3], String> {
-        let unsealed = std::env::var_os(UNSEALED).map(PathBuf::from).filter(|binary| binary.exists());
-        let unsealed = unsealed.ok_or_else(|| format!("name a server that seals nothing in {UNSEALED}"))?;
-        if !Path::new(NO_FLUSH).exists() {
-            return Err(format!("there is no {NO_FLUSH}. On Debian: apt-get install libeatmydata1"));
-        }
-        let place = |name: &str| self.directory.path().join(name);
-        let nothing_sealed = [("CLERESTORY_DANGEROUS_IDENTITY_SEALING", "1".to_owned())];
-        let nothing_flushed = [("LD_PRELOAD", NO_FLUSH.to_owned())];
-        Ok([
-            ("as it is", Server::installed(&self.binary, &place("as-it-is"), &[])?),
-            ("nothing sealed", Server::installed(&unsealed, &place("unsealed"), &nothing_sealed)?),
-            ("nothing flushed", Server::installed(&self.binary, &place("unflushed"), &nothing_flushed)?),
-        ])
     }
 }
 

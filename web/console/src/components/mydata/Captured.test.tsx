@@ -24,7 +24,12 @@ const kept: MyRecording = {
 
 const shown = (more: Partial<MyRecording>) =>
   renderToStaticMarkup(
-    <Captured recordings={[{ ...kept, ...more }]} now={new Date("2026-11-22T10:00:00Z")} mayOpen={false} />,
+    <Captured
+      organisation="Fernwick Goods"
+      recordings={[{ ...kept, ...more }]}
+      now={new Date("2026-11-22T10:00:00Z")}
+      mayOpen={false}
+    />,
   ).replace(/<[^>]*>/g, "");
 
 it("says until when it is kept, or can be restored, or that it only waits for a hold", () => {
@@ -32,4 +37,10 @@ it("says until when it is kept, or can be restored, or that it only waits for a 
   const deleted = { state: "soft_deleted", restorable_until: "2026-12-21T10:00:00Z" };
   expect(shown(deleted)).toMatch(/Deleted: nobody watches it\. It can be restored until 21 Dec 2026/);
   expect(shown({ state: "soft_deleted" })).toMatch(/as soon as no hold keeps it/);
+});
+
+it("says why it is there: who keeps it, and where it was captured", () => {
+  expect(shown({})).toContain("It is here because Fernwick Goods keeps what is captured.");
+  const site = { id: "sit_1", name: "Order desk" };
+  expect(shown({ site })).toContain("because Fernwick Goods keeps what is captured on Order desk.");
 });

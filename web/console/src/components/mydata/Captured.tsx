@@ -6,13 +6,15 @@ import { Panes } from "../Panes";
 import { nameOf } from "./names";
 
 interface CapturedProps {
+  /** Whose recordings these are: whoever decides what is captured. */
+  organisation: string;
   recordings: readonly MyRecording[];
   now: Date;
   mayOpen: boolean;
 }
 
 /** What is kept that shows somebody: what it is, why it was made, and how long it stays. */
-export function Captured({ recordings, now, mayOpen }: CapturedProps) {
+export function Captured({ organisation, recordings, now, mayOpen }: CapturedProps) {
   return (
     <section className="card captured">
       <div className="sh">
@@ -20,7 +22,13 @@ export function Captured({ recordings, now, mayOpen }: CapturedProps) {
       </div>
       <ul>
         {recordings.map((recording) => (
-          <One key={recording.id} recording={recording} now={now} mayOpen={mayOpen} />
+          <One
+            key={recording.id}
+            organisation={organisation}
+            recording={recording}
+            now={now}
+            mayOpen={mayOpen}
+          />
         ))}
       </ul>
       <p className="small ink2 why2">
@@ -31,7 +39,14 @@ export function Captured({ recordings, now, mayOpen }: CapturedProps) {
   );
 }
 
-function One({ recording, now, mayOpen }: { recording: MyRecording; now: Date; mayOpen: boolean }) {
+interface OneProps {
+  organisation: string;
+  recording: MyRecording;
+  now: Date;
+  mayOpen: boolean;
+}
+
+function One({ organisation, recording, now, mayOpen }: OneProps) {
   const name = nameOf(recording);
   return (
     <li className="cp">
@@ -59,6 +74,10 @@ function One({ recording, now, mayOpen }: { recording: MyRecording; now: Date; m
         {formatDate(recording.started_at)} {formatTime(recording.started_at)}
       </p>
       <Panes className="mini" states={recording.panes} label={panesSentence(recording)} />
+      <p className="small ink2">
+        It is here because {organisation} keeps what is captured
+        {recording.site === null ? "." : ` on ${recording.site.name}.`}
+      </p>
       <p className="small ink2">
         <Until recording={recording} now={now} />
       </p>
