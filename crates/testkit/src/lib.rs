@@ -26,4 +26,4 @@ pub mod visit;
 pub use caller::{Answer, Caller};
 pub use clock::Hands;
 pub use erasing::CopyOfDatabase;
-pub use installation::{Installation, confined_program};
+pub use installation::{Installation, confined_program, verifier_program};
