@@ -12,6 +12,7 @@ mod entry;
 pub mod ledger;
 mod read;
 mod reserve;
+mod standing;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use chain::{ChainReport, Head};
 pub use entry::{ActorKind, Class, Entry, ObjectRef, Outcome, Personal};
 pub use read::{EntryFilter, newest_time};
 pub use reserve::Reserve;
+pub use standing::{Standing, standing, told_of};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {

@@ -205,6 +205,8 @@ impl App {
                 Arc::new(access.settings().clone()),
             ],
             places: tombstones,
+            places_need_credentials: matches!(places.second_epochs, Some(SecondPlace::Elsewhere(_))),
+            verifier: places.verifier(),
             assurance: match &places.second_epochs {
                 Some(SecondPlace::Elsewhere(_)) => Assurance::Custodian,
                 Some(SecondPlace::Directory(_)) if !places.on_one_disk() => Assurance::SeparatePlaces,

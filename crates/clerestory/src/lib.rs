@@ -13,6 +13,7 @@ mod scrub;
 mod serve;
 mod settle;
 mod sweep;
+mod verifier;
 mod watch;
 
 pub use app::{App, AppError, SCHEMAS};

@@ -66,6 +66,8 @@ pub struct Places {
     pub sign_in: SignInRules,
     /// The program that works on hostile bytes when it is started for that: this one.
     pub confined: PathBuf,
+    /// The program that looks at what is left of erasures when it is started for that: this one.
+    pub verifier: PathBuf,
 }
 
 /// The program of this process, though another may lie under its name by now.
@@ -153,6 +155,7 @@ impl Places {
             objects_moved: false,
             sign_in: SignInRules::default(),
             confined: THIS_PROGRAM.into(),
+            verifier: THIS_PROGRAM.into(),
         }
     }
 

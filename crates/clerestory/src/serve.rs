@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::watch::Watch;
-use crate::{App, SettleAfter, authority, custody, ledger, scrub, settle, sweep};
+use crate::{App, SettleAfter, authority, custody, ledger, scrub, settle, sweep, verifier};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
@@ -81,6 +81,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     remarks.insert(0, custody::places(&app));
     remarks.push(confinement(&app).await);
     let (keys, confined) = (Arc::clone(app.vault.keys()), app.confined.clone());
+    let lifecycle = app.lifecycle.clone();
     let console = serving.hosts.origins().console.clone();
     let api = Parts {
         database: app.database.clone(),
@@ -98,6 +99,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         findings: Arc::new(move || {
             let mut all = findings(&remarks, &watched);
             all.extend(broken(&confined));
+            all.extend(verifier::finding(&lifecycle.unverified_erasures()));
             all.extend(keys.findings().iter().map(of_keys));
             all
         }),

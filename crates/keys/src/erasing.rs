@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use clerestory_model::{KeyId, OrganisationId};
-use clerestory_sql::{SqlError, Tx};
+use clerestory_sql::Tx;
 
-use crate::{KeyError, Keys, Purpose};
+use crate::{KeyError, Keys, presence};
 
 impl Keys {
     /// Every key of an organisation but those of its audit log, which outlives it.
@@ -17,9 +17,7 @@ impl Keys {
         tx: &mut Tx,
         organisation: OrganisationId,
     ) -> Result<Vec<KeyId>, KeyError> {
-        let sql = "SELECT key_id FROM key_rows WHERE organisation = $1 AND purpose <> $2 ORDER BY key_id";
-        let rows = tx.query(sql, &[organisation.into(), (Purpose::AuditMonth as i64).into()]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, SqlError>>()?)
+        presence::of_organisation(tx, organisation).await
     }
 
     /// Those of `keys` that are in the registry, and every key that one of them wraps, directly or not.

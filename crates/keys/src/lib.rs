@@ -18,6 +18,7 @@ mod error;
 mod findings;
 mod pages;
 mod places;
+pub mod presence;
 mod registry;
 mod rewrite;
 mod ring;

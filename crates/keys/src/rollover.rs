@@ -19,7 +19,7 @@ use crate::{EpochNumber, EpochPlace, Finding, KeyError, Keys};
 /// An epoch's secret is kept this long after it was made, so that copies of the database can be restored.
 pub const EPOCH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Clocks of two nodes may differ by so much before they stop: see the time guard.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(3600);
+pub(crate) const CLOCKS_DIFFER: Duration = Duration::from_secs(3600);
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// What a round of [`Keys::roll_over`] did.

@@ -198,24 +198,11 @@ impl Keys {
         let sql = format!("SELECT {COLUMNS} FROM key_tombstones ORDER BY owner");
         tx.query(&sql, &[]).await?.iter().map(tombstone).collect()
     }
-
-    /// Those of the tombstones in the database that have one of these ids.
-    ///
-    /// # Errors
-    /// [`KeyError::Sql`].
-    pub async fn tombstones_named(&self, tx: &mut Tx, ids: &[[u8; 16]]) -> Result<Vec<Tombstone>, KeyError> {
-        let mut found = Vec::new();
-        for id in ids {
-            let sql = format!("SELECT {COLUMNS} FROM key_tombstones WHERE owner = $1");
-            found.extend(tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(tombstone).transpose()?);
-        }
-        Ok(found)
-    }
 }
 
-const COLUMNS: &str = "owner, kind, organisation, key_id, laid_at";
+pub(crate) const COLUMNS: &str = "owner, kind, organisation, key_id, laid_at";
 
-fn tombstone(row: &Row) -> Result<Tombstone, KeyError> {
+pub(crate) fn tombstone(row: &Row) -> Result<Tombstone, KeyError> {
     let owner = match row.get::<i64>(1)? {
         1 => Owner::Organisation,
         2 => Owner::Subject(row.get(0)?),

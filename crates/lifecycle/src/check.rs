@@ -1,20 +1,21 @@
-//! The check after an erasure. It has a reader of the database and eyes for the objects, and nothing that writes or opens.
+//! The check after an erasure: by a process that can only read and has no key, and here of what no other process sees.
 
-use clerestory_keys::{Owner, Tombstone};
-use clerestory_model::{KeyId, RecordingId};
-use clerestory_sql::Tx;
-use clerestory_vault::Presence;
+use std::time::Duration;
 
-use crate::rows::{self, KeptObject, Part};
+use clerestory_keys::presence;
+use clerestory_model::{ErasureId, KeyId, RecordingId, Timestamp};
+use clerestory_sql::Lane;
+
+use crate::rows;
 use crate::shred::erased;
-use crate::{EraseError, Erasure, Lifecycle, Target};
+use crate::tombstones::tombstones_of;
+use crate::verify::Place;
+use crate::work::chain;
+use crate::{EraseError, Erasure, Lifecycle, Step};
 
-/// What the check looks for.
-struct Sought {
-    keys: Vec<KeyId>,
-    parts: Vec<Part>,
-    objects: Vec<KeptObject>,
-}
+/// How long an erasure waits in which something was found, or that could not be looked at: a process for each of them
+/// every second would be no better.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// What the check saw, for the receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,140 +25,152 @@ pub(crate) struct Seen {
     pub(crate) objects: u64,
 }
 
+/// An erasure whose check did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified {
+    /// The erasure.
+    pub erasure: ErasureId,
+    /// What still stood, or why it is not known.
+    pub why: String,
+    /// Something of it still stood; otherwise it could not be looked at.
+    pub is_left: bool,
+    /// It is not looked at again before.
+    pub(crate) not_before: Timestamp,
+}
+
+/// What came of a check.
+pub(crate) enum Checked {
+    /// Nothing of it is left.
+    Clean(Seen),
+    /// Files of the ingest log hold something of it, and go by themselves.
+    InLog(Vec<String>),
+    /// It was looked at a moment ago.
+    NotYet,
+}
+
 impl Lifecycle {
-    /// Looks for everything an erasure was about: keys, rows, derived data, objects with their versions, and the
-    /// tombstones that must be there.
+    /// Looks for everything an erasure was about: in the memory of this process, and by another process in the database,
+    /// among the objects and in the places of tombstones.
     ///
     /// # Errors
     /// [`EraseError::Left`] with what was found; any failure to look.
-    pub(crate) async fn check(&self, erasure: &Erasure) -> Result<Seen, EraseError> {
-        let (lifecycle, looked_for) = (self.clone(), erasure.clone());
-        let sought = self
-            .parts
-            .database
-            .read(move |tx| Box::pin(async move { lifecycle.check_rows(tx, &looked_for).await }))
-            .await?;
-        let eyes = self.parts.vault.objects().presence();
-        self.check_objects(&eyes, erasure, &sought).await?;
-        self.check_tombstones(erasure, &eyes).await?;
-        Ok(Seen {
-            tracks: sought.parts.len() as u64,
-            objects: sought.objects.len() as u64,
-            keys: sought.keys,
-        })
-    }
-
-    async fn check_rows(&self, tx: &mut Tx, erasure: &Erasure) -> Result<Sought, EraseError> {
-        let keys = rows::kept_keys(tx, erasure.id).await?;
-        let parts = rows::kept_parts(tx, erasure.id).await?;
-        let objects = rows::kept_objects(tx, erasure.id).await?;
-        let left = self.parts.vault.keys().count_present(tx, &keys).await?;
-        if left > 0 {
-            return Err(EraseError::Left(format!("{left} keys are in the registry")));
+    pub(crate) async fn check(&self, erasure: &Erasure) -> Result<Checked, EraseError> {
+        let now = self.parts.clock.now();
+        if self.unverified(|all| all.get(&erasure.id).is_some_and(|one| now < one.not_before)) {
+            return Ok(Checked::NotYet);
         }
-        let stretches = rows::stretches(tx, erasure.id).await?;
-        for part in &parts {
-            let left = match stretches.iter().find(|stretch| stretch.part.track == part.track) {
-                Some(stretch) => rows::count_in(tx, stretch).await?,
-                None => rows::count_segments(tx, part).await?,
-            };
-            if left > 0 {
-                return Err(EraseError::Left(format!("{} has {left} segments", part.track)));
-            }
-        }
-        let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
-        recordings.sort_unstable();
-        recordings.dedup();
-        let erased = erased(erasure, &recordings, (&parts, &keys));
-        for derived in &self.parts.derived {
-            derived.forget(&erased);
-            let left = derived.count(tx, &erased).await?;
-            if left > 0 {
-                return Err(EraseError::Left(format!("{left} of {}", derived.name())));
-            }
-        }
-        Ok(Sought { keys, parts, objects })
-    }
-
-    async fn check_objects(
-        &self,
-        eyes: &Presence,
-        erasure: &Erasure,
-        sought: &Sought,
-    ) -> Result<(), EraseError> {
-        for kept in &sought.objects {
-            if eyes.traces(&kept.object).await? > 0 {
-                return Err(EraseError::Left(format!("the object {}", kept.object)));
-            }
-        }
-        if matches!(erasure.target, Target::Range { .. }) {
-            // What stays of the track has objects of its own.
-            return Ok(());
-        }
-        for part in &sought.parts {
-            let left = eyes.of_track(erasure.organisation, part.recording, part.track).await?;
-            if let Some(object) = left.first() {
-                return Err(EraseError::Left(format!("the object {object}")));
-            }
-        }
-        Ok(())
-    }
-
-    async fn check_tombstones(&self, erasure: &Erasure, eyes: &Presence) -> Result<(), EraseError> {
-        let wanted = self.stored_tombstones(erasure).await?;
-        let Some(name) = erasure.tombstones.as_deref().filter(|_| !wanted.is_empty()) else {
-            return Err(EraseError::Left("no tombstone is in the database".to_owned()));
+        let checked = self.check_here_and_there(erasure).await;
+        let failed = match &checked {
+            Err(EraseError::Left(why)) => Some((why.clone(), true)),
+            Err(error) => Some((chain(error), false)),
+            Ok(_) => None,
         };
-        let lost = |held: &[Tombstone]| wanted.iter().find(|one| !held.contains(one)).map(|one| one.key);
-        if let Some(key) = lost(&eyes.tombstones(name).await?) {
-            return Err(EraseError::Left(format!("a tombstone of {key} is not beside the objects")));
-        }
-        for place in &self.parts.places {
-            let held =
-                place.read(name).map_err(|source| EraseError::Place { place: place.name(), source })?;
-            if let Some(key) = lost(&held) {
-                return Err(EraseError::Left(format!("a tombstone of {key} is not in {}", place.name())));
+        self.unverified(|all| match failed {
+            Some((why, is_left)) => {
+                let not_before = now.plus(PAUSE);
+                all.insert(erasure.id, Unverified { erasure: erasure.id, why, is_left, not_before });
             }
-        }
-        Ok(())
+            None => drop(all.remove(&erasure.id)),
+        });
+        checked
     }
 
-    /// The tombstones of an erasure that are in the database.
-    async fn stored_tombstones(&self, erasure: &Erasure) -> Result<Vec<Tombstone>, EraseError> {
+    async fn check_here_and_there(&self, erasure: &Erasure) -> Result<Checked, EraseError> {
+        self.check_memory(erasure).await?;
+        self.check_custodian(erasure).await?;
+        let report = self.parts.verifier.look(erasure.id).await?;
+        if !report.is_clean() {
+            let in_log = report.left_beside == 0 && report.left.iter().all(|left| left.place == Place::Log);
+            return match in_log {
+                true => Ok(Checked::InLog(report.left.into_iter().map(|left| left.what).collect())),
+                false => Err(EraseError::Left(report.in_short())),
+            };
+        }
+        Ok(Checked::Clean(Seen { keys: report.keys, tracks: report.tracks, objects: report.objects }))
+    }
+
+    /// What derives from recordings and is in the memory of this process.
+    async fn check_memory(&self, erasure: &Erasure) -> Result<(), EraseError> {
         let (lifecycle, erasure) = (self.clone(), erasure.clone());
         self.parts
             .database
             .read(move |tx| {
                 Box::pin(async move {
-                    let ids: Vec<[u8; 16]> =
-                        lifecycle.tombstones_for(tx, &erasure).await?.iter().map(Tombstone::id).collect();
-                    Ok(lifecycle.parts.vault.keys().tombstones_named(tx, &ids).await?)
+                    let keys = rows::kept_keys(tx, erasure.id).await?;
+                    let parts = rows::kept_parts(tx, erasure.id).await?;
+                    let mut recordings: Vec<RecordingId> = parts.iter().map(|part| part.recording).collect();
+                    recordings.sort_unstable();
+                    recordings.dedup();
+                    let gone = erased(&erasure, &recordings, (&parts, &keys));
+                    for derived in &lifecycle.parts.derived {
+                        derived.forget(&gone);
+                        let left = derived.count(tx, &gone).await?;
+                        if left > 0 {
+                            return Err(EraseError::Left(format!("{left} of {}", derived.name())));
+                        }
+                    }
+                    Ok(())
                 })
             })
             .await
     }
 
-    /// The tombstones that an erasure lays: one of the subject or organisation, or one for each key.
-    pub(crate) async fn tombstones_for(
-        &self,
-        tx: &mut Tx,
-        erasure: &Erasure,
-    ) -> Result<Vec<Tombstone>, EraseError> {
-        let (organisation, at) = (erasure.organisation, erasure.asked_at);
-        let stone = |owner, key| Tombstone { organisation, owner, key, at };
-        Ok(match erasure.target {
-            Target::Subject(subject) => {
-                let key = rows::subject_key(tx, subject).await?.ok_or(EraseError::Nothing)?;
-                vec![stone(Owner::Subject(subject), key)]
+    /// Tombstones that a custodian keeps: it gives them to nobody without the credentials that this process has.
+    async fn check_custodian(&self, erasure: &Erasure) -> Result<(), EraseError> {
+        if !self.parts.places_need_credentials {
+            return Ok(());
+        }
+        let Some(name) = erasure.tombstones.as_deref() else {
+            return Err(EraseError::Left("its tombstones were not laid outside the database".to_owned()));
+        };
+        let asked = erasure.clone();
+        let read = self.parts.database.read(move |tx| {
+            Box::pin(async move {
+                let wanted = tombstones_of(tx, &asked).await?.ok_or(EraseError::Nothing)?;
+                let ids: Vec<[u8; 16]> = wanted.iter().map(clerestory_keys::Tombstone::id).collect();
+                Ok::<_, EraseError>(presence::tombstones_named(tx, &ids).await?)
+            })
+        });
+        let wanted = read.await?;
+        for place in &self.parts.places {
+            let held =
+                place.read(name).map_err(|source| EraseError::Place { place: place.name(), source })?;
+            if let Some(lost) = wanted.iter().find(|one| !held.contains(one)) {
+                let (key, place) = (lost.key, place.name());
+                return Err(EraseError::Left(format!("a tombstone of {key} is not in {place}")));
             }
-            Target::Organisation => {
-                let key = rows::organisation_key(tx, organisation).await?.ok_or(EraseError::Nothing)?;
-                vec![stone(Owner::Organisation, key)]
-            }
-            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {
-                let keys = rows::kept_keys(tx, erasure.id).await?;
-                keys.into_iter().map(|key| stone(Owner::Key, key)).collect()
-            }
+        }
+        Ok(())
+    }
+
+    /// Erasures whose last check, by this process and not long ago, did not end well. What another node went on with
+    /// since is not among them.
+    #[must_use]
+    pub fn unverified_erasures(&self) -> Vec<Unverified> {
+        let now = self.parts.clock.now();
+        self.unverified(|all| {
+            all.retain(|_, one| now < one.not_before.plus(10 * PAUSE));
+            all.values().cloned().collect()
         })
+    }
+
+    /// Something is left: the keys are destroyed once more, and all that follows is done again.
+    pub(crate) async fn go_back(&self, erasure: &Erasure, in_log: Vec<String>) -> Result<(), EraseError> {
+        let id = erasure.id;
+        self.parts
+            .database
+            .write(Lane::Maintenance, move |tx| {
+                Box::pin(async move {
+                    if rows::at_step(tx, id, Step::Removed).await?.is_some() {
+                        for file in in_log {
+                            rows::keep_object(tx, id, &file, true).await?;
+                        }
+                        rows::look_again(tx, id).await?;
+                        rows::move_on(tx, id, Step::Laid).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 }

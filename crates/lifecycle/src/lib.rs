@@ -9,7 +9,7 @@
 //! outside  tombstones durable beside the objects and in the second place
 //! shredded keys destroyed, rows and derived data gone     one transaction
 //! removed  objects gone, with every version
-//! verified a check that can only read found nothing       signed receipt
+//! verified a process that can only read found nothing     signed receipt
 //! closed   the epochs of that day are destroyed           second line of the receipt
 //! ```
 //!
@@ -31,10 +31,12 @@ mod restore;
 mod retention;
 mod rows;
 mod shred;
+mod tombstones;
+mod verify;
 mod work;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clerestory_access::{Access, AccessError, Refused};
 use clerestory_audit::AuditError;
@@ -47,6 +49,7 @@ use clerestory_sql::{Body, Component, Database, Migration, SqlError, Tx};
 use clerestory_store::derived::Derived;
 use clerestory_vault::{OpenError, SettleError, StoreError, Vault};
 
+pub use check::Unverified;
 pub use deletions::{Deletion, Hidden};
 pub use erasure::{Assurance, Erasure, Step, Target};
 pub use holds::{Hold, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
@@ -58,6 +61,7 @@ pub use receipt::{Receipt, SignedReceipt};
 pub use requests::{Followed, HandedOut, Request, RequestKind, RequestState, Words};
 pub use restore::{Course, RestoreError, Restored, TABLES, close_copy};
 pub use retention::{Changed, Intended, Preview, PreviewDay, Sweep, SweepState, SweepStep, covered_by};
+pub use verify::{Left, Looked, Place, Report, Verifier, VerifierError, VerifierProgram, VerifyError};
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -99,6 +103,10 @@ pub struct Parts {
     pub departing: Vec<Arc<dyn Departing>>,
     /// Places outside the database that keep tombstones, beside the objects.
     pub places: Vec<Box<dyn TombstonePlace>>,
+    /// Those places give what they hold to nobody without credentials of their own: the verifier has none.
+    pub places_need_credentials: bool,
+    /// The program that looks, as another process, at what is left.
+    pub verifier: VerifierProgram,
     /// What the installation can promise about destroyed epochs.
     pub assurance: Assurance,
 }
@@ -110,6 +118,8 @@ pub struct Lifecycle {
     /// When the leases end that ran when this node first saw an erasure. A restart waits once more.
     leases: Arc<Mutex<HashMap<ErasureId, LeasesEnd>>>,
     closings: Arc<proposals::Closings>,
+    /// Erasures whose last check did not end well.
+    unverified: Arc<Mutex<BTreeMap<ErasureId, Unverified>>>,
 }
 
 /// Why something is not erased.
@@ -199,6 +209,9 @@ pub enum EraseError {
     /// The check after an erasure found something.
     #[error("the check after the erasure found something: {0}")]
     Left(String),
+    /// The check after an erasure could not be made.
+    #[error("the check after the erasure could not be made")]
+    Verifier(#[from] VerifierError),
     /// The decision could not be made or recorded.
     #[error("the decision could not be recorded")]
     Access(#[from] AccessError),
@@ -241,7 +254,16 @@ impl Lifecycle {
     /// Lifecycle over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), leases: Arc::default(), closings: Arc::default() }
+        Self {
+            parts: Arc::new(parts),
+            leases: Arc::default(),
+            closings: Arc::default(),
+            unverified: Arc::default(),
+        }
+    }
+
+    fn unverified<T>(&self, act: impl FnOnce(&mut BTreeMap<ErasureId, Unverified>) -> T) -> T {
+        act(&mut self.unverified.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

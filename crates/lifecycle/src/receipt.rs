@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::check::Seen;
 use crate::{Assurance, EraseError, Erasure, Target};
 
+/// Who checks.
+const VERIFIED_BY: &str = "another process, for reading only, without root and keys";
+
 /// What a receipt says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +55,9 @@ pub struct Receipt {
     pub deleted_objects_kept_until: Option<String>,
     /// When a check that can only read found nothing of it.
     pub verified_at: String,
+    /// Who made that check; absent where it was the server's own process.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verified_by: Option<String>,
     /// The tier of assurance.
     pub assurance: String,
     /// What the tier means.
@@ -133,6 +139,7 @@ impl Receipt {
                 .filter(|_| !facts.kept_after_deletion.is_zero())
                 .map(|removed| removed.plus(facts.kept_after_deletion).to_string()),
             verified_at: time(erasure.verified_at),
+            verified_by: Some(VERIFIED_BY.to_owned()),
             assurance: facts.assurance.word().to_owned(),
             assurance_means: facts.assurance.sentence().to_owned(),
             unreadable_in_every_copy_since: None,

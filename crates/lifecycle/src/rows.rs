@@ -241,12 +241,8 @@ pub(crate) async fn is_restricted(tx: &mut Tx, recording: RecordingId) -> Result
     Ok(tx.query_opt(sql, &[recording.into()]).await?.is_some())
 }
 
-/// Locks the recordings of a target, in the order of their ids, and says which they are.
-pub(crate) async fn lock_recordings(
-    tx: &mut Tx,
-    organisation: OrganisationId,
-    target: &Target,
-) -> Result<Vec<RecordingId>, SqlError> {
+/// Which recordings a target takes, wholly or in part: a condition on their rows.
+fn recordings_where(organisation: OrganisationId, target: &Target) -> (String, [Value; 2]) {
     let (condition, value): (&str, Value) = match target {
         Target::Track { recording, .. } | Target::Recording(recording) | Target::Range { recording, .. } => {
             ("recording_id = $2", (*recording).into())
@@ -261,8 +257,33 @@ pub(crate) async fn lock_recordings(
     let sql = format!(
         "SELECT recording_id FROM recordings WHERE organisation_id = $1 AND {condition} ORDER BY recording_id"
     );
-    let rows = tx.query_locked(Lock::Exclusive, &sql, &[organisation.into(), value]).await?;
-    rows.iter().map(|row| row.get(0)).collect()
+    (sql, [organisation.into(), value])
+}
+
+/// Locks the recordings of a target, in the order of their ids, and says which they are.
+pub(crate) async fn lock_recordings(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    target: &Target,
+) -> Result<Vec<RecordingId>, SqlError> {
+    let (sql, values) = recordings_where(organisation, target);
+    tx.query_locked(Lock::Exclusive, &sql, &values).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The same recordings, without locking them.
+pub(crate) async fn recordings_of(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    target: &Target,
+) -> Result<Vec<RecordingId>, SqlError> {
+    let (sql, values) = recordings_where(organisation, target);
+    tx.query(&sql, &values).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whether a recording has a summary, under whatever key.
+pub(crate) async fn has_summary(tx: &mut Tx, recording: RecordingId) -> Result<bool, SqlError> {
+    let sql = "SELECT 1 FROM recordings WHERE recording_id = $1 AND summary IS NOT NULL";
+    Ok(tx.query_opt(sql, &[recording.into()]).await?.is_some())
 }
 
 /// The tracks of a target.

@@ -6,14 +6,15 @@ use std::sync::{Arc, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clerestory_audit::{ActorKind, Class, NewEntry, ObjectRef, Outcome};
-use clerestory_keys::{KeyError, LeasesOut, tombstone_object};
+use clerestory_keys::{KeyError, LeasesOut, presence, tombstone_object};
 use clerestory_model::{ErasureId, OrganisationId, RecordingState, Timestamp};
 use clerestory_sql::{Lane, Tx};
 use futures_util::{StreamExt, stream};
 
-use crate::check::Seen;
+use crate::check::{Checked, Seen};
 use crate::receipt::{Facts, Receipt, SignedReceipt};
 use crate::rows::{self, KeptObject, Moment};
+use crate::tombstones::tombstones_of;
 use crate::{EraseError, Erasure, Lifecycle, Step, Target};
 
 /// Erasures taken up at once: their keys are destroyed in one transaction, which holds the writer for long enough.
@@ -148,7 +149,7 @@ impl Lifecycle {
                             return Ok::<_, EraseError>(false);
                         };
                         rows::lock_owner(tx, erasure.organisation, &erasure.target).await?;
-                        for tombstone in lifecycle.tombstones_for(tx, &erasure).await? {
+                        for tombstone in tombstones_of(tx, &erasure).await?.ok_or(EraseError::Nothing)? {
                             lifecycle.parts.vault.keys().lay_tombstone(tx, &tombstone).await?;
                         }
                         rows::move_on(tx, erasure.id, Step::Laid).await?;
@@ -173,7 +174,7 @@ impl Lifecycle {
     }
 
     async fn lay_page_outside(&self, page: Vec<Erasure>) -> Result<u64, EraseError> {
-        let (lifecycle, asked) = (self.clone(), page.clone());
+        let asked = page.clone();
         let tombstones = self
             .parts
             .database
@@ -181,11 +182,11 @@ impl Lifecycle {
                 Box::pin(async move {
                     let mut all = Vec::new();
                     for erasure in &asked {
-                        all.extend(lifecycle.tombstones_for(tx, erasure).await?);
+                        all.extend(tombstones_of(tx, erasure).await?.ok_or(EraseError::Nothing)?);
                     }
                     // One that was laid by an earlier erasure is told as it was laid then.
                     let ids: Vec<[u8; 16]> = all.iter().map(clerestory_keys::Tombstone::id).collect();
-                    Ok::<_, EraseError>(lifecycle.parts.vault.keys().tombstones_named(tx, &ids).await?)
+                    Ok::<_, EraseError>(presence::tombstones_named(tx, &ids).await?)
                 })
             })
             .await?;
@@ -325,9 +326,14 @@ impl Lifecycle {
     /// Checks, and signs the receipt.
     async fn verify(self, erasure: Erasure) -> Result<bool, EraseError> {
         let seen = match self.check(&erasure).await {
-            Ok(seen) => seen,
+            Ok(Checked::Clean(seen)) => seen,
+            Ok(Checked::NotYet) => return Ok(false),
+            Ok(Checked::InLog(files)) => {
+                self.go_back(&erasure, files).await?;
+                return Ok(false);
+            }
             Err(EraseError::Left(what)) => {
-                self.go_back(&erasure).await?;
+                self.go_back(&erasure, Vec::new()).await?;
                 return Err(EraseError::Left(what));
             }
             Err(other) => return Err(other),
@@ -341,6 +347,10 @@ impl Lifecycle {
                     let Some(erasure) = rows::at_step(tx, erasure.id, Step::Removed).await? else {
                         return Ok::<_, EraseError>(false);
                     };
+                    if rows::kept_keys(tx, erasure.id).await? != seen.keys {
+                        // What was looked at was less than what is erased by now.
+                        return Ok(false);
+                    }
                     lifecycle.record(tx, &erasure, "erasure.verified", now).await?;
                     rows::note_time(tx, erasure.id, Moment::Verified, now).await?;
                     let erasure = Erasure { verified_at: Some(now), ..erasure };
@@ -353,23 +363,6 @@ impl Lifecycle {
                     rows::move_on(tx, erasure.id, Step::Verified).await?;
                     lifecycle.answer_by(tx, &erasure, now).await?;
                     Ok(true)
-                })
-            })
-            .await
-    }
-
-    /// Something is left: the keys are destroyed once more, and all that follows is done again.
-    async fn go_back(&self, erasure: &Erasure) -> Result<(), EraseError> {
-        let id = erasure.id;
-        self.parts
-            .database
-            .write(Lane::Maintenance, move |tx| {
-                Box::pin(async move {
-                    if rows::at_step(tx, id, Step::Removed).await?.is_some() {
-                        rows::look_again(tx, id).await?;
-                        rows::move_on(tx, id, Step::Laid).await?;
-                    }
-                    Ok(())
                 })
             })
             .await
@@ -481,7 +474,7 @@ fn is_swept(erasure: &Erasure) -> bool {
     matches!(erasure.target, Target::Expired(_))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

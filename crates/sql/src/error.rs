@@ -48,6 +48,20 @@ pub enum SqlError {
     /// The database has none of the installation's tables.
     #[error("the database is empty: it is another one than this installation's, or lost what was in it")]
     Empty,
+    /// The database was opened for reading only.
+    #[error("the database was opened for reading only")]
+    ReadOnly,
+    /// The schema was written by an older version of the program, and whoever opens it may not change it.
+    #[error(
+        "`{component}` lacks migration {number}: start the server of this version first, or use the version that \
+         wrote the database"
+    )]
+    Behind {
+        /// The part of the program whose schema it is.
+        component: String,
+        /// The first migration that is missing.
+        number: u64,
+    },
     /// The address of the database server cannot be understood.
     #[error("the database address is not understood: {0}")]
     Address(String),

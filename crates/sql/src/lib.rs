@@ -103,6 +103,30 @@ impl Database {
         Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
     }
 
+    /// Opens the SQLite file at `path` for reading only. Nothing is made and nothing is migrated; beside the file, the
+    /// engine may make its empty `-wal` and `-shm` where nobody else has them open.
+    ///
+    /// # Errors
+    /// [`SqlError::Behind`], [`SqlError::Downgrade`], [`SqlError::ChangedMigration`] when the schema is not that of
+    /// `components`; [`SqlError::Empty`]; [`SqlError::Engine`] when there is no such file.
+    pub fn open_sqlite_to_read(path: &Path, components: &[Component]) -> Result<Self, SqlError> {
+        Ok(Self { engine: Arc::new(Engine::Sqlite(sqlite::Sqlite::open_to_read(path, components)?)) })
+    }
+
+    /// Connects to the PostgreSQL database at `address` for reading only, as [`Self::open_postgres`] does. Every
+    /// connection is told so before it is used.
+    ///
+    /// # Errors
+    /// As [`Self::open_sqlite_to_read`]; [`SqlError::Address`], [`SqlError::Unreachable`].
+    pub async fn open_postgres_to_read(
+        address: &str,
+        roots: Option<&Path>,
+        components: &[Component],
+    ) -> Result<Self, SqlError> {
+        let postgres = postgres::Postgres::open_to_read(address, roots, components).await?;
+        Ok(Self { engine: Arc::new(Engine::Postgres(postgres)) })
+    }
+
     /// Runs `body` in a read-write transaction; it is durable when this returns `Ok`.
     ///
     /// Bodies that wait together share one commit; each is undone alone when it fails. A body may not assume that
@@ -110,7 +134,7 @@ impl Database {
     ///
     /// # Errors
     /// Those of `body`, and [`SqlError`] when the transaction cannot begin or commit. [`SqlError::Unknown`] says that it
-    /// may have been committed.
+    /// may have been committed; [`SqlError::ReadOnly`] that the database was opened for reading only.
     pub async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,

@@ -28,16 +28,8 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 pub(crate) async fn apply(tx: &mut Tx, components: &[Component]) -> Result<(), SqlError> {
     tx.batch(TABLE).await?;
     for component in components {
-        let applied = tx
-            .query(
-                "SELECT number, fingerprint FROM schema_migrations WHERE component = $1 ORDER BY number",
-                &[component.name.into()],
-            )
-            .await?;
-        for row in &applied {
-            check(component, row.get(0)?, row.get(1)?)?;
-        }
-        for (number, step) in component.migrations.iter().enumerate().skip(applied.len()) {
+        let applied = applied(tx, component).await?;
+        for (number, step) in component.migrations.iter().enumerate().skip(applied) {
             tx.batch(step.sql).await?;
             let values: [Value; 4] = [
                 component.name.into(),
@@ -53,6 +45,30 @@ pub(crate) async fn apply(tx: &mut Tx, components: &[Component]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Sees that the schema is exactly that of `components`: for whoever may not change it.
+pub(crate) async fn compare(tx: &mut Tx, components: &[Component]) -> Result<(), SqlError> {
+    if !tx.tables().await?.iter().any(|table| table == "schema_migrations") {
+        return Err(SqlError::Empty);
+    }
+    for component in components {
+        let applied = applied(tx, component).await?;
+        if applied < component.migrations.len() {
+            return Err(SqlError::Behind { component: component.name.to_owned(), number: applied as u64 });
+        }
+    }
+    Ok(())
+}
+
+/// How many steps of a component were applied; each is the one that is known here.
+async fn applied(tx: &mut Tx, component: &Component) -> Result<usize, SqlError> {
+    let sql = "SELECT number, fingerprint FROM schema_migrations WHERE component = $1 ORDER BY number";
+    let applied = tx.query(sql, &[component.name.into()]).await?;
+    for row in &applied {
+        check(component, row.get(0)?, row.get(1)?)?;
+    }
+    Ok(applied.len())
 }
 
 fn check(component: &Component, number: i64, found: i64) -> Result<(), SqlError> {

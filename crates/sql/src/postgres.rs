@@ -30,6 +30,8 @@ const INTAKE: usize = 8;
 const ARRIVALS: usize = 4;
 const MAINTENANCE: usize = 2;
 const READERS: usize = 8;
+/// Connections of a process that only reads.
+const LOOKERS: usize = 2;
 /// How long a body waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How a body that may wait for nobody's lock for long begins.
@@ -46,11 +48,16 @@ const MIGRATOR_LOCK: i64 = 0x636c_6572_6573_746f;
 const SESSION: &str = "SET synchronous_commit TO on; SET lock_timeout TO '15s';
     SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '20s'; SET client_min_messages TO warning";
 
+/// As [`SESSION`], for whoever only reads.
+const READING_SESSION: &str = "SET default_transaction_read_only TO on; SET lock_timeout TO '15s';
+    SET statement_timeout TO '60s'; SET idle_in_transaction_session_timeout TO '20s'; SET client_min_messages TO warning";
+
 pub(crate) struct Postgres {
     pool: Pool,
     lanes: [Arc<Semaphore>; Lane::COUNT],
     readers: Arc<Semaphore>,
     counters: Arc<Counters>,
+    writes: bool,
 }
 
 #[derive(Default)]
@@ -65,27 +72,35 @@ impl Postgres {
         schema: Schema,
         components: &[Component],
     ) -> Result<Self, SqlError> {
-        let manager = manager(configuration(address)?, roots)?;
-        let pool = Pool::builder(manager)
-            .max_size(INTERACTIVE + INTAKE + ARRIVALS + MAINTENANCE + READERS)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(PATIENCE))
-            .runtime(Runtime::Tokio1)
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
-            }))
-            .build()
-            .map_err(|_| SqlError::Closed)?;
-        let lane = |permits| Arc::new(Semaphore::new(permits));
+        let most = INTERACTIVE + INTAKE + ARRIVALS + MAINTENANCE + READERS;
         let database = Self {
-            pool,
-            lanes: [lane(INTERACTIVE), lane(INTAKE), lane(ARRIVALS), lane(MAINTENANCE)],
-            readers: lane(READERS),
+            pool: pool(address, roots, (most, SESSION))?,
+            lanes: [INTERACTIVE, INTAKE, ARRIVALS, MAINTENANCE]
+                .map(|permits| Arc::new(Semaphore::new(permits))),
+            readers: Arc::new(Semaphore::new(READERS)),
             counters: Arc::default(),
+            writes: true,
         };
         database.check_server().await?;
         database.migrate(schema, components).await?;
+        Ok(database)
+    }
+
+    /// Without any lane to write in: each connection refuses to.
+    pub(crate) async fn open_to_read(
+        address: &str,
+        roots: Option<&Path>,
+        components: &[Component],
+    ) -> Result<Self, SqlError> {
+        let database = Self {
+            pool: pool(address, roots, (LOOKERS, READING_SESSION))?,
+            lanes: [0; Lane::COUNT].map(|permits| Arc::new(Semaphore::new(permits))),
+            readers: Arc::new(Semaphore::new(LOOKERS)),
+            counters: Arc::default(),
+            writes: false,
+        };
+        let components = components.to_vec();
+        database.read(move |tx| Box::pin(async move { migrate::compare(tx, &components).await })).await?;
         Ok(database)
     }
 
@@ -137,6 +152,9 @@ impl Postgres {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
+        if !self.writes {
+            return Err(SqlError::ReadOnly.into());
+        }
         let [interactive, intake, arrivals, maintenance] = &self.lanes;
         let (lane, begin) = match lane {
             Lane::Interactive => (interactive, "BEGIN"),
@@ -189,6 +207,25 @@ impl Postgres {
         let commits = self.counters.commits.load(Ordering::Relaxed);
         WriterStats { commits, bodies: commits }
     }
+}
+
+/// Connections, at most so many, each told how it is to behave.
+fn pool(
+    address: &str,
+    roots: Option<&Path>,
+    (most, session): (usize, &'static str),
+) -> Result<Pool, SqlError> {
+    let manager = manager(configuration(address)?, roots)?;
+    let pool = Pool::builder(manager)
+        .max_size(most)
+        .wait_timeout(Some(PATIENCE))
+        .create_timeout(Some(PATIENCE))
+        .recycle_timeout(Some(PATIENCE))
+        .runtime(Runtime::Tokio1)
+        .post_create(Hook::async_fn(move |client, _| {
+            Box::pin(async move { client.batch_execute(session).await.map_err(HookError::Backend) })
+        }));
+    pool.build().map_err(|_| SqlError::Closed)
 }
 
 async fn in_transaction<T, E, F>(

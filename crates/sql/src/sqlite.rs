@@ -30,9 +30,7 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     pub(crate) fn open(path: &Path, components: &[Component]) -> Result<Self, SqlError> {
-        if rusqlite::version_number() < OLDEST_LIBRARY {
-            return Err(SqlError::OldLibrary { found: rusqlite::version().to_owned() });
-        }
+        refuse_old_library()?;
         let connection = connect(path, OpenFlags::default())?;
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         let mut tx = Tx::sqlite(connection);
@@ -47,12 +45,24 @@ impl Sqlite {
         Ok(Self { queue, writer: Some(writer), readers })
     }
 
+    /// Without a writer: there is nothing that could write.
+    pub(crate) fn open_to_read(path: &Path, components: &[Component]) -> Result<Self, SqlError> {
+        refuse_old_library()?;
+        let mut tx = Tx::sqlite(connect_to_read(path)?);
+        let components = components.to_vec();
+        read_in(&mut tx, move |tx| Box::pin(async move { migrate::compare(tx, &components).await }))?;
+        Ok(Self { queue: Arc::default(), writer: None, readers: Readers::open(path)? })
+    }
+
     pub(crate) async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Body<'t, T, E> + Send + 'static,
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
+        if self.writer.is_none() {
+            return Err(SqlError::ReadOnly.into());
+        }
         let (reply, answer) = oneshot::channel();
         self.queue.push(lane, Box::new(Task { body: Some(body), result: None, reply }))?;
         answer.await.map_err(|_| E::from(SqlError::Closed))?
@@ -104,9 +114,7 @@ impl Readers {
         let waiting = Arc::new(Mutex::new(waiting));
         let mut readers = Self { queue: Some(queue), threads: Vec::with_capacity(READERS) };
         for _ in 0..READERS {
-            let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            connection.execute_batch("PRAGMA query_only = ON;")?;
-            let (mut tx, waiting) = (Tx::sqlite(connection), Arc::clone(&waiting));
+            let (mut tx, waiting) = (Tx::sqlite(connect_to_read(path)?), Arc::clone(&waiting));
             let thread = std::thread::Builder::new().name("sql-reader".to_owned()).spawn(move || {
                 loop {
                     let next = lock(&waiting).recv();
@@ -145,6 +153,19 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, SqlError> {
          PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON;",
     )?;
     Ok(connection)
+}
+
+fn connect_to_read(path: &Path) -> Result<Connection, SqlError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("PRAGMA query_only = ON;")?;
+    Ok(connection)
+}
+
+fn refuse_old_library() -> Result<(), SqlError> {
+    if rusqlite::version_number() < OLDEST_LIBRARY {
+        return Err(SqlError::OldLibrary { found: rusqlite::version().to_owned() });
+    }
+    Ok(())
 }
 
 fn read_in<T, E, F>(tx: &mut Tx, body: F) -> Result<T, E>

@@ -27,9 +27,22 @@ use crate::{Caller, Hands, postgres};
 /// When a test does not know where it runs.
 #[must_use]
 pub fn confined_program() -> PathBuf {
+    program("test-confined")
+}
+
+/// The program that looks at erasures for tests.
+///
+/// # Panics
+/// When a test does not know where it runs.
+#[must_use]
+pub fn verifier_program() -> PathBuf {
+    program("test-verifier")
+}
+
+fn program(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a test's own program");
     let built = own.ancestors().nth(2).expect("it lies where it was built");
-    built.join("test-confined")
+    built.join(name)
 }
 
 pub(crate) const CONSOLE_HOST: &str = "localhost:8700";
@@ -133,6 +146,7 @@ impl Installation {
                 postgres: places.postgres.clone(),
                 sign_in: places.sign_in.clone(),
                 confined: places.confined.clone(),
+                verifier: places.verifier.clone(),
                 ..Places::beside(&directory.join("data"), None)
             };
             settle(places);
@@ -157,6 +171,7 @@ impl Installation {
         // Tests wait for days, and sign administrators in by password alone, unless they are about that.
         places.sign_in = SignInRules::for_trying_out();
         places.confined = confined_program();
+        places.verifier = verifier_program();
         places.bucket = bucket.as_ref().map(|(_, address)| crate::bucket::profile(*address, PREFIX));
         settle(directory.path(), &mut places);
         let root = match root {

@@ -28,4 +28,4 @@ pub use caller::{Answer, Caller};
 pub use clock::Hands;
 pub use erasing::CopyOfDatabase;
 pub use inhabited::{Inhabited, picture};
-pub use installation::{Installation, confined_program};
+pub use installation::{Installation, confined_program, verifier_program};

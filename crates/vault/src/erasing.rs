@@ -7,7 +7,7 @@ use clerestory_model::{KeyId, OrganisationId, RecordingId, Timestamp, TrackId};
 use clerestory_seal::ReceiptKey;
 use clerestory_sql::Tx;
 
-use crate::{ObjectPath, Objects, StoreError, Vault};
+use crate::{ObjectPath, StoreError, Vault};
 
 impl Vault {
     /// Makes tombstones durable beside the objects, as one object that is made once. Doing so again is fine.
@@ -29,8 +29,8 @@ impl Vault {
         recording: RecordingId,
         track: TrackId,
     ) -> Result<(), StoreError> {
-        for object in self.objects.presence().of_track(organisation, recording, track).await? {
-            self.objects.remove(&object).await?;
+        for listed in self.objects.presence().of_track(organisation, recording, track).await? {
+            self.objects.remove(&listed.object).await?;
         }
         Ok(())
     }
@@ -85,57 +85,6 @@ impl Vault {
     }
 }
 
-/// Eyes for objects: they see what is there, and neither write nor open anything.
-#[derive(Clone)]
-pub struct Presence(Objects);
-
-impl Objects {
-    /// Eyes for these objects.
-    #[must_use]
-    pub fn presence(&self) -> Presence {
-        Presence(self.clone())
-    }
-}
-
-impl Presence {
-    /// How much is left of an object; see [`Objects::traces`].
-    ///
-    /// # Errors
-    /// [`StoreError`]: it is not known.
-    pub async fn traces(&self, object: &str) -> Result<u64, StoreError> {
-        self.0.traces(object).await
-    }
-
-    /// The objects of their own that a track has, whether a row names them or not.
-    ///
-    /// # Errors
-    /// [`StoreError`]: it is not known.
-    pub async fn of_track(
-        &self,
-        organisation: OrganisationId,
-        recording: RecordingId,
-        track: TrackId,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut found = Vec::new();
-        for prefix in [
-            ObjectPath::SegmentsOf { organisation, recording, track }.path(),
-            ObjectPath::PartsOf { organisation, recording, track }.path(),
-        ] {
-            found.extend(self.0.list(&prefix).await?.into_iter().map(|listed| listed.object));
-        }
-        Ok(found)
-    }
-
-    /// The tombstones of one object beside the objects.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`], [`StoreError`].
-    pub async fn tombstones(&self, name: &str) -> Result<Vec<Tombstone>, StoreError> {
-        let bytes = self.0.whole(&ObjectPath::Tombstones { name }.path()).await?;
-        read_tombstones(&bytes).map_err(unreadable)
-    }
-}
-
-fn unreadable(error: io::Error) -> StoreError {
+pub(crate) fn unreadable(error: io::Error) -> StoreError {
     StoreError::Log(format!("an object of tombstones: {error}"))
 }

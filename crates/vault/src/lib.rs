@@ -14,6 +14,7 @@ mod objects;
 mod packing;
 mod parts;
 mod places;
+mod presence;
 mod profile;
 mod rows;
 mod segments;
@@ -27,7 +28,6 @@ use clerestory_model::KeyId;
 use clerestory_seal::SecretKey;
 use clerestory_sql::{Component, Database, Migration, Tx};
 
-pub use erasing::Presence;
 pub use error::{KeepError, OpenError, StoreError};
 pub use fsck::{
     Deed, Depth, Fault, Finding, FsckError, InFlight, NotRebuilt, Progress, Rebuilt, RepairError, Repaired,
@@ -41,6 +41,7 @@ pub use parts::{
     Written,
 };
 pub use places::PlaceError;
+pub use presence::{LaidOutside, LogFile, Presence};
 pub use profile::{BucketAddress, BucketKind, BucketProfile, Credentials, ObjectsProfile, ProfileError};
 pub use segments::{SealedSegment, SegmentPlace, SegmentSealer};
 

@@ -38,6 +38,8 @@ pub enum ObjectPath<'a> {
         /// The run.
         generation: &'a str,
     },
+    /// Every file of the ingest log: ends with `/`.
+    AllLogs,
     /// A large segment as an object of its own. The suffix is random, so that a retry never writes over.
     Segment {
         /// Whose it is.
@@ -73,6 +75,30 @@ pub enum ObjectPath<'a> {
         /// The track.
         track: TrackId,
     },
+    /// Every large segment of one recording: ends with `/`.
+    SegmentsOfRecording {
+        /// Whose it is.
+        organisation: OrganisationId,
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// Every part of one recording: ends with `/`.
+    PartsOfRecording {
+        /// Whose it is.
+        organisation: OrganisationId,
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// Every large segment of one organisation: ends with `/`.
+    SegmentsOfOrganisation {
+        /// Whose they are.
+        organisation: OrganisationId,
+    },
+    /// Every part of one organisation: ends with `/`.
+    PartsOfOrganisation {
+        /// Whose they are.
+        organisation: OrganisationId,
+    },
     /// Tombstones, made once and kept for ever.
     Tombstones {
         /// Their name, which is of their bytes: 32 hex digits.
@@ -99,6 +125,7 @@ impl ObjectPath<'_> {
         match self {
             Self::Log { generation, number } => format!("log/{generation}/{number:08}.log"),
             Self::LogRun { generation } => format!("log/{generation}/"),
+            Self::AllLogs => "log/".to_owned(),
             Self::Segment { organisation, recording, track, sequence, suffix } => {
                 format!("segments/{organisation}/{recording}/{track}/{sequence:010}-{suffix}")
             }
@@ -110,6 +137,14 @@ impl ObjectPath<'_> {
             Self::PartsOf { organisation, recording, track } => {
                 format!("parts/{organisation}/{recording}/{track}/")
             }
+            Self::SegmentsOfRecording { organisation, recording } => {
+                format!("segments/{organisation}/{recording}/")
+            }
+            Self::PartsOfRecording { organisation, recording } => {
+                format!("parts/{organisation}/{recording}/")
+            }
+            Self::SegmentsOfOrganisation { organisation } => format!("segments/{organisation}/"),
+            Self::PartsOfOrganisation { organisation } => format!("parts/{organisation}/"),
             Self::Tombstones { name } => format!("tombstones/{name}"),
             Self::AllTombstones => "tombstones/".to_owned(),
             Self::Instance { generation } => format!("instances/{generation:010}"),
@@ -168,6 +203,11 @@ impl Objects {
         std::fs::create_dir_all(&root)
             .and_then(|()| File::open(above)?.sync_all())
             .map_err(|error| StoreError::Log(error.to_string()))?;
+        Self::in_directory(root)
+    }
+
+    /// The store in a directory that is there.
+    pub(crate) fn in_directory(root: PathBuf) -> Result<Self, StoreError> {
         let store = LocalFileSystem::new_with_prefix(&root).map_err(StoreError::Objects)?.with_fsync(true);
         Ok(Self { place: Arc::new(Place::Directory(root)), store: Arc::new(store) })
     }
@@ -333,7 +373,22 @@ impl Objects {
 
     /// Everything in the bucket below its prefix: name, length, and when it was last written by the store's clock.
     pub(crate) async fn list_all(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
-        let found = self.store.list(None).map_ok(|found| {
+        self.written_below(None).await
+    }
+
+    /// The same of the objects whose path begins with the whole parts of `prefix`.
+    pub(crate) async fn list_written(
+        &self,
+        prefix: &str,
+    ) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
+        self.written_below(Some(&Path::from(prefix))).await
+    }
+
+    async fn written_below(
+        &self,
+        prefix: Option<&Path>,
+    ) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
+        let found = self.store.list(prefix).map_ok(|found| {
             let written = Timestamp::from_micros(found.last_modified.timestamp_micros());
             (found.location.to_string(), found.size, written)
         });

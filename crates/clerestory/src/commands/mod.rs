@@ -48,7 +48,7 @@ pub enum Command {
     Import(import::Import),
     /// Puts the database back to what a copy of it was; what was erased since stays erased.
     Restore(restore::Restore),
-    /// Checks the chain of every organisation's audit log.
+    /// Checks the chain of every organisation's audit log; with a subcommand the ledger, a receipt, an erasure.
     Verify(verify::Verify),
     /// Compares the objects with the rows, and mends what is wrong.
     Fsck(fsck::Fsck),
@@ -64,13 +64,13 @@ impl Command {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let done = match self {
             Self::Fsck(command) => return Ok(command.run().await),
+            Self::Verify(command) => return command.run().await,
             Self::Demo(command) => command.run().await,
             Self::Init(command) => command.run().await,
             Self::Serve(command) => command.run().await,
             Self::Admin(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Restore(command) => command.run().await,
-            Self::Verify(command) => command.run().await,
             Self::Openapi(command) => command.run(),
         };
         done.map(|()| ExitCode::SUCCESS)

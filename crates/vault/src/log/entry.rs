@@ -18,7 +18,7 @@ use crate::{Provenance, SegmentPlace};
 const MARK: &[u8; 8] = b"clstlog1";
 /// Bytes before the note: mark 8 ‖ be32 length of the note ‖ be32 length of the segment ‖ organisation 16 ‖
 /// recording 16 ‖ track 16 ‖ key 16 ‖ be64 number.
-const FRAME: usize = 8 + 4 + 4 + 4 * 16 + 8;
+pub(crate) const FRAME: usize = 8 + 4 + 4 + 4 * 16 + 8;
 /// A segment is never larger than this, sealed.
 const LARGEST: u64 = 17 * 1024 * 1024;
 /// A note is never larger than this, sealed.
@@ -166,6 +166,25 @@ impl Iterator for Frames<'_> {
             self.at += MARK.len();
         }
     }
+}
+
+/// The key that the beginning of an entry names, and how many bytes the entry takes of the `left` there are. One whose
+/// lengths cannot be right takes its mark alone: what follows is looked through.
+pub(crate) fn key_of_frame(head: &[u8], left: u64) -> Option<(KeyId, u64)> {
+    let frame = Frame::parse(head, 0)?;
+    let length = |at: usize| Some(u64::from(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?)));
+    let (note, segment) = (length(MARK.len())?, length(MARK.len() + 4)?);
+    let whole = FRAME as u64 + note + segment;
+    let is_sound = note <= LARGEST_NOTE as u64 && segment <= LARGEST && whole <= left;
+    Some((frame.place.key, if is_sound { whole } else { MARK.len() as u64 }))
+}
+
+/// How far on in these bytes, behind the first of them, an entry may begin; past all but the last few where none does.
+pub(crate) fn next_mark(bytes: &[u8]) -> u64 {
+    let rest = bytes.get(1..).unwrap_or_default();
+    let found = rest.windows(MARK.len()).position(|window| window == MARK);
+    let nowhere = bytes.len().saturating_sub(MARK.len() - 1).max(1);
+    found.map_or(nowhere, |at| at + 1) as u64
 }
 
 /// What an entry says, opened and checked.

@@ -19,7 +19,7 @@ use crate::{Listed, OpenError, PartName, StoreError, Vault};
 /// How every part ends.
 const MARK: &[u8; 16] = b"clerestory-part1";
 /// Bytes after the manifest: key 16 ‖ be64 length of the manifest ‖ mark 16.
-const TRAILER: u64 = 16 + 8 + 16;
+pub(crate) const TRAILER: u64 = 16 + 8 + 16;
 /// Bytes of a manifest at most, unpacked: a thousand segments come to less than 200 KiB.
 const LIMIT: usize = 16 * 1024 * 1024;
 /// zstd's level for manifests.

@@ -13,8 +13,8 @@ mod settle;
 mod sweep;
 mod write;
 
-pub(crate) use manifest::key_of_end;
 pub use manifest::{Manifest, ManifestError, Provenance};
+pub(crate) use manifest::{TRAILER, key_of_end};
 pub use name::PartName;
 pub use rewrite::Rewritten;
 pub(crate) use settle::CLAIM_LASTS;

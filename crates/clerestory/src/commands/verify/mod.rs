@@ -1,8 +1,12 @@
 //! `verify`: the chain of every organisation's audit log, recomputed, and the rows of authority held to it; `verify
-//! ledger`: the ledger over all of them; `verify receipt`: one receipt, without any installation.
+//! ledger`: the ledger over all of them; `verify receipt`: one receipt, without any installation; `verify erasure`: what
+//! is left of an erasure, without any key.
 
+mod erasure;
 mod ledger;
 mod receipt;
+
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -28,11 +32,15 @@ enum What {
     Ledger(Box<ledger::VerifyLedger>),
     /// Checks the signature of a receipt of an erasure, without any installation, and says what it tells.
     Receipt(receipt::VerifyReceipt),
+    /// Looks whether anything of an erasure is left, for reading only and without root or keys. Ends with 0 where nothing
+    /// is, 1 where something is, 2 where it could not be looked at.
+    Erasure(Box<erasure::VerifyErasure>),
 }
 
 impl Verify {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
-        match self.what {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let done = match self.what {
+            Some(What::Erasure(command)) => return Ok(command.run().await),
             Some(What::Ledger(command)) => command.run().await,
             Some(What::Receipt(command)) => command.run(),
             None => {
@@ -53,7 +61,8 @@ impl Verify {
                 );
                 Ok(())
             }
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }
 
