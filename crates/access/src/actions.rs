@@ -48,6 +48,11 @@ actions! {
         seen by "recording.read";
     /// Going on watching inside a play that was decided and recorded.
     ContinuePlay(RecordingRef) = "recording.play", RESOURCE_READ, opens [Segment], continues "recording.play";
+    /// Watching a recording while it goes on.
+    Follow(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read";
+    /// Going on with that inside a play that began while the recording went on.
+    KeepFollowing(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read",
+        continues "recording.follow";
     /// Asking a second person to agree to one's watching a recording.
     AskToWatch(RecordingRef) = "view.ask", ENTITY_CREATE, opens [], seen by "recording.read";
     /// Agreeing to somebody else's watching, or not.

@@ -105,6 +105,23 @@ impl From<PlaybackError> for ApiError {
             )
             .with_errors(vec![FieldError { path: "reason".to_owned(), message: "it is asked for".to_owned() }]),
             PlaybackError::Refused(refused) => refused.into(),
+            PlaybackError::GoesOn(refused) => {
+                let refused = Self::from(refused);
+                if refused.problem.status != StatusCode::FORBIDDEN.as_u16() {
+                    return refused;
+                }
+                let mut error = Self::new(
+                    StatusCode::FORBIDDEN,
+                    "still-going-on",
+                    "It is still going on",
+                    "You may watch it once it is over. To watch it meanwhile is a right of its own, which you do not have here.",
+                    "Come back when it is over; a web session is at the latest half an hour after its last sign of life. \
+                     An administrator can let managers follow by the setting allow.recording.follow.manager.",
+                );
+                error.problem.rule = refused.problem.rule;
+                error.problem.entry = refused.problem.entry;
+                error
+            }
             PlaybackError::Open(error) => error.into(),
             PlaybackError::BadRange => {
                 Self::malformed("from_us".to_owned(), PlaybackError::BadRange.to_string())
