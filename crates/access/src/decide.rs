@@ -366,13 +366,22 @@ impl Access {
         {
             return Ok(None);
         }
-        let Some(wider) = &cell.wider else { return Ok(Some(cell.scope)) };
+        let scope = match &cell.visitors {
+            Some(name)
+                if cell.scope == Scope::Reports
+                    && self.settings.says(tx, organisation, name).await? == "true" =>
+            {
+                Scope::Visitors
+            }
+            _ => cell.scope,
+        };
+        let Some(wider) = &cell.wider else { return Ok(Some(scope)) };
         let also = match &wider.also {
             Some(name) => self.settings.says(tx, organisation, name).await? == "true",
             None => true,
         };
         let wide = also && self.settings.says(tx, organisation, &wider.setting).await? == wider.is;
-        Ok(Some(if wide { wider.scope } else { cell.scope }))
+        Ok(Some(if wide { wider.scope } else { scope }))
     }
 
     /// Whether another action's scope shows the object to the caller.

@@ -131,8 +131,7 @@ impl Playback {
                 Box::pin(async move {
                     let grant = playback.access.resume_in::<HandOutRecording>(tx, &op, on, entry).await??;
                     let watched = RecordingRef { organisation: on.request.organisation, id: on.recording };
-                    let recording =
-                        recordings::find(tx, on.recording).await?.ok_or(PlaybackError::Gone)?;
+                    let recording = recordings::find(tx, on.recording).await?.ok_or(PlaybackError::Gone)?;
                     if playback.handing(tx, &op, (watched, &recording)).await? != Handing::Shown {
                         return Err(PlaybackError::NotFound);
                     }

@@ -178,8 +178,10 @@ fn built_in() -> Vec<Setting> {
             &[B],
         )
         .note(
-            "Whether managers see recordings about everybody, or only about themselves and who reports to them; visitors they see in any case.",
+            "Whether managers see recordings about everybody, or only about themselves and who reports to them.",
         ),
+        Setting::new("manager.scope.visitors", Kind::Switch, Value::Switch(false), Merge::And, &[B])
+            .note("Whether managers who do not see everybody see the web sessions of visitors, who report to nobody."),
         Setting::new("member.view_own", Kind::Switch, Value::Switch(true), Merge::Near, &[B])
             .unreadable(Value::Switch(false))
             .note("Whether members see the recordings about themselves."),

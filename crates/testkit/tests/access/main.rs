@@ -7,6 +7,7 @@ mod authority;
 mod cells;
 mod conditions;
 mod erased_views;
+mod following;
 mod log;
 mod people;
 mod relaxing;
@@ -41,6 +42,8 @@ struct Scene {
     site: String,
     site_key: String,
     recording: String,
+    /// A recording of the same site that goes on, once somebody asked for it.
+    goes_on: Mutex<Option<String>>,
     subject: String,
     track: String,
     play: String,
@@ -94,6 +97,7 @@ async fn scene() -> Scene {
         site: site["id"].as_str().unwrap().to_owned(),
         site_key: site["site_key"].as_str().unwrap().to_owned(),
         recording: visit.recording,
+        goes_on: Mutex::default(),
         track: visit.track,
         play: play["id"].as_str().unwrap().to_owned(),
         installation,
@@ -115,6 +119,10 @@ impl Scene {
             "recording.read" => caller.get(&format!("/api/v1/recordings/{recording}")).await,
             "recording.play" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/plays"), json!({})).await
+            }
+            "recording.follow" => {
+                let goes_on = self.goes_on().await;
+                caller.post(&format!("/api/v1/recordings/{goes_on}/plays"), json!({ "follow": true })).await
             }
             "view.ask" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/views"), json!({ "reason": "r" })).await
@@ -242,6 +250,20 @@ impl Scene {
 }
 
 impl Scene {
+    /// A recording that goes on.
+    async fn goes_on(&self) -> String {
+        let known = self.goes_on.lock().unwrap().clone();
+        if let Some(known) = known {
+            return known;
+        }
+        let now = i64::try_from(self.installation.now().unix_millis()).unwrap();
+        let visit =
+            Visit::start(self.installation.recorder("https://shop.example"), &self.site_key, now).await;
+        visit.send(0, &snapshot(now, 1, "x")).await.ok();
+        *self.goes_on.lock().unwrap() = Some(visit.recording.clone());
+        visit.recording
+    }
+
     /// A session of somebody beside those that ask.
     async fn beside(&self, name: &str) -> Caller {
         let known = self.beside.lock().unwrap().get(name).cloned();
@@ -405,6 +427,7 @@ async fn a_play_is_of_one_session_only_and_ends_with_it() {
     let same_person_elsewhere = scene.installation.person("admin").await;
     let path = format!("/api/v1/plays/{}/tracks/{}/segments/0", scene.play, scene.track);
     assert_eq!(same_person_elsewhere.get(&path).await.status, StatusCode::NOT_FOUND);
+    scene.installation.switch_on(&["manager.scope.visitors"]).await;
     let manager = scene.installation.person("manager").await;
     let begun = manager.post(&format!("/api/v1/recordings/{}/plays", scene.recording), json!({})).await.ok();
     let play = begun["id"].as_str().unwrap();
@@ -417,6 +440,7 @@ async fn a_play_is_of_one_session_only_and_ends_with_it() {
 #[tokio::test]
 async fn taking_a_right_away_ends_a_running_play() {
     let scene = scene().await;
+    scene.installation.switch_on(&["manager.scope.visitors"]).await;
     let manager = scene.installation.person("manager").await;
     let begun = manager.post(&format!("/api/v1/recordings/{}/plays", scene.recording), json!({})).await.ok();
     let path = format!("/api/v1/plays/{}/tracks/{}/segments/0", begun["id"].as_str().unwrap(), scene.track);
@@ -496,7 +520,7 @@ async fn a_list_that_continues_rides_on_its_entry_for_a_quarter_of_an_hour() {
 #[tokio::test]
 async fn a_cursor_belongs_to_the_list_that_gave_it() {
     let scene = scene().await;
-    let admin = scene.installation.person("admin").await;
+    let admin = scene.installation.proven("admin").await;
     scene.act("recording.import", &admin).await.ok();
     let list = async |query: &str| admin.get(&format!("/api/v1/recordings?limit=1&{query}")).await;
     let first = list("from=2026-01-01T00:00:00Z&watched=no").await.ok();

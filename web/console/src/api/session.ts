@@ -18,6 +18,7 @@ export function useSession(): Session {
 export type Action =
   | "recording.import"
   | "recording.read"
+  | "recording.follow"
   | "view.answer"
   | "request.manage"
   | "recording.delete"

@@ -40,7 +40,7 @@ export const roleName = (role: Pick<Role, "id" | "name">): string =>
 const REACH: Record<Scope, string> = { own: "own", reports: "reports", organisation: "all" };
 export const reachWords: Record<Scope, string> = {
   own: "what is about oneself",
-  reports: "what is about oneself, who reports to one, and visitors",
+  reports: "what is about oneself and who reports to one",
   organisation: "everything of the organisation",
 };
 
@@ -51,10 +51,11 @@ export function rightWords(right: Right | undefined): { short: string; long: str
     right.setting && `if the rule ${right.setting} says so`,
     right.wider &&
       `${right.wider.scope === "organisation" ? "all" : right.wider.scope} while ${right.wider.setting} is ${right.wider.is}${right.wider.also ? ` and ${right.wider.also} is on` : ""}`,
+    right.visitors && `visitors too while ${right.visitors} is on`,
     right.step_up && "after proving once more who one is",
     right.granted && "while a grant says so",
   ].filter((one): one is string => typeof one === "string");
-  const marks = `${right.setting || right.wider ? "*" : ""}${right.step_up ? "†" : ""}${right.granted ? "‡" : ""}`;
+  const marks = `${right.setting || right.wider || right.visitors ? "*" : ""}${right.step_up ? "†" : ""}${right.granted ? "‡" : ""}`;
   return {
     short: REACH[right.scope] + marks,
     long: [reachWords[right.scope], ...conditions].join("; "),
@@ -65,6 +66,7 @@ const NAMES: Record<string, string> = {
   "recording.list": "See recordings in lists",
   "recording.read": "See what a recording is",
   "recording.play": "Watch recordings",
+  "recording.follow": "Watch what is still being recorded",
   "recording.inspect": "Look inside a recording: where its bytes lie",
   "recording.import": "Bring recordings in",
   "recording.delete": "Delete recordings, for a time",
