@@ -9,12 +9,8 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
-use clerestory_intake::IntakeError;
-use clerestory_lifecycle::EraseError;
-use clerestory_playback::{PlaybackError, Seconding};
+use clerestory_identity::Unfit;
 use clerestory_sql::SqlError;
-use clerestory_vault::{OpenError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -96,6 +92,18 @@ impl ApiError {
     /// The same problem, with what to do in this place.
     pub(crate) fn with_advice(mut self, what_to_do: &str) -> Self {
         what_to_do.clone_into(&mut self.problem.what_to_do);
+        self
+    }
+
+    /// The same problem with the rule that refused it and the entry that tells of it; where the refusal hides what it is
+    /// about, the refusal alone.
+    pub(crate) fn refused_by(mut self, refused: Refused) -> Self {
+        let refusal = Self::from(refused);
+        if refusal.problem.status != StatusCode::FORBIDDEN.as_u16() {
+            return refusal;
+        }
+        self.problem.rule = refusal.problem.rule;
+        self.problem.entry = refusal.problem.entry;
         self
     }
 

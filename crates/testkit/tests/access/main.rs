@@ -17,6 +17,7 @@ mod scopes;
 mod standing;
 mod support;
 mod table;
+mod tightening;
 mod views;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_audit::EntryFilter;
 use clerestory_audit::ledger::{
     Hash, SignedCheckpoint, Step, commitment, leaf_hash, verify_consistency, verify_inclusion,
@@ -104,6 +107,22 @@ async fn scene() -> Scene {
     }
 }
 
+/// The version and the rules of the policy that a site's recorders follow now, as the editor sends them.
+async fn rules(caller: &Caller, site: &str) -> (u64, Value) {
+    let current = caller.get(&format!("/api/v1/sites/{site}/policy")).await.ok()["current"].clone();
+    let signed = URL_SAFE_NO_PAD.decode(current["document"].as_str().unwrap()).unwrap();
+    let signed: Value = serde_json::from_slice(&signed).unwrap();
+    let fields = ["preset", "media", "exclude", "mask", "unmask", "urls"];
+    let document = fields.map(|field| (field.to_owned(), signed[field].clone()));
+    (current["version"].as_u64().unwrap(), Value::Object(document.into_iter().collect()))
+}
+
+/// Signs rules on top of a version.
+async fn sign(caller: &Caller, site: &str, (based_on, document): (u64, &Value)) -> Answer {
+    let asked = json!({ "document": document, "based_on": based_on });
+    caller.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked.to_string()).await
+}
+
 /// Somebody from outside, to be let in.
 fn supporter(name: &str) -> Value {
     let email = format!("{name}@outside.example");
@@ -147,6 +166,18 @@ impl Scene {
                     "unmask": [], "urls": { "deny": [], "allow": [] } });
                 let asked = json!({ "document": document, "based_on": policy["current"]["version"] });
                 caller.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked.to_string()).await
+            }
+            "policy.tighten" => {
+                let (version, mut document) = rules(&self.beside("admin").await, site).await;
+                static SIGNED: AtomicU32 = AtomicU32::new(0);
+                let hidden = format!(".apart-{}", SIGNED.fetch_add(1, Ordering::Relaxed));
+                document["exclude"].as_array_mut().unwrap().push(hidden.into());
+                sign(caller, site, (version, &document)).await
+            }
+            "retention.shorten" => {
+                let project = format!("prj_{}", self.project().await);
+                let asked = json!({ "value": "P80D", "node": project, "confirms": 1_000_000 });
+                self.say_of(caller, "retention.replay", asked).await
             }
             "setting.read" => caller.get("/api/v1/settings").await,
             "setting.write.business" => self.say(caller, json!({ "value": null })).await,
@@ -282,11 +313,16 @@ impl Scene {
         caller.send("PUT", &format!("/api/v1/people/{}/{what}", self.member), to.to_string()).await
     }
 
-    /// Says something of a setting, on top of what the caller can see of them.
+    /// Says something of whether reasons are asked for.
     async fn say(&self, caller: &Caller, asked: Value) -> Answer {
+        self.say_of(caller, "view.reason_required", asked).await
+    }
+
+    /// Says something of a setting, on top of what the caller can see of them.
+    async fn say_of(&self, caller: &Caller, name: &str, asked: Value) -> Answer {
         let seen = caller.get("/api/v1/settings").await.json["version"].as_u64().unwrap_or_default();
         let caller = caller.clone().with("if-match", format!("\"{seen}\""));
-        caller.send("PUT", "/api/v1/settings/view.reason_required", asked.to_string()).await
+        caller.send("PUT", &format!("/api/v1/settings/{name}"), asked.to_string()).await
     }
 
     /// Lets a domain that nothing hangs from protect nobody any more.
