@@ -246,7 +246,7 @@ impl From<IntakeError> for ApiError {
                 StatusCode::FORBIDDEN,
                 "captures-more",
                 "More would be captured",
-                "You may sign what lets less be captured. Something of this lets more be, so nothing was signed.",
+                format!("You may sign what lets less be captured, and nothing was signed. This lets more be: {}", what.join(" ")),
                 "Take back what is named here and sign the rest, or ask an administrator to sign it.",
             )
             .with_errors(

@@ -300,7 +300,7 @@ impl From<SettingError> for ApiError {
                 StatusCode::FORBIDDEN,
                 "keeps-longer",
                 "Something would be kept for longer",
-                "You may say what lets things be kept for a shorter time. Nothing was changed.",
+                format!("You may say what keeps things for a shorter time, and nothing was changed: {}.", what.join("; ")),
                 "Say a shorter time than what holds, or ask an administrator.",
             )
             .with_errors(
