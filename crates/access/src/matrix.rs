@@ -173,8 +173,9 @@ impl Cell {
 
     /// Whether it allows everything that the other one may come to allow.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        let visitors = other.visitors.is_none() || self.visitors == other.visitors;
-        let alike = self.wider == other.wider && visitors && self.scope >= other.scope;
+        let widened = other.wider.is_none() || self.wider == other.wider;
+        let visited = other.visitors.is_none() || self.visitors == other.visitors;
+        let alike = widened && visited && self.scope >= other.scope;
         (self.scope >= other.furthest() || alike) && (self.setting.is_none() || self.setting == other.setting)
     }
 }

@@ -39,7 +39,8 @@ impl Access {
         if let Some(Said::Value { value: before, lock }) = values.of(change.node, &change.name) {
             let kept = match &change.said {
                 Some(Said::Value { value, lock: new }) => {
-                    setting.as_strict(value, before) && (new == lock || setting.protecting_lock() == Some(*new))
+                    setting.as_strict(value, before)
+                        && (new == lock || setting.protecting_lock() == Some(*new))
                 }
                 _ => false,
             };

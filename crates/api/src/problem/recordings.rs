@@ -246,7 +246,10 @@ impl From<IntakeError> for ApiError {
                 StatusCode::FORBIDDEN,
                 "captures-more",
                 "More would be captured",
-                format!("You may sign what lets less be captured, and nothing was signed. This lets more be: {}", what.join(" ")),
+                format!(
+                    "You may sign what lets less be captured, and nothing was signed. This lets more be: {}",
+                    what.join(" ")
+                ),
                 "Take back what is named here and sign the rest, or ask an administrator to sign it.",
             )
             .with_errors(

@@ -300,12 +300,13 @@ impl From<SettingError> for ApiError {
                 StatusCode::FORBIDDEN,
                 "keeps-longer",
                 "Something would be kept for longer",
-                format!("You may say what keeps things for a shorter time, and nothing was changed: {}.", what.join("; ")),
+                format!(
+                    "You may say what keeps things for a shorter time, and nothing was changed: {}.",
+                    what.join("; ")
+                ),
                 "Say a shorter time than what holds, or ask an administrator.",
             )
-            .with_errors(
-                what.into_iter().map(|message| FieldError { path: name.clone(), message }).collect(),
-            )
+            .with_errors(what.into_iter().map(|message| FieldError { path: name.clone(), message }).collect())
             .refused_by(refused),
             SettingError::Refused(refused) => refused.into(),
         }

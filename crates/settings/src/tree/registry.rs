@@ -234,7 +234,10 @@ fn retentions() -> Vec<Setting> {
     };
     vec![
         class("retention.replay", 90, "How long web sessions are kept."),
-        class("retention.recording", 90, "How long picture and sound of screens are kept."),
+        Setting {
+            levels: &[X, B, D, P],
+            ..class("retention.recording", 90, "How long picture and sound of screens are kept.")
+        },
         class("retention.screenshot", 30, "How long screenshots of desktops are kept."),
         class("retention.activity.raw", 90, "How long the activity at desktops is kept."),
         class("retention.actionlog", 400, "How long the actions beside a screen recording are kept."),

@@ -30,7 +30,8 @@ fn parts(answer: &Answer) -> Vec<&str> {
 #[tokio::test]
 async fn an_officer_lets_less_be_captured_and_never_more() {
     let scene = scene().await;
-    let (admin, officer, site) = (scene.installation.proven("admin").await, officer(&scene).await, &scene.site);
+    let (admin, officer, site) =
+        (scene.installation.proven("admin").await, officer(&scene).await, &scene.site);
     let (version, mut document) = rules(&officer, site).await;
     list(&mut document, "/exclude").push(json!(".salary"));
     list(&mut document, "/urls/deny").push(json!("https://shop.example/staff*"));
@@ -99,7 +100,10 @@ async fn an_officer_shortens_retention_and_never_lengthens_it() {
         assert_eq!((refused.status, refused.problem()), (FORBIDDEN, "refused"), "{name}");
     }
     assert_eq!(scene.refusals("setting.write.business").await.len(), 5);
-    assert_eq!(scene.refusals("setting.relax").await.len() + scene.refusals("setting.write.below").await.len(), 1);
+    assert_eq!(
+        scene.refusals("setting.relax").await.len() + scene.refusals("setting.write.below").await.len(),
+        1
+    );
     say(&scene, &admin, replay, json!("P70D")).await.ok();
     assert_eq!(scene.installation.app.replay_authority().await.unwrap(), []);
 }

@@ -132,8 +132,8 @@ function GoesOn({ id }: { id: string }) {
   return (
     <Card title="It is still going on">
       <p>
-        You may watch it once it is over: at the latest half an hour after the last sign of life. To watch it meanwhile is
-        a right of its own, which you do not have.
+        You may watch it once it is over: at the latest half an hour after the last sign of life. To watch it
+        meanwhile is a right of its own, which you do not have.
       </p>
       <div className="row">
         <button
