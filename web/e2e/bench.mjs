@@ -250,6 +250,7 @@ async function main() {
   try {
     const api = new Api(server.info);
     await api.signInByLink();
+    await api.prove();
     const result = {
       machine: {
         cores: os.cpus().length,

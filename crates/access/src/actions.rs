@@ -48,6 +48,11 @@ actions! {
         seen by "recording.read";
     /// Going on watching inside a play that was decided and recorded.
     ContinuePlay(RecordingRef) = "recording.play", RESOURCE_READ, opens [Segment], continues "recording.play";
+    /// Watching a recording while it goes on.
+    Follow(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read";
+    /// Going on with that inside a play that began while the recording went on.
+    KeepFollowing(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read",
+        continues "recording.follow";
     /// Asking a second person to agree to one's watching a recording.
     AskToWatch(RecordingRef) = "view.ask", ENTITY_CREATE, opens [], seen by "recording.read";
     /// Agreeing to somebody else's watching, or not.
@@ -110,6 +115,8 @@ actions! {
     ManageSite(SiteRef) = "site.manage", ENTITY_UPDATE, opens [Site], seen by "site.list";
     /// Signing a new capture policy.
     EditPolicy(SiteRef) = "policy.edit", ENTITY_UPDATE, opens [Site, SigningKey], seen by "site.list";
+    /// Signing a new capture policy that captures less than the one before, and nothing more.
+    TightenPolicy(SiteRef) = "policy.tighten", ENTITY_UPDATE, opens [Site, SigningKey], seen by "site.list";
     /// Seeing people in a list: names, addresses, roles.
     ListPeople(OrganisationRef) = "person.list", ENTITY_READ, opens [Person], lists rows;
     /// Seeing one person.
@@ -152,6 +159,8 @@ actions! {
     WriteBusinessSettings(OrganisationRef) = "setting.write.business", ENTITY_UPDATE, opens [];
     /// Saying something of a setting for a part of the organisation.
     WriteSettingsBelow(OrganisationRef) = "setting.write.below", ENTITY_UPDATE, opens [];
+    /// Letting something be kept for a shorter time, at any place, and nothing for a longer one.
+    ShortenRetention(OrganisationRef) = "retention.shorten", ENTITY_UPDATE, opens [];
     /// Letting settings protect less for a part of the organisation: by saying so, or by moving somebody or something.
     RelaxSettings(OrganisationRef) = "setting.relax", ENTITY_UPDATE, opens [];
     /// Beginning to capture a visit.

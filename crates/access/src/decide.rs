@@ -362,13 +362,22 @@ impl Access {
         {
             return Ok(None);
         }
-        let Some(wider) = &cell.wider else { return Ok(Some(cell.scope)) };
+        let scope = match &cell.visitors {
+            Some(name)
+                if cell.scope == Scope::Reports
+                    && self.says_to(tx, actor, name).await? == "true" =>
+            {
+                Scope::Visitors
+            }
+            _ => cell.scope,
+        };
+        let Some(wider) = &cell.wider else { return Ok(Some(scope)) };
         let also = match &wider.also {
             Some(name) => self.says_to(tx, actor, name).await? == "true",
             None => true,
         };
         let wide = also && self.says_to(tx, actor, &wider.setting).await? == wider.is;
-        Ok(Some(if wide { wider.scope } else { cell.scope }))
+        Ok(Some(if wide { wider.scope } else { scope }))
     }
 
     /// What a setting says to somebody: where teams may say it too, what holds in theirs.

@@ -16,8 +16,11 @@ use crate::who::Actor;
 pub enum Scope {
     /// What is about oneself.
     Own,
-    /// What is about oneself, about who reports to one now, and about visitors, who report to nobody.
+    /// What is about oneself, and about who reports to one now.
     Reports,
+    /// The same, and what is about visitors, who report to nobody. No cell is written so: a setting makes it of `reports`.
+    #[serde(skip_deserializing)]
+    Visitors,
     /// Everything of one's organisation.
     Organisation,
 }
@@ -40,6 +43,7 @@ impl Scope {
         match self {
             Self::Own => "own",
             Self::Reports => "reports",
+            Self::Visitors => "visitors",
             Self::Organisation => "organisation",
         }
     }
@@ -50,9 +54,10 @@ impl Scope {
         let subjects = match (self, actor) {
             (Self::Organisation, _) => Subjects::All,
             (Self::Own, Actor::Person { subject, .. }) => Subjects::One(*subject),
-            (Self::Reports, Actor::Person { id, .. }) => Subjects::Reports(*id),
+            (Self::Reports, Actor::Person { id, .. }) => Subjects::Reports { manager: *id, visitors: false },
+            (Self::Visitors, Actor::Person { id, .. }) => Subjects::Reports { manager: *id, visitors: true },
             // Whoever is no person owns nothing and nobody reports to them: nil is nobody's.
-            (Self::Own | Self::Reports, _) => Subjects::One(SubjectId::nil()),
+            (Self::Own | Self::Reports | Self::Visitors, _) => Subjects::One(SubjectId::nil()),
         };
         ScopeFilter { organisation, subjects, lent: None }
     }
@@ -66,10 +71,11 @@ impl Scope {
         match (self, actor, about) {
             (Self::Organisation, ..) => true,
             (Self::Own, Actor::Person { subject, .. }, Some(about)) => about.subject == *subject,
-            (Self::Reports, Actor::Person { id, .. }, Some(about)) => {
-                about.person.is_none() || about.person == Some(*id) || about.manager == Some(*id)
+            (Self::Visitors, Actor::Person { .. }, Some(AboutWhom { person: None, .. })) => true,
+            (Self::Reports | Self::Visitors, Actor::Person { id, .. }, Some(about)) => {
+                about.person == Some(*id) || about.manager == Some(*id)
             }
-            (Self::Own | Self::Reports, ..) => false,
+            (Self::Own | Self::Reports | Self::Visitors, ..) => false,
         }
     }
 }
@@ -129,6 +135,8 @@ pub struct Cell {
     pub setting: Option<String>,
     /// A setting that makes it reach further.
     pub wider: Option<Wider>,
+    /// A setting that must be on for visitors to be among those whom `reports` reaches.
+    pub visitors: Option<String>,
     /// Whether whoever does it must have proven a moment ago who they are.
     #[serde(default)]
     pub step_up: bool,
@@ -152,14 +160,22 @@ pub struct Wider {
 }
 
 impl Cell {
+    /// A cell of this scope without conditions.
+    fn of(scope: Scope) -> Self {
+        Self { scope, setting: None, wider: None, visitors: None, step_up: false, granted: false }
+    }
+
     /// How far it reaches at most.
     fn furthest(&self) -> Scope {
-        self.wider.as_ref().map_or(self.scope, |wider| wider.scope.max(self.scope))
+        let own = if self.visitors.is_some() { self.scope.max(Scope::Visitors) } else { self.scope };
+        self.wider.as_ref().map_or(own, |wider| wider.scope.max(own))
     }
 
     /// Whether it allows everything that the other one may come to allow.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        let alike = self.wider == other.wider && self.scope >= other.scope;
+        let widened = other.wider.is_none() || self.wider == other.wider;
+        let visited = other.visitors.is_none() || self.visitors == other.visitors;
+        let alike = widened && visited && self.scope >= other.scope;
         (self.scope >= other.furthest() || alike) && (self.setting.is_none() || self.setting == other.setting)
     }
 }
@@ -168,9 +184,7 @@ impl From<Written> for Cell {
     fn from(written: Written) -> Self {
         match written {
             Written::Cell(cell) => cell,
-            Written::Scope(scope) => {
-                Self { scope, setting: None, wider: None, step_up: false, granted: false }
-            }
+            Written::Scope(scope) => Self::of(scope),
         }
     }
 }
@@ -259,7 +273,7 @@ impl Matrix {
     }
 
     /// What a right that an organisation put into a role of its own comes to; `None` where no person does that at all.
-    /// Whoever does it proves who they are where anybody must.
+    /// Whoever does it proves who they are where anybody must, and sees visitors where managers do.
     #[must_use]
     pub fn custom(&self, action: &str, scope: Scope) -> Option<Cell> {
         if RAISES_ITSELF.contains(&action) {
@@ -270,7 +284,8 @@ impl Matrix {
         // What is only ever about oneself reaches no further by giving it another name.
         let furthest = people().map(Cell::furthest).max()?;
         let step_up = people().any(|cell| cell.step_up);
-        (scope <= furthest).then_some(Cell { scope, setting: None, wider: None, step_up, granted: false })
+        let visitors = people().find_map(|cell| cell.visitors.clone()).filter(|_| scope == Scope::Reports);
+        (scope <= furthest).then_some(Cell { step_up, visitors, ..Cell::of(scope) })
     }
 
     /// The rights that the table leaves to each organisation: settings named `allow.<action>.<role>`.
@@ -284,7 +299,8 @@ impl Matrix {
             let on = cell.setting.as_deref().map(|name| (name, "true"));
             let wider = cell.wider.as_ref().map(|wider| (wider.setting.as_str(), wider.is.as_str()));
             let also = cell.wider.as_ref().and_then(|wider| wider.also.as_deref()).map(|name| (name, "true"));
-            on.into_iter().chain(wider).chain(also)
+            let visitors = cell.visitors.as_deref().map(|name| (name, "true"));
+            on.into_iter().chain(wider).chain(also).chain(visitors)
         })
     }
 

@@ -96,6 +96,18 @@ impl ApiError {
         self
     }
 
+    /// The same problem with the rule that refused it and the entry that tells of it; where the refusal hides what it is
+    /// about, the refusal alone.
+    pub(crate) fn refused_by(mut self, refused: Refused) -> Self {
+        let refusal = Self::from(refused);
+        if refusal.problem.status != StatusCode::FORBIDDEN.as_u16() {
+            return refusal;
+        }
+        self.problem.rule = refusal.problem.rule;
+        self.problem.entry = refusal.problem.entry;
+        self
+    }
+
     pub(crate) fn no_mail() -> Self {
         Self::new(
             StatusCode::CONFLICT,

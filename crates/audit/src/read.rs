@@ -43,7 +43,7 @@ fn about(subjects: Subjects) -> Option<(&'static str, Value)> {
         )),
         // Visitors report to nobody, and have no place in anybody's part of the log. The program writes of mails and the
         // like what would tell that somebody asked for something.
-        Subjects::Reports(manager) => Some((
+        Subjects::Reports { manager, .. } => Some((
             "actor_kind IN (1, 5) AND actor NOT IN (SELECT l.person_id FROM reporting_lines l
                                                     WHERE l.manager_id = # AND l.ended_at IS NULL)
              AND (object = # OR object IN (SELECT l.person_id FROM reporting_lines l

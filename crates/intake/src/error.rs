@@ -71,6 +71,15 @@ pub enum IntakeError {
         /// The version that is live now.
         current: u64,
     },
+    /// Whoever may only let less be captured would let more be.
+    #[error("more would be captured, and only less may be")]
+    CapturesMore {
+        /// What of it captures more, in sentences.
+        what: Vec<String>,
+        /// The refusal, which is on record.
+        #[source]
+        refused: clerestory_access::Refused,
+    },
     /// Somebody else changed the site meanwhile.
     #[error("the site was changed meanwhile")]
     SiteChanged,

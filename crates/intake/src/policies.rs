@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use clerestory_access::{Action, Actor, EditPolicy, Grant, OpContext, SignPolicy, SiteRef};
+use clerestory_access::{
+    AccessError, Action, Actor, EditPolicy, Grant, OpContext, SignPolicy, SiteRef, TightenPolicy,
+};
 use clerestory_model::{OrganisationId, PersonId, SiteId, Timestamp};
 use clerestory_seal::SigningKey;
 use clerestory_settings::capture::{CapturePolicy, Compiled, Diff, Direction, Rules, diff};
@@ -276,10 +278,12 @@ impl Intake {
         Ok(diff(&newest.rules, &rules))
     }
 
-    /// Signs `rules` as the version after `based_on`.
+    /// Signs `rules` as the version after `based_on`. Whoever may only let less be captured signs what does, and nothing
+    /// else.
     ///
     /// # Errors
-    /// [`IntakeError::PolicyChanged`] when another version was signed meanwhile, [`IntakeError::Refused`].
+    /// [`IntakeError::PolicyChanged`] when another version was signed meanwhile, [`IntakeError::CapturesMore`],
+    /// [`IntakeError::Refused`].
     pub async fn sign_policy(
         &self,
         op: &OpContext,
@@ -293,52 +297,82 @@ impl Intake {
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
+                    // What it is compared with stays the newest until it is decided.
+                    let organisation = op.actor.organisation();
+                    intake.access.audit().take_turn(tx, organisation).await.map_err(AccessError::from)?;
                     // The caller's own log gets the difference, of a refusal too: to what is theirs, and to nothing else.
                     let own = sites::find(tx, on.id).await?;
-                    let own = own.filter(|site| site.organisation == op.actor.organisation());
+                    let own = own.filter(|site| site.organisation == organisation);
                     let current = match own {
                         Some(_) => newest(tx, on.id).await?,
                         None => None,
                     };
                     let changes = current.as_ref().map(|current| diff(&current.rules, &rules));
                     let detail = changes.as_ref().map(describe);
-                    let personal = clerestory_audit::Personal { detail, ..Default::default() };
+                    let personal = Some(clerestory_audit::Personal { detail, ..Default::default() });
+                    let only_less = !intake.access.would_allow_in::<EditPolicy>(tx, &op, on).await?
+                        && intake.access.would_allow_in::<TightenPolicy>(tx, &op, on).await?;
+                    let more = changes.as_ref().map(|changes| changes.looser.clone()).unwrap_or_default();
+                    let next = Next { rules, based_on, changes };
                     // A refusal stands in the log, so the body must not fail for it.
-                    let grant = match intake.access.decide::<EditPolicy>(tx, &op, on, Some(personal)).await? {
-                        Ok(grant) => grant,
-                        Err(refused) => return Ok::<_, IntakeError>(Err(IntakeError::Refused(refused))),
-                    };
-                    let site = sites::find(tx, on.id).await?.ok_or(IntakeError::UnknownSite)?;
-                    // Read again: deciding waited for everybody else's decisions of this organisation.
-                    let current = newest(tx, on.id).await?.ok_or(IntakeError::UnknownSite)?;
-                    if current.version != based_on {
-                        return Ok(Err(IntakeError::PolicyChanged { current: current.version }));
+                    if only_less && more.is_empty() {
+                        return match intake.access.decide::<TightenPolicy>(tx, &op, on, personal).await? {
+                            Ok(grant) => intake.sign_next(tx, &op, &grant, next).await,
+                            Err(refused) => Ok(Err(IntakeError::Refused(refused))),
+                        };
                     }
-                    // The same rules written otherwise (a selector twice, another order) are no new version.
-                    if changes.as_ref().is_some_and(|changes| changes.changes.is_empty()) {
-                        return Ok(Ok(intake.sign(tx, &grant, &site, current, op.at).await?));
+                    match intake.access.decide::<EditPolicy>(tx, &op, on, personal).await? {
+                        Ok(grant) => intake.sign_next(tx, &op, &grant, next).await,
+                        Err(refused) if only_less => {
+                            Ok(Err(IntakeError::CapturesMore { what: more, refused }))
+                        }
+                        Err(refused) => Ok(Err(IntakeError::Refused(refused))),
                     }
-                    let signed_by = match op.actor {
-                        Actor::Person { id, .. } => id,
-                        _ => PersonId::nil(),
-                    };
-                    let direction = changes.map_or("first", |changes| word(changes.direction));
-                    let policy = PolicyVersion {
-                        version: current.version + 1,
-                        rules,
-                        signed_by,
-                        signed_at: op.at,
-                        direction: direction.to_owned(),
-                    };
-                    insert(tx, on.id, &policy).await?;
-                    let touched = [authority::policy(on.id, policy.version)];
-                    intake.note_change(tx, &op, &site, &touched).await?;
-                    Ok(Ok(intake.sign(tx, &grant, &site, policy, op.at).await?))
                 })
             })
             .await??;
         Ok(self.remember(on.id, issued).signed.clone())
     }
+
+    /// Signs the next version of a site's rules, which somebody may.
+    async fn sign_next<A: Action<On = SiteRef>>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        grant: &Grant<A>,
+        next: Next,
+    ) -> Result<Result<Issued, IntakeError>, IntakeError> {
+        let id = grant.on().id;
+        let site = sites::find(tx, id).await?.ok_or(IntakeError::UnknownSite)?;
+        let current = newest(tx, id).await?.ok_or(IntakeError::UnknownSite)?;
+        if current.version != next.based_on {
+            return Ok(Err(IntakeError::PolicyChanged { current: current.version }));
+        }
+        // The same rules written otherwise (a selector twice, another order) are no new version.
+        if next.changes.as_ref().is_some_and(|changes| changes.changes.is_empty()) {
+            return Ok(Ok(self.sign(tx, grant, &site, current, op.at).await?));
+        }
+        let direction = next.changes.map_or("first", |changes| word(changes.direction));
+        let policy = PolicyVersion {
+            version: current.version + 1,
+            rules: next.rules,
+            signed_by: op.actor.person().unwrap_or(PersonId::nil()),
+            signed_at: op.at,
+            direction: direction.to_owned(),
+        };
+        insert(tx, id, &policy).await?;
+        let touched = [authority::policy(id, policy.version)];
+        self.note_change(tx, op, &site, &touched).await?;
+        Ok(Ok(self.sign(tx, grant, &site, policy, op.at).await?))
+    }
+}
+
+/// Rules that somebody wants to be the next version.
+struct Next {
+    rules: Rules,
+    based_on: u64,
+    /// What they change of the current ones; nothing where there are none.
+    changes: Option<Diff>,
 }
 
 fn describe(changes: &Diff) -> String {

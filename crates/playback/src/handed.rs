@@ -1,13 +1,13 @@
 //! What a request of a recorded person hands out of a recording: its segments one by one, each decided about again.
 
-use clerestory_access::{Actor, HandOutRecording, HandedOutRef, OpContext, Play, RecordingRef};
+use clerestory_access::{Actor, Follow, HandOutRecording, HandedOutRef, OpContext, Play, RecordingRef};
 use clerestory_model::{PlayId, TrackId};
 use clerestory_seal::random;
-use clerestory_sql::Lane;
-use clerestory_store::recordings;
+use clerestory_sql::{Lane, Tx};
+use clerestory_store::recordings::{self, Recording};
 use clerestory_vault::{OpenError, StoreError};
 
-use crate::plays::{Found, SegmentContent, plays};
+use crate::plays::{Found, SegmentContent, goes_on, plays};
 use crate::rows::{self, PlayRow};
 use crate::{Playback, PlaybackError};
 
@@ -18,6 +18,8 @@ pub enum Handing {
     Shown,
     /// Whoever fetches it may not watch it.
     NotAllowed,
+    /// It goes on, and whoever fetches it may not watch it meanwhile.
+    GoesOn,
     /// Nobody else has agreed to it.
     SecondNeeded,
 }
@@ -44,14 +46,12 @@ impl Playback {
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
                     let watched = RecordingRef { organisation: on.request.organisation, id: on.recording };
-                    if !playback.access.would_allow_in::<Play>(tx, &op, watched).await? {
-                        return Ok(Handing::NotAllowed);
-                    }
-                    if playback.seconding(tx, &op, watched).await?.is_some() {
-                        return Ok(Handing::SecondNeeded);
-                    }
                     let recording =
                         recordings::find(tx, on.recording).await?.ok_or(PlaybackError::NotFound)?;
+                    let handing = playback.handing(tx, &op, (watched, &recording)).await?;
+                    if handing != Handing::Shown {
+                        return Ok(handing);
+                    }
                     if recording.subject != subject {
                         let play = PlayRow {
                             id: PlayId::new(op.at, random()),
@@ -60,6 +60,7 @@ impl Playback {
                             person,
                             session,
                             entry,
+                            follow_entry: None,
                             started_at: op.at,
                             expires_at: op.at,
                             ended_at: None,
@@ -72,6 +73,25 @@ impl Playback {
                 })
             })
             .await
+    }
+
+    /// Whether the caller may watch now what is to be handed out to them. What is about themselves is theirs, also while it
+    /// goes on.
+    async fn handing(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        (on, recording): (RecordingRef, &Recording),
+    ) -> Result<Handing, PlaybackError> {
+        if !self.access.would_allow_in::<Play>(tx, op, on).await? {
+            return Ok(Handing::NotAllowed);
+        }
+        let of_others = op.actor.subject() != Some(recording.subject);
+        if of_others && goes_on(recording) && !self.access.would_allow_in::<Follow>(tx, op, on).await? {
+            return Ok(Handing::GoesOn);
+        }
+        let seconding = self.seconding(tx, op, on).await?;
+        Ok(if seconding.is_some() { Handing::SecondNeeded } else { Handing::Shown })
     }
 
     /// One segment of a recording that is handed out by the decision in `entry`: to whoever may watch it, and while they
@@ -111,13 +131,11 @@ impl Playback {
                 Box::pin(async move {
                     let grant = playback.access.resume_in::<HandOutRecording>(tx, &op, on, entry).await??;
                     let watched = RecordingRef { organisation: on.request.organisation, id: on.recording };
-                    if !playback.access.would_allow_in::<Play>(tx, &op, watched).await?
-                        || playback.seconding(tx, &op, watched).await?.is_some()
-                    {
+                    let recording = recordings::find(tx, on.recording).await?.ok_or(PlaybackError::Gone)?;
+                    if playback.handing(tx, &op, (watched, &recording)).await? != Handing::Shown {
                         return Err(PlaybackError::NotFound);
                     }
-                    let recording = recordings::find(tx, on.recording).await?;
-                    if !recording.is_some_and(|recording| plays(recording.state)) {
+                    if !plays(recording.state) {
                         return Err(PlaybackError::Gone);
                     }
                     Found::look(tx, grant, on.recording, at, plays).await

@@ -34,6 +34,7 @@ pub const SCHEMA: Component = Component {
     migrations: &[
         Migration { name: "plays and what they watched", sql: include_str!("0001-playback.sql") },
         Migration { name: "views that a second person agrees to", sql: include_str!("0002-views.sql") },
+        Migration { name: "plays of what goes on", sql: include_str!("0003-following.sql") },
     ],
 };
 
@@ -62,6 +63,9 @@ pub enum PlaybackError {
     /// The content does not open.
     #[error("the content does not open")]
     Open(#[from] OpenError),
+    /// It goes on, and a rule refused that it is watched meanwhile.
+    #[error("it is not watched while it goes on")]
+    GoesOn(#[source] Refused),
     /// The organisation asks whoever watches to say why.
     #[error("a reason is asked for before this is watched")]
     ReasonRequired,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clerestory_access::{
-    Action, Actor, ContinuePlay, Grant, OpContext, OrganisationRef, Play, ReadHolds, RecordingRef,
+    Action, Actor, ContinuePlay, Follow, Grant, KeepFollowing, OpContext, OrganisationRef, Play, ReadHolds,
+    RecordingRef,
 };
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_model::{KeyId, PlayId, RecordingId, RecordingState, TrackId};
@@ -97,6 +98,11 @@ pub(crate) fn plays(state: RecordingState) -> bool {
     matches!(state, RecordingState::Capturing | RecordingState::Active)
 }
 
+/// Whether it is still being recorded: to watch it then is a right of its own.
+pub(crate) fn goes_on(recording: &Recording) -> bool {
+    recording.state == RecordingState::Capturing
+}
+
 /// A reason that says something.
 pub(crate) fn reason_of(text: Option<String>) -> Option<String> {
     let text = text.map(|text| text.trim().chars().take(REASON_CHARS).collect::<String>());
@@ -125,9 +131,10 @@ impl Playback {
                     // What is asked for first is asked of what somebody is, and of what is wanted, when it begins.
                     playback.access.audit().take_turn(tx, op.actor.organisation()).await?;
                     let reason = reason_of(reason);
-                    if let Some(obstacle) = playback.asks_for_more(tx, &op, on, reason.is_some()).await? {
-                        return Ok(Err(obstacle));
-                    }
+                    let follow_entry = match playback.asks_first(tx, &op, on, reason.is_some()).await? {
+                        Ok(entry) => entry,
+                        Err(obstacle) => return Ok(Err(obstacle)),
+                    };
                     let personal = reason.map(|text| Personal { reason: Some(text), ..Default::default() });
                     let grant = match playback.access.decide::<Play>(tx, &op, on, personal).await? {
                         Ok(grant) => grant,
@@ -144,6 +151,7 @@ impl Playback {
                         person,
                         session,
                         entry: grant.entry(),
+                        follow_entry,
                         started_at: op.at,
                         expires_at: op.at.plus(IDLE),
                         ended_at: None,
@@ -156,24 +164,36 @@ impl Playback {
             .await?
     }
 
-    /// What the caller, who would be let in, must do first: say why, or have somebody agree. Nothing is on record of being
-    /// told so.
-    async fn asks_for_more(
+    /// What is asked before the decision of a caller who would be let in: whether they may watch it while it goes on, where
+    /// it does, whether a second person agreed, and why. The entry of the first, or what is in the way; of being told that
+    /// somebody is to agree, or to say why, nothing is on record.
+    async fn asks_first(
         &self,
         tx: &mut Tx,
         op: &OpContext,
         on: RecordingRef,
         said_why: bool,
-    ) -> Result<Option<PlaybackError>, PlaybackError> {
+    ) -> Result<Result<Option<u64>, PlaybackError>, PlaybackError> {
         if !self.access.would_allow_in::<Play>(tx, op, on).await? {
-            return Ok(None);
-        }
-        if let Some(seconding) = self.seconding(tx, op, on).await? {
-            return Ok(Some(PlaybackError::SecondNeeded(seconding)));
+            return Ok(Ok(None));
         }
         let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
-        let asked = !said_why && self.is_on(tx, &recording, "view.reason_required").await?;
-        Ok(asked.then_some(PlaybackError::ReasonRequired))
+        let goes_on = goes_on(&recording);
+        // Whoever will not be let in is not asked for a reason first.
+        let may_follow = !goes_on || self.access.would_allow_in::<Follow>(tx, op, on).await?;
+        if may_follow {
+            if let Some(seconding) = self.seconding(tx, op, on).await? {
+                return Ok(Err(PlaybackError::SecondNeeded(seconding)));
+            }
+            if !said_why && self.is_on(tx, &recording, "view.reason_required").await? {
+                return Ok(Err(PlaybackError::ReasonRequired));
+            }
+        }
+        if !goes_on {
+            return Ok(Ok(None));
+        }
+        let followed = self.access.decide::<Follow>(tx, op, on, None).await?;
+        Ok(followed.map(|grant| Some(grant.entry())).map_err(PlaybackError::GoesOn))
     }
 
     /// The play, if it still runs, is this session's, and the rules still allow it; with the proof.
@@ -196,6 +216,11 @@ impl Playback {
         let recording = recordings::find(tx, play.recording).await?.ok_or(PlaybackError::NotFound)?;
         if !self.is_shown(tx, op, &recording).await? {
             return Err(PlaybackError::Gone);
+        }
+        if goes_on(&recording) {
+            // One that began before this was asked for begins again.
+            let entry = play.follow_entry.ok_or(PlaybackError::PlayEnded)?;
+            let _following = self.access.resume_in::<KeepFollowing>(tx, op, on, entry).await??;
         }
         Ok((play, grant))
     }
@@ -359,7 +384,7 @@ impl Playback {
                             news.push((track.id, fresh));
                         }
                     }
-                    let closed = (recording.state != RecordingState::Capturing)
+                    let closed = (!goes_on(&recording))
                         .then(|| recording.ended_at.micros() - recording.started_at.micros());
                     Ok((news, closed))
                 })

@@ -18,6 +18,8 @@ pub struct PlayRow {
     pub session: SessionId,
     /// The entry that tells of the decision.
     pub entry: u64,
+    /// The entry that tells of the decision that it may be watched while it goes on, where it went on at the beginning.
+    pub follow_entry: Option<u64>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it runs out unless something is watched.
@@ -35,8 +37,8 @@ pub struct Viewing {
     pub ranges: Vec<(i64, i64)>,
 }
 
-const COLUMNS: &str =
-    "play_id, organisation_id, recording_id, person_id, session_id, entry, started_at, expires_at, ended_at";
+const COLUMNS: &str = "play_id, organisation_id, recording_id, person_id, session_id, entry, follow_entry, \
+     started_at, expires_at, ended_at";
 
 fn play(row: &Row) -> Result<PlayRow, SqlError> {
     Ok(PlayRow {
@@ -46,16 +48,17 @@ fn play(row: &Row) -> Result<PlayRow, SqlError> {
         person: row.get(3)?,
         session: row.get(4)?,
         entry: row.get(5)?,
-        started_at: row.get(6)?,
-        expires_at: row.get(7)?,
-        ended_at: row.get(8)?,
+        follow_entry: row.get(6)?,
+        started_at: row.get(7)?,
+        expires_at: row.get(8)?,
+        ended_at: row.get(9)?,
     })
 }
 
 pub(crate) async fn insert(tx: &mut Tx, new: &PlayRow) -> Result<(), SqlError> {
     tx.execute(
-        "INSERT INTO plays (play_id, organisation_id, recording_id, person_id, session_id, entry, started_at,
-             expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO plays (play_id, organisation_id, recording_id, person_id, session_id, entry,
+             follow_entry, started_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             new.id.into(),
             new.organisation.into(),
@@ -63,6 +66,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &PlayRow) -> Result<(), SqlError> {
             new.person.into(),
             new.session.into(),
             new.entry.into(),
+            new.follow_entry.into(),
             new.started_at.into(),
             new.expires_at.into(),
         ],

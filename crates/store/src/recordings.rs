@@ -466,8 +466,13 @@ pub enum Subjects {
     All,
     /// About this subject alone.
     One(SubjectId),
-    /// About this person, those who report to them now, and visitors, who are nobody's reports.
-    Reports(PersonId),
+    /// About this person and those who report to them now.
+    Reports {
+        /// To whom they report.
+        manager: PersonId,
+        /// Whether also about visitors, who are nobody's reports.
+        visitors: bool,
+    },
 }
 
 impl Subjects {
@@ -477,11 +482,12 @@ impl Subjects {
         match self {
             Self::All => None,
             Self::One(subject) => Some((format!("{column} = #"), subject.into())),
-            Self::Reports(manager) => Some((
+            Self::Reports { manager, visitors } => Some((
                 format!(
-                    "EXISTS (SELECT 1 FROM subjects s WHERE s.subject_id = {column} AND (s.person_id IS NULL \
-                     OR s.person_id = # OR s.person_id IN (SELECT l.person_id FROM reporting_lines l \
-                     WHERE l.manager_id = # AND l.ended_at IS NULL)))"
+                    "EXISTS (SELECT 1 FROM subjects s WHERE s.subject_id = {column} AND ({} \
+                     s.person_id = # OR s.person_id IN (SELECT l.person_id FROM reporting_lines l \
+                     WHERE l.manager_id = # AND l.ended_at IS NULL)))",
+                    if visitors { "s.person_id IS NULL OR" } else { "" }
                 ),
                 manager.into(),
             )),

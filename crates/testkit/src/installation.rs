@@ -380,6 +380,20 @@ impl Installation {
         caller
     }
 
+    /// Switches settings on for the whole organisation, as its administrator.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn switch_on(&self, names: &[&str]) {
+        let admin = self.proven("admin").await;
+        for name in names {
+            let version = admin.get("/api/v1/settings").await.ok()["version"].clone();
+            let admin = admin.clone().with("if-match", format!("\"{version}\""));
+            let asked = json!({ "value": true }).to_string();
+            admin.send("PUT", &format!("/api/v1/settings/{name}"), asked).await.ok();
+        }
+    }
+
     /// A recorder on a page of `origin`.
     #[must_use]
     pub fn recorder(&self, origin: &str) -> Caller {

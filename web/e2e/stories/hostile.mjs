@@ -86,6 +86,7 @@ export async function run(t) {
 
 /** Resolves to what went wrong, in words, or to undefined. */
 async function playOne({ api, info, page, site, hostile }) {
+  await api.prove();
   const answer = await api.request("POST", `/sites/${site.id}/imports`, {
     body: JSON.stringify(hostile.events),
   });

@@ -44,6 +44,7 @@ export async function run(t) {
   await mara.getByRole("heading", { name: /What Clerestory keeps about you, Mara/ }).waitFor();
 
   const recordings = {};
+  await api.prove();
   for (const who of ["Ada", "Ben", "Cleo"]) {
     const email = `${who.toLowerCase()}@fernwick.example`;
     const { person } = await api.post("/people", { name: who, email, role: "member" });

@@ -10,6 +10,7 @@
 mod damage;
 mod read;
 mod say;
+mod shorten;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -13,10 +13,10 @@ use clerestory_store::settings::{self as rows, Head, KeptSaying, SettingReason, 
 use clerestory_store::{Content, organisations};
 use serde_json::Value as Json;
 
-use super::Settings;
+use super::{Known, Settings};
 use crate::{
-    Access, AccessError, Actor, OpContext, OrganisationRef, Refused, RelaxSettings, WriteBusinessSettings,
-    WriteDeploymentSettings, WriteSettingsBelow,
+    Access, AccessError, Actor, OpContext, OrganisationRef, Refused, RelaxSettings, ShortenRetention,
+    WriteBusinessSettings, WriteDeploymentSettings, WriteSettingsBelow,
 };
 
 /// Characters of a reason at most.
@@ -122,6 +122,16 @@ pub enum SettingError {
         /// The version they are at.
         current: u64,
     },
+    /// Whoever may only let things be kept for a shorter time would let some be kept for a longer one.
+    #[error("something would be kept for longer, and only a shorter time may be said")]
+    Lengthens {
+        /// The setting.
+        name: String,
+        /// What would be longer, place by place, in words.
+        what: Vec<String>,
+        /// The refusal, which is on record.
+        refused: Refused,
+    },
     /// It is not allowed.
     #[error(transparent)]
     Refused(Refused),
@@ -138,7 +148,7 @@ impl SettingError {
             Self::Unknown(_) | Self::Value { .. } | Self::Level { .. } | Self::Lock { .. } => {
                 "it cannot be said"
             }
-            Self::Refused(_) => "it is refused",
+            Self::Lengthens { .. } | Self::Refused(_) => "it is refused",
         }
     }
 }
@@ -174,10 +184,10 @@ impl From<clerestory_audit::AuditError> for Undone {
 }
 
 /// A change that was found to be one.
-struct Checked {
-    node: Node,
-    name: String,
-    said: Option<Said>,
+pub(super) struct Checked {
+    pub(super) node: Node,
+    pub(super) name: String,
+    pub(super) said: Option<Said>,
 }
 
 impl Access {
@@ -215,12 +225,10 @@ impl Access {
                     access.audit.take_turn(tx, organisation).await?;
                     let known = access.settings.known(tx, organisation).await?;
                     let detail = describe(known.values(), &change);
-                    let why = (detail, reason.as_deref());
-                    let relaxes = access.relaxes(tx, organisation, &change).await?;
-                    if let Err(refused) =
-                        access.may_say(tx, &asked, (change.node.level, relaxes), why).await?
+                    if let Err(error) =
+                        access.may_change(tx, &asked, (&*known, &change), (detail, reason.as_deref())).await?
                     {
-                        return Ok(Err(refused));
+                        return Ok(Err(error));
                     }
                     let head = rows::take_head(tx, organisation).await?;
                     if head.version != based_on {
@@ -247,11 +255,10 @@ impl Access {
         op: &OpContext,
         level: Level,
         (what, reason): (String, Option<String>),
-        done: Result<Result<u64, Refused>, Undone>,
+        done: Result<Result<u64, SettingError>, Undone>,
     ) -> Result<Result<u64, SettingError>, AccessError> {
         let obstacle = match done {
-            Ok(Ok(version)) => return Ok(Ok(version)),
-            Ok(Err(refused)) => return Ok(Err(SettingError::Refused(refused))),
+            Ok(decided) => return Ok(decided),
             Err(Undone::Error(error)) => return Err(error),
             Err(Undone::Because(obstacle)) => obstacle,
         };
@@ -291,7 +298,7 @@ impl Access {
                     access.audit.take_turn(tx, organisation).await?;
                     let why = (detail, reason.as_deref());
                     if let Err(refused) = access.may_say(tx, &asked, (level, false), why).await? {
-                        return Ok(Err(refused));
+                        return Ok(Err(SettingError::Refused(refused)));
                     }
                     let head = rows::take_head(tx, organisation).await?;
                     if head.version != based_on {
@@ -346,6 +353,31 @@ impl Access {
         }
         let change = Change::Say { node: change.node, key: change.name, said: change.said };
         Ok(Ok(self.settings.effects(tx, organisation, &change).await?))
+    }
+
+    /// Decides and records whether the caller may make this change: by the rule of its place, or as somebody who may only
+    /// let things be kept for a shorter time.
+    async fn may_change(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        (known, change): (&Known, &Checked),
+        (detail, reason): (String, Option<&str>),
+    ) -> Result<Result<(), SettingError>, AccessError> {
+        let shortening = self.shortening(tx, op, (known.values(), change)).await?;
+        if matches!(&shortening, Some(longer) if longer.is_empty()) {
+            let on = OrganisationRef(op.actor.organisation());
+            let reason = reason.map(str::to_owned);
+            let personal = Personal { reason, detail: Some(detail), ..Personal::default() };
+            let decided = self.decide::<ShortenRetention>(tx, op, on, Some(personal)).await?;
+            return Ok(decided.map(drop).map_err(SettingError::Refused));
+        }
+        let relaxes = self.relaxes(tx, op.actor.organisation(), change).await?;
+        let decided = self.may_say(tx, op, (change.node.level, relaxes), (detail, reason)).await?;
+        Ok(decided.map_err(|refused| match shortening {
+            Some(what) => SettingError::Lengthens { name: change.name.clone(), what, refused },
+            None => SettingError::Refused(refused),
+        }))
     }
 
     /// Whether saying this makes anything protect less than it does.

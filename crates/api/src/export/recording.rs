@@ -103,6 +103,9 @@ impl Sending {
                     Handing::SecondNeeded => {
                         "The organisation lets whoever fetched this watch it once a second person has agreed."
                     }
+                    Handing::GoesOn => {
+                        "It is still being recorded, and whoever fetched this may not watch it meanwhile."
+                    }
                     _ => "The organisation does not let whoever fetched this watch it.",
                 };
                 one.left_out = Some(why.to_owned());

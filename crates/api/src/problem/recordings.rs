@@ -105,6 +105,15 @@ impl From<PlaybackError> for ApiError {
             )
             .with_errors(vec![FieldError { path: "reason".to_owned(), message: "it is asked for".to_owned() }]),
             PlaybackError::Refused(refused) => refused.into(),
+            PlaybackError::GoesOn(refused) => Self::new(
+                StatusCode::FORBIDDEN,
+                "still-going-on",
+                "It is still going on",
+                "You may watch it once it is over. To watch it meanwhile is a right of its own, which you do not have here.",
+                "Come back when it is over; a web session is at the latest half an hour after its last sign of life. \
+                 An administrator can let managers follow by the setting allow.recording.follow.manager.",
+            )
+            .refused_by(refused),
             PlaybackError::Open(error) => error.into(),
             PlaybackError::BadRange => {
                 Self::malformed("from_us".to_owned(), PlaybackError::BadRange.to_string())
@@ -233,6 +242,20 @@ impl From<IntakeError> for ApiError {
                 format!("Version {current} is live now."),
                 "Look at it, then sign yours on top of it.",
             ),
+            IntakeError::CapturesMore { what, refused } => Self::new(
+                StatusCode::FORBIDDEN,
+                "captures-more",
+                "More would be captured",
+                format!(
+                    "You may sign what lets less be captured, and nothing was signed. This lets more be: {}",
+                    what.join(" ")
+                ),
+                "Take back what is named here and sign the rest, or ask an administrator to sign it.",
+            )
+            .with_errors(
+                what.into_iter().map(|message| FieldError { path: "document".to_owned(), message }).collect(),
+            )
+            .refused_by(refused),
             IntakeError::SiteChanged => Self::new(
                 StatusCode::CONFLICT,
                 "site-changed",

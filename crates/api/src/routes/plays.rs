@@ -32,9 +32,10 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 pub(crate) struct Begin {
     /// Why: shown to the recorded person and kept in the log.
     reason: Option<String>,
-    /// Whether the recording will be followed while it goes on.
+    /// Whether the recording will be followed while it goes on. What goes on is watched only by whoever may follow it,
+    /// whatever stands here.
     #[serde(default)]
-    #[expect(dead_code, reason = "told by clients; following is decided by the same rule as watching")]
+    #[expect(dead_code, reason = "told by clients; whether it goes on is seen here")]
     follow: bool,
 }
 

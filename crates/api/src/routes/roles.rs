@@ -27,6 +27,8 @@ pub(crate) struct Right {
     setting: Option<String>,
     /// How far it reaches while another setting says a certain word.
     wider: Option<WiderRight>,
+    /// A setting that must be on for visitors, who report to nobody, to be among those whom `reports` reaches.
+    visitors: Option<String>,
     /// Whether whoever does it proves once more who they are.
     step_up: bool,
     /// Whether they may only while a grant of support says so.
@@ -56,6 +58,7 @@ impl From<&Cell> for Right {
                 is: wider.is.clone(),
                 also: wider.also.clone(),
             }),
+            visitors: cell.visitors.clone(),
             step_up: cell.step_up,
             granted: cell.granted,
         }

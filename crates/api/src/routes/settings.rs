@@ -296,6 +296,18 @@ impl From<SettingError> for ApiError {
                 format!("They are at version {current} now."),
                 "Look at what they are now, then make your change on top of it.",
             ),
+            SettingError::Lengthens { name, what, refused } => Self::new(
+                StatusCode::FORBIDDEN,
+                "keeps-longer",
+                "Something would be kept for longer",
+                format!(
+                    "You may say what keeps things for a shorter time, and nothing was changed: {}.",
+                    what.join("; ")
+                ),
+                "Say a shorter time than what holds, or ask an administrator.",
+            )
+            .with_errors(what.into_iter().map(|message| FieldError { path: name.clone(), message }).collect())
+            .refused_by(refused),
             SettingError::Refused(refused) => refused.into(),
         }
     }

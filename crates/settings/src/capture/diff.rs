@@ -46,17 +46,26 @@ pub struct Diff {
     pub direction: Direction,
     /// One by one: exclude, mask, unmask, media, deny, allow; in each what came, then what went.
     pub changes: Vec<Change>,
+    /// What of it captures more, in the same sentences.
+    #[serde(skip)]
+    pub looser: Vec<String>,
 }
 
 #[derive(Default)]
 struct Tally {
     tighter: bool,
-    looser: bool,
+    looser: Vec<String>,
     changes: Vec<Change>,
 }
 
 impl Tally {
-    fn say(&mut self, kind: ChangeKind, text: String) {
+    fn tighter(&mut self, kind: ChangeKind, text: String) {
+        self.tighter = true;
+        self.changes.push(Change { kind, text });
+    }
+
+    fn looser(&mut self, kind: ChangeKind, text: String) {
+        self.looser.push(text.clone());
         self.changes.push(Change { kind, text });
     }
 }
@@ -77,37 +86,44 @@ pub fn diff(old: &Rules, new: &Rules) -> Diff {
     ];
     for ((old, new), (add, add_end, remove, remove_end)) in before.iter().zip(&after).zip(words) {
         for one in missing(new, old) {
-            tally.say(ChangeKind::Add, format!("{add}{one}{add_end}"));
+            tally.changes.push(Change { kind: ChangeKind::Add, text: format!("{add}{one}{add_end}") });
         }
         for one in missing(old, new) {
-            tally.say(ChangeKind::Remove, format!("{remove}{one}{remove_end}"));
+            let text = format!("{remove}{one}{remove_end}");
+            tally.changes.push(Change { kind: ChangeKind::Remove, text });
         }
     }
     for one in before.iter().chain(&after).flatten() {
         let (was, is) = (strength(&before, one), strength(&after, one));
         tally.tighter |= is > was;
-        tally.looser |= is < was;
+        let text = match was {
+            _ if is >= was => continue,
+            3 => format!("Stop excluding `{one}`."),
+            2 => format!("Stop masking `{one}`."),
+            _ => format!("Show `{one}` unmasked."),
+        };
+        if !tally.looser.contains(&text) {
+            tally.looser.push(text);
+        }
     }
     media(old, new, &mut tally);
     urls(old, new, &mut tally);
-    let direction = match (tally.tighter, tally.looser) {
+    let direction = match (tally.tighter, !tally.looser.is_empty()) {
         (true, true) => Direction::Mixed,
         (true, false) => Direction::Tighter,
         (false, true) => Direction::Looser,
         (false, false) => Direction::Same,
     };
-    Diff { direction, changes: tally.changes }
+    Diff { direction, changes: tally.changes, looser: tally.looser }
 }
 
 fn media(old: &Rules, new: &Rules, tally: &mut Tally) {
     match (old.media(), new.media()) {
         (Media::Blocked, Media::Allowed) => {
-            tally.looser = true;
-            tally.say(ChangeKind::Change, "Capture images and drawings.".to_owned());
+            tally.looser(ChangeKind::Change, "Capture images and drawings.".to_owned());
         }
         (Media::Allowed, Media::Blocked) => {
-            tally.tighter = true;
-            tally.say(ChangeKind::Change, "Block images and drawings.".to_owned());
+            tally.tighter(ChangeKind::Change, "Block images and drawings.".to_owned());
         }
         (Media::Blocked, Media::Blocked) | (Media::Allowed, Media::Allowed) => {}
     }
@@ -115,36 +131,26 @@ fn media(old: &Rules, new: &Rules, tally: &mut Tally) {
 
 fn urls(old: &Rules, new: &Rules, tally: &mut Tally) {
     for one in missing(&new.urls().deny, &old.urls().deny) {
-        tally.tighter = true;
-        tally.say(ChangeKind::Add, format!("Capture nothing on pages matching `{one}`."));
+        tally.tighter(ChangeKind::Add, format!("Capture nothing on pages matching `{one}`."));
     }
     for one in missing(&old.urls().deny, &new.urls().deny) {
-        tally.looser = true;
-        tally.say(ChangeKind::Remove, format!("Stop denying pages matching `{one}`."));
+        tally.looser(ChangeKind::Remove, format!("Stop denying pages matching `{one}`."));
     }
     // An empty list allows every page, so the first entry tightens and the last one's going loosens.
     let (was, is) = (&old.urls().allow, &new.urls().allow);
     for one in missing(is, was) {
-        let first = was.is_empty();
-        if first {
-            tally.tighter = true
+        if was.is_empty() {
+            tally.tighter(ChangeKind::Add, format!("Capture only on pages matching `{one}`."));
         } else {
-            tally.looser = true
+            tally.looser(ChangeKind::Add, format!("Capture also on pages matching `{one}`."));
         }
-        tally.say(
-            ChangeKind::Add,
-            format!("Capture {} on pages matching `{one}`.", if first { "only" } else { "also" }),
-        );
     }
     for one in missing(was, is) {
-        let last = is.is_empty();
-        if last {
-            tally.looser = true
+        if is.is_empty() {
+            tally.looser(ChangeKind::Remove, format!("No longer limit capture to pages matching `{one}`."));
         } else {
-            tally.tighter = true
+            tally.tighter(ChangeKind::Remove, format!("Stop capturing on pages matching `{one}`."));
         }
-        let text = if last { "No longer limit capture to" } else { "Stop capturing on" };
-        tally.say(ChangeKind::Remove, format!("{text} pages matching `{one}`."));
     }
 }
 

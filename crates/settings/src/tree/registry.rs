@@ -178,8 +178,10 @@ fn built_in() -> Vec<Setting> {
             &[B],
         )
         .note(
-            "Whether managers see recordings about everybody, or only about themselves and who reports to them; visitors they see in any case.",
+            "Whether managers see recordings about everybody, or only about themselves and who reports to them.",
         ),
+        Setting::new("manager.scope.visitors", Kind::Switch, Value::Switch(false), Merge::And, &[B])
+            .note("Whether managers who do not see everybody see the web sessions of visitors, who report to nobody."),
         Setting::new("member.view_own", Kind::Switch, Value::Switch(true), Merge::Near, &[B, D, P, T])
             .unreadable(Value::Switch(false))
             .note("Whether members see the recordings about themselves; what is said nearest to their team counts."),
@@ -232,7 +234,10 @@ fn retentions() -> Vec<Setting> {
     };
     vec![
         class("retention.replay", 90, "How long web sessions are kept."),
-        class("retention.recording", 90, "How long picture and sound of screens are kept."),
+        Setting {
+            levels: &[X, B, D, P],
+            ..class("retention.recording", 90, "How long picture and sound of screens are kept.")
+        },
         class("retention.screenshot", 30, "How long screenshots of desktops are kept."),
         class("retention.activity.raw", 90, "How long the activity at desktops is kept."),
         class("retention.actionlog", 400, "How long the actions beside a screen recording are kept."),

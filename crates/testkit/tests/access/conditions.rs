@@ -50,14 +50,15 @@ struct Cases {
     case: Vec<Case>,
 }
 
-/// A cell in one state: whether its setting is on, whether the one that widens it says so, whether they have proven
-/// themselves. Nothing where the cell does not ask.
+/// A cell in one state: whether its setting is on, whether the one that widens it says so and the one that adds visitors,
+/// whether they have proven themselves. Nothing where the cell does not ask.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
     action: String,
     role: String,
     on: Option<bool>,
     wider: Option<bool>,
+    visitors: Option<bool>,
     proven: Option<bool>,
     /// Whether it is to be asked about each kind of people, and about visitors.
     about: (bool, bool),
@@ -83,9 +84,11 @@ impl Case {
             let also = wider.get("also").is_none_or(|name| said(name) == Some(&json!(true)));
             also && said(&wider["setting"]).unwrap() == wider["is"].as_str().unwrap()
         });
+        let visitors = cell.get("visitors").map(|name| said(name) == Some(&json!(true)));
         let about =
             (self.own.is_some() && self.report.is_some() && self.other.is_some(), self.visitor.is_some());
-        State { action: self.action.clone(), role: self.role.clone(), on, wider, proven: self.proven, about }
+        let (action, role) = (self.action.clone(), self.role.clone());
+        State { action, role, on, wider, visitors, proven: self.proven, about }
     }
 }
 
@@ -113,20 +116,22 @@ fn states(matrix: &str) -> BTreeSet<State> {
     for (action, role, cell) in cells(matrix) {
         let both = |asks: bool| if asks { vec![Some(false), Some(true)] } else { vec![None] };
         let (setting, wider) = (cell.get("setting").is_some(), cell.get("wider").is_some());
-        let step_up = cell.get("step_up").is_some();
+        let (visitors, step_up) = (cell.get("visitors").is_some(), cell.get("step_up").is_some());
         let narrow = cell["scope"].as_str() != Some("organisation") || wider;
         let personal = narrow && !NAMES_NOBODY.contains(&action.as_str());
         if !(setting || wider || step_up || personal) {
             continue;
         }
-        for on in both(setting) {
-            for wider in both(wider) {
-                for proven in both(step_up) {
-                    let (action, role) = (action.clone(), role.clone());
-                    let about =
-                        (personal, personal && (action.starts_with("recording.") || action == "view.ask"));
-                    states.insert(State { action, role, on, wider, proven, about });
-                }
+        let of_recordings = action.starts_with("recording.") || action == "view.ask";
+        let about = (personal, personal && of_recordings);
+        for (on, wider) in
+            both(setting).into_iter().flat_map(|on| both(wider).into_iter().map(move |w| (on, w)))
+        {
+            for (visitors, proven) in
+                both(visitors).into_iter().flat_map(|of| both(step_up).into_iter().map(move |p| (of, p)))
+            {
+                let (action, role) = (action.clone(), role.clone());
+                states.insert(State { action, role, on, wider, visitors, proven, about });
             }
         }
     }
@@ -193,7 +198,8 @@ struct Stage {
     signed_in: BTreeMap<String, Caller>,
     theirs: BTreeMap<String, (Caller, Caller)>,
     somebody: BTreeMap<String, Somebody>,
-    recordings: BTreeMap<SubjectId, String>,
+    /// Of each subject one that is over, and one that goes on.
+    recordings: BTreeMap<(SubjectId, bool), String>,
     said: BTreeMap<String, Value>,
 }
 
@@ -267,9 +273,9 @@ impl Stage {
         self.somebody[name].clone()
     }
 
-    /// A recording about somebody.
-    async fn recording(&mut self, subject: SubjectId) -> String {
-        if let Some(found) = self.recordings.get(&subject) {
+    /// A recording about somebody, which goes on or is over.
+    async fn recording(&mut self, subject: SubjectId, goes_on: bool) -> String {
+        if let Some(found) = self.recordings.get(&(subject, goes_on)) {
             return found.clone();
         }
         let installation = &self.scene.installation;
@@ -280,14 +286,21 @@ impl Stage {
         let id: RecordingId = visit.recording.parse().unwrap();
         let sql = "UPDATE recordings SET subject_id = $2 WHERE recording_id = $1";
         installation.execute(sql, vec![id.into(), subject.into()]).await;
-        self.recordings.insert(subject, visit.recording.clone());
+        if !goes_on {
+            visit.sender().post("/api/v1/capture/end", json!({ "reason": "stopped" })).await;
+        }
+        self.recordings.insert((subject, goes_on), visit.recording.clone());
         visit.recording
     }
 
     async fn act(&mut self, action: &str, caller: &Caller, whom: &Somebody, about: About) -> u16 {
         let id = whom.id.map(|id| id.to_string());
         if action.starts_with("recording.") || action == "view.ask" {
-            self.scene.recording = self.recording(whom.subject).await;
+            self.scene.recording = self.recording(whom.subject, false).await;
+        }
+        if action == "recording.follow" {
+            let goes_on = self.recording(whom.subject, true).await;
+            *self.scene.goes_on.lock().unwrap() = Some(goes_on);
         }
         if let (Some(id), true) = (&id, about != About::Nobody) {
             self.scene.member.clone_from(id);
@@ -333,7 +346,7 @@ impl Stage {
                         let path = format!("/api/v1/recordings/{}/restore", self.scene.recording);
                         self.proven["admin"].post(&path, json!({})).await;
                     }
-                    ("recording.erase", true) => drop(self.recordings.remove(&whom.subject)),
+                    ("recording.erase", true) => drop(self.recordings.remove(&(whom.subject, false))),
                     _ => {}
                 }
                 status

@@ -19,6 +19,7 @@ async fn who_asked_to_watch_is_forgotten_with_the_recording_and_with_the_person(
         visit.send(0, &snapshot(now, 2, "x")).await.ok();
         recordings.push(visit.recording);
     }
+    installation.switch_on(&["manager.scope.visitors"]).await;
     let manager = installation.person("manager").await;
     for recording in &recordings {
         for caller in [&admin, &manager] {

@@ -7,6 +7,8 @@ use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Caller, Installation};
 use serde_json::{Value, json};
 
+use super::PASSWORD;
+
 async fn id_of(caller: &Caller) -> String {
     caller.get("/api/v1/session").await.ok()["person"]["id"].as_str().unwrap().to_owned()
 }
@@ -21,6 +23,7 @@ async fn say(admin: &Caller, name: &str, value: Value) {
 async fn watched(admin: &Caller, site: &str, person: &str) -> String {
     let path = format!("/api/v1/sites/{site}/imports?about={person}");
     let events = snapshot(1_795_000_000_000, 1, "x").to_string();
+    admin.prove(PASSWORD).await;
     let imported = admin.send("POST", &path, events).await.ok();
     let recording = imported["recording"].as_str().unwrap().to_owned();
     admin.post(&format!("/api/v1/recordings/{recording}/plays"), json!({})).await.ok();

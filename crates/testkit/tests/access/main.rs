@@ -8,6 +8,7 @@ mod authority_rows;
 mod cells;
 mod conditions;
 mod erased_views;
+mod following;
 mod log;
 mod people;
 mod relaxing;
@@ -17,6 +18,7 @@ mod scopes;
 mod standing;
 mod support;
 mod table;
+mod tightening;
 mod unrecorded;
 mod views;
 
@@ -25,6 +27,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_audit::EntryFilter;
 use clerestory_audit::ledger::{
     Hash, SignedCheckpoint, Step, commitment, leaf_hash, verify_consistency, verify_inclusion,
@@ -43,6 +47,8 @@ struct Scene {
     site: String,
     site_key: String,
     recording: String,
+    /// A recording of the same site that goes on, once somebody asked for it.
+    goes_on: Mutex<Option<String>>,
     subject: String,
     track: String,
     play: String,
@@ -96,10 +102,27 @@ async fn scene() -> Scene {
         site: site["id"].as_str().unwrap().to_owned(),
         site_key: site["site_key"].as_str().unwrap().to_owned(),
         recording: visit.recording,
+        goes_on: Mutex::default(),
         track: visit.track,
         play: play["id"].as_str().unwrap().to_owned(),
         installation,
     }
+}
+
+/// The version and the rules of the policy that a site's recorders follow now, as the editor sends them.
+async fn rules(caller: &Caller, site: &str) -> (u64, Value) {
+    let current = caller.get(&format!("/api/v1/sites/{site}/policy")).await.ok()["current"].clone();
+    let signed = URL_SAFE_NO_PAD.decode(current["document"].as_str().unwrap()).unwrap();
+    let signed: Value = serde_json::from_slice(&signed).unwrap();
+    let fields = ["preset", "media", "exclude", "mask", "unmask", "urls"];
+    let document = fields.map(|field| (field.to_owned(), signed[field].clone()));
+    (current["version"].as_u64().unwrap(), Value::Object(document.into_iter().collect()))
+}
+
+/// Signs rules on top of a version.
+async fn sign(caller: &Caller, site: &str, (based_on, document): (u64, &Value)) -> Answer {
+    let asked = json!({ "document": document, "based_on": based_on });
+    caller.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked.to_string()).await
 }
 
 /// Somebody from outside, to be let in.
@@ -117,6 +140,10 @@ impl Scene {
             "recording.read" => caller.get(&format!("/api/v1/recordings/{recording}")).await,
             "recording.play" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/plays"), json!({})).await
+            }
+            "recording.follow" => {
+                let goes_on = self.goes_on().await;
+                caller.post(&format!("/api/v1/recordings/{goes_on}/plays"), json!({ "follow": true })).await
             }
             "view.ask" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/views"), json!({ "reason": "r" })).await
@@ -141,6 +168,18 @@ impl Scene {
                     "unmask": [], "urls": { "deny": [], "allow": [] } });
                 let asked = json!({ "document": document, "based_on": policy["current"]["version"] });
                 caller.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked.to_string()).await
+            }
+            "policy.tighten" => {
+                let (version, mut document) = rules(&self.beside("admin").await, site).await;
+                static SIGNED: AtomicU32 = AtomicU32::new(0);
+                let hidden = format!(".apart-{}", SIGNED.fetch_add(1, Ordering::Relaxed));
+                document["exclude"].as_array_mut().unwrap().push(hidden.into());
+                sign(caller, site, (version, &document)).await
+            }
+            "retention.shorten" => {
+                let project = format!("prj_{}", self.project().await);
+                let asked = json!({ "value": "P80D", "node": project, "confirms": 1_000_000 });
+                self.say_of(caller, "retention.replay", asked).await
             }
             "setting.read" => caller.get("/api/v1/settings").await,
             "setting.write.business" => self.say(caller, json!({ "value": null })).await,
@@ -244,6 +283,20 @@ impl Scene {
 }
 
 impl Scene {
+    /// A recording that goes on.
+    async fn goes_on(&self) -> String {
+        let known = self.goes_on.lock().unwrap().clone();
+        if let Some(known) = known {
+            return known;
+        }
+        let now = i64::try_from(self.installation.now().unix_millis()).unwrap();
+        let visit =
+            Visit::start(self.installation.recorder("https://shop.example"), &self.site_key, now).await;
+        visit.send(0, &snapshot(now, 1, "x")).await.ok();
+        *self.goes_on.lock().unwrap() = Some(visit.recording.clone());
+        visit.recording
+    }
+
     /// A session of somebody beside those that ask.
     async fn beside(&self, name: &str) -> Caller {
         let known = self.beside.lock().unwrap().get(name).cloned();
@@ -262,11 +315,16 @@ impl Scene {
         caller.send("PUT", &format!("/api/v1/people/{}/{what}", self.member), to.to_string()).await
     }
 
-    /// Says something of a setting, on top of what the caller can see of them.
+    /// Says something of whether reasons are asked for.
     async fn say(&self, caller: &Caller, asked: Value) -> Answer {
+        self.say_of(caller, "view.reason_required", asked).await
+    }
+
+    /// Says something of a setting, on top of what the caller can see of them.
+    async fn say_of(&self, caller: &Caller, name: &str, asked: Value) -> Answer {
         let seen = caller.get("/api/v1/settings").await.json["version"].as_u64().unwrap_or_default();
         let caller = caller.clone().with("if-match", format!("\"{seen}\""));
-        caller.send("PUT", "/api/v1/settings/view.reason_required", asked.to_string()).await
+        caller.send("PUT", &format!("/api/v1/settings/{name}"), asked.to_string()).await
     }
 
     /// Lets a domain that nothing hangs from protect nobody any more.
@@ -407,6 +465,7 @@ async fn a_play_is_of_one_session_only_and_ends_with_it() {
     let same_person_elsewhere = scene.installation.person("admin").await;
     let path = format!("/api/v1/plays/{}/tracks/{}/segments/0", scene.play, scene.track);
     assert_eq!(same_person_elsewhere.get(&path).await.status, StatusCode::NOT_FOUND);
+    scene.installation.switch_on(&["manager.scope.visitors"]).await;
     let manager = scene.installation.person("manager").await;
     let begun = manager.post(&format!("/api/v1/recordings/{}/plays", scene.recording), json!({})).await.ok();
     let play = begun["id"].as_str().unwrap();
@@ -419,6 +478,7 @@ async fn a_play_is_of_one_session_only_and_ends_with_it() {
 #[tokio::test]
 async fn taking_a_right_away_ends_a_running_play() {
     let scene = scene().await;
+    scene.installation.switch_on(&["manager.scope.visitors"]).await;
     let manager = scene.installation.person("manager").await;
     let begun = manager.post(&format!("/api/v1/recordings/{}/plays", scene.recording), json!({})).await.ok();
     let path = format!("/api/v1/plays/{}/tracks/{}/segments/0", begun["id"].as_str().unwrap(), scene.track);
@@ -498,7 +558,7 @@ async fn a_list_that_continues_rides_on_its_entry_for_a_quarter_of_an_hour() {
 #[tokio::test]
 async fn a_cursor_belongs_to_the_list_that_gave_it() {
     let scene = scene().await;
-    let admin = scene.installation.person("admin").await;
+    let admin = scene.installation.proven("admin").await;
     scene.act("recording.import", &admin).await.ok();
     let list = async |query: &str| admin.get(&format!("/api/v1/recordings?limit=1&{query}")).await;
     let first = list("from=2026-01-01T00:00:00Z&watched=no").await.ok();

@@ -35,6 +35,7 @@ async fn visit(installation: &Installation, admin: &Caller) -> String {
     let recorder = installation.recorder("https://shop.example");
     let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now).await;
     visit.send(0, &snapshot(now, 2, "x")).await.ok();
+    visit.sender().post("/api/v1/capture/end", json!({ "reason": "stopped" })).await;
     visit.recording
 }
 

@@ -125,8 +125,13 @@ async fn scope_filters_equal_decisions_by_brute_force() {
     let (strangers, others) = populate(&installation, second, &mut dice).await;
     ids.extend(others);
     let mut reach = BTreeSet::new();
-    for (number, asker) in staff.iter().enumerate() {
-        for role in [Role::Member, Role::Manager, Role::Admin] {
+    let roles = [Role::Member, Role::Manager, Role::Admin];
+    let whom = |visitors: bool| staff.iter().enumerate().map(move |asker| (visitors, asker));
+    for (visitors, (number, asker)) in whom(false).chain(whom(true)) {
+        if visitors && number == 0 {
+            installation.switch_on(&["manager.scope.visitors"]).await;
+        }
+        for role in roles.into_iter().filter(|role| !visitors || *role == Role::Manager) {
             let id = asker.id;
             let set: Result<u64, SqlError> = app
                 .database

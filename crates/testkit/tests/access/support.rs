@@ -70,6 +70,7 @@ impl LetIn {
 /// A recording that was brought in: nothing is added to it any more.
 async fn imported(by: &Caller, site: &str) -> String {
     let events = snapshot(1_795_000_000_000, 2, "x").to_string();
+    by.prove(super::PASSWORD).await;
     let made = by.send("POST", &format!("/api/v1/sites/{site}/imports"), events).await.ok();
     text(&made["recording"])
 }

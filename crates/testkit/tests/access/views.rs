@@ -25,9 +25,9 @@ async fn scene() -> Scene {
     let recorder = installation.recorder("https://shop.example");
     let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now).await;
     visit.send(0, &snapshot(now, 2, "x")).await.ok();
-    let said = admin.clone().with("if-match", "\"0\"");
-    let asked = json!({ "value": true, "reason": "from now on" }).to_string();
-    said.send("PUT", "/api/v1/settings/view.four_eyes", asked).await.ok();
+    // It is over: to watch it meanwhile would be a right of its own.
+    visit.sender().post("/api/v1/capture/end", json!({ "reason": "stopped" })).await;
+    installation.switch_on(&["manager.scope.visitors", "view.four_eyes"]).await;
     Scene { installation, admin, manager, recording: visit.recording }
 }
 

@@ -431,6 +431,7 @@ async fn altered_cut_and_exchanged_objects_do_not_play() {
 #[tokio::test]
 async fn an_import_is_cleaned_like_any_other() {
     let scene = scene().await;
+    scene.admin.prove("high windows, all lit").await;
     let site = scene.site["id"].as_str().unwrap();
     let mut events = snapshot(scene.now_ms, 2, "canary-text");
     events[1]["data"]["node"]["childNodes"][1]["childNodes"][1]["childNodes"]
@@ -452,6 +453,7 @@ async fn an_import_is_cleaned_like_any_other() {
 #[tokio::test]
 async fn an_import_that_is_none_says_what_to_bring() {
     let scene = scene().await;
+    scene.admin.prove("high windows, all lit").await;
     let site = scene.site["id"].as_str().unwrap();
     let answer = scene.admin.send("POST", &format!("/api/v1/sites/{site}/imports"), "[{}]".to_owned()).await;
     assert_eq!((answer.status, answer.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "segment-malformed"));

@@ -139,7 +139,7 @@ async fn a_session_that_ends_while_a_body_comes_does_nothing_more() {
     let site = installation.site(&installation.person("admin").await).await;
     let import = format!("/api/v1/sites/{}/imports", site["id"].as_str().unwrap());
     for path in ["/api/v1/erasures/proposals", &import] {
-        let (thief, owner) = (installation.person("admin").await, installation.person("admin").await);
+        let (thief, owner) = (installation.proven("admin").await, installation.person("admin").await);
         let session = owner.get("/api/v1/session").await.ok();
         let asked = match path {
             "/api/v1/erasures/proposals" => {
@@ -224,7 +224,7 @@ async fn bodies_are_not_read_of_who_may_not_send_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_that_never_come_keep_no_other_organisation_out() {
     let installation = Installation::new().await;
-    let (admin, stranger) = (installation.person("admin").await, installation.person("stranger").await);
+    let (admin, stranger) = (installation.proven("admin").await, installation.proven("stranger").await);
     let mut paths = Vec::new();
     for caller in [&admin, &stranger] {
         let site = installation.site(caller).await;

@@ -312,6 +312,7 @@ async fn rows_that_are_made_again_do_not_show_what_was_deleted_or_waits_to_be_er
     for (old, state) in [(&deleted, "soft_deleted"), (&restricted, "soft_deleted"), (&stays, "active")] {
         assert_eq!(kept.state(old).await, state);
     }
+    kept.installation.switch_on(&["manager.scope.visitors"]).await;
     let manager = kept.installation.person("manager").await;
     let listed = manager.get("/api/v1/recordings").await.ok();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);

@@ -214,6 +214,31 @@ async fn an_organisation_goes_when_a_second_administrator_agrees() {
     clean(&kept).await;
 }
 
+/// Where there is one administrator, a privacy officer is the second person, and nothing happens by itself.
+#[tokio::test]
+async fn a_privacy_officer_is_the_second_person_of_an_organisation() {
+    let kept = Kept::new().await;
+    let admin = kept.admin().await;
+    let people = admin.get("/api/v1/people").await.ok();
+    let member = people["items"].as_array().unwrap().iter().find(|one| one["role"] == "member").unwrap();
+    let roles = format!("/api/v1/people/{}/roles", member["id"].as_str().unwrap());
+    let also = json!({ "role": "member", "also": ["privacy"] }).to_string();
+    admin.send("PUT", &roles, also).await.ok();
+    let own = json!({ "organisation": kept.installation.organisation.to_string() });
+    let asked = propose(&admin, own).await.ok();
+    let officer = kept.installation.person("member").await;
+    let agree = at(&asked, "agree");
+    let unproven = officer.post(&agree, asked["now"].clone()).await;
+    assert_eq!((unproven.status, unproven.problem()), (StatusCode::FORBIDDEN, "step-up-required"));
+    kept.installation.wait(DAY * 6);
+    kept.sweep().await;
+    assert_eq!(erasures(&kept).await, 0);
+    let officer = kept.installation.proven("member").await;
+    let begun = officer.post(&agree, asked["now"].clone()).await.ok();
+    assert_eq!(begun["kind"], "organisation");
+    clean(&kept).await;
+}
+
 #[tokio::test]
 async fn one_administrator_alone_waits_seven_days_or_goes_to_the_command_line() {
     let kept = Kept::new().await;

@@ -36,6 +36,7 @@ async fn keys_of(kept: &Kept, old: &Old) -> usize {
 async fn what_was_deleted_is_seen_by_nobody_and_comes_back_as_it_was() {
     let kept = Kept::new().await;
     let [doomed, stays] = kept.recordings(2).await.try_into().unwrap();
+    kept.installation.switch_on(&["manager.scope.visitors"]).await;
     let (admin, manager) = (kept.admin().await, kept.installation.person("manager").await);
     let before = admin.get(&path(&doomed, "")).await.ok();
     let play = manager.post(&path(&doomed, "/plays"), json!({})).await.ok();

@@ -51,7 +51,7 @@ async fn a_page_that_refreshes_itself_leaves_one_entry_and_rides_on_no_other() {
 #[tokio::test]
 async fn what_was_deleted_is_told_to_whom_it_shows_until_it_is_erased() {
     let installation = Installation::new().await;
-    let (admin, member) = (installation.person("admin").await, installation.person("member").await);
+    let (admin, member) = (installation.proven("admin").await, installation.person("member").await);
     let site = installation.site(&admin).await;
     let own = member.get("/api/v1/session").await.ok();
     let about = own["person"]["id"].as_str().unwrap();

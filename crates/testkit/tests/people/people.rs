@@ -52,6 +52,7 @@ async fn report_to(admin: &Caller, person: &str, manager: Option<&str>) -> Answe
 
 /// A recording about somebody of the organisation.
 async fn about(admin: &Caller, site: &Value, person: &str) -> String {
+    admin.prove("high windows, all lit").await;
     let events = snapshot(1_795_000_000_000, 2, "x").to_string();
     let path = format!("/api/v1/sites/{}/imports?about={person}", site["id"].as_str().unwrap());
     admin.send("POST", &path, events).await.ok()["recording"].as_str().unwrap().to_owned()
@@ -137,9 +138,9 @@ async fn a_changed_line_holds_at_once_also_for_what_is_being_watched() {
     assert!(lines[0]["ended_at"].is_string(), "the line is history: {lines}");
 }
 
-/// Visitors are nobody's reports: web sessions stay with every Manager.
+/// Visitors are nobody's reports: an organisation lets its managers see their sessions, or does not.
 #[tokio::test]
-async fn a_visit_is_seen_by_managers_and_not_by_members() {
+async fn a_visit_is_seen_by_managers_where_the_organisation_says_so_and_not_by_members() {
     let installation = Installation::new().await;
     let admin = installation.person("admin").await;
     let site = installation.site(&admin).await;
@@ -147,7 +148,13 @@ async fn a_visit_is_seen_by_managers_and_not_by_members() {
     let recorder = installation.recorder("https://shop.example");
     let visit = Visit::start(recorder, site["site_key"].as_str().unwrap(), now).await;
     visit.send(0, &snapshot(now, 2, "x")).await.ok();
-    assert_eq!(listed(&installation.person("manager").await).await, std::slice::from_ref(&visit.recording));
+    visit.sender().post("/api/v1/capture/end", json!({ "reason": "stopped" })).await;
+    let manager = installation.person("manager").await;
+    assert_eq!(listed(&manager).await, Vec::<String>::new());
+    assert_eq!(play(&manager, &visit.recording).await.status, StatusCode::NOT_FOUND);
+    installation.switch_on(&["manager.scope.visitors"]).await;
+    assert_eq!(listed(&manager).await, std::slice::from_ref(&visit.recording));
+    assert_eq!(play(&manager, &visit.recording).await.status, StatusCode::CREATED);
     let member = installation.person("member").await;
     assert_eq!(listed(&member).await, Vec::<String>::new());
     assert_eq!(play(&member, &visit.recording).await.status, StatusCode::NOT_FOUND);

@@ -101,7 +101,7 @@ async fn what_is_said_holds_at_once_and_says_who_when_and_why() {
     assert_eq!(said["version"], 1);
     let refused = play(&admin, &recording, None).await;
     assert_eq!((refused.status, refused.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "reason-required"));
-    play(&installation.person("manager").await, &recording, Some("a complaint")).await.ok();
+    play(&installation.person("admin").await, &recording, Some("a complaint")).await.ok();
     let after = item(&admin, REASONS, "").await;
     assert_eq!((&after["value"], &after["doubtful"]), (&json!(true), &json!(false)));
     let [step] = after["steps"].as_array().unwrap().as_slice() else { panic!("{after}") };

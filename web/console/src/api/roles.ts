@@ -18,6 +18,8 @@ export const Right = v.object({
     ),
     null,
   ),
+  /** What must be on for visitors to be among those whom `reports` reaches. */
+  visitors: v.optional(v.nullable(v.string()), null),
   step_up: v.boolean(),
   /** Only while a grant of support says so. */
   granted: v.boolean(),

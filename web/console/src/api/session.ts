@@ -18,6 +18,7 @@ export function useSession(): Session {
 export type Action =
   | "recording.import"
   | "recording.read"
+  | "recording.follow"
   | "view.answer"
   | "request.manage"
   | "recording.delete"
@@ -52,7 +53,9 @@ export type Action =
   | "key.read"
   | "key.manage"
   | "site.manage"
-  | "policy.edit";
+  | "policy.edit"
+  | "policy.tighten"
+  | "retention.shorten";
 
 /** Whether the server says an action is allowed. It decides again on every request; this only spares a click. */
 export function useAllowed(action: Action): boolean {

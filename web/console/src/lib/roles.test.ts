@@ -7,6 +7,7 @@ const right = (scope: Right["scope"], more: Partial<Right> = {}): Right => ({
   scope,
   setting: null,
   wider: null,
+  visitors: null,
   step_up: false,
   granted: false,
   ...more,
@@ -24,7 +25,7 @@ const role = (id: string, rights: Record<string, Right>, more: Partial<Role> = {
 });
 const wider = { scope: "organisation", setting: "manager.scope.recordings", is: "all", also: null };
 const manager = role("manager", {
-  "recording.play": right("reports", { wider }),
+  "recording.play": right("reports", { wider, visitors: "manager.scope.visitors" }),
   "profile.read": right("own"),
 });
 const admin = role("admin", {
@@ -45,7 +46,7 @@ describe("roles as a table", () => {
     expect(rightWords(undefined).short).toBe("–");
     expect(rightWords(manager.rights["recording.play"])).toEqual({
       short: "reports*",
-      long: "what is about oneself, who reports to one, and visitors; all while manager.scope.recordings is all",
+      long: "what is about oneself and who reports to one; all while manager.scope.recordings is all; visitors too while manager.scope.visitors is on",
     });
     expect(rightWords(admin.rights["key.manage"]).short).toBe("all†");
     expect(rightWords(right("own", { setting: "member.view_own" })).long).toContain(

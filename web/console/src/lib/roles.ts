@@ -40,7 +40,7 @@ export const roleName = (role: Pick<Role, "id" | "name">): string =>
 const REACH: Record<Scope, string> = { own: "own", reports: "reports", organisation: "all" };
 export const reachWords: Record<Scope, string> = {
   own: "what is about oneself",
-  reports: "what is about oneself, who reports to one, and visitors",
+  reports: "what is about oneself and who reports to one",
   organisation: "everything of the organisation",
 };
 
@@ -51,10 +51,11 @@ export function rightWords(right: Right | undefined): { short: string; long: str
     right.setting && `if the rule ${right.setting} says so`,
     right.wider &&
       `${right.wider.scope === "organisation" ? "all" : right.wider.scope} while ${right.wider.setting} is ${right.wider.is}${right.wider.also ? ` and ${right.wider.also} is on` : ""}`,
+    right.visitors && `visitors too while ${right.visitors} is on`,
     right.step_up && "after proving once more who one is",
     right.granted && "while a grant says so",
   ].filter((one): one is string => typeof one === "string");
-  const marks = `${right.setting || right.wider ? "*" : ""}${right.step_up ? "†" : ""}${right.granted ? "‡" : ""}`;
+  const marks = `${right.setting || right.wider || right.visitors ? "*" : ""}${right.step_up ? "†" : ""}${right.granted ? "‡" : ""}`;
   return {
     short: REACH[right.scope] + marks,
     long: [reachWords[right.scope], ...conditions].join("; "),
@@ -65,6 +66,7 @@ const NAMES: Record<string, string> = {
   "recording.list": "See recordings in lists",
   "recording.read": "See what a recording is",
   "recording.play": "Watch recordings",
+  "recording.follow": "Watch what is still being recorded",
   "recording.inspect": "Look inside a recording: where its bytes lie",
   "recording.import": "Bring recordings in",
   "recording.delete": "Delete recordings, for a time",
@@ -94,12 +96,14 @@ const NAMES: Record<string, string> = {
   "site.list": "See sites",
   "site.manage": "Set sites up",
   "policy.edit": "Say what is captured",
+  "policy.tighten": "Let less be captured, and never more",
   "setting.read": "See rules, and who set them",
   "setting.write.business": "Set rules for the organisation",
   "setting.write.below": "Set rules for a part of it",
   "setting.relax": "Let rules protect less in a part of it",
   "retention.read": "See how long what is kept",
   "retention.confirm": "Let a sweep that waits go on",
+  "retention.shorten": "Keep things for a shorter time, and never a longer one",
   "hold.read": "See holds",
   "hold.place": "Hold things, and let them go",
   "request.ask": "Ask for one's own data",

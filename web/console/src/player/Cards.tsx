@@ -7,6 +7,7 @@ import { type PaneState, Panes } from "../components/Panes";
 import { explain } from "../components/States";
 import { formatClock, formatCount } from "../lib/format";
 import { isErased } from "../lib/recording";
+import { queryClient } from "../queryClient";
 import { gapSentence, gapWords } from "./gaps";
 import { Reason } from "./Reason";
 import { needsSecond, SecondPerson } from "./SecondPerson";
@@ -89,7 +90,9 @@ const GATE_TITLES = { you: "You have ended watching", time: "The play ran out" }
 function Gate({ session, ended }: { session: PlaySession; ended: "you" | "time" | null }) {
   const recording = usePlayer(session, (state) => state.recording);
   const atMs = usePlayer(session, (state) => state.atMs);
+  const mayFollow = useAllowed("recording.follow");
   const empty = recording.tracks.every((track) => track.segments.length === 0);
+  if (recording.live && !mayFollow) return <GoesOn id={recording.id} />;
   if (empty) {
     return (
       <Card title="Nothing was captured">
@@ -119,6 +122,27 @@ function Gate({ session, ended }: { session: PlaySession; ended: "you" | "time" 
             Follow live
           </button>
         )}
+      </div>
+    </Card>
+  );
+}
+
+/** It is still being recorded, and following is not for everybody who may watch. Looking again is on record: nothing asks by itself. */
+function GoesOn({ id }: { id: string }) {
+  return (
+    <Card title="It is still going on">
+      <p>
+        You may watch it once it is over: at the latest half an hour after the last sign of life. To watch it
+        meanwhile is a right of its own, which you do not have.
+      </p>
+      <div className="row">
+        <button
+          type="button"
+          className="b lead"
+          onClick={() => void queryClient.invalidateQueries({ queryKey: ["recording", id] })}
+        >
+          See whether it is over
+        </button>
       </div>
     </Card>
   );

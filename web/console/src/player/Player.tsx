@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { useAllowed } from "../api/session";
 import type { Session } from "../api/types";
 import { isErased } from "../lib/recording";
 import type { Place } from "../routes/playerPlace";
@@ -28,16 +29,18 @@ export interface PlayerProps {
 /** One recording: what it is, who is watching, the picture, what happened, and all tracks on one scale. */
 export function Player({ session, person, place }: PlayerProps) {
   const phase = usePlayer(session, (state) => state.phase.kind);
+  const live = usePlayer(session, (state) => state.recording.live);
+  const mayFollow = useAllowed("recording.follow");
   usePlayerKeys(session);
   useEffect(() => {
     const { phase, recording } = session.state;
     const something = recording.live || recording.tracks.some((track) => track.segments.length > 0);
     // Coming here is asking to watch. The server decides, records it, and asks for a reason where one is due;
-    // until it has answered, everything stands sealed.
-    if (phase.kind === "sealed" && something && !isErased(recording)) {
-      void session.begin(undefined, place.follow && recording.live);
+    // until it has answered, everything stands sealed. What goes on is not asked for by whoever may not follow.
+    if (phase.kind === "sealed" && something && !isErased(recording) && (mayFollow || !live)) {
+      void session.begin(undefined, place.follow && live);
     }
-  }, [place.follow, session]);
+  }, [place.follow, session, live, mayFollow]);
   return (
     <div className="player" data-phase={phase}>
       <Header session={session} />

@@ -25,9 +25,12 @@ export default function Retention() {
   const { at } = route.useSearch();
   const navigate = route.useNavigate();
   const [changing, setChanging] = useState<SettingItem | null>(null);
+  // Whoever may only shorten is told by the server what would become longer.
+  const mayShorten = useAllowed("retention.shorten");
+  const [mayWhole, mayBelow] = [useAllowed("setting.write.business"), useAllowed("setting.write.below")];
   const may = {
-    whole: useAllowed("setting.write.business"),
-    below: useAllowed("setting.write.below"),
+    whole: mayWhole || mayShorten,
+    below: mayBelow || mayShorten,
     sweep: useAllowed("retention.read"),
     tree: useAllowed("tree.read"),
   };

@@ -160,6 +160,7 @@ async fn erase_person(installation: &Installation) -> Result<Vec<(&'static str, 
     Ok(figures)
 }
 
+/// The caller has proven who they are.
 async fn import(admin: &Caller, site: &str, person: &str, number: usize) -> Result<(), String> {
     let path = format!("/api/v1/sites/{site}/imports?about={person}");
     let events = snapshot(1_795_000_000_000, 4, &format!("visit {number}")).to_string();

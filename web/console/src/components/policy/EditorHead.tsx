@@ -23,7 +23,10 @@ interface EditorHeadProps {
 export function EditorHead(props: EditorHeadProps) {
   const { site, draft, current, changed, check } = props;
   const [signing, setSigning] = useState(false);
-  const maySign = useAllowed("policy.edit");
+  const maySignAny = useAllowed("policy.edit");
+  const maySignLess = useAllowed("policy.tighten");
+  const captureMore = check.result?.direction === "looser" || check.result?.direction === "mixed";
+  const notTheirs = !maySignAny && captureMore;
   const errors = check.result?.errors.length ?? 0;
   return (
     <header className="ch">
@@ -52,11 +55,14 @@ export function EditorHead(props: EditorHeadProps) {
           Bring the draft back
         </button>
       )}
-      {maySign ? (
+      {changed && maySignLess && notTheirs && (
+        <span className="small ink2">It lets more be captured: you may sign what lets less be.</span>
+      )}
+      {maySignAny || maySignLess ? (
         <button
           type="button"
           className="b lead"
-          disabled={!changed || errors > 0}
+          disabled={!changed || errors > 0 || notTheirs}
           onClick={() => setSigning(true)}
         >
           <Icon name="cert" />

@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatClock, plural } from "../../lib/format";
 import { panesSentence, whereLine } from "../../lib/recording";
@@ -20,6 +21,7 @@ export function LiveStrip({ items }: { items: readonly RecordingItem[] }) {
 
 function LiveCard({ item }: { item: RecordingItem }) {
   const now = useNow(1000);
+  const mayFollow = useAllowed("recording.follow");
   const running = (now.getTime() - new Date(item.started_at).getTime()) * 1000;
   return (
     <article className="lv card">
@@ -36,15 +38,19 @@ function LiveCard({ item }: { item: RecordingItem }) {
       <Panes className="strip" states={item.panes.slice(-34)} label={panesSentence(item)} />
       <footer>
         <span className="small ink2 cut num">{plural(item.segments, "segment")} sealed</span>
-        <Link
-          className="b s"
-          to="/recordings/$id"
-          params={{ id: item.id }}
-          search={{ follow: true }}
-          aria-label={`Follow ${item.subject.label}`}
-        >
-          Follow
-        </Link>
+        {mayFollow ? (
+          <Link
+            className="b s"
+            to="/recordings/$id"
+            params={{ id: item.id }}
+            search={{ follow: true }}
+            aria-label={`Follow ${item.subject.label}`}
+          >
+            Follow
+          </Link>
+        ) : (
+          <span className="small ink3">opens when it is over</span>
+        )}
       </footer>
     </article>
   );

@@ -21,6 +21,7 @@ interface RowProps {
 
 /** One recording: who and where, its row of panes, length, signals, how long it is kept, who watched. */
 export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps) {
+  const mayFollow = useAllowed("recording.follow");
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== " ") return;
     event.preventDefault();
@@ -32,7 +33,7 @@ export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps)
         className="rl"
         to="/recordings/$id"
         params={{ id: item.id }}
-        search={item.live ? { follow: true } : {}}
+        search={item.live && mayFollow ? { follow: true } : {}}
         data-row={item.id}
         onKeyDown={onKeyDown}
       >

@@ -6,11 +6,13 @@ import { importRecording } from "../../api/operations";
 import type { ImportResult, Site } from "../../api/types";
 import { plural } from "../../lib/format";
 import { explain } from "../States";
+import { needsStepUp, StepUp } from "../StepUp";
 
 /** Brings in a recording made elsewhere with rrweb, as a JSON file. */
 export function ImportCard({ site }: { site: Site }) {
   const id = useId();
   const bring = useMutation({ mutationFn: (file: File) => importRecording(site.id, file) });
+  const asksProof = needsStepUp(bring.error) && bring.variables !== undefined;
   const choose = (event: ChangeEvent<HTMLInputElement>) => {
     const file = event.target.files?.[0];
     if (file) bring.mutate(file);
@@ -33,13 +35,22 @@ export function ImportCard({ site }: { site: Site }) {
           />
         </label>
       </div>
+      {asksProof && (
+        <div className="body">
+          <StepUp
+            goOn="Import it"
+            onProven={() => bring.mutate(bring.variables)}
+            onCancel={() => bring.reset()}
+          />
+        </div>
+      )}
       <div className="body" role="status">
         <p className="small ink2">
           rrweb events as JSON. They are made harmless, checked against this site's policy, and sealed like
           any other.
         </p>
         {bring.data && <Brought result={bring.data} />}
-        {bring.error && <p className="small">It was not imported. {whyNot(bring.error)}</p>}
+        {bring.error && !asksProof && <p className="small">It was not imported. {whyNot(bring.error)}</p>}
       </div>
     </section>
   );
