@@ -9,6 +9,7 @@ mod conditions;
 mod erased_views;
 mod following;
 mod log;
+mod log_export;
 mod people;
 mod relaxing;
 mod roles;
@@ -152,6 +153,7 @@ impl Scene {
                 let events = snapshot(1_795_000_000_000, 1, "x").to_string();
                 caller.send("POST", &format!("/api/v1/sites/{site}/imports"), events).await
             }
+            "audit.export" => caller.get("/api/v1/audit/export?from=2030-01-01T00:00:00Z").await,
             "audit.read" => caller.get("/api/v1/audit").await,
             "site.list" => caller.get("/api/v1/sites").await,
             "site.manage" => {
