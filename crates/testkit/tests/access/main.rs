@@ -162,9 +162,10 @@ impl Scene {
                     .await
             }
             "policy.edit" => {
+                // More is captured by it: whoever may only let less be may not sign it.
                 let shown = self.beside("admin").await;
                 let policy = shown.get(&format!("/api/v1/sites/{site}/policy")).await.ok();
-                let document = json!({ "preset": "private", "media": "blocked", "exclude": [], "mask": [],
+                let document = json!({ "preset": "private", "media": "allowed", "exclude": [], "mask": [],
                     "unmask": [], "urls": { "deny": [], "allow": [] } });
                 let asked = json!({ "document": document, "based_on": policy["current"]["version"] });
                 caller.send("PUT", &format!("/api/v1/sites/{site}/policy"), asked.to_string()).await
