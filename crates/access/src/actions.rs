@@ -100,6 +100,8 @@ actions! {
         continues "recording.import";
     /// Reading the organisation's audit log, or what of it is about some people.
     ReadAudit(OrganisationRef) = "audit.read", ENTITY_READ, opens [AuditEntry, Person, Site], lists rows;
+    /// Taking the organisation's audit log along.
+    ExportAudit(OrganisationRef) = "audit.export", ENTITY_READ, opens [AuditEntry, Person, Site];
     /// Seeing what shows oneself, and who looked at it.
     ReadOwnData(OrganisationRef) = "mine.read", RESOURCE_READ, opens [Recording, Site, Person, AuditEntry], lists rows;
     /// Seeing the same again, a little later.

@@ -1,9 +1,11 @@
 //! What a recorded person asked for, as a zip file that opens as a page. It is made while it is sent, of what is held at that
 //! moment: nothing of it ever lies on the server, so that what is erased meanwhile is in no copy of it
-//! ([decision 0023](../../../../docs/decisions/0023-requests-of-recorded-people.md)).
+//! ([decision 0023](../../../../docs/decisions/0023-requests-of-recorded-people.md)). The audit log is handed out the same way
+//! ([`log`]).
 
 mod about;
 mod archive;
+pub(crate) mod log;
 mod page;
 mod recording;
 
@@ -96,6 +98,11 @@ pub(crate) async fn send(api: Api, caller: Caller, id: RequestId) -> Result<Resp
         _room: room,
     };
     tokio::spawn(sending.run());
+    Ok(attachment(&name, pieces, broken))
+}
+
+/// An answer with a zip file of this name, whose pieces come as they are made; `broken` says that there will be no end.
+fn attachment(name: &str, pieces: mpsc::Receiver<Bytes>, broken: Arc<AtomicBool>) -> Response {
     let body = Body::from_stream(stream::unfold(pieces, move |mut pieces: mpsc::Receiver<Bytes>| {
         let broken = Arc::clone(&broken);
         async move {
@@ -112,8 +119,37 @@ pub(crate) async fn send(api: Api, caller: Caller, id: RequestId) -> Result<Resp
     let named = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
     let named = named.unwrap_or(HeaderValue::from_static("attachment"));
     let kind = HeaderValue::from_static("application/zip");
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], body)
-        .into_response())
+    (StatusCode::OK, [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], body)
+        .into_response()
+}
+
+/// Ends a file as it has to end, or not at all where it was not written whole.
+async fn close(done: Result<(), Cut>, archive: &mut Archive, broken: &AtomicBool, of: &str) {
+    let cut = match done {
+        Ok(()) => archive.finish().await.err(),
+        Err(cut) => Some(cut),
+    };
+    match cut {
+        None => {}
+        Some(Cut::Left) => tracing::info!(of, "whoever fetched an export went away"),
+        Some(Cut::Failed(why)) => {
+            tracing::warn!(of, why, "an export was broken off");
+            broken.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Whether the session that fetches it still runs; it may take minutes.
+async fn still(api: &Api, caller: &mut Caller) -> Result<(), Cut> {
+    if *api.draining.borrow() {
+        return Err(Cut::Failed("the server stops".to_owned()));
+    }
+    let running = api.identity.running(&caller.token, &caller.whence, Use::Nobody).await;
+    let running = running.map_err(ApiError::from)?;
+    let Some(running) = running else { return Err(Cut::Failed("the session ended".to_owned())) };
+    caller.op.actor = running.actor;
+    caller.op.at = api.clock.now();
+    Ok(())
 }
 
 fn one_each() -> ApiError {
@@ -164,18 +200,7 @@ impl Sending {
     async fn run(mut self) {
         let done = self.write().await;
         self.api.playback.handed(self.handing);
-        let cut = match done {
-            Ok(()) => self.archive.finish().await.err(),
-            Err(cut) => Some(cut),
-        };
-        match cut {
-            None => {}
-            Some(Cut::Left) => tracing::info!(request = %self.on.id, "whoever fetched an export went away"),
-            Some(Cut::Failed(why)) => {
-                tracing::warn!(request = %self.on.id, why, "an export was broken off");
-                self.broken.store(true, Ordering::Release);
-            }
-        }
+        close(done, &mut self.archive, &self.broken, &self.on.id.to_string()).await;
     }
 
     async fn write(&mut self) -> Result<(), Cut> {
@@ -217,16 +242,7 @@ impl Sending {
         self.archive.append(tail.into_bytes()).await
     }
 
-    /// Whether the session that fetches it still runs; it may take minutes.
     async fn still(&mut self) -> Result<(), Cut> {
-        if *self.api.draining.borrow() {
-            return Err(Cut::Failed("the server stops".to_owned()));
-        }
-        let running = self.api.identity.running(&self.caller.token, &self.caller.whence, Use::Nobody).await;
-        let running = running.map_err(ApiError::from)?;
-        let Some(running) = running else { return Err(Cut::Failed("the session ended".to_owned())) };
-        self.caller.op.actor = running.actor;
-        self.caller.op.at = self.api.clock.now();
-        Ok(())
+        still(&self.api, &mut self.caller).await
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use clerestory_access::ReadAudit;
 use clerestory_audit::{EntryFilter, Outcome};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, SiteId, Timestamp};
@@ -9,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::caller::{Asked, Client};
+use crate::caller::{Asked, Caller, Client};
 use crate::dto::AuditItem;
+use crate::export;
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
 
@@ -126,6 +128,31 @@ pub(crate) async fn list(
             })
         })
         .await
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportQuery {
+    /// Only at or after.
+    #[param(value_type = Option<String>)]
+    from: Option<Timestamp>,
+    /// Only before.
+    #[param(value_type = Option<String>)]
+    to: Option<Timestamp>,
+}
+
+/// The organisation's log as a zip file: entries as lines of JSON and as CSV, newest first, and the ledger's checkpoint. It
+/// goes up to the entry that tells of this.
+#[utoipa::path(get, path = "/audit/export", tag = "audit", params(ExportQuery), responses(
+    (status = 200, description = "A zip file", content_type = "application/zip", body = Vec<u8>),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 429, body = Problem)))]
+pub(crate) async fn export(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<ExportQuery>,
+) -> Result<Response, ApiError> {
+    export::log::send(api, caller, (asked.from, asked.to)).await
 }
 
 /// Recomputes every hash of the organisation's chain.

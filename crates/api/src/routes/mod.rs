@@ -150,6 +150,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(retention::confirm))
         .routes(routes!(retention::preview))
         .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
         .routes(routes!(audit::verify))
         .routes(routes!(ledger::checkpoint))
         .routes(routes!(ledger::proof))

@@ -34,7 +34,7 @@ async fn an_officer_lets_less_be_captured_and_never_more() {
         (scene.installation.proven("admin").await, officer(&scene).await, &scene.site);
     let (version, mut document) = rules(&officer, site).await;
     list(&mut document, "/exclude").push(json!(".salary"));
-    list(&mut document, "/urls/deny").push(json!("https://shop.example/staff*"));
+    list(&mut document, "/urls/deny").push(json!("/staff/**"));
     sign(&officer, site, (version, &document)).await.ok();
     let policy = admin.get(&format!("/api/v1/sites/{site}/policy")).await.ok();
     let newest = &policy["versions"][0];
@@ -46,7 +46,7 @@ async fn an_officer_lets_less_be_captured_and_never_more() {
     let mut mixed = document.clone();
     list(&mut mixed, "/exclude").push(json!(".health"));
     list(&mut mixed, "/urls/deny").pop();
-    let no_more_denied = "Stop denying pages matching `https://shop.example/staff*`.";
+    let no_more_denied = "Stop denying pages matching `/staff/**`.";
     for (document, named) in [(&less, "Stop excluding `.salary`."), (&mixed, no_more_denied)] {
         let refused = sign(&officer, site, (version + 1, document)).await;
         assert_eq!((refused.status, refused.problem()), (FORBIDDEN, "captures-more"));

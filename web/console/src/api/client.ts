@@ -113,6 +113,13 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** A file that the API hands out, whole. */
+export async function fetchFile(path: PathFor<"GET">, query: Query = {}): Promise<Blob> {
+  const response = await send("GET", path, { query });
+  if (!response.ok) return refuse(response);
+  return response.blob();
+}
+
 /** Calls the API and parses the answer by `schema`. */
 export async function call<T, M extends Method>(
   method: M,

@@ -1,5 +1,5 @@
 /** One function per operation of the API that the console uses. Playing has its own in src/player. */
-import { call, callEmpty, type Query } from "./client";
+import { call, callEmpty, fetchFile, type Query } from "./client";
 import * as t from "./types";
 
 const seg = encodeURIComponent;
@@ -198,6 +198,7 @@ export const declineRequest = (id: string, body: { reason: string }) =>
 export const extendRequest = (id: string, body: { reason: string }) =>
   call("POST", `/requests/${seg(id)}/extend`, t.DataRequest, { body });
 /** Addresses of files, which the browser fetches and saves itself. */
+export const exportAudit = (query: Query) => fetchFile("/audit/export", query);
 export const myExportAddress = (id: string) => `/api/v1/my/requests/${seg(id)}/export`;
 export const exportAddress = (id: string) => `/api/v1/requests/${seg(id)}/export`;
 

@@ -28,6 +28,7 @@ export type Action =
   | "organisation.erase"
   | "erasure.read"
   | "audit.read"
+  | "audit.export"
   | "health.read"
   | "hold.read"
   | "hold.place"

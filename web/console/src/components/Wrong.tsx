@@ -14,7 +14,7 @@ export function Wrong({ error, what }: { error: Error; what: string }) {
           <p key={line}>{line}</p>
         ))}
         {errors.map((line) => (
-          <p key={line.path}>
+          <p key={`${line.path} ${line.message}`}>
             <code>{line.path}</code> {line.message}
           </p>
         ))}

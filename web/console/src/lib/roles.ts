@@ -110,6 +110,7 @@ const NAMES: Record<string, string> = {
   "request.manage": "Answer requests of recorded people",
   "request.export": "Fetch what a request hands out",
   "audit.read": "Read the audit log",
+  "audit.export": "Take the audit log along",
   "health.read": "See the health of the installation",
   "session.end": "End sessions",
   "credential.change": "Change one's password",

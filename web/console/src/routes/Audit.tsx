@@ -8,6 +8,7 @@ import { AuditSentence } from "../components/audit/AuditSentence";
 import { ChainCheck } from "../components/audit/ChainCheck";
 import { auditColumns } from "../components/audit/columns";
 import { LedgerCheck } from "../components/audit/LedgerCheck";
+import { TakeAlong } from "../components/audit/TakeAlong";
 import { DataTable } from "../components/DataTable";
 import { focusSentence } from "../components/FilterBar";
 import { Empty, explain, Loading, Trouble } from "../components/States";
@@ -58,6 +59,7 @@ export default function Audit() {
       </header>
       <ChainCheck head={list.data?.pages[0]?.head ?? null} />
       {looked && <LedgerCheck entry={looked} />}
+      <TakeAlong search={search} />
       {list.isPending && <Loading />}
       {list.isError && !list.data && (
         <Trouble error={list.error} what="The audit log" retry={() => void list.refetch()} />
