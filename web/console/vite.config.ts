@@ -1,8 +1,9 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
-/** The API the development server talks to: the mock by default, a real server by CLERESTORY_API. */
-const api = process.env.CLERESTORY_API ?? "http://localhost:8791";
+/** The server that the development server passes requests on to, as if they came from that one's own console. */
+const target = process.env.CLERESTORY_API ?? "http://localhost:8700";
+const api = { target, changeOrigin: true, headers: { origin: target } };
 
 /**
  * The console speaks English and says so to React Aria (`I18nProvider` in main.tsx), so that the words of its

@@ -105,7 +105,7 @@ async function makeOrganisation(t, page, info) {
     await late.getByLabel(label).fill(text);
   await late.getByRole("button", { name: "Begin" }).click();
   await late.getByRole("alert").waitFor();
-  assert.match(await late.getByRole("alert").innerText(), /Nothing was made yet\./);
+  assert.match(await late.getByRole("alert").innerText(), /Nothing was made yet\.\s+It was used/);
   await takePictures(t, late, "spent");
   await late.context().close();
 }

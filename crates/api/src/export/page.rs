@@ -237,11 +237,16 @@ fn table<const N: usize>(html: &mut String, heads: &[&str; N], rows: impl Iterat
     for row in rows {
         html.push_str("<tr>");
         for cell in row {
-            let _ = write!(html, "<td>{}</td>", escaped(&cell));
+            let _ = write!(html, "<td>{}</td>", breakable(&escaped(&cell)));
         }
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody></table>\n");
+}
+
+/// Long words of programs may end a line after each of their parts: nothing else fits a phone.
+fn breakable(html: &str) -> String {
+    html.replace('.', ".<wbr>").replace('_', "_<wbr>").replace('/', "/<wbr>")
 }
 
 /// What a setting says, as people read it: `90 days` for `P90D`, `yes` for `true`.

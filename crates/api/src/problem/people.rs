@@ -133,6 +133,22 @@ impl From<PeopleError> for ApiError {
     }
 }
 
+impl ApiError {
+    /// What whoever comes by a link that works once is told: nothing of a password, which they never gave.
+    pub(crate) fn of_link(error: SignInError, what_to_do: &str) -> Self {
+        match error {
+            SignInError::Refused => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "sign-in-refused",
+                "This link does not work",
+                "It was used, its time is over, a newer one took its place, or it is not whole.",
+                what_to_do,
+            ),
+            other => other.into(),
+        }
+    }
+}
+
 impl From<SignInError> for ApiError {
     fn from(error: SignInError) -> Self {
         match error {
@@ -140,8 +156,8 @@ impl From<SignInError> for ApiError {
                 StatusCode::UNAUTHORIZED,
                 "sign-in-refused",
                 "You are not signed in",
-                "The address and the password do not belong together, or the link is used up.",
-                "Check both and try again, or ask an administrator for a new sign-in link.",
+                "The address and the password do not belong together.",
+                "Check both and try again, or set a new password by a mailed link.",
             ),
             SignInError::Code => Self::new(
                 StatusCode::UNAUTHORIZED,

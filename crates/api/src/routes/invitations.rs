@@ -38,10 +38,18 @@ pub(crate) async fn accept(
     api.identity.throttle(network)?;
     let asked: Accept = bodies::small(request).await?;
     let op = OpContext { at: api.clock.now(), ..op };
-    let token: Token = asked.token.parse().map_err(|_| ApiError::from(SignInError::Refused))?;
+    let token: Token = asked.token.parse().map_err(|_| refused(SignInError::Refused))?;
     let password = password(&api, Zeroizing::new(asked.password), Vec::new()).await?;
-    let admitted = api.identity.accept_invitation(&op, &token, password, &visitor.whence).await?;
+    let admitted =
+        api.identity.accept_invitation(&op, &token, password, &visitor.whence).await.map_err(refused)?;
     admit(&api, &op, (&headers, visitor), admitted).await
+}
+
+fn refused(error: SignInError) -> ApiError {
+    ApiError::of_link(
+        error,
+        "If you came by it before, sign in. If not, ask whoever invited you for a new one.",
+    )
 }
 
 /// A password that somebody chooses of whom `hints` are known.

@@ -77,9 +77,14 @@ pub(crate) async fn reset(
     api.identity.throttle(network)?;
     let asked: ResetPassword = bodies::small(request).await?;
     let op = OpContext { at: api.clock.now(), ..op };
-    let token: Token = asked.token.parse().map_err(|_| ApiError::from(SignInError::Refused))?;
-    let hints = api.identity.reset_hints(&op, &token).await?;
+    let token: Token = asked.token.parse().map_err(|_| refused(SignInError::Refused))?;
+    let hints = api.identity.reset_hints(&op, &token).await.map_err(refused)?;
     let password = password(&api, Zeroizing::new(asked.password), hints).await?;
-    let admitted = api.identity.reset_password(&op, &token, password, &visitor.whence).await?;
+    let admitted =
+        api.identity.reset_password(&op, &token, password, &visitor.whence).await.map_err(refused)?;
     admit(&api, &op, (&headers, visitor), admitted).await
+}
+
+fn refused(error: SignInError) -> ApiError {
+    ApiError::of_link(error, "Ask for a new one where you sign in.")
 }

@@ -156,9 +156,13 @@ pub(crate) async fn sign_in_by_link(
     // A link may have run out while the body came.
     let op = OpContext { at: api.clock.now(), ..op };
     let token: Token =
-        asked.token.parse().map_err(|_| ApiError::from(clerestory_identity::SignInError::Refused))?;
-    let admitted = api.identity.sign_in_by_link(&op, &token, &visitor.whence).await?;
+        asked.token.parse().map_err(|_| link_refused(clerestory_identity::SignInError::Refused))?;
+    let admitted = api.identity.sign_in_by_link(&op, &token, &visitor.whence).await.map_err(link_refused)?;
     admit(&api, &op, (&headers, visitor), admitted).await
+}
+
+fn link_refused(error: clerestory_identity::SignInError) -> ApiError {
+    ApiError::of_link(error, "Sign in by your password, or ask an administrator for a new sign-in link.")
 }
 
 /// Finishes signing in by a code, after a password or a link was shown.

@@ -45,7 +45,7 @@ pub(crate) async fn set_up(
     api.identity.throttle(network)?;
     let asked: FirstOrganisation = bodies::small(request).await?;
     let op = OpContext { at: api.clock.now(), ..op };
-    let token: Token = asked.token.parse().map_err(|_| ApiError::from(SignInError::Refused))?;
+    let token: Token = asked.token.parse().map_err(|_| refused(SignInError::Refused))?;
     let new = SetUp {
         organisation: name("organisation", &asked.organisation)?,
         name: name("name", &asked.name)?,
@@ -53,6 +53,14 @@ pub(crate) async fn set_up(
     };
     let hints = vec![new.organisation.clone(), new.name.clone(), new.email.clone()];
     let password = password(&api, Zeroizing::new(asked.password), hints).await?;
-    let admitted = api.identity.set_up(&op, &token, (new, password), &visitor.whence).await?;
+    let admitted =
+        api.identity.set_up(&op, &token, (new, password), &visitor.whence).await.map_err(refused)?;
     admit(&api, &op, (&headers, visitor), admitted).await
+}
+
+fn refused(error: SignInError) -> ApiError {
+    ApiError::of_link(
+        error,
+        "If there is an organisation by now, sign in. If not, start the server anew and open what it prints.",
+    )
 }

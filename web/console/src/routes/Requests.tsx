@@ -7,7 +7,7 @@ import { useAllowed } from "../api/session";
 import type { DataRequest } from "../api/types";
 import { type Column, DataTable } from "../components/DataTable";
 import { useProposals } from "../components/erasing/Proposals";
-import { Icon } from "../components/Icon";
+import { Icon, type IconName } from "../components/Icon";
 import { EnterDialog } from "../components/requests/EnterDialog";
 import { RequestFacts } from "../components/requests/RequestFacts";
 import { Empty, explain, Loading, Trouble } from "../components/States";
@@ -128,12 +128,18 @@ const columns = (
     head: "State",
     cell: (request) => (
       <span className={request.overdue ? "tag attn" : "tag"}>
-        <Icon name={request.state === "done" ? "check" : "clock"} />
+        <Icon name={iconOf(request.state)} />
         {standing(request, now, of(request))}
       </span>
     ),
   },
 ];
+
+/** What is declined or was taken back waits for nobody. */
+function iconOf(state: string): IconName {
+  if (state === "done") return "check";
+  return state === "open" ? "clock" : "close";
+}
 
 function Nothing() {
   return (

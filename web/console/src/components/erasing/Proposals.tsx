@@ -36,7 +36,7 @@ export function Proposals() {
   const broken = (list.data?.broken ?? []).filter(({ state }) => state === null || state === "waits");
   if (waiting.length + broken.length === 0) return null;
   return (
-    <section aria-label="Erasures that wait for a second person">
+    <section className="stale" aria-label="Erasures that wait for a second person">
       {waiting.map((proposal) => (
         <Waits key={proposal.id} proposal={proposal} />
       ))}
@@ -53,7 +53,7 @@ export function Waits({ proposal }: { proposal: Proposal }) {
   /** As it was shown: what is agreed to is what was read. */
   const [asked, setAsked] = useState<{ proposal: Proposal; change: ProposalChange } | null>(null);
   return (
-    <article className="note attn" aria-label={doomedWords(proposal)}>
+    <article className="note attn proposal" aria-label={doomedWords(proposal)}>
       <Icon name="people" />
       <div className="grow">
         <p>
