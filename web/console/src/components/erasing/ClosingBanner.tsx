@@ -20,7 +20,7 @@ export function ClosingBanner() {
         Take with you what is yours
       </Link>
       {mayKeep && (
-        <Link className="b s" to="/organisation">
+        <Link className="b s" to="/settings/organisation">
           Keep it…
         </Link>
       )}
