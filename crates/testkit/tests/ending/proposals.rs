@@ -224,8 +224,7 @@ async fn a_privacy_officer_is_the_second_person_of_an_organisation() {
     let roles = format!("/api/v1/people/{}/roles", member["id"].as_str().unwrap());
     let also = json!({ "role": "member", "also": ["privacy"] }).to_string();
     admin.send("PUT", &roles, also).await.ok();
-    let own = json!({ "organisation": kept.installation.organisation.to_string() });
-    let asked = propose(&admin, own).await.ok();
+    let asked = propose_end(&kept, &admin, true).await;
     let officer = kept.installation.person("member").await;
     let agree = at(&asked, "agree");
     let unproven = officer.post(&agree, asked["now"].clone()).await;
@@ -235,7 +234,7 @@ async fn a_privacy_officer_is_the_second_person_of_an_organisation() {
     assert_eq!(erasures(&kept).await, 0);
     let officer = kept.installation.proven("member").await;
     let begun = officer.post(&agree, asked["now"].clone()).await.ok();
-    assert_eq!(begun["kind"], "organisation");
+    assert_eq!(begun["erasure"]["kind"], "organisation");
     clean(&kept).await;
 }
 
