@@ -83,6 +83,36 @@ fn an_edited_or_newer_schema_is_refused() {
     assert!(matches!(older, Some(SqlError::Downgrade { number: 0, .. })));
 }
 
+#[tokio::test]
+async fn what_is_opened_for_reading_is_seen_as_it_is_and_cannot_be_written() {
+    const MORE: Component = Component {
+        name: "items",
+        migrations: &[
+            ITEMS.migrations[0],
+            Migration { name: "more", sql: "CREATE TABLE more (id INTEGER) STRICT" },
+        ],
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    assert!(Database::open_sqlite_to_read(&path, &[ITEMS]).is_err());
+    assert!(!path.exists(), "nothing is made");
+    let database = open(&directory);
+    let reader = Database::open_sqlite_to_read(&path, &[ITEMS]).unwrap();
+    add(&database, 1).await.unwrap();
+    assert_eq!(count(&reader).await, 1, "beside whoever writes");
+    let refused = add(&reader, 2).await;
+    assert!(matches!(refused, Err(SqlError::ReadOnly)), "{refused:?}");
+    let insert = "INSERT INTO items (id) VALUES (3)";
+    let tried = reader.read(move |tx| Box::pin(async move { tx.execute(insert, &[]).await }));
+    let tried: Result<u64, SqlError> = tried.await;
+    assert!(matches!(tried, Err(SqlError::Engine(_))), "{tried:?}");
+    let behind = Database::open_sqlite_to_read(&path, &[MORE]).err();
+    assert!(matches!(behind, Some(SqlError::Behind { number: 1, .. })), "{behind:?}");
+    drop((database, reader));
+    let reader = Database::open_sqlite_to_read(&path, &[ITEMS]).unwrap();
+    assert_eq!(count(&reader).await, 1, "and where nobody has it open");
+}
+
 /// All threads for blocking work are taken, as they are while a disk hangs: what is in memory is read all the same.
 #[test]
 fn reads_wait_for_no_other_blocking_work() {

@@ -355,6 +355,7 @@ async fn the_check_finds_what_is_left_and_the_erasure_is_done_again() {
     assert_eq!(scene.installation.carry_on_at(Step::Removed).await, 0);
     let told = scene.erasure(&asked["id"]).await;
     assert!(told["waits_for"].as_str().unwrap().contains(&scene.object), "{told}");
+    scene.installation.wait(Duration::from_secs(60));
     scene.installation.carry_erasures_on().await;
     scene.is_gone(&asked["id"]).await;
 }

@@ -20,3 +20,4 @@ mod retention_settings;
 mod soft_delete;
 mod sweep_mends;
 mod undone;
+mod verifier;
