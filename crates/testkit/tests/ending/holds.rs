@@ -160,6 +160,7 @@ async fn an_erasure_that_comes_after_a_hold_hides_and_waits() {
     assert!(asked["waits_for"].as_str().unwrap().contains("hold"), "{asked}");
     assert_eq!(erase(&kept, &old).await["id"], asked["id"], "asking again gives the same");
     let admin = kept.admin().await;
+    kept.installation.switch_on(&["manager.scope.visitors"]).await;
     for (who, keeps) in [("admin", true), ("second", true), ("manager", false)] {
         let caller = kept.installation.person(who).await;
         for (method, what) in [("GET", ""), ("POST", "/plays"), ("GET", "/viewers")] {

@@ -382,7 +382,7 @@ async fn inviting_an_address_of_another_organisation_looks_like_inviting_any() {
 #[tokio::test]
 async fn nothing_of_another_organisation_is_seen_named_or_changed() {
     let installation = Installation::new().await;
-    let admin = installation.person("admin").await;
+    let admin = installation.proven("admin").await;
     let stranger = installation.person("stranger").await;
     let (own, theirs) = (own_id(&admin).await, own_id(&stranger).await);
     let site = installation.site(&admin).await;

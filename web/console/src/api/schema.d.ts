@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organisation's log as a zip file: entries as lines of JSON and as CSV, newest first, and the ledger's checkpoint. It
+         *     goes up to the entry that tells of this.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/verify": {
         parameters: {
             query?: never;
@@ -1953,7 +1973,10 @@ export interface components {
             label?: string | null;
         };
         Begin: {
-            /** @description Whether the recording will be followed while it goes on. */
+            /**
+             * @description Whether the recording will be followed while it goes on. What goes on is watched only by whoever may follow it,
+             *     whatever stands here.
+             */
             follow?: boolean;
             /** @description Why: shown to the recorded person and kept in the log. */
             reason?: string | null;
@@ -3045,6 +3068,8 @@ export interface components {
             setting?: string | null;
             /** @description Whether whoever does it proves once more who they are. */
             step_up: boolean;
+            /** @description A setting that must be on for visitors, who report to nobody, to be among those whom `reports` reaches. */
+            visitors?: string | null;
             wider?: components["schemas"]["WiderRight"] | null;
         };
         /** @description A role. */
@@ -3681,6 +3706,55 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description Only at or after. */
+                from?: string;
+                /** @description Only before. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A zip file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": number[];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
