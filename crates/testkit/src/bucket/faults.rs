@@ -154,11 +154,11 @@ fn fault_of(state: &Mutex<State>, request: &Request<Incoming>, path: &str) -> Op
     state.ranges.extend(range.map(str::to_owned));
     state.seen.push((method.clone(), path.to_owned()));
     if let Some(left) = state.changes_left {
-        let changes = !matches!(*method, Method::GET | Method::HEAD);
         if left == 0 {
-            state.cut |= changes;
+            state.cut = true;
             return Some(Fault::Drop);
         }
+        let changes = !matches!(*method, Method::GET | Method::HEAD);
         state.changes_left = Some(left - usize::from(changes));
     }
     let rule = state

@@ -67,11 +67,13 @@ impl Catalogue {
                 bytes[at.saturating_sub(BEFORE)..at].windows(16).map(|id| id.try_into().unwrap()).collect();
             for sealed in lengths.iter().filter_map(|length| bytes.get(at..at + length)) {
                 for version in 1..=self.versions + 1 {
-                    for id in &before {
-                        if of_row && let Some(organisation) = self.keys.get(id) {
+                    if !of_row {
+                        // There are few, and a large value may lie apart from its row.
+                        attacker.pages.extend(self.pages.iter().map(|id| (*id, version, sealed.to_vec())));
+                    }
+                    for id in before.iter().filter(|_| of_row) {
+                        if let Some(organisation) = self.keys.get(id) {
                             attacker.rows.insert((*id, *organisation, version, sealed.to_vec()));
-                        } else if !of_row && self.pages.contains(id) {
-                            attacker.pages.insert((*id, version, sealed.to_vec()));
                         }
                     }
                 }
