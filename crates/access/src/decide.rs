@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
+use clerestory_settings::tree::{Level, Node};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::people::{Person, PersonState, Role};
 use clerestory_store::recordings::ScopeFilter;
@@ -310,7 +311,7 @@ impl Access {
         };
         let (mut best, mut narrow): (Option<(bool, Scope, Verdict)>, Option<Scope>) = (None, None);
         for Held { by, cell, lent } in self.cells_of(tx, A::NAME, actor, op.at).await? {
-            let Some(scope) = self.reach(tx, organisation, &cell).await? else { continue };
+            let Some(scope) = self.reach(tx, actor, &cell).await? else { continue };
             if !(within::<A>(scope, actor, on, &owner) && lends::<A>(tx, lent, on).await?) {
                 narrow = narrow.max(Some(scope));
                 continue;
@@ -345,7 +346,7 @@ impl Access {
         let mut allowed = Vec::new();
         for action in self.matrix.actions() {
             for Held { cell, .. } in self.cells_of(tx, action, actor, at).await? {
-                if self.reach(tx, actor.organisation(), &cell).await?.is_some() {
+                if self.reach(tx, actor, &cell).await?.is_some() {
                     allowed.push(action.to_owned());
                     break;
                 }
@@ -354,25 +355,34 @@ impl Access {
         Ok(allowed)
     }
 
-    /// How far a cell reaches while settings are as they are; `None` while one forbids it.
-    async fn reach(
-        &self,
-        tx: &mut Tx,
-        organisation: OrganisationId,
-        cell: &Cell,
-    ) -> Result<Option<Scope>, AccessError> {
+    /// How far a cell reaches for the caller while settings are as they are; `None` while one forbids it.
+    async fn reach(&self, tx: &mut Tx, actor: &Actor, cell: &Cell) -> Result<Option<Scope>, AccessError> {
         if let Some(name) = &cell.setting
-            && self.settings.says(tx, organisation, name).await? != "true"
+            && self.says_to(tx, actor, name).await? != "true"
         {
             return Ok(None);
         }
         let Some(wider) = &cell.wider else { return Ok(Some(cell.scope)) };
         let also = match &wider.also {
-            Some(name) => self.settings.says(tx, organisation, name).await? == "true",
+            Some(name) => self.says_to(tx, actor, name).await? == "true",
             None => true,
         };
-        let wide = also && self.settings.says(tx, organisation, &wider.setting).await? == wider.is;
+        let wide = also && self.says_to(tx, actor, &wider.setting).await? == wider.is;
         Ok(Some(if wide { wider.scope } else { cell.scope }))
+    }
+
+    /// What a setting says to somebody: where teams may say it too, what holds in theirs.
+    async fn says_to(&self, tx: &mut Tx, actor: &Actor, name: &str) -> Result<String, AccessError> {
+        let organisation = actor.organisation();
+        let setting = self.settings.registry().find(name);
+        let differs = setting.is_some_and(|setting| setting.levels.contains(&Level::Team));
+        if let Some(person) = actor.person().filter(|_| differs) {
+            let node = Node { level: Level::User, id: *person.as_bytes() };
+            if let Some(found) = self.settings.at(tx, organisation, node, name).await? {
+                return Ok(found.value.to_string());
+            }
+        }
+        self.settings.says(tx, organisation, name).await
     }
 
     /// Whether another action's scope shows the object to the caller.
@@ -385,7 +395,7 @@ impl Access {
     ) -> Result<bool, AccessError> {
         let actor = &op.actor;
         for Held { cell, lent, .. } in self.cells_of(tx, action, actor, op.at).await? {
-            let scope = self.reach(tx, actor.organisation(), &cell).await?;
+            let scope = self.reach(tx, actor, &cell).await?;
             let within = scope.is_some_and(|scope| within::<A>(scope, actor, on, owner));
             if within && lends::<A>(tx, lent, on).await? {
                 return Ok(true);

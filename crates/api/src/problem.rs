@@ -9,12 +9,9 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clerestory_access::{AccessError, Refused};
-use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
-use clerestory_intake::IntakeError;
-use clerestory_lifecycle::EraseError;
-use clerestory_playback::{PlaybackError, Seconding};
+use clerestory_identity::Unfit;
+use clerestory_model::Timestamp;
 use clerestory_sql::SqlError;
-use clerestory_vault::{OpenError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -119,6 +116,17 @@ impl ApiError {
             "Keep what was captured and send it again; or come from somewhere else.",
         )
         .after(left.min(Duration::from_secs(60)))
+    }
+
+    /// Nothing new is recorded for an organisation that is closing: what a recorder still has it throws away.
+    pub(crate) fn closing(closes_at: Timestamp) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "organisation-closing",
+            "The organisation is closing",
+            format!("Nothing new is recorded any more. Everything it has is erased at {closes_at}."),
+            "Take with you what is yours. Whoever may erase the organisation can still keep it.",
+        )
     }
 
     fn too_many(retry_after: Duration) -> Self {

@@ -51,7 +51,9 @@ pub use deletions::{Deletion, Hidden};
 pub use erasure::{Assurance, Erasure, Step, Target};
 pub use holds::{Hold, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
 pub use instance::InstanceError;
-pub use proposals::{Doomed, Extent, Proposal, ProposalChange, ProposalDetails, ProposalState};
+pub use proposals::{
+    Agreed, CLOSES, Doomed, Ending, Extent, Proposal, ProposalChange, ProposalDetails, ProposalState,
+};
 pub use receipt::{Receipt, SignedReceipt};
 pub use requests::{Followed, HandedOut, Request, RequestKind, RequestState, Words};
 pub use restore::{Course, RestoreError, Restored, TABLES, close_copy};
@@ -107,6 +109,7 @@ pub struct Lifecycle {
     parts: Arc<Parts>,
     /// When the leases end that ran when this node first saw an erasure. A restart waits once more.
     leases: Arc<Mutex<HashMap<ErasureId, LeasesEnd>>>,
+    closings: Arc<proposals::Closings>,
 }
 
 /// Why something is not erased.
@@ -238,7 +241,7 @@ impl Lifecycle {
     /// Lifecycle over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), leases: Arc::default() }
+        Self { parts: Arc::new(parts), leases: Arc::default(), closings: Arc::default() }
     }
 }
 

@@ -114,7 +114,8 @@ impl Caller {
         let asked = serde_json::json!({ "email": email, "password": password });
         let mut answer = self.post("/api/v1/session", asked.clone()).await;
         for _ in 0..MORE_TRIES {
-            let Some(wait) = answer.retry_after.filter(|_| answer.status == StatusCode::TOO_MANY_REQUESTS) else {
+            let Some(wait) = answer.retry_after.filter(|_| answer.status == StatusCode::TOO_MANY_REQUESTS)
+            else {
                 break;
             };
             tokio::time::sleep(wait).await;

@@ -1,7 +1,7 @@
 //! What people, signing in and keys refuse.
 
 use axum::http::StatusCode;
-use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError, Unfit};
+use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError};
 
 use super::{ApiError, sentence};
 

@@ -224,13 +224,21 @@ pub(crate) async fn end(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sees that an organisation takes from this network now. A recorder waits where it does not, and keeps what it has.
+/// Sees that an organisation is not closing.
+pub(crate) async fn still_records(api: &Api, organisation: OrganisationId) -> Result<(), ApiError> {
+    let closes_at = api.lifecycle.closes_at(organisation).await?;
+    closes_at.map_or(Ok(()), |at| Err(ApiError::closing(at)))
+}
+
+/// Sees that an organisation takes anything at all, and from this network now: where it does not, a recorder waits and keeps
+/// what it has.
 async fn take_from(
     api: &Api,
     (op, organisation): (&OpContext, OrganisationId),
     whence: &Whence,
     action: &'static str,
 ) -> Result<(), ApiError> {
+    still_records(api, organisation).await?;
     match api.identity.let_in(organisation, whence).await {
         Err(IdentityError::PlaceBlocked { until, .. }) => {
             api.identity.refuse_place(op, organisation, action).await?;

@@ -119,14 +119,18 @@ fn unreadable_holds(count: u64) -> Option<FindingItem> {
     })
 }
 
-/// Erasures of people or of the organisation that somebody proposed.
+/// Erasures of people or of the organisation that somebody proposed, or by which it is closing.
 fn proposals(count: u64) -> Option<FindingItem> {
     (count > 0).then(|| FindingItem {
         id: "erasure-proposals".to_owned(),
         level: "attention".to_owned(),
-        sentence: format!("{count} erasures that two people decide about wait for the second one."),
+        sentence: format!(
+            "{count} erasures that two people decide about wait for the second one, or for the day on which they begin."
+        ),
         what_to_do: Some(
-            "Look at what is proposed under Receipts: agree to it, refuse it, or take it back.".to_owned(),
+            "Look at what is proposed under Receipts: agree to it, refuse it, or take it back; keep the organisation under \
+             Settings where it is closing."
+                .to_owned(),
         ),
     })
 }

@@ -17,6 +17,7 @@ use crate::Api;
 use crate::bodies::{arrive, time_for};
 use crate::caller::{Asked, At, Caller};
 use crate::problem::{ApiError, Problem};
+use crate::routes::capture;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Imported {
@@ -61,6 +62,7 @@ pub(crate) async fn import(
     {
         return Err(refused.into());
     }
+    capture::still_records(&api, caller.organisation).await?;
     let length = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     let length = length.unwrap_or(IMPORT_BYTES).min(IMPORT_BYTES);
     let _room = api.intake.room_for_import(caller.organisation, length).await.map_err(|error| {

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use clerestory_lifecycle::{Doomed, Extent as Much, Proposal as Proposed, ProposalChange, ProposalState};
+use clerestory_lifecycle::{
+    Agreed, Doomed, Ending, Extent as Much, Proposal as Proposed, ProposalChange, ProposalState,
+};
 use clerestory_model::{OrganisationId, PersonId, ProposalId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +27,10 @@ pub(crate) struct ProposedErasure {
     target: ProposedTarget,
     /// Why; whoever is to agree reads it.
     reason: String,
+    /// Whether an organisation is erased as soon as somebody agrees. Else it closes for 30 days first: nothing new is
+    /// recorded, everybody can take with them what is theirs, and whoever may erase it can still keep it.
+    #[serde(default)]
+    at_once: bool,
 }
 
 /// What is to be erased.
@@ -78,8 +84,13 @@ pub(crate) struct ErasureProposal {
     target: String,
     /// Whom it is about, where that is a person.
     about: Option<SubjectRef>,
-    /// `waits`, `agreed` (a hold keeps it), `refused`, `withdrawn`, or `over` where nobody agreed in time.
+    /// `waits`, `agreed` (a hold keeps it), `closing`, `refused`, `withdrawn`, or `over` where nobody agreed in time.
     state: String,
+    /// Whether it is erased as soon as somebody agrees: of an organisation, without closing for 30 days first.
+    at_once: bool,
+    /// When the organisation is erased that is closing.
+    #[schema(format = DateTime)]
+    closes_at: Option<String>,
     /// Nothing where it cannot be read any more.
     reason: Option<String>,
     asked_by: PersonRef,
@@ -113,8 +124,12 @@ pub(crate) struct ErasureProposalList {
 fn waits_for(proposal: &Proposed) -> String {
     let ends_at = proposal.ends_at;
     if proposal.alone {
+        let then = match proposal.doomed {
+            Doomed::Organisation(Ending::AfterClosing) => "the 30 days of closing begin by themselves",
+            Doomed::Organisation(Ending::AtOnce) | Doomed::Person(_) => "it happens by itself",
+        };
         return format!(
-            "Nobody else in your organisation may agree to it, so it happens by itself at {ends_at}, unless it is taken \
+            "Nobody else in your organisation may agree to it, so {then} at {ends_at}, unless it is taken \
              back or somebody else may agree by then. To have a second person now, give somebody else the role; whoever \
              runs the server erases it at once with `clerestory admin erase`."
         );
@@ -133,7 +148,9 @@ pub(crate) async fn propose(
 ) -> Result<(StatusCode, Json<AskedErasure>), ApiError> {
     let doomed = match asked.target {
         ProposedTarget::Subject(subject) => Doomed::Person(subject),
-        ProposedTarget::Organisation(id) if id == caller.organisation => Doomed::Organisation,
+        ProposedTarget::Organisation(id) if id == caller.organisation => {
+            Doomed::Organisation(if asked.at_once { Ending::AtOnce } else { Ending::AfterClosing })
+        }
         ProposedTarget::Organisation(_) => {
             let message = "this is not your organisation's id".to_owned();
             return Err(ApiError::malformed("target.organisation".to_owned(), message));
@@ -173,7 +190,7 @@ pub(crate) async fn list(
                     let details = inner.lifecycle.proposal_details(tx, &grant, &proposal).await?;
                     let about = match proposal.doomed {
                         Doomed::Person(subject) => Some(names.subject(tx, subject).await?),
-                        Doomed::Organisation => None,
+                        Doomed::Organisation(_) => None,
                     };
                     let asked_by = names.person(tx, proposal.asked.0).await?;
                     let decided_by = match proposal.decided {
@@ -186,10 +203,12 @@ pub(crate) async fn list(
                         kind: proposal.doomed.target().word().to_owned(),
                         target: match proposal.doomed {
                             Doomed::Person(subject) => subject.to_string(),
-                            Doomed::Organisation => proposal.organisation.to_string(),
+                            Doomed::Organisation(_) => proposal.organisation.to_string(),
                         },
                         about,
                         state: state(&proposal, now).to_owned(),
+                        at_once: !matches!(proposal.doomed, Doomed::Organisation(Ending::AfterClosing)),
+                        closes_at: proposal.closes_at().map(|at| at.to_string()),
                         asked_by,
                         asked_at: proposal.asked.1.to_string(),
                         ends_at: proposal.ends_at.to_string(),
@@ -216,20 +235,33 @@ fn state(proposal: &Proposed, now: Timestamp) -> &'static str {
     }
 }
 
-/// Agrees to what somebody else proposed: it is being erased from the answer on. What would go is said as it was shown; where
-/// there is more of it by now, by over a twentieth, it is to be looked at again.
+/// What came of agreeing.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AgreedErasure {
+    /// Where it is being erased.
+    erasure: Option<Erasure>,
+    /// When the organisation is erased that is closing from now on.
+    #[schema(format = DateTime)]
+    closes_at: Option<String>,
+}
+
+/// Agrees to what somebody else proposed: it is being erased from the answer on, or the organisation is closing. What would go
+/// is said as it was shown; where there is more of it by now, by over a twentieth, it is to be looked at again.
 #[utoipa::path(post, path = "/erasures/proposals/{proposal}/agree", tag = "erasures",
     params(("proposal" = String, Path)), request_body = Extent, responses(
-    (status = 202, body = Erasure), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 202, body = AgreedErasure), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(crate) async fn agree(
     State(api): State<Api>,
     At(proposal): At<ProposalId>,
     CallerWith(caller, shown): CallerWith<Extent>,
-) -> Result<(StatusCode, Json<Erasure>), ApiError> {
+) -> Result<(StatusCode, Json<AgreedErasure>), ApiError> {
     let shown = Much { recordings: shown.recordings, people: shown.people };
-    let erasure = api.lifecycle.agree_to_erasure(&caller.op, proposal, shown).await?;
-    Ok((StatusCode::ACCEPTED, Json(erasure.into())))
+    let answer = match api.lifecycle.agree_to_erasure(&caller.op, proposal, shown).await? {
+        Agreed::Begun(erasure) => AgreedErasure { erasure: Some(erasure.into()), closes_at: None },
+        Agreed::Closing(closes_at) => AgreedErasure { erasure: None, closes_at: Some(closes_at.to_string()) },
+    };
+    Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -250,7 +282,7 @@ pub(crate) async fn refuse(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes back what the caller proposed.
+/// Takes back what the caller proposed; or keeps an organisation that is closing, by whoever may erase it.
 #[utoipa::path(post, path = "/erasures/proposals/{proposal}/withdraw", tag = "erasures",
     params(("proposal" = String, Path)), request_body = DeclinedErasure, responses(
     (status = 204, description = "Taken back"), (status = 401, body = Problem), (status = 403, body = Problem),

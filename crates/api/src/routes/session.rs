@@ -92,6 +92,9 @@ struct SessionOrganisation {
     id: String,
     name: String,
     region: String,
+    /// When everything of it is erased, where it is closing.
+    #[schema(format = DateTime)]
+    closes_at: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -385,6 +388,7 @@ async fn session(api: &Api, op: &OpContext, running: Running) -> Result<Session,
             id: organisation.to_string(),
             name,
             region: api.vault.keys().deployment().region.clone(),
+            closes_at: api.lifecycle.closes_at(organisation).await?.map(|at| at.to_string()),
         },
         allowed,
         content_origin: api.hosts.origins().content.clone(),

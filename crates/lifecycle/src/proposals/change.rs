@@ -13,7 +13,9 @@ use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::{organisations, people};
 use clerestory_vault::OpenError;
 
-use super::{Doomed, Extent, Proposal, ProposalDetails, ProposalState, WAITS, details_place, rows, touched};
+use super::{
+    Doomed, Ending, Extent, Proposal, ProposalDetails, ProposalState, WAITS, details_place, rows, touched,
+};
 use crate::{EraseError, Erasure, Lifecycle, Step, Target};
 
 /// So long after its end what nobody else could agree to still happens by itself.
@@ -26,8 +28,17 @@ const MOST: u32 = 200;
 pub enum ProposalChange {
     /// It is not to be done.
     Refuse,
-    /// Whoever asked takes it back.
+    /// Whoever asked takes it back; an organisation that is closing is kept by whoever could have agreed.
     Withdraw,
+}
+
+/// What agreeing to a proposal brings about.
+#[derive(Clone, Debug)]
+pub enum Agreed {
+    /// It is being erased, or will be when no hold keeps it any more.
+    Begun(Erasure),
+    /// The organisation is closing, and is erased at this time.
+    Closing(Timestamp),
 }
 
 impl Lifecycle {
@@ -93,7 +104,7 @@ impl Lifecycle {
         }
         let key = match doomed {
             Doomed::Person(subject) => crate::rows::subject_key(tx, subject).await?,
-            Doomed::Organisation => crate::rows::organisation_key(tx, organisation).await?,
+            Doomed::Organisation(_) => crate::rows::organisation_key(tx, organisation).await?,
         };
         let Some(key) = key else { return Ok(Err(EraseError::Nothing)) };
         let id = ProposalId::new(op.at, random());
@@ -116,14 +127,20 @@ impl Lifecycle {
         Ok(Ok((proposal, shown)))
     }
 
-    async fn keep_proposal(&self, tx: &mut Tx, proposal: &Proposal, by: ChangedBy) -> Result<(), EraseError> {
+    pub(super) async fn keep_proposal(
+        &self,
+        tx: &mut Tx,
+        proposal: &Proposal,
+        by: ChangedBy,
+    ) -> Result<(), EraseError> {
         rows::keep(tx, proposal).await?;
         let object = ObjectRef { kind: "erasure".to_owned(), id: *proposal.id.as_bytes() };
         self.parts.access.audit().note_change(tx, by, object, &[touched(proposal.id)]).await?;
         Ok(())
     }
 
-    /// Agrees to what somebody else proposed, of which the caller was `shown` so much; it is being erased from then on.
+    /// Agrees to what somebody else proposed, of which the caller was `shown` so much; it is being erased from then on, or
+    /// the organisation is closing.
     ///
     /// # Errors
     /// [`EraseError::Refused`]; [`EraseError::Nothing`]; [`EraseError::Over`]; [`EraseError::AskedByOneself`];
@@ -133,10 +150,11 @@ impl Lifecycle {
         op: &OpContext,
         id: ProposalId,
         shown: Extent,
-    ) -> Result<Erasure, EraseError> {
+    ) -> Result<Agreed, EraseError> {
         self.parts.vault.hold_lease().await?;
         let (lifecycle, op) = (self.clone(), op.clone());
-        self.parts
+        let done = self
+            .parts
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
@@ -152,7 +170,9 @@ impl Lifecycle {
                     Ok::<_, EraseError>(done)
                 })
             })
-            .await?
+            .await;
+        self.closings.forget();
+        done?
     }
 
     async fn agree_in(
@@ -161,7 +181,7 @@ impl Lifecycle {
         op: &OpContext,
         (proposal, entry): (Proposal, u64),
         shown: Extent,
-    ) -> Result<Result<Erasure, EraseError>, EraseError> {
+    ) -> Result<Result<Agreed, EraseError>, EraseError> {
         let (organisation, doomed) = (proposal.organisation, proposal.doomed);
         if !proposal.is_open(op.at) {
             return Ok(Err(EraseError::Over));
@@ -181,6 +201,12 @@ impl Lifecycle {
         if !shown.covers(now) {
             return Ok(Err(EraseError::MoreThanAgreed { now, shown }));
         }
+        if doomed == Doomed::Organisation(Ending::AfterClosing) {
+            if crate::holds::rows::stands_against(tx, organisation, &doomed.target()).await? {
+                return Ok(Err(EraseError::HoldStands));
+            }
+            return Ok(Ok(Agreed::Closing(self.begin_closing(tx, op, proposal, by).await?)));
+        }
         let erasure = match self.begin(tx, op, doomed.target(), entry).await? {
             Ok(erasure) => erasure,
             Err(obstacle) => return Ok(Err(obstacle)),
@@ -191,10 +217,10 @@ impl Lifecycle {
             let agreed = Proposal { state: ProposalState::Agreed, decided: Some((by, op.at)), ..proposal };
             self.keep_proposal(tx, &agreed, op.changing(organisation)).await?;
         }
-        Ok(Ok(erasure))
+        Ok(Ok(Agreed::Begun(erasure)))
     }
 
-    /// Refuses what somebody else proposed, or takes back what the caller did.
+    /// Refuses what somebody else proposed, takes back what the caller did, or keeps an organisation that is closing.
     ///
     /// # Errors
     /// [`EraseError::Refused`]; [`EraseError::Nothing`]; [`EraseError::Over`]; [`EraseError::AskedByOneself`] for whoever
@@ -207,7 +233,8 @@ impl Lifecycle {
     ) -> Result<(), EraseError> {
         self.parts.vault.hold_lease().await?;
         let (lifecycle, op) = (self.clone(), op.clone());
-        self.parts
+        let done = self
+            .parts
             .database
             .write(Lane::Interactive, move |tx| {
                 Box::pin(async move {
@@ -232,7 +259,9 @@ impl Lifecycle {
                     }
                 })
             })
-            .await?
+            .await;
+        self.closings.forget();
+        done?
     }
 
     /// The proposal, whose row stays as it is until the transaction ends, and the entry that tells that the caller may do
@@ -292,6 +321,14 @@ impl Lifecycle {
         let by = self.by_program(organisation);
         let begun = match deciders.as_slice() {
             // Nobody reckons any more with what a server that was off for long would do.
+            [one]
+                if doomed == Doomed::Organisation(Ending::AfterClosing)
+                    && *one == found.asked.0
+                    && now.since(found.ends_at) < LATE =>
+            {
+                self.begin_closing(tx, &by, found, PersonId::nil()).await?;
+                return Ok(());
+            }
             [one] if *one == found.asked.0 && now.since(found.ends_at) < LATE => {
                 self.begin(tx, &by, doomed.target(), found.entry).await?
             }
@@ -438,7 +475,7 @@ impl Lifecycle {
             return Ok(None);
         }
         Ok(match target {
-            Target::Organisation => Some(Doomed::Organisation),
+            Target::Organisation => Some(Doomed::Organisation(Ending::AtOnce)),
             Target::Subject(subject) => {
                 let person = has_account(tx, op.actor.organisation(), subject).await?;
                 person.then_some(Doomed::Person(subject))
@@ -452,7 +489,7 @@ impl Lifecycle {
 const fn action(doomed: Doomed) -> &'static str {
     match doomed {
         Doomed::Person(_) => EraseSubject::NAME,
-        Doomed::Organisation => EraseOrganisation::NAME,
+        Doomed::Organisation(_) => EraseOrganisation::NAME,
     }
 }
 
@@ -471,10 +508,14 @@ async fn has_account(
 
 /// What a decision makes of a proposal.
 fn declined(proposal: Proposal, change: ProposalChange, op: &OpContext) -> Result<Proposal, EraseError> {
+    let by = op.actor.person().ok_or(EraseError::Nothing)?;
+    // To keep an organisation takes one of those who could have erased it.
+    if proposal.state == ProposalState::Closing && change == ProposalChange::Withdraw {
+        return Ok(Proposal { state: ProposalState::Withdrawn, decided: Some((by, op.at)), ..proposal });
+    }
     if !proposal.is_open(op.at) {
         return Err(EraseError::Over);
     }
-    let by = op.actor.person().ok_or(EraseError::Nothing)?;
     let own = by == proposal.asked.0;
     let state = match (change, own) {
         (ProposalChange::Withdraw, true) => ProposalState::Withdrawn,

@@ -2,9 +2,12 @@
 //! somebody else with the same right agrees within seven days, to what they were shown.
 
 mod change;
+mod closing;
 pub(crate) mod rows;
 
-pub use change::ProposalChange;
+pub use change::{Agreed, ProposalChange};
+pub use closing::CLOSES;
+pub(crate) use closing::Closings;
 
 use std::time::Duration;
 
@@ -50,7 +53,17 @@ pub enum Doomed {
     /// Somebody with an account, and everything about them.
     Person(SubjectId),
     /// The whole organisation.
-    Organisation,
+    Organisation(Ending),
+}
+
+/// When an organisation is erased that two people decided to erase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// At once.
+    AtOnce,
+    /// After [`CLOSES`], in which nothing new is recorded, its people take with them what is theirs, and whoever may erase
+    /// it can still call it off.
+    AfterClosing,
 }
 
 impl Doomed {
@@ -59,7 +72,7 @@ impl Doomed {
     pub const fn target(self) -> Target {
         match self {
             Self::Person(subject) => Target::Subject(subject),
-            Self::Organisation => Target::Organisation,
+            Self::Organisation(_) => Target::Organisation,
         }
     }
 }
@@ -73,12 +86,14 @@ pub enum ProposalState {
     Agreed = 2,
     /// Somebody refused.
     Refused = 3,
-    /// Whoever asked took it back.
+    /// Whoever asked took it back, or somebody called off what was agreed to.
     Withdrawn = 4,
+    /// Somebody agreed, and the organisation closes before it is erased.
+    Closing = 5,
 }
 
 impl ProposalState {
-    const ALL: [Self; 4] = [Self::Waits, Self::Agreed, Self::Refused, Self::Withdrawn];
+    const ALL: [Self; 5] = [Self::Waits, Self::Agreed, Self::Refused, Self::Withdrawn, Self::Closing];
 
     /// How it is called in the API.
     #[must_use]
@@ -88,6 +103,7 @@ impl ProposalState {
             Self::Agreed => "agreed",
             Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
+            Self::Closing => "closing",
         }
     }
 }
@@ -158,6 +174,13 @@ impl Proposal {
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.state == ProposalState::Waits && (self.alone || now < self.ends_at)
+    }
+
+    /// When the organisation is erased that is closing.
+    #[must_use]
+    pub fn closes_at(&self) -> Option<Timestamp> {
+        let (_, agreed_at) = self.decided.filter(|_| self.state == ProposalState::Closing)?;
+        Some(agreed_at.plus(CLOSES))
     }
 }
 

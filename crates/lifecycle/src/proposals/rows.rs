@@ -5,7 +5,7 @@ use clerestory_model::{OrganisationId, PersonId, ProposalId, RecordingState, Req
 use clerestory_sql::{Lock, Row, SqlError, Tx, Value};
 use clerestory_store::Sealed;
 
-use super::{Doomed, Extent, Proposal, ProposalState, details_place, touched};
+use super::{CLOSES, Doomed, Ending, Extent, Proposal, ProposalState, details_place, touched};
 
 const COLUMNS: &str = "proposal_id, organisation_id, kind, target, state, details, entry, asked_by, asked_at, ends_at, \
                        alone, decided_by, decided_at, request_id";
@@ -22,7 +22,8 @@ fn proposal(row: &Row) -> Result<Proposal, SqlError> {
         organisation,
         doomed: match row.get::<i64>(2)? {
             1 => Doomed::Person(row.get(3)?),
-            2 => Doomed::Organisation,
+            2 => Doomed::Organisation(Ending::AtOnce),
+            3 => Doomed::Organisation(Ending::AfterClosing),
             _ => return Err(wrong("kind")),
         },
         state: ProposalState::ALL
@@ -56,7 +57,8 @@ fn readable(rows: &[Row]) -> Vec<Proposal> {
 fn stored(doomed: Doomed, organisation: OrganisationId) -> [Value; 2] {
     match doomed {
         Doomed::Person(subject) => [Value::Int(1), subject.into()],
-        Doomed::Organisation => [Value::Int(2), organisation.into()],
+        Doomed::Organisation(Ending::AtOnce) => [Value::Int(2), organisation.into()],
+        Doomed::Organisation(Ending::AfterClosing) => [Value::Int(3), organisation.into()],
     }
 }
 
@@ -101,20 +103,20 @@ pub(crate) async fn find_locked(tx: &mut Tx, id: ProposalId) -> Result<Option<Pr
     tx.query_opt_locked(Lock::Exclusive, &sql, &[id.into()]).await?.as_ref().map(proposal).transpose()
 }
 
-/// The one that waits for somebody to agree to erasing just this.
+/// The one that waits for somebody to agree to erasing just this, at once or later, or by which it is closing.
 pub(crate) async fn waiting_for(
     tx: &mut Tx,
     organisation: OrganisationId,
     doomed: Doomed,
     now: Timestamp,
 ) -> Result<Option<Proposal>, SqlError> {
-    let [kind, target] = stored(doomed, organisation);
+    let [_, target] = stored(doomed, organisation);
     let sql = format!(
-        "SELECT {COLUMNS} FROM erasure_proposals WHERE organisation_id = $1 AND kind = $2 AND target = $3
-         AND state = $4 AND (ends_at > $5 OR alone = 1) ORDER BY proposal_id DESC LIMIT 1"
+        "SELECT {COLUMNS} FROM erasure_proposals WHERE organisation_id = $1 AND target = $2
+         AND (state = $3 OR (state = $4 AND (ends_at > $5 OR alone = 1))) ORDER BY proposal_id DESC LIMIT 1"
     );
-    let waits = (ProposalState::Waits as i64).into();
-    let values = [organisation.into(), kind, target, waits, now.into()];
+    let [closing, waits] = [ProposalState::Closing, ProposalState::Waits].map(|state| (state as i64).into());
+    let values = [organisation.into(), target, closing, waits, now.into()];
     tx.query_opt(&sql, &values).await?.as_ref().map(proposal).transpose()
 }
 
@@ -140,15 +142,16 @@ pub(crate) async fn list(
     Ok(readable(&tx.query(&sql, &[organisation.into(), limit.into()]).await?))
 }
 
-/// How many of an organisation wait for somebody.
+/// How many of an organisation wait for somebody, or for the day on which it is erased.
 pub(crate) async fn count_waiting(
     tx: &mut Tx,
     organisation: OrganisationId,
     now: Timestamp,
 ) -> Result<u64, SqlError> {
-    let sql = "SELECT count(*) FROM erasure_proposals WHERE organisation_id = $1 AND state = $2
-             AND (ends_at > $3 OR alone = 1)";
-    let values = [organisation.into(), (ProposalState::Waits as i64).into(), now.into()];
+    let sql = "SELECT count(*) FROM erasure_proposals WHERE organisation_id = $1
+             AND (state = $2 OR (state = $3 AND (ends_at > $4 OR alone = 1)))";
+    let [closing, waits] = [ProposalState::Closing, ProposalState::Waits].map(|state| (state as i64).into());
+    let values = [organisation.into(), closing, waits, now.into()];
     tx.query_opt(sql, &values).await?.map_or(Ok(0), |row| row.get(0))
 }
 
@@ -161,10 +164,27 @@ pub(crate) async fn ripe(tx: &mut Tx, now: Timestamp) -> Result<Vec<Proposal>, S
     Ok(readable(&tx.query(&sql, &values).await?))
 }
 
-/// Those that wait, in every organisation, but for rows that cannot be read.
+/// Those whose organisation has been closing for as long as it does, but for rows that cannot be read.
+pub(crate) async fn closed(tx: &mut Tx, now: Timestamp) -> Result<Vec<Proposal>, SqlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM erasure_proposals WHERE state = $1 AND decided_at <= $2 ORDER BY proposal_id"
+    );
+    let values = [(ProposalState::Closing as i64).into(), now.minus(CLOSES).into()];
+    Ok(readable(&tx.query(&sql, &values).await?))
+}
+
+/// Every organisation that is closing, with when that began.
+pub(crate) async fn closing(tx: &mut Tx) -> Result<Vec<(OrganisationId, Timestamp)>, SqlError> {
+    let sql = "SELECT organisation_id, decided_at FROM erasure_proposals WHERE state = $1 AND decided_at IS NOT NULL";
+    let rows = tx.query(sql, &[(ProposalState::Closing as i64).into()]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Those that wait or are closing, in every organisation, but for rows that cannot be read.
 pub(crate) async fn all_waiting(tx: &mut Tx) -> Result<Vec<Proposal>, SqlError> {
-    let sql = format!("SELECT {COLUMNS} FROM erasure_proposals WHERE state = $1 ORDER BY proposal_id");
-    Ok(readable(&tx.query(&sql, &[(ProposalState::Waits as i64).into()]).await?))
+    let sql = format!("SELECT {COLUMNS} FROM erasure_proposals WHERE state IN ($1, $2) ORDER BY proposal_id");
+    let values = [ProposalState::Waits, ProposalState::Closing].map(|state| (state as i64).into());
+    Ok(readable(&tx.query(&sql, &values).await?))
 }
 
 /// How much would go now.
@@ -175,7 +195,7 @@ pub(crate) async fn extent(
 ) -> Result<Extent, SqlError> {
     let (of_recordings, of_people, target): (&str, &str, Value) = match doomed {
         Doomed::Person(subject) => ("subject_id = $2", "subject_id = $2", subject.into()),
-        Doomed::Organisation => ("organisation_id = $2", "organisation_id = $2", organisation.into()),
+        Doomed::Organisation(_) => ("organisation_id = $2", "organisation_id = $2", organisation.into()),
     };
     let recordings = format!(
         "SELECT count(*) FROM recordings WHERE organisation_id = $1 AND {of_recordings} AND state < $3 AND segments > 0"

@@ -71,6 +71,7 @@ impl Lifecycle {
         // What came to a hold is pinned before anything is looked for.
         self.ripen_holds().await?;
         self.ripen_proposals().await?;
+        self.end_closings().await?;
         let holds = self.settle_all_pins().await?;
         self.begin_restricted().await?;
         let (mut sweep, mut failed) = (Sweep { doubtful, holds, ..Sweep::default() }, None);

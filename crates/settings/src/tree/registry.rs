@@ -180,9 +180,9 @@ fn built_in() -> Vec<Setting> {
         .note(
             "Whether managers see recordings about everybody, or only about themselves and who reports to them; visitors they see in any case.",
         ),
-        Setting::new("member.view_own", Kind::Switch, Value::Switch(true), Merge::Near, &[B])
+        Setting::new("member.view_own", Kind::Switch, Value::Switch(true), Merge::Near, &[B, D, P, T])
             .unreadable(Value::Switch(false))
-            .note("Whether members see the recordings about themselves."),
+            .note("Whether members see the recordings about themselves; what is said nearest to their team counts."),
         Setting::new("view.reason_required", Kind::Switch, Value::Switch(false), Merge::Max, &[B, D, P, T])
             .unreadable(Value::Switch(true))
             .note("Whether whoever watches a recording says why before it begins."),

@@ -2,6 +2,7 @@
 
 mod attacker;
 mod clock_ahead;
+mod closing;
 mod custody;
 mod erasure;
 mod holds;

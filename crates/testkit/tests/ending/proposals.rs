@@ -35,6 +35,13 @@ async fn propose(caller: &Caller, target: Value) -> Answer {
     caller.post(PROPOSALS, json!({ "target": target, "reason": "they asked by letter" })).await
 }
 
+/// Proposes to erase the first organisation.
+async fn propose_end(kept: &Kept, caller: &Caller, at_once: bool) -> Value {
+    let target = json!({ "organisation": kept.installation.organisation.to_string() });
+    let asked = json!({ "target": target, "reason": "we move", "at_once": at_once });
+    caller.post(PROPOSALS, asked).await.ok()
+}
+
 fn at(proposal: &Value, what: &str) -> String {
     format!("{PROPOSALS}/{}/{what}", proposal["id"].as_str().unwrap())
 }
@@ -103,7 +110,7 @@ async fn a_person_is_erased_by_two_of_what_the_second_was_shown() {
 
     let shown = newest(&second).await;
     assert_eq!(shown["now"]["recordings"], 2);
-    let begun = second.post(&at(&asked, "agree"), shown["now"].clone()).await.ok();
+    let begun = second.post(&at(&asked, "agree"), shown["now"].clone()).await.ok()["erasure"].clone();
     assert_eq!((&begun["kind"], &begun["state"]), (&json!("subject"), &json!("purge_queued")));
     assert_eq!(member.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(second.get(PROPOSALS).await.ok()["items"], json!([]), "it went with whom it names");
@@ -193,13 +200,12 @@ async fn an_organisation_goes_when_a_second_administrator_agrees() {
     let kept = scene().await;
     kept.recordings(1).await;
     let (admin, second) = (kept.admin().await, kept.installation.proven("second").await);
-    let own = json!({ "organisation": kept.installation.organisation.to_string() });
     let other = json!({ "organisation": kept.installation.other.to_string() });
     assert_eq!(propose(&admin, other).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let asked = propose(&admin, own).await.ok();
+    let asked = propose_end(&kept, &admin, true).await;
     assert_eq!(asked["now"]["recordings"], 1);
     let begun = second.post(&at(&asked, "agree"), asked["now"].clone()).await.ok();
-    assert_eq!(begun["kind"], "organisation");
+    assert_eq!(begun["erasure"]["kind"], "organisation");
     for caller in [&admin, &second] {
         assert_eq!(caller.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
     }
@@ -225,8 +231,7 @@ async fn one_administrator_alone_waits_seven_days_or_goes_to_the_command_line() 
     assert_eq!(erasures(&kept).await, 1);
 
     // Somebody else who may agree by then was asked in vain.
-    let own = json!({ "organisation": kept.installation.organisation.to_string() });
-    propose(&kept.admin().await, own).await.ok();
+    propose_end(&kept, &kept.admin().await, true).await;
     kept.add_second_admin().await;
     kept.installation.wait(DAY * 7);
     kept.sweep().await;

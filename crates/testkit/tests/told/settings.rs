@@ -305,6 +305,42 @@ async fn what_is_said_for_a_domain_holds_for_everybody_below_it() {
     assert_eq!(replay(&installation).await, Vec::<String>::new());
 }
 
+/// Where members see their own is said by the nearest node they work below, and holds in lists as in decisions.
+#[tokio::test]
+async fn what_a_team_says_of_seeing_ones_own_holds_for_those_who_work_in_it() {
+    const OWN: &str = "member.view_own";
+    let installation = Installation::new().await;
+    let (admin, member) = (admin(&installation).await, installation.person("member").await);
+    let [domain, _, team, person] = grown(&admin, &member).await;
+    let site = installation.site(&admin).await;
+    let now = i64::try_from(installation.now().unix_millis()).unwrap();
+    let path = format!("/api/v1/sites/{}/imports?about={person}", site["id"].as_str().unwrap());
+    let brought = admin.send("POST", &path, snapshot(now, 1, "x").to_string()).await.ok();
+    let recording = brought["recording"].as_str().unwrap();
+    let sees = async || {
+        let listed = member.get("/api/v1/recordings").await;
+        let listed = listed.status.is_success() && listed.json["items"].as_array().unwrap().len() == 1;
+        let read = member.get(&format!("/api/v1/recordings/{recording}")).await.status.is_success();
+        let session = member.get("/api/v1/session").await.ok();
+        let offered = session["allowed"].as_array().unwrap().contains(&json!("recording.play"));
+        assert_eq!((listed, read), (offered, offered));
+        offered
+    };
+    assert!(sees().await);
+    for (node, value, seen) in
+        [(&team, json!(false), false), (&domain, json!(true), false), (&team, Value::Null, true)]
+    {
+        say(&admin, OWN, json!({ "node": node, "value": value })).await.ok();
+        assert_eq!(sees().await, seen, "{value}");
+    }
+    // It goes with the person: whoever leaves the domain is under what the organisation says.
+    say(&admin, OWN, json!({ "value": false })).await.ok();
+    assert!(sees().await);
+    let path = format!("/api/v1/people/{person}/team");
+    admin.send("PUT", &path, json!({ "team": null }).to_string()).await.ok();
+    assert!(!sees().await);
+}
+
 #[tokio::test]
 async fn a_move_is_thought_through_before_it_is_made() {
     let installation = Installation::new().await;

@@ -24,8 +24,12 @@ export const Proposal = v.object({
   kind: v.string(),
   target: v.string(),
   about: v.nullable(v.object({ id: v.string(), label: v.string(), person: v.nullable(v.string()) })),
-  /** `waits`, `agreed`, `refused`, `withdrawn` or `over`. */
+  /** `waits`, `agreed`, `closing`, `refused`, `withdrawn` or `over`. */
   state: v.string(),
+  /** Whether it is erased as soon as somebody agrees: an organisation else closes for 30 days first. */
+  at_once: v.boolean(),
+  /** When the organisation is erased that is closing. */
+  closes_at: v.nullable(v.string()),
   reason: v.nullable(v.string()),
   asked_by: PersonRef,
   asked_at: v.string(),
@@ -43,10 +47,12 @@ export const listProposals = (signal?: AbortSignal) =>
   call("GET", "/erasures/proposals", ProposalList, signal ? { signal } : {});
 /** Somebody with an account by the id of their subject, or the organisation by its own. */
 export type Doomed = { subject: string } | { organisation: string };
-export const proposeErasure = (target: Doomed, reason: string) =>
-  call("POST", "/erasures/proposals", AskedErasure, { body: { target, reason } });
+export const proposeErasure = (target: Doomed, reason: string, at_once = false) =>
+  call("POST", "/erasures/proposals", AskedErasure, { body: { target, reason, at_once } });
+/** What came of agreeing: it is being erased, or the organisation is closing until then. */
+export const AgreedErasure = v.object({ erasure: v.nullable(Erasure), closes_at: v.nullable(v.string()) });
 /** Agrees to what was shown; where there is more of it by now, the server says so. */
 export const agreeToErasure = ({ id, now }: Pick<Proposal, "id" | "now">) =>
-  call("POST", `/erasures/proposals/${seg(id)}/agree`, Erasure, { body: now });
+  call("POST", `/erasures/proposals/${seg(id)}/agree`, AgreedErasure, { body: now });
 export const declineErasure = (id: string, change: "refuse" | "withdraw") =>
   callEmpty("POST", `/erasures/proposals/${seg(id)}/${change}`, { body: {} });

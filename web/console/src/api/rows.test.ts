@@ -42,6 +42,8 @@ const proposal = {
   ends_at: "2026-11-29T09:00:00Z",
   alone: false,
   now: { recordings: 1, people: 1 },
+  at_once: true,
+  closes_at: null,
   decided_by: null,
 };
 

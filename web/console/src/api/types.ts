@@ -37,7 +37,13 @@ export const Session = v.object({
     picture,
     role: v.string(),
   }),
-  organisation: v.object({ id: v.string(), name, region: v.string() }),
+  organisation: v.object({
+    id: v.string(),
+    name,
+    region: v.string(),
+    /** When everything of it is erased, where it is closing. */
+    closes_at: v.nullable(v.string()),
+  }),
   allowed: v.array(v.string()),
   content_origin: v.string(),
   expires_at: v.string(),

@@ -2,7 +2,16 @@ import { expect, test } from "vitest";
 import type { Proposal } from "../api/erasing";
 import { formatMoment } from "./format";
 import { proposalsLine } from "./overview";
-import { doomedWords, extentWords, lastOf, outcomeWords, proposalOffers, waitWords } from "./proposals";
+import {
+  afterWords,
+  doomedWords,
+  extentWords,
+  lastOf,
+  outcomeWords,
+  proposalOffers,
+  proposalVerb,
+  waitWords,
+} from "./proposals";
 
 const ada = { id: "per_1", name: "Ada", initials: "A" };
 const proposal: Proposal = {
@@ -17,6 +26,8 @@ const proposal: Proposal = {
   ends_at: "2026-11-29T09:00:00Z",
   alone: false,
   now: { recordings: 1, people: 1 },
+  at_once: true,
+  closes_at: null,
   decided_by: null,
 };
 
@@ -61,6 +72,19 @@ test("that nobody else could agree is said as it was, and ends with whoever can"
   const after = new Date("2026-11-29T09:00:01Z");
   expect(waitWords(alone, admin("per_1"), after)).toMatch(/^Its time ended on/);
   expect(proposalsLine([alone], admin("per_1")).note).toMatch(/^1 of yours happens by itself, unless/);
+});
+
+test("an organisation closes before it is erased, and whoever may erase it keeps it", () => {
+  const later: Proposal = { ...organisation, at_once: false };
+  expect(proposalVerb(later, "agree")).toBe("Agree and close");
+  expect(afterWords(later, "agree")).toContain("For 30 days");
+  expect(waitWords({ ...later, alone: true }, admin("per_1"), now)).toContain("30 days of closing begin");
+  const closes_at = "2026-12-22T09:00:00Z";
+  const closing: Proposal = { ...later, state: "closing", decided_by: { ...ada, name: "Bo" }, closes_at };
+  for (const me of ["per_1", "per_2"]) expect(proposalOffers(closing, admin(me))).toEqual(["withdraw"]);
+  expect(proposalOffers(closing, privacy("per_2"))).toEqual([]);
+  expect(proposalVerb(closing, "withdraw")).toBe("Keep the organisation");
+  expect(waitWords(closing, reader, now)).toContain(`erased on ${formatMoment(closes_at)}`);
 });
 
 test("what would go is said in words", () => {

@@ -24,6 +24,8 @@ export function extentWords({ recordings, people }: Extent): string {
 
 /** What somebody may be offered. The server decides again. */
 export function proposalOffers(proposal: Proposal, { me, allowed }: Looker): ProposalChange[] {
+  // Whoever could have agreed keeps it.
+  if (proposal.state === "closing") return allowed.includes(rightOver(proposal)) ? ["withdraw"] : [];
   if (proposal.state !== "waits" || !allowed.includes(rightOver(proposal))) return [];
   if (proposal.asked_by.id === me) return ["withdraw"];
   return proposal.about?.person === me ? [] : ["agree", "refuse"];
@@ -53,17 +55,48 @@ export function outcomeWords({ state, decided_by }: Pick<Proposal, "state" | "de
 const rightOver = ({ kind }: Pick<Proposal, "kind">) =>
   kind === "organisation" ? "organisation.erase" : "subject.erase";
 
-export const proposalVerbs: Record<ProposalChange, string> = {
+const VERBS: Record<ProposalChange, string> = {
   agree: "Agree and erase",
   refuse: "Refuse",
   withdraw: "Take it back",
 };
+
+/** What a change is called: an organisation that closes first is not erased by agreeing. */
+export function proposalVerb(
+  { state, at_once }: Pick<Proposal, "state" | "at_once">,
+  change: ProposalChange,
+): string {
+  if (state === "closing") return "Keep the organisation";
+  return change === "agree" && !at_once ? "Agree and close" : VERBS[change];
+}
+
+/** What follows once it is done. */
+export function afterWords(
+  { state, at_once }: Pick<Proposal, "state" | "at_once">,
+  change: ProposalChange,
+): string {
+  if (change === "agree") {
+    const who = "It is on record who proposed it and who agreed.";
+    return at_once
+      ? `Nobody sees any of it from then on, and it does not come back. ${who}`
+      : `Nothing new is recorded from then on. For 30 days everybody can take with them what is theirs, and whoever may erase the organisation can keep it; then it is erased. ${who}`;
+  }
+  return state === "closing"
+    ? "Nothing is erased, and recorders begin again. It is on record."
+    : "Nothing is erased. It can be proposed again. It is on record.";
+}
 
 /**
  * For whom it waits and until when, as far as who looks can know. That nobody else could agree was so when it was
  * proposed: somebody who may agree now ends that, and whoever proposed it cannot see whether there is anybody.
  */
 export function waitWords(proposal: Proposal, looker: Looker, now: Date): string | null {
+  if (proposal.state === "closing") {
+    const agreed =
+      proposal.decided_by === null ? "Nobody else could agree" : `${proposal.decided_by.name} agreed`;
+    const day = proposal.closes_at === null ? "its day" : formatMoment(proposal.closes_at);
+    return `${agreed}. It is closing: nothing new is recorded, and everything is erased on ${day}, or later where a legal hold keeps anything of it.`;
+  }
   if (proposal.state !== "waits") return null;
   const end = formatMoment(proposal.ends_at);
   const mayAgree = proposalOffers(proposal, looker).includes("agree");
@@ -76,5 +109,5 @@ export function waitWords(proposal: Proposal, looker: Looker, now: Date): string
   if (Date.parse(proposal.ends_at) <= now.getTime()) {
     return `Its time ended on ${end}. It is erased any minute now, or over where somebody else may agree by now.`;
   }
-  return `When it was proposed nobody else could agree. If that is still so on ${end}, it happens by itself then; where somebody else may by then and has not agreed, it is over.`;
+  return `When it was proposed nobody else could agree. If that is still so on ${end}, ${proposal.at_once ? "it happens by itself" : "30 days of closing begin by themselves"} then; where somebody else may by then and has not agreed, it is over.`;
 }

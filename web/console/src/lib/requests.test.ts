@@ -47,6 +47,8 @@ const proposal: Proposal = {
   ends_at: "2026-11-28T09:00:00Z",
   alone: false,
   now: { recordings: 1, people: 1 },
+  at_once: true,
+  closes_at: null,
   decided_by: null,
 };
 

@@ -1,6 +1,7 @@
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useSession } from "../api/session";
+import { ClosingBanner } from "../components/erasing/ClosingBanner";
 import { KeyHelp } from "../components/KeyHelp";
 import { Lintel, TabBar } from "../components/Lintel";
 import { Notices } from "../components/Notices";
@@ -36,6 +37,7 @@ export function Shell() {
         Skip to content
       </a>
       <Lintel session={session} onJump={() => setOpen("jump")} />
+      <ClosingBanner />
       <SupportBanner />
       <main id="main" className="shellmain" tabIndex={-1}>
         <Suspense fallback={<Loading />}>

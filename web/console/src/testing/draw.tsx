@@ -14,7 +14,7 @@ export const ada = { id: "per_1", name: "Ada", initials: "A" };
 export function sessionOf(allowed: readonly string[], more: Partial<Session> = {}): Session {
   return {
     person: { ...ada, email: "ada@example.org", role: "admin" },
-    organisation: { id: "org_1", name: "Example", region: "here" },
+    organisation: { id: "org_1", name: "Example", region: "here", closes_at: null },
     allowed: [...allowed],
     content_origin: "https://content.invalid",
     expires_at: "2127-01-01T00:00:00Z",

@@ -1,6 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { agreeToErasure, declineErasure, type Proposal } from "../../api/erasing";
-import { doomedWords, extentWords, type ProposalChange, proposalVerbs } from "../../lib/proposals";
+import { sessionQuery } from "../../api/session";
+import { afterWords, doomedWords, extentWords, type ProposalChange, proposalVerb } from "../../lib/proposals";
 import { queryClient } from "../../queryClient";
 import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
@@ -19,6 +20,7 @@ export function DecideProposal({ proposal, change, onClose }: DecideProposalProp
   const reread = async () => {
     await queryClient.invalidateQueries({ queryKey: ["proposals"] });
     await queryClient.invalidateQueries({ queryKey: ["erasures"] });
+    await queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
   };
   const decide = useMutation({
     mutationFn: async () => {
@@ -32,7 +34,7 @@ export function DecideProposal({ proposal, change, onClose }: DecideProposalProp
     // Somebody else may have decided meanwhile, or there is more of it.
     onError: reread,
   });
-  const verb = proposalVerbs[change];
+  const verb = proposalVerb(proposal, change);
   return (
     <Dialog title={`${verb}?`} isOpen onClose={onClose} alert={change === "agree"}>
       {needsStepUp(decide.error) ? (
@@ -43,11 +45,7 @@ export function DecideProposal({ proposal, change, onClose }: DecideProposalProp
             <b>{doomedWords(proposal)}</b>: {extentWords(proposal.now)}.
             {proposal.reason === null ? " Why cannot be opened any more." : ` “${proposal.reason}”`}
           </p>
-          <p className="ink2">
-            {change === "agree"
-              ? "Nobody sees any of it from then on, and it does not come back. It is on record who proposed it and who agreed."
-              : "Nothing is erased. It can be proposed again. It is on record."}
-          </p>
+          <p className="ink2">{afterWords(proposal, change)}</p>
           {decide.error && <Wrong error={decide.error} what="Nothing was decided." />}
           <div className="actions">
             <button type="button" className="b" onClick={onClose}>

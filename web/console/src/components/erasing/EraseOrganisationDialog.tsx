@@ -11,15 +11,24 @@ import { Wrong } from "../Wrong";
 import { Proposed } from "./Proposed";
 
 const VERB = "Propose to erase the organisation";
+const WHENS = [
+  {
+    at_once: false,
+    name: "It closes for 30 days",
+    note: "Nothing new is recorded, everybody can take with them what is theirs, and it can still be kept.",
+  },
+  { at_once: true, name: "It is erased at once", note: "Nobody takes anything with them." },
+];
 
 /** Proposes that the whole organisation be erased. Nothing is erased by it. */
 export function EraseOrganisationDialog({ onClose }: { onClose: () => void }) {
   const { organisation } = useSession();
   const [typed, setTyped] = useState("");
   const [reason, setReason] = useState("");
+  const [atOnce, setAtOnce] = useState(false);
   const [proposed, setProposed] = useState<AskedErasure | null>(null);
   const propose = useMutation({
-    mutationFn: () => proposeErasure({ organisation: organisation.id }, reason.trim()),
+    mutationFn: () => proposeErasure({ organisation: organisation.id }, reason.trim(), atOnce),
     onSuccess: (asked) => {
       setProposed(asked);
       void queryClient.invalidateQueries({ queryKey: ["proposals"] });
@@ -42,6 +51,22 @@ export function EraseOrganisationDialog({ onClose }: { onClose: () => void }) {
             Nothing is erased by this. How many recordings and accounts would go is said next, and again to
             whoever is to agree; you can take it back until then.
           </p>
+          <fieldset className="whats">
+            <legend className="lab">When somebody has agreed</legend>
+            {WHENS.map(({ at_once, name, note }) => (
+              <label key={name} className={at_once === atOnce ? "on" : undefined}>
+                <input
+                  type="radio"
+                  name="when"
+                  checked={at_once === atOnce}
+                  onChange={() => setAtOnce(at_once)}
+                />
+                <span>
+                  <b>{name}</b> <span className="small ink2">{note}</span>
+                </span>
+              </label>
+            ))}
+          </fieldset>
           <label className="fld">
             <span className="lab">
               Type <b>{organisation.name}</b> to confirm

@@ -3,7 +3,7 @@ import { ada, button, draw, sessionOf, text } from "../../testing/draw";
 import { soon } from "../../testing/soon";
 import { OrganisationEnd } from "./OrganisationEnd";
 
-const organisation = { id: "org_1", name: "Example Ltd", region: "here" };
+const organisation = { id: "org_1", name: "Example Ltd", region: "here", closes_at: null };
 const bo = { id: "per_2", name: "Bo", initials: "B" };
 const proposal = (more: object) => ({
   id: "epr_1",
@@ -17,6 +17,8 @@ const proposal = (more: object) => ({
   ends_at: "2126-11-28T09:00:00Z",
   alone: false,
   now: { recordings: 40, people: 12 },
+  at_once: true,
+  closes_at: null,
   decided_by: null,
   ...more,
 });
@@ -51,7 +53,7 @@ it("is proposed with the name typed and a reason, and says then how much would g
   (await button("Propose to erase the organisation…")).click();
   const propose = await button("Propose to erase the organisation");
   expect(propose.disabled).toBe(true);
-  const [name, reason] = [...document.querySelectorAll("input")];
+  const [name, reason] = [...document.querySelectorAll<HTMLInputElement>("input.in")];
   type(name, "Example");
   type(reason, "we close");
   await soon(() => expect(reason?.value).toBe("we close"));
@@ -60,7 +62,7 @@ it("is proposed with the name typed and a reason, and says then how much would g
   await soon(() => expect(propose.disabled).toBe(false));
   propose.click();
   await soon(() => expect(text()).toContain("40 recordings and 12 accounts would go. Somebody else agrees."));
-  expect(sent).toEqual([{ target: { organisation: "org_1" }, reason: "we close" }]);
+  expect(sent).toEqual([{ target: { organisation: "org_1" }, reason: "we close", at_once: false }]);
   await soon(() => expect(text()).toContain("The whole organisation is to be erased"));
   await button("Take it back…");
 });
@@ -70,6 +72,13 @@ it("shows what waits in place of the way to propose it", async () => {
   await button("Agree and erase…");
   await button("Refuse…");
   expect(text()).toContain("40 recordings and 12 accounts. Proposed by Bo");
+  expect(text()).not.toContain("Propose to erase");
+});
+
+it("says when it is erased while it closes, and how to keep it", async () => {
+  open([proposal({ state: "closing", at_once: false, closes_at: "2126-12-28T09:00:00Z", decided_by: ada })]);
+  await button("Keep the organisation…");
+  expect(text()).toContain("Ada agreed. It is closing");
   expect(text()).not.toContain("Propose to erase");
 });
 

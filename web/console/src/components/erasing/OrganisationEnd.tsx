@@ -22,7 +22,7 @@ export function OrganisationEnd() {
       {list.error && !list.data && (
         <Trouble error={list.error} what="What is proposed" retry={() => void list.refetch()} slim />
       )}
-      {last?.state === "waits" ? (
+      {last?.state === "waits" || last?.state === "closing" ? (
         <Waits proposal={last} />
       ) : (
         <>
@@ -59,7 +59,15 @@ function Means() {
       </dt>
       <dd>
         Every recording, in the recycle bin too; everybody’s account, yours with them; API keys, sites, and
-        what was said about what is captured and how long it is kept. Everybody is signed out at once.
+        what was said about what is captured and how long it is kept. Everybody is signed out then.
+      </dd>
+      <dt>
+        <Icon name="clock" small />
+        When
+      </dt>
+      <dd>
+        30 days after somebody agreed, or at once if you propose it so. In between nothing new is recorded,
+        everybody can take with them what is theirs, and whoever may erase the organisation can keep it.
       </dd>
       <dt>
         <Icon name="ledger" small />
@@ -75,8 +83,8 @@ function Means() {
       </dt>
       <dd>
         Two people. One proposes it, and another who may erase the organisation agrees within seven days;
-        after that it is over. Where nobody else may, it happens by itself after seven days, unless it is
-        taken back. While a legal hold keeps anything of it, it cannot be erased.
+        after that it is over. Where nobody else may, what you propose begins by itself after seven days,
+        unless it is taken back. While a legal hold keeps anything of it, it cannot be erased.
       </dd>
       <dt>
         <Icon name="backup" small />

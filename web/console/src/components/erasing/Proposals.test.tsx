@@ -15,6 +15,8 @@ const proposal = {
   ends_at: "2126-11-28T09:00:00Z",
   alone: false,
   now: { recordings: 4, people: 1 },
+  at_once: true,
+  closes_at: null,
   decided_by: null,
 };
 

@@ -8,7 +8,7 @@ import {
   extentWords,
   type ProposalChange,
   proposalOffers,
-  proposalVerbs,
+  proposalVerb,
   waitWords,
 } from "../../lib/proposals";
 import { useNow } from "../../lib/useNow";
@@ -32,7 +32,7 @@ export function Proposals() {
       </p>
     );
   }
-  const waiting = (list.data?.items ?? []).filter(({ state }) => state === "waits");
+  const waiting = (list.data?.items ?? []).filter(({ state }) => state === "waits" || state === "closing");
   const broken = (list.data?.broken ?? []).filter(({ state }) => state === null || state === "waits");
   if (waiting.length + broken.length === 0) return null;
   return (
@@ -67,7 +67,7 @@ export function Waits({ proposal }: { proposal: Proposal }) {
         <div className="row">
           {proposalOffers(proposal, looker).map((change) => (
             <button key={change} type="button" className="b s" onClick={() => setAsked({ proposal, change })}>
-              {proposalVerbs[change]}…
+              {proposalVerb(proposal, change)}…
             </button>
           ))}
         </div>
