@@ -1,6 +1,7 @@
-// The end of an organisation: one Admin proposes it and can only take it back, a second agrees to what they were shown;
-// then nobody is left to sign in, another organisation notices nothing, and whoever runs the server sees how far it is
-// and has a receipt that is checked without the installation.
+// The end of an organisation: one Admin proposes it and can only take it back, a second agrees to what they were shown.
+// It closes first, and every page says so until somebody keeps it. Proposed to go at once, nobody is left to sign in,
+// another organisation notices nothing, and whoever runs the server sees how far it is and has a receipt that is checked
+// without the installation.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -28,7 +29,9 @@ export async function run(t) {
   const { api, info, server } = await t.signedIn({ env: { CLERESTORY_SETTLE_AFTER: "4s" } });
   const [me] = people(info);
   const site = await api.shopSite();
-  await api.post(`/sites/${site.id}/imports`, pageEvents("a page", { seconds: 5 }));
+  const bring = () =>
+    api.request("POST", `/sites/${site.id}/imports`, { body: pageEvents("a page", { seconds: 5 }) });
+  assert.equal((await bring()).status, 201);
   const { organisation } = await api.get("/session");
   const browser = await t.browser();
   const errors = [];
@@ -46,7 +49,12 @@ export async function run(t) {
   await comeIn(other, link, PASSWORD);
 
   await propose(t, page, { info, api, me });
-  await agree(t, other, { info });
+  await agree(t, other, { info, verb: "Agree and close" });
+  await closing(t, { page, other, info, api, bring });
+  await proposeAtOnce(page, info);
+  await agree(t, other, { info, verb: "Agree and erase" });
+  await other.waitForURL(/\/sign-in/, { timeout: 20_000 });
+  await takePictures(t, other, "signed-out");
   for (const theirs of [page, other]) {
     await theirs.goto(`${info.console}/recordings`);
     await theirs.waitForURL(/\/sign-in/);
@@ -89,7 +97,7 @@ async function propose(t, page, { info, api, me }) {
   await prove(dialog, me.password, PROPOSE);
   await dialog.getByText("1 recording and 4 accounts would go.").waitFor();
   await page.screenshot({ path: t.picture("proposed") });
-  await dialog.getByRole("button", { name: "Close" }).click();
+  await dialog.getByRole("button", { name: "Close", exact: true }).click();
   const waits = page.getByRole("article", { name: "The whole organisation" });
   await waits.getByText(/Somebody else who may erase this agrees or refuses until/).waitFor();
   const offered = await waits.getByRole("button").allInnerTexts();
@@ -103,30 +111,59 @@ async function propose(t, page, { info, api, me }) {
   await page.getByRole("button", { name: `${PROPOSE}…` }).click();
   await write("Fernwick Goods", "we close down after all");
   await go.click();
-  await dialog.getByRole("button", { name: "Close" }).click();
+  await dialog.getByRole("button", { name: "Close", exact: true }).click();
   await takePictures(t, page, "waits");
 }
 
+/** Agreed to, it closes: everybody keeps their account and is told, nothing new comes in, and one is enough to keep it. */
+async function closing(t, { page, other, info, api, bring }) {
+  const dialog = page.getByRole("dialog").or(page.getByRole("alertdialog"));
+  const banner = (on) => on.getByText(/This organisation is closing\./);
+  await banner(other).waitFor();
+  await page.goto(`${info.console}/my-data`);
+  await banner(page).waitFor();
+  await takePictures(t, page, "closing");
+  const refused = await bring();
+  assert.equal(refused.status, 403, refused.text);
+  assert.match(refused.json.type, /:organisation-closing$/);
+  assert.deepEqual((await api.get("/erasures")).items, [], "it was erased before its day");
+  await page.getByRole("link", { name: "Keep it…" }).click();
+  const waits = page.getByRole("article", { name: "The whole organisation" });
+  await waits.getByText(/Iris Vale agreed\. It is closing/).waitFor();
+  await waits.getByRole("button", { name: "Keep the organisation…" }).click();
+  await dialog.getByRole("button", { name: "Keep the organisation" }).click();
+  await banner(page).waitFor({ state: "detached" });
+  await waitFor("what is brought in to be taken again", async () => (await bring()).status === 201);
+}
+
+/** Proposed once more, to go as soon as somebody agrees. */
+async function proposeAtOnce(page, info) {
+  const dialog = page.getByRole("dialog");
+  await page.goto(`${info.console}/settings/organisation`);
+  await page.getByRole("button", { name: `${PROPOSE}…` }).click();
+  await dialog.getByLabel(/to confirm/).fill("Fernwick Goods");
+  await dialog.getByLabel("Why, for whoever is to agree").fill("there is nobody left here");
+  await dialog.getByText("It is erased at once").click();
+  await dialog.getByRole("button", { name: PROPOSE }).click();
+  await dialog.getByText("2 recordings and 4 accounts would go.").waitFor();
+  await dialog.getByRole("button", { name: "Close", exact: true }).click();
+}
+
 /** A second Admin is led to it, reads what would go and why, and agrees. */
-async function agree(t, page, { info }) {
+async function agree(t, page, { info, verb }) {
   const dialog = page.getByRole("dialog").or(page.getByRole("alertdialog"));
   await page.goto(`${info.console}/trust/overview`);
-  await page
-    .getByText(/wait.* for you/i)
-    .first()
-    .waitFor();
+  const line = page.getByRole("listitem").filter({ hasText: "1 erasure waits for you." });
   await takePictures(t, page, "overview");
-  await page.goto(`${info.console}/trust/receipts`);
+  await line.getByRole("link", { name: "Receipts" }).click();
   const waits = page.getByRole("article", { name: "The whole organisation" });
-  await waits.getByText("1 recording and 4 accounts").waitFor();
-  await waits.getByText("“we close down after all”").waitFor();
+  await waits.getByText(/[12] recordings? and 4 accounts/).waitFor();
+  await waits.getByText(/“(we close down after all|there is nobody left here)”/).waitFor();
   await waits.getByText(/You may agree or refuse until/).waitFor();
-  await takePictures(t, page, "to-decide");
-  await waits.getByRole("button", { name: "Agree and erase…" }).click();
-  await dialog.getByRole("button", { name: "Agree and erase" }).click();
-  await prove(dialog, PASSWORD, "Agree and erase");
-  await page.waitForURL(/\/sign-in/, { timeout: 20_000 });
-  await takePictures(t, page, "signed-out");
+  await takePictures(t, page, verb.replaceAll(" ", "-").toLowerCase());
+  await waits.getByRole("button", { name: `${verb}…` }).click();
+  await dialog.getByRole("button", { name: verb }).click();
+  if (verb === "Agree and close") await prove(dialog, PASSWORD, verb);
 }
 
 /** Whoever runs the server sees how far it is, until there is a receipt; it is checked from its file alone. */

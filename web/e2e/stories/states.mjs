@@ -59,7 +59,7 @@ const STATES = [
     at: "/recordings",
     ask: "/recordings?",
     answer: SHUT,
-    says: /rule matrix.*entry 18,207/s,
+    says: /entry 18,207.*rule matrix/s,
   },
   { title: "loading", at: "/recordings", ask: "/recordings?", answer: null, says: "The list is loading" },
   { title: "gone", at: "/settings/sites/sit_none", says: "There is nothing here" },
@@ -172,7 +172,7 @@ async function door(t, page, { info, screen, wrong }) {
   await page.goto(`${info.console}/trust/audit?outcome=refused`);
   await says(page, "You come back to where you were.", `door ${screen}`, wrong);
   await give();
-  await says(page, /E-mail address or password/, `wrong password ${screen}`, wrong);
+  await says(page, /do not belong together/, `wrong password ${screen}`, wrong);
   await check(page, `wrong password ${screen}`, wrong);
   await page.route("**/api/v1/session", (route) =>
     route.request().method() === "POST" ? route.fulfill(OFTEN) : route.continue(),

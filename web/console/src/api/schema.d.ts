@@ -232,8 +232,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Agrees to what somebody else proposed: it is being erased from the answer on. What would go is said as it was shown; where
-         *     there is more of it by now, by over a twentieth, it is to be looked at again.
+         * Agrees to what somebody else proposed: it is being erased from the answer on, or the organisation is closing. What would go
+         *     is said as it was shown; where there is more of it by now, by over a twentieth, it is to be looked at again.
          */
         post: operations["agree"];
         delete?: never;
@@ -268,7 +268,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes back what the caller proposed. */
+        /** Takes back what the caller proposed; or keeps an organisation that is closing, by whoever may erase it. */
         post: operations["withdraw"];
         delete?: never;
         options?: never;
@@ -1888,6 +1888,15 @@ export interface components {
             /** @description `https://shop.example`, or `http://localhost:3000` on this machine. */
             origins: string[];
         };
+        /** @description What came of agreeing. */
+        AgreedErasure: {
+            /**
+             * Format: date-time
+             * @description When the organisation is erased that is closing from now on.
+             */
+            closes_at?: string | null;
+            erasure?: components["schemas"]["Erasure"] | null;
+        };
         Alive: {
             status: string;
         };
@@ -2220,6 +2229,13 @@ export interface components {
             /** Format: date-time */
             asked_at: string;
             asked_by: components["schemas"]["PersonRef"];
+            /** @description Whether it is erased as soon as somebody agrees: of an organisation, without closing for 30 days first. */
+            at_once: boolean;
+            /**
+             * Format: date-time
+             * @description When the organisation is erased that is closing.
+             */
+            closes_at?: string | null;
             /** Format: date-time */
             decided_at?: string | null;
             decided_by?: components["schemas"]["PersonRef"] | null;
@@ -2238,7 +2254,7 @@ export interface components {
             /** @description Nothing where it cannot be read any more. */
             reason?: string | null;
             shown?: components["schemas"]["ErasureExtent"] | null;
-            /** @description `waits`, `agreed` (a hold keeps it), `refused`, `withdrawn`, or `over` where nobody agreed in time. */
+            /** @description `waits`, `agreed` (a hold keeps it), `closing`, `refused`, `withdrawn`, or `over` where nobody agreed in time. */
             state: string;
             /** @description The id of what is to be erased. */
             target: string;
@@ -2823,6 +2839,11 @@ export interface components {
             what_to_do: string;
         };
         ProposedErasure: {
+            /**
+             * @description Whether an organisation is erased as soon as somebody agrees. Else it closes for 30 days first: nothing new is
+             *     recorded, everybody can take with them what is theirs, and whoever may erase it can still keep it.
+             */
+            at_once?: boolean;
             /** @description Why; whoever is to agree reads it. */
             reason: string;
             target: components["schemas"]["ProposedTarget"];
@@ -3193,6 +3214,11 @@ export interface components {
             items: components["schemas"]["SessionItem"][];
         };
         SessionOrganisation: {
+            /**
+             * Format: date-time
+             * @description When everything of it is erased, where it is closing.
+             */
+            closes_at?: string | null;
             id: string;
             name: string;
             region: string;
@@ -4346,7 +4372,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Erasure"];
+                    "application/json": components["schemas"]["AgreedErasure"];
                 };
             };
             401: {

@@ -22,7 +22,7 @@ export default function Jump({ isOpen, onClose }: { isOpen: boolean; onClose: ()
         onInputChange={setText}
         filter={(item, typed) => recordingIn(typed) !== null || contains(item, typed)}
       >
-        <TextField aria-label="A place, or the id of a recording" autoFocus>
+        <TextField className="jump-field" aria-label="A place, or the id of a recording" autoFocus>
           <Input className="jump-in" placeholder="A place, or the id of a recording" />
         </TextField>
         <Menu

@@ -36,7 +36,7 @@ export function Proposals() {
   const broken = (list.data?.broken ?? []).filter(({ state }) => state === null || state === "waits");
   if (waiting.length + broken.length === 0) return null;
   return (
-    <section className="stale" aria-label="Erasures that wait for a second person">
+    <section className="stale proposals" aria-label="Erasures that wait for a second person">
       {waiting.map((proposal) => (
         <Waits key={proposal.id} proposal={proposal} />
       ))}

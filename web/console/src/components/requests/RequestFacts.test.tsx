@@ -16,6 +16,8 @@ const proposal: Proposal = {
   target: "sub_1",
   about: request.about,
   state: "waits",
+  at_once: true,
+  closes_at: null,
   reason: "",
   asked_by: bo,
   asked_at: "2026-11-21T09:00:00Z",
