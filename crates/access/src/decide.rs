@@ -363,10 +363,7 @@ impl Access {
             return Ok(None);
         }
         let scope = match &cell.visitors {
-            Some(name)
-                if cell.scope == Scope::Reports
-                    && self.says_to(tx, actor, name).await? == "true" =>
-            {
+            Some(name) if cell.scope == Scope::Reports && self.says_to(tx, actor, name).await? == "true" => {
                 Scope::Visitors
             }
             _ => cell.scope,
