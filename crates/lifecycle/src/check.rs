@@ -1,5 +1,6 @@
 //! The check after an erasure: by a process that can only read and has no key, and here of what no other process sees.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clerestory_keys::presence;
@@ -10,7 +11,7 @@ use crate::rows;
 use crate::shred::erased;
 use crate::tombstones::tombstones_of;
 use crate::verify::Place;
-use crate::work::chain;
+use crate::work::{TRIED_AGAIN, chain};
 use crate::{EraseError, Erasure, Lifecycle, Step};
 
 /// How long an erasure waits in which something was found, or that could not be looked at: a process for each of them
@@ -38,14 +39,24 @@ pub struct Unverified {
     pub(crate) not_before: Timestamp,
 }
 
+impl Unverified {
+    /// What those are told whose erasure it is: what names places of the installation is for its log alone.
+    pub(crate) fn told(&self) -> String {
+        match self.is_left {
+            true => EraseError::Left(self.why.clone()).to_string(),
+            false => TRIED_AGAIN.to_owned(),
+        }
+    }
+}
+
 /// What came of a check.
 pub(crate) enum Checked {
     /// Nothing of it is left.
     Clean(Seen),
     /// Files of the ingest log hold something of it, and go by themselves.
     InLog(Vec<String>),
-    /// It was looked at a moment ago.
-    NotYet,
+    /// It was looked at a moment ago, and this came of it.
+    NotYet(Unverified),
 }
 
 impl Lifecycle {
@@ -56,8 +67,11 @@ impl Lifecycle {
     /// [`EraseError::Left`] with what was found; any failure to look.
     pub(crate) async fn check(&self, erasure: &Erasure) -> Result<Checked, EraseError> {
         let now = self.parts.clock.now();
-        if self.unverified(|all| all.get(&erasure.id).is_some_and(|one| now < one.not_before)) {
-            return Ok(Checked::NotYet);
+        let waits = |all: &mut BTreeMap<ErasureId, Unverified>| {
+            all.get(&erasure.id).filter(|one| now < one.not_before).cloned()
+        };
+        if let Some(waits) = self.unverified(waits) {
+            return Ok(Checked::NotYet(waits));
         }
         let checked = self.check_here_and_there(erasure).await;
         let failed = match &checked {
@@ -154,7 +168,7 @@ impl Lifecycle {
         })
     }
 
-    /// Something is left: the keys are destroyed once more, and all that follows is done again.
+    /// Something is left: tombstones are laid and keys destroyed once more, and all that follows is done again.
     pub(crate) async fn go_back(&self, erasure: &Erasure, in_log: Vec<String>) -> Result<(), EraseError> {
         let id = erasure.id;
         self.parts
@@ -166,7 +180,7 @@ impl Lifecycle {
                             rows::keep_object(tx, id, &file, true).await?;
                         }
                         rows::look_again(tx, id).await?;
-                        rows::move_on(tx, id, Step::Laid).await?;
+                        rows::move_on(tx, id, Step::Resealed).await?;
                     }
                     Ok(())
                 })

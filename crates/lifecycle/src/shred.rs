@@ -3,7 +3,7 @@
 use clerestory_access::{CarryOutErasure, ErasureRef, OpContext};
 use clerestory_audit::ObjectRef;
 use clerestory_audit::authority::Gone;
-use clerestory_keys::LeasesOut;
+use clerestory_keys::{LeasesOut, Tombstone, presence};
 use clerestory_model::{ErasureId, GapReason, KeyId, OrganisationId, RecordingId, RecordingState};
 use clerestory_sql::{Lane, Tx};
 use clerestory_store::derived::Erased;
@@ -12,6 +12,7 @@ use clerestory_store::recordings;
 use clerestory_store::tracks::{self, Gap};
 
 use crate::rows::{self, Moment, Part};
+use crate::tombstones::tombstones_of;
 use crate::{EraseError, Erasure, Lifecycle, Step, Target};
 
 impl Lifecycle {
@@ -41,7 +42,7 @@ impl Lifecycle {
         leases: LeasesOut,
     ) -> Result<u64, EraseError> {
         let op = self.by_program(organisation);
-        let (mut all, mut due) = (Vec::new(), Vec::new());
+        let (mut all, mut due, mut moved) = (Vec::new(), Vec::new(), 0);
         // The order of locks: erasures, the head of the log, recordings, and what the registry locks.
         for id in ids {
             due.extend(rows::at_step(tx, id, Step::Outside).await?);
@@ -65,9 +66,14 @@ impl Lifecycle {
                     (parts, rows::kept_keys(tx, erasure.id).await?)
                 }
             };
+            if lacks_tombstones(tx, &erasure).await? {
+                // Of keys that came since: theirs are durable everywhere too before any of these is destroyed.
+                rows::move_on(tx, erasure.id, Step::Resealed).await?;
+                moved += 1;
+                continue;
+            }
             all.push((erasure, recordings, parts, keys));
         }
-        let mut moved = 0;
         let keys: Vec<_> = all.iter().flat_map(|(_, _, _, keys)| keys.iter().copied()).collect();
         for (erasure, recordings, parts, keys) in &all {
             self.forget_words(tx, &op, erasure).await?;
@@ -162,6 +168,13 @@ impl Lifecycle {
         }
         Ok(())
     }
+}
+
+/// Whether the database lacks a tombstone of something that is to be destroyed.
+async fn lacks_tombstones(tx: &mut Tx, erasure: &Erasure) -> Result<bool, EraseError> {
+    let wanted = tombstones_of(tx, erasure).await?.ok_or(EraseError::Nothing)?;
+    let ids: Vec<[u8; 16]> = wanted.iter().map(Tombstone::id).collect();
+    Ok(presence::tombstones_named(tx, &ids).await?.len() < ids.len())
 }
 
 /// What an erasure is about, for those who own what derives from it.

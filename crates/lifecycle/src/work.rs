@@ -26,7 +26,7 @@ const REMOVALS: usize = 8;
 const WAITS_FOR_LOG: &str = "Files of the ingest log that held some of it are still there. They go when everything in them has moved, and not while they hold a segment that cannot be read: `clerestory fsck --deep` tells which.";
 
 /// What is told of an erasure that something of the installation keeps from going on.
-const TRIED_AGAIN: &str = "Something it needs did not answer. It is tried again every few seconds; the server's log says what failed.";
+pub(crate) const TRIED_AGAIN: &str = "Something it needs did not answer. It is tried again every few seconds; the server's log says what failed.";
 
 impl Lifecycle {
     /// Carries every erasure on as far as it goes now, and says how many steps were done. What cannot go on says why in
@@ -327,7 +327,13 @@ impl Lifecycle {
     async fn verify(self, erasure: Erasure) -> Result<bool, EraseError> {
         let seen = match self.check(&erasure).await {
             Ok(Checked::Clean(seen)) => seen,
-            Ok(Checked::NotYet) => return Ok(false),
+            Ok(Checked::NotYet(found)) => {
+                // All that was done once more since has taken the words away.
+                if erasure.waits.is_none() {
+                    self.note_wait(erasure.id, Some(found.told())).await;
+                }
+                return Ok(false);
+            }
             Ok(Checked::InLog(files)) => {
                 self.go_back(&erasure, files).await?;
                 return Ok(false);

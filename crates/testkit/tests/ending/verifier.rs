@@ -433,16 +433,18 @@ async fn no_receipt_is_signed_while_something_is_left() {
         assert!(alarm.len() == 1 && alarm[0].is_left && alarm[0].erasure == id, "{alarm:?}");
         // All that comes after is done again, and found to be so again.
         installation.wait(PAUSE);
-        for step in [Step::Laid, Step::Outside, Step::Shredded] {
+        for step in [Step::Resealed, Step::Laid, Step::Outside, Step::Shredded] {
             assert_eq!(installation.carry_on_at(step).await, 1, "{step:?}");
         }
         assert_eq!(installation.carry_on_at(Step::Removed).await, 0);
     }
     altered("trim(rule)").await;
-    for step in [Step::Laid, Step::Outside, Step::Shredded] {
+    for step in [Step::Resealed, Step::Laid, Step::Outside, Step::Shredded] {
         assert_eq!(installation.carry_on_at(step).await, 1, "{step:?}");
     }
     assert_eq!(installation.carry_on_at(Step::Removed).await, 0, "not before a minute is over");
+    let told = scene.erasure(id).await;
+    assert!(told["waits_for"].as_str().unwrap().contains("was altered"), "it still says why: {told}");
     installation.wait(PAUSE);
     assert_eq!(installation.carry_on_at(Step::Removed).await, 1);
     let told = scene.erasure(id).await;
@@ -450,6 +452,20 @@ async fn no_receipt_is_signed_while_something_is_left() {
     let receipt = told["receipt"]["text"].as_str().unwrap();
     assert!(receipt.contains("another process, for reading only, without root and keys"), "{receipt}");
     assert_eq!(installation.app.lifecycle.unverified_erasures(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tombstone_that_is_lost_is_laid_again_everywhere() {
+    let scene = scene().await;
+    let installation = &scene.installation;
+    let id = scene.to_the_check().await;
+    installation.execute("DELETE FROM key_tombstones", Vec::new()).await;
+    assert_eq!(installation.carry_on_at(Step::Removed).await, 0);
+    assert!(scene.erasure(id).await["waits_for"].as_str().unwrap().contains("no tombstone of"));
+    installation.wait(PAUSE);
+    installation.carry_erasures_on().await;
+    assert_eq!(scene.erasure(id).await["state"], "verified");
+    finds_nothing(installation, id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
