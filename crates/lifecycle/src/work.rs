@@ -336,7 +336,7 @@ impl Lifecycle {
             }
             Ok(Checked::InLog(files)) => {
                 self.go_back(&erasure, files).await?;
-                return Ok(false);
+                return Ok(true);
             }
             Err(EraseError::Left(what)) => {
                 self.go_back(&erasure, Vec::new()).await?;
