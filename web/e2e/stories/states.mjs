@@ -214,7 +214,7 @@ async function places(page, info) {
   await page.getByLabel("E-mail address").fill(me.email);
   await page.getByLabel("Password").fill(me.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await at(/^\/recordings/);
+  await page.waitForURL((url) => url.pathname !== "/sign-in");
   assert.equal(new URL(page.url()).origin, info.console, "the address led away");
 }
 
