@@ -24,8 +24,6 @@ const proposal: Proposal = {
   ends_at: "2026-11-28T09:00:00Z",
   alone: false,
   now: { recordings: 4, people: 1 },
-  at_once: true,
-  closes_at: null,
   decided_by: null,
 };
 const now = new Date("2026-11-22T09:00:00Z");
