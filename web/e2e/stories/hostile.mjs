@@ -86,10 +86,14 @@ export async function run(t) {
 
 /** Resolves to what went wrong, in words, or to undefined. */
 async function playOne({ api, info, page, site, hostile }) {
-  await api.prove();
-  const answer = await api.request("POST", `/sites/${site.id}/imports`, {
-    body: JSON.stringify(hostile.events),
-  });
+  const bring = () =>
+    api.request("POST", `/sites/${site.id}/imports`, { body: JSON.stringify(hostile.events) });
+  let answer = await bring();
+  // The proof of who brings it counts for five minutes, and the story takes longer.
+  if (answer.json?.type?.endsWith(":step-up-required")) {
+    await api.prove();
+    answer = await bring();
+  }
   if (answer.status >= 400 && answer.status <= 499) {
     if (hostile.expect !== "refused") return `import answered ${answer.status}: ${answer.text.slice(0, 200)}`;
     return answer.json?.what_to_do ? undefined : "the refusal does not say what to do";
