@@ -50,6 +50,9 @@ struct Rule {
 #[derive(Default)]
 struct State {
     rules: Vec<Rule>,
+    /// So many more requests that change something arrive, and then none of any kind.
+    changes_left: Option<usize>,
+    cut: bool,
     seen: Vec<(Method, String)>,
     ranges: Vec<String>,
 }
@@ -103,9 +106,22 @@ impl Faults {
         self.lock().rules.push(rule);
     }
 
+    /// So many more requests that change something arrive. After them every connection breaks, whatever is asked.
+    pub fn cut_after(&self, changes: usize) {
+        self.lock().changes_left = Some(changes);
+    }
+
+    /// Whether [`Self::cut_after`] has broken a connection.
+    #[must_use]
+    pub fn has_cut(&self) -> bool {
+        self.lock().cut
+    }
+
     /// Nothing fails any more.
     pub fn heal(&self) {
-        self.lock().rules.clear();
+        let mut state = self.lock();
+        state.rules.clear();
+        (state.changes_left, state.cut) = (None, false);
     }
 
     /// How many requests of `method` came whose path and query contain `part`, failed ones included.
@@ -137,6 +153,14 @@ fn fault_of(state: &Mutex<State>, request: &Request<Incoming>, path: &str) -> Op
     let range = request.headers().get("range").and_then(|range| range.to_str().ok());
     state.ranges.extend(range.map(str::to_owned));
     state.seen.push((method.clone(), path.to_owned()));
+    if let Some(left) = state.changes_left {
+        if left == 0 {
+            state.cut = true;
+            return Some(Fault::Drop);
+        }
+        let changes = !matches!(*method, Method::GET | Method::HEAD);
+        state.changes_left = Some(left - usize::from(changes));
+    }
     let rule = state
         .rules
         .iter_mut()

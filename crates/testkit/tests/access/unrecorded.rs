@@ -11,7 +11,7 @@ use clerestory_testkit::visit::{Visit, gzip, snapshot};
 use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::json;
 
-use super::routes::{Route, routes};
+use super::routes::routes;
 use super::{OPEN, PASSWORD, Scene, scene};
 
 /// Routes that answer without an entry, and why that is right. They change no row, but for [`RIDES`].

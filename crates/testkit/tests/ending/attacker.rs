@@ -49,8 +49,10 @@ pub(crate) struct Attacker {
     deployment: Deployment,
     root: SecretKey,
     epochs: BTreeMap<i64, Vec<u8>>,
-    pages: BTreeSet<(Id, i64, Vec<u8>)>,
-    rows: BTreeSet<(Id, Id, i64, Vec<u8>)>,
+    /// Page, version, sealed.
+    pub(crate) pages: BTreeSet<(Id, i64, Vec<u8>)>,
+    /// Key, organisation, version of its shard, sealed.
+    pub(crate) rows: BTreeSet<(Id, Id, i64, Vec<u8>)>,
     columns: BTreeSet<Column>,
     segments: BTreeSet<Taken>,
 }

@@ -46,7 +46,7 @@ const SEALED: &[(&str, &str)] = &[
     ("teams", "name"),
 ];
 /// What outlives the organisation: its log, which tells of the erasure.
-const OUTLIVES: (&str, &str) = ("audit_entries", "personal");
+pub(crate) const OUTLIVES: (&str, &str) = ("audit_entries", "personal");
 /// Columns of bytes that are neither ids, hashes nor sealed values, and what they are.
 const OTHER_BYTES: &[(&str, &str)] = &[
     ("key_pages.sealed", "sealed under an epoch, which no row of keys is"),
@@ -57,7 +57,7 @@ const OTHER_BYTES: &[(&str, &str)] = &[
 
 /// A sealed value with everything beside it that could be a part of its place.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Taken {
+pub(crate) struct Taken {
     column: (&'static str, &'static str),
     rows: BTreeSet<Id>,
     versions: BTreeSet<i64>,
@@ -65,7 +65,7 @@ struct Taken {
 }
 
 /// The key that bytes name, if they could be a sealed value.
-fn key_of(bytes: &[u8]) -> Option<Id> {
+pub(crate) fn key_of(bytes: &[u8]) -> Option<Id> {
     match bytes {
         [1, 1, rest @ ..] => rest.first_chunk().copied(),
         _ => None,
@@ -73,7 +73,7 @@ fn key_of(bytes: &[u8]) -> Option<Id> {
 }
 
 /// Takes every sealed value there is.
-async fn take(installation: &Installation, taken: &mut BTreeSet<Taken>) {
+pub(crate) async fn take(installation: &Installation, taken: &mut BTreeSet<Taken>) {
     let schema = installation.schema().await;
     let tables: BTreeSet<&str> = SEALED.iter().map(|(table, _)| *table).collect();
     for table in tables {
@@ -101,7 +101,7 @@ async fn take(installation: &Installation, taken: &mut BTreeSet<Taken>) {
 }
 
 /// The columns of which something opens that the organisation sealed, by every key and in every place that could be.
-fn opened(
+pub(crate) fn opened(
     attacker: &Attacker,
     taken: &BTreeSet<Taken>,
     organisation: Id,

@@ -2,10 +2,12 @@
 
 mod attacker;
 mod attacker_columns;
+mod attacker_files;
 mod canaries;
 mod clock_ahead;
 mod custody;
 mod cut_off;
+mod cut_off_bucket;
 mod erasure;
 mod holds;
 mod life_cycle_mends;
