@@ -64,6 +64,7 @@ async function begin(t, info, mailbox) {
   const { items: everybody } = await api.get("/people");
   const idOf = (who) => everybody.find((person) => person.name === who).id;
   const recordings = {};
+  await api.post("/session/step-up", { password: PASSWORD });
   for (const who of ["Ada", "Ben", "Cleo"]) {
     const { recording } = await api.post(`/sites/${site}/imports?about=${idOf(who)}`, pageEvents(who));
     recordings[who] = recording;

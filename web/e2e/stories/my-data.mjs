@@ -41,6 +41,7 @@ export async function run(t) {
     const events = pageEvents(text, { seconds: 40 });
     return (await api.post(`/sites/${site.id}/imports?about=${me.id}`, events)).recording;
   };
+  await api.prove();
   const [watched, other] = [await bring("an order"), await bring("a refund")];
   const kept = page.locator(".captured li");
   await waitFor("both recordings to stand there", async () => (await kept.count()) === 2);

@@ -29,8 +29,10 @@ export async function run(t) {
   const { api, info, server } = await t.signedIn({ env: { CLERESTORY_SETTLE_AFTER: "4s" } });
   const [me] = people(info);
   const site = await api.shopSite();
-  const bring = () =>
-    api.request("POST", `/sites/${site.id}/imports`, { body: pageEvents("a page", { seconds: 5 }) });
+  const bring = async () => {
+    await api.prove();
+    return api.request("POST", `/sites/${site.id}/imports`, { body: pageEvents("a page", { seconds: 5 }) });
+  };
   assert.equal((await bring()).status, 201);
   const { organisation } = await api.get("/session");
   const browser = await t.browser();
@@ -48,7 +50,7 @@ export async function run(t) {
   const other = await newPage();
   await comeIn(other, link, PASSWORD);
 
-  await propose(t, page, { info, api, me });
+  await propose(t, page, { info, api });
   await agree(t, other, { info, verb: "Agree and close" });
   await closing(t, { page, other, info, api, bring });
   await proposeAtOnce(page, info);
@@ -75,7 +77,7 @@ export async function run(t) {
 }
 
 /** One Admin: reads what it does, types the name, says why, and may only take it back. */
-async function propose(t, page, { info, api, me }) {
+async function propose(t, page, { info, api }) {
   const dialog = page.getByRole("dialog");
   await page.goto(`${info.console}/settings/sites`);
   await page.getByRole("link", { name: "Organisation", exact: true }).click();
@@ -93,8 +95,8 @@ async function propose(t, page, { info, api, me }) {
   await write("Fernwick Goods", " ");
   assert.ok(await go.isDisabled(), "no reason is given");
   await write("fernwick goods", "we close down");
+  // Who they are was proven a moment ago, when the recording was brought in.
   await go.click();
-  await prove(dialog, me.password, PROPOSE);
   await dialog.getByText("1 recording and 4 accounts would go.").waitFor();
   await page.screenshot({ path: t.picture("proposed") });
   await dialog.getByRole("button", { name: "Close", exact: true }).click();
