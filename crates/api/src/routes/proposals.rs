@@ -258,7 +258,7 @@ pub(crate) async fn agree(
 ) -> Result<(StatusCode, Json<AgreedErasure>), ApiError> {
     let shown = Much { recordings: shown.recordings, people: shown.people };
     let answer = match api.lifecycle.agree_to_erasure(&caller.op, proposal, shown).await? {
-        Agreed::Begun(erasure) => AgreedErasure { erasure: Some(erasure.into()), closes_at: None },
+        Agreed::Begun(erasure) => AgreedErasure { erasure: Some((*erasure).into()), closes_at: None },
         Agreed::Closing(closes_at) => AgreedErasure { erasure: None, closes_at: Some(closes_at.to_string()) },
     };
     Ok((StatusCode::ACCEPTED, Json(answer)))

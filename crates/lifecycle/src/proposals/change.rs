@@ -36,7 +36,7 @@ pub enum ProposalChange {
 #[derive(Clone, Debug)]
 pub enum Agreed {
     /// It is being erased, or will be when no hold keeps it any more.
-    Begun(Erasure),
+    Begun(Box<Erasure>),
     /// The organisation is closing, and is erased at this time.
     Closing(Timestamp),
 }
@@ -217,7 +217,7 @@ impl Lifecycle {
             let agreed = Proposal { state: ProposalState::Agreed, decided: Some((by, op.at)), ..proposal };
             self.keep_proposal(tx, &agreed, op.changing(organisation)).await?;
         }
-        Ok(Ok(Agreed::Begun(erasure)))
+        Ok(Ok(Agreed::Begun(Box::new(erasure))))
     }
 
     /// Refuses what somebody else proposed, takes back what the caller did, or keeps an organisation that is closing.
