@@ -151,6 +151,8 @@ impl Inhabited {
             admin,
         };
         cast.people(&installation, &of("manager", "id"), &node).await;
+        // Managers watch visitors, also while it goes on, where that is said.
+        installation.switch_on(&["manager.scope.visitors", "allow.recording.follow.manager"]).await;
         let (site, site_key) = cast.site().await;
         let (visited, watched) =
             (record(&installation, &site_key).await, record(&installation, &site_key).await);

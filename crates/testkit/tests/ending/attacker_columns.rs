@@ -155,6 +155,15 @@ async fn every_sealed_column_is_on_the_list_and_no_other_holds_bytes_that_could_
     assert_eq!(others, told, "say what these bytes are");
 }
 
+/// A stranger who writes a reader finds each of them in the description of the formats.
+#[test]
+fn the_description_of_the_formats_names_every_sealed_column() {
+    const FORMATS: &str = include_str!("../../../../docs/formats.md");
+    let missing: Vec<String> = SEALED.iter().map(|(table, column)| format!("`{table}.{column}`")).collect();
+    let missing: Vec<&String> = missing.iter().filter(|name| !FORMATS.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[tokio::test]
 async fn nothing_of_an_erased_organisation_opens_in_any_sealed_column_of_any_copy() {
     let Inhabited { installation, .. } = Inhabited::over(Installation::new().await).await;
