@@ -11,10 +11,22 @@ use clerestory_vault::Credentials;
 use crate::places::{Places, Postgres, SecondPlace};
 use crate::{AppError, SCHEMAS};
 
-/// Variables of the environment that say who asks a bucket, by how their names begin, and how it is reached.
-const FOR_BUCKETS: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
-const FOR_THE_WAY: [&str; 7] =
-    ["HOME", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// Variables of the environment that say who asks a bucket, by how their names begin, and how it is reached. The last is
+/// how Azure tells its own machines who they are.
+const FOR_BUCKETS: [&str; 6] = ["AWS_", "GOOGLE_", "GCE_METADATA_", "SERVICE_ACCOUNT", "AZURE_", "IDENTITY_"];
+const FOR_THE_WAY: [&str; 11] = [
+    "HOME",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
 
 impl Places {
     /// The program that verifies erasures of this installation, told where its database and its objects are, and nothing

@@ -1,9 +1,11 @@
 //! An installation in a temporary directory, with two organisations and their people.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use clerestory::{App, Places, Postgres, ThrowAway};
@@ -223,7 +225,8 @@ impl Installation {
         (organisation, other): (OrganisationId, OrganisationId),
     ) -> anyhow::Result<Self> {
         let mut places = Places::beside(&directory.join("data"), None);
-        (places.sign_in, places.confined) = (SignInRules::for_trying_out(), confined_program());
+        places.sign_in = SignInRules::for_trying_out();
+        (places.confined, places.verifier) = (confined_program(), verifier_program());
         let root = places.open(&Protection::Plain)?;
         let clock = Arc::new(Hands::at(at));
         let app = App::build(places, root, clock.clone()).await?;
@@ -411,8 +414,17 @@ impl Installation {
         self.draining.send_replace(true);
     }
 
-    /// Moves the clock on.
+    /// Moves the clock on. What lies in the store was written before: a store dates by a clock of its own, which shows when
+    /// the test runs.
+    ///
+    /// # Panics
+    /// When something in it cannot be dated.
     pub fn wait(&self, by: Duration) {
+        let now = UNIX_EPOCH + Duration::from_micros(self.now().micros().unsigned_abs());
+        date_back(&self.app.places.data.join("objects"), now).expect("objects can be dated");
+        if let Some(bucket) = &self.bucket {
+            date_back(bucket.directory(), now).expect("objects can be dated");
+        }
         self.clock.advance(by);
     }
 
@@ -421,6 +433,31 @@ impl Installation {
     pub fn now(&self) -> Timestamp {
         self.app.clock.now()
     }
+}
+
+/// Whatever below a directory is dated later than `at` was written then.
+fn date_back(directory: &Path, at: SystemTime) -> std::io::Result<()> {
+    let gone = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    };
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => return gone(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let dated = if entry.file_type()?.is_dir() {
+            date_back(&entry.path(), at)
+        } else if entry.metadata().and_then(|found| found.modified()).is_ok_and(|written| written > at) {
+            File::options().write(true).open(entry.path()).and_then(|file| file.set_modified(at))
+        } else {
+            Ok(())
+        };
+        // Somebody may be at work there.
+        dated.or_else(gone)?;
+    }
+    Ok(())
 }
 
 fn router_of(app: &App, origins: Origins, draining: watch::Receiver<bool>) -> Router {

@@ -224,15 +224,24 @@ fn line(item: &AuditItem) -> String {
     format!("{}\r\n", cells.map(|text| cell(&text)).join(","))
 }
 
+/// Where some spreadsheet begins a cell, whatever the quotes say: many take a semicolon for a comma.
+const BEGINS: [char; 5] = [';', ',', '\t', '\r', '\n'];
+
 /// A cell that a spreadsheet shows and does not calculate: what people wrote may begin as a formula does.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\r', '\n']) || formula {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
+    let mut shown = String::with_capacity(text.len());
+    let mut begins = true;
+    for letter in text.chars() {
+        if begins && matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n') {
+            shown.push('\'');
+        }
+        if letter == '"' {
+            shown.push('"');
+        }
+        shown.push(letter);
+        begins = BEGINS.contains(&letter) || (begins && matches!(letter, ' ' | '"'));
     }
+    if shown == text && !text.contains(BEGINS) { shown } else { format!("\"{shown}\"") }
 }
 
 #[cfg(test)]
@@ -243,6 +252,16 @@ mod tests {
     fn a_cell_is_never_a_formula() {
         for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
             assert!(cell(text).starts_with("\"'"), "{text}");
+        }
+        for text in ["x;=1+1", "x\n=1", "x;\t@a", "x, -1", "x;\"=1"] {
+            let shown = cell(text);
+            assert!(
+                shown.starts_with('"')
+                    && !["=", "@", "-"].iter().any(|sign| {
+                        shown.match_indices(sign).any(|(at, _)| !shown[..at].ends_with('\''))
+                    }),
+                "{shown}"
+            );
         }
         assert_eq!(cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
         assert_eq!(cell("plain = text"), "plain = text");

@@ -72,6 +72,7 @@ pub(crate) async fn import(
     let body = arrive(body, length, time_for(length)).await?;
     // It may have taken minutes: who asks, and what they may do, is looked up anew.
     let caller = Caller::from_request_parts(&mut parts, &api).await?;
+    capture::still_records(&api, caller.organisation).await?;
     let imported = api.intake.import(&caller.op, caller.site(id), asked.about, body).await;
     let imported = imported.map_err(|error| match error {
         // What a recorder does about a segment is no help to who brings a file.

@@ -202,10 +202,8 @@ impl Lifecycle {
             return Ok(Err(EraseError::MoreThanAgreed { now, shown }));
         }
         if doomed == Doomed::Organisation(Ending::AfterClosing) {
-            if crate::holds::rows::stands_against(tx, organisation, &doomed.target()).await? {
-                return Ok(Err(EraseError::HoldStands));
-            }
-            return Ok(Ok(Agreed::Closing(self.begin_closing(tx, op, proposal, by).await?)));
+            let closing = self.begin_closing(tx, op, proposal, by).await?;
+            return Ok(closing.map(Agreed::Closing));
         }
         let erasure = match self.begin(tx, op, doomed.target(), entry).await? {
             Ok(erasure) => erasure,
@@ -326,8 +324,10 @@ impl Lifecycle {
                     && *one == found.asked.0
                     && now.since(found.ends_at) < LATE =>
             {
-                self.begin_closing(tx, &by, found, PersonId::nil()).await?;
-                return Ok(());
+                match self.begin_closing(tx, &by, found.clone(), PersonId::nil()).await? {
+                    Ok(_) => return Ok(()),
+                    Err(obstacle) => Err(obstacle),
+                }
             }
             [one] if *one == found.asked.0 && now.since(found.ends_at) < LATE => {
                 self.begin(tx, &by, doomed.target(), found.entry).await?

@@ -59,18 +59,21 @@ impl Lifecycle {
     }
 
     /// Lets an organisation close, as it was proposed and agreed to by this person, or by nobody where nobody else could;
-    /// says when it is erased.
+    /// says when it is erased. Not while a hold stands: it would come as a surprise a month later.
     pub(super) async fn begin_closing(
         &self,
         tx: &mut Tx,
         op: &OpContext,
         proposal: Proposal,
         by: PersonId,
-    ) -> Result<Timestamp, EraseError> {
+    ) -> Result<Result<Timestamp, EraseError>, EraseError> {
         let organisation = proposal.organisation;
+        if crate::holds::rows::stands_against(tx, organisation, &proposal.doomed.target()).await? {
+            return Ok(Err(EraseError::HoldStands));
+        }
         let closing = Proposal { state: ProposalState::Closing, decided: Some((by, op.at)), ..proposal };
         self.keep_proposal(tx, &closing, op.changing(organisation)).await?;
-        Ok(op.at.plus(CLOSES))
+        Ok(Ok(op.at.plus(CLOSES)))
     }
 
     /// Begins to erase the organisations that have been closing for as long as they do. What keeps one from it, such as a

@@ -52,6 +52,12 @@ impl LocalS3 {
         Self { directory, address, end: Some(end), thread: Some(thread) }
     }
 
+    /// Where it keeps its objects.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -136,7 +136,7 @@ async fn whoever_may_erase_it_keeps_it_until_it_is_erased() {
 }
 
 #[tokio::test]
-async fn a_hold_keeps_it_closing_and_no_closing_begins_against_one() {
+async fn a_hold_keeps_it_closing_until_it_is_released() {
     let (kept, _, closes_at) = closing().await;
     let hold = async |what: &str, body: Value| {
         let path = if what.is_empty() { HOLDS.to_owned() } else { format!("{HOLDS}/{what}") };
@@ -175,6 +175,21 @@ async fn one_administrator_alone_closes_after_seven_days() {
     kept.installation.wait(Duration::from_micros(1));
     kept.sweep().await;
     assert_eq!(erasures(&kept).await, 1);
+    clean(&kept).await;
+}
+
+/// A hold that stands when the seven days are over keeps them from beginning.
+#[tokio::test]
+async fn nobody_alone_closes_against_a_hold() {
+    let kept = Kept::new().await;
+    let admin = kept.admin().await;
+    let hold = json!({ "scope": { "site": kept.site }, "matter": "M", "reason": "R" });
+    admin.post(HOLDS, hold).await.ok();
+    propose(&kept, &admin).await;
+    kept.installation.wait(DAY * 7);
+    kept.sweep().await;
+    assert_eq!(kept.admin().await.get(PROPOSALS).await.ok()["items"][0]["state"], "withdrawn");
+    kept.visit().await;
     clean(&kept).await;
 }
 
