@@ -187,7 +187,11 @@ impl Scene {
 /// # Panics
 /// When it cannot.
 pub fn flip(file: &Path, at: u64) {
+    let written = std::fs::metadata(file).and_then(|found| found.modified()).expect(WELL);
     let mut bytes = std::fs::read(file).expect(WELL);
     bytes[usize::try_from(at).expect(WELL)] ^= 1;
     std::fs::write(file, bytes).expect(WELL);
+    // What goes bad on a disk is dated as it was.
+    let file = std::fs::File::options().write(true).open(file).expect(WELL);
+    file.set_modified(written).expect(WELL);
 }
