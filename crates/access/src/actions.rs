@@ -161,6 +161,8 @@ actions! {
     WriteBusinessSettings(OrganisationRef) = "setting.write.business", ENTITY_UPDATE, opens [];
     /// Saying something of a setting for a part of the organisation.
     WriteSettingsBelow(OrganisationRef) = "setting.write.below", ENTITY_UPDATE, opens [];
+    /// Saying something of a setting for oneself.
+    WriteOwnSettings(PersonRef) = "setting.write.own", ENTITY_UPDATE, opens [], seen by "profile.read";
     /// Letting something be kept for a shorter time, at any place, and nothing for a longer one.
     ShortenRetention(OrganisationRef) = "retention.shorten", ENTITY_UPDATE, opens [];
     /// Letting settings protect less for a part of the organisation: by saying so, or by moving somebody or something.

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
-use clerestory_settings::tree::{Level, Node};
+use clerestory_settings::tree::{Level, Node, PICTURE_VISIBILITY, Value};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::people::{Person, PersonState, Role};
 use clerestory_store::recordings::ScopeFilter;
@@ -309,6 +309,9 @@ impl Access {
         let Some(owner) = owner.filter(|owner| owner.organisation == organisation) else {
             return Ok(refused("no such object", false));
         };
+        if on.asker().is_some() && on.asker() != on.person() && !self.shows_picture(tx, on).await? {
+            return Ok(refused("hidden", false));
+        }
         let (mut best, mut narrow): (Option<(bool, Scope, Verdict)>, Option<Scope>) = (None, None);
         for Held { by, cell, lent } in self.cells_of(tx, A::NAME, actor, op.at).await? {
             let Some(scope) = self.reach(tx, actor, &cell).await? else { continue };
@@ -381,7 +384,8 @@ impl Access {
     async fn says_to(&self, tx: &mut Tx, actor: &Actor, name: &str) -> Result<String, AccessError> {
         let organisation = actor.organisation();
         let setting = self.settings.registry().find(name);
-        let differs = setting.is_some_and(|setting| setting.levels.contains(&Level::Team));
+        let below = [Level::Team, Level::User];
+        let differs = setting.is_some_and(|setting| below.iter().any(|level| setting.levels.contains(level)));
         if let Some(person) = actor.person().filter(|_| differs) {
             let node = Node { level: Level::User, id: *person.as_bytes() };
             if let Some(found) = self.settings.at(tx, organisation, node, name).await? {
@@ -389,6 +393,14 @@ impl Access {
             }
         }
         self.settings.says(tx, organisation, name).await
+    }
+
+    /// Whether others are shown the picture of this person.
+    async fn shows_picture<O: Object>(&self, tx: &mut Tx, on: O) -> Result<bool, AccessError> {
+        let Some(person) = on.person() else { return Ok(false) };
+        let node = Node { level: Level::User, id: *person.as_bytes() };
+        let said = self.settings.at(tx, on.organisation(), node, PICTURE_VISIBILITY).await?;
+        Ok(said.is_some_and(|said| said.value == Value::Word("organisation")))
     }
 
     /// Whether another action's scope shows the object to the caller.

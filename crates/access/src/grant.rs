@@ -58,6 +58,10 @@ pub trait Object: Copy + Send + Sync + 'static {
     fn person(&self) -> Option<PersonId> {
         None
     }
+    /// Who looks, where it is a picture: the person may have said that nobody else sees it.
+    fn asker(&self) -> Option<PersonId> {
+        None
+    }
     /// The subject it is, where it is one.
     fn subject(&self) -> Option<SubjectId> {
         None
@@ -321,6 +325,9 @@ impl Object for PictureRef {
     }
     fn person(&self) -> Option<PersonId> {
         Some(self.id)
+    }
+    fn asker(&self) -> Option<PersonId> {
+        Some(self.asker)
     }
 }
 

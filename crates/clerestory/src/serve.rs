@@ -7,6 +7,7 @@ use std::time::Duration;
 use clerestory_api::{Finding, Hosts, Parts};
 use clerestory_confine::Confined;
 use clerestory_http::{Limits, Listener, Server};
+use clerestory_lifecycle::{EraseError, Step};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -218,8 +219,19 @@ fn of_keys(finding: &clerestory_keys::Finding) -> Finding {
     Finding { id, level, sentence: finding.sentence(), what_to_do: Some(finding.what_to_do().to_owned()) }
 }
 
-/// Carries erasures on, whoever asked for them, until `shutdown`: what is left then goes on after the next start.
+/// Carries erasures on, whoever asked for them, until `shutdown`: what is left then goes on after the next start. Nothing
+/// waits for the looks at what is left of others.
 async fn erase(app: App, shutdown: CancellationToken) {
+    tokio::join!(
+        every_while(&shutdown, || app.lifecycle.destroy()),
+        every_while(&shutdown, || app.lifecycle.work_at(Step::Removed)),
+    );
+}
+
+async fn every_while<F>(shutdown: &CancellationToken, work: impl Fn() -> F)
+where
+    F: Future<Output = Result<u64, EraseError>>,
+{
     let mut tick = tokio::time::interval(ERASE_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -227,7 +239,7 @@ async fn erase(app: App, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if let Err(error) = app.lifecycle.work().await {
+        if let Err(error) = work().await {
             tracing::error!(error = &error as &dyn std::error::Error, "erasures could not be looked up");
         }
     }

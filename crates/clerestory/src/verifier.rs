@@ -113,7 +113,7 @@ pub(crate) fn finding(unverified: &[Unverified]) -> Option<Finding> {
         level,
         sentence: format!("Of the erasure {} {what}.{beside}", first.erasure),
         what_to_do: Some(format!(
-            "No receipt is signed for it; it is done and looked at again every minute. `clerestory verify erasure {}` \
+            "No receipt is signed for it; it is looked at again after a minute, then after ever longer until it is an hour. `clerestory verify erasure {}` \
              shows what was found, and so does the server's log.",
             first.erasure
         )),

@@ -15,8 +15,9 @@ use crate::work::{TRIED_AGAIN, chain};
 use crate::{EraseError, Erasure, Lifecycle, Step};
 
 /// How long an erasure waits in which something was found, or that could not be looked at: a process for each of them
-/// every second would be no better.
+/// every second would be no better. Each time in a row it waits twice as long as the time before, until it is an hour.
 const PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// What the check saw, for the receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +38,22 @@ pub struct Unverified {
     pub is_left: bool,
     /// It is not looked at again before.
     pub(crate) not_before: Timestamp,
+    /// How long it waits for that.
+    pause: Duration,
 }
 
 impl Unverified {
+    /// What did not end well now, having ended this way the time before.
+    fn after(
+        before: Option<&Self>,
+        erasure: ErasureId,
+        (why, is_left): (String, bool),
+        now: Timestamp,
+    ) -> Self {
+        let pause = before.map_or(PAUSE, |before| LONGEST_PAUSE.min(2 * before.pause));
+        Self { erasure, why, is_left, not_before: now.plus(pause), pause }
+    }
+
     /// What those are told whose erasure it is: what names places of the installation is for its log alone.
     pub(crate) fn told(&self) -> String {
         match self.is_left {
@@ -55,6 +69,8 @@ pub(crate) enum Checked {
     Clean(Seen),
     /// Files of the ingest log hold something of it, and go by themselves.
     InLog(Vec<String>),
+    /// What should speak for it does not, and destroying it once more changes nothing about that.
+    Unproven(String),
     /// It was looked at a moment ago, and this came of it.
     NotYet(Unverified),
 }
@@ -75,14 +91,14 @@ impl Lifecycle {
         }
         let checked = self.check_here_and_there(erasure).await;
         let failed = match &checked {
-            Err(EraseError::Left(why)) => Some((why.clone(), true)),
+            Err(EraseError::Left(why)) | Ok(Checked::Unproven(why)) => Some((why.clone(), true)),
             Err(error) => Some((chain(error), false)),
             Ok(_) => None,
         };
         self.unverified(|all| match failed {
-            Some((why, is_left)) => {
-                let not_before = now.plus(PAUSE);
-                all.insert(erasure.id, Unverified { erasure: erasure.id, why, is_left, not_before });
+            Some(found) => {
+                let failed = Unverified::after(all.get(&erasure.id), erasure.id, found, now);
+                all.insert(erasure.id, failed);
             }
             None => drop(all.remove(&erasure.id)),
         });
@@ -94,9 +110,14 @@ impl Lifecycle {
         self.check_custodian(erasure).await?;
         let report = self.parts.verifier.look(erasure.id).await?;
         if !report.is_clean() {
-            let in_log = report.left_beside == 0 && report.left.iter().all(|left| left.place == Place::Log);
-            return match in_log {
-                true => Ok(Checked::InLog(report.left.into_iter().map(|left| left.what).collect())),
+            let all = |is: fn(Place) -> bool| {
+                report.left_beside == 0 && report.left.iter().all(|left| is(left.place))
+            };
+            if all(|place| place == Place::Log) {
+                return Ok(Checked::InLog(report.left.into_iter().map(|left| left.what).collect()));
+            }
+            return match all(Place::is_testimony) {
+                true => Ok(Checked::Unproven(report.in_short())),
                 false => Err(EraseError::Left(report.in_short())),
             };
         }

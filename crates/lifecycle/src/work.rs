@@ -19,6 +19,8 @@ use crate::{EraseError, Erasure, Lifecycle, Step, Target};
 
 /// Erasures taken up at once: their keys are destroyed in one transaction, which holds the writer for long enough.
 const BATCH: u32 = 128;
+/// Erasures looked at at once, each by a process.
+const CHECKS: usize = 4;
 /// Objects removed at once.
 const REMOVALS: usize = 8;
 
@@ -37,6 +39,18 @@ impl Lifecycle {
     pub async fn work(&self) -> Result<u64, EraseError> {
         let mut moved = 0;
         for step in Step::ALL {
+            moved += self.work_at(step).await?;
+        }
+        Ok(moved)
+    }
+
+    /// The same without looking for what is left of them, which another process does and which takes as long as it takes.
+    ///
+    /// # Errors
+    /// As [`Self::work`].
+    pub async fn destroy(&self) -> Result<u64, EraseError> {
+        let mut moved = 0;
+        for step in Step::ALL.into_iter().filter(|step| *step != Step::Removed) {
             moved += self.work_at(step).await?;
         }
         Ok(moved)
@@ -81,7 +95,7 @@ impl Lifecycle {
                     }
                     self.one_by_one(page, Self::remove).await
                 }
-                Step::Removed => self.one_by_one(page, Self::verify).await,
+                Step::Removed => self.verify_all(page).await,
                 Step::Verified => self.one_by_one(page, Self::close).await,
                 Step::Restricted | Step::Closed => return Ok(moved),
             };
@@ -102,6 +116,12 @@ impl Lifecycle {
             }
         }
         moved
+    }
+
+    /// Lets all these be looked at, a few at once: one that is large, or whose process hangs, does not hold up the others.
+    async fn verify_all(&self, page: Vec<Erasure>) -> u64 {
+        let checks = stream::iter(page).map(|erasure| self.one_by_one(vec![erasure], Self::verify));
+        checks.buffer_unordered(CHECKS).fold(0, async |moved, one| moved + one).await
     }
 
     async fn note_failure(&self, ids: &[ErasureId], error: &EraseError) {
@@ -338,6 +358,7 @@ impl Lifecycle {
                 self.go_back(&erasure, files).await?;
                 return Ok(true);
             }
+            Ok(Checked::Unproven(what)) => return Err(EraseError::Left(what)),
             Err(EraseError::Left(what)) => {
                 self.go_back(&erasure, Vec::new()).await?;
                 return Err(EraseError::Left(what));

@@ -15,8 +15,8 @@ use serde_json::Value as Json;
 
 use super::{Known, Settings};
 use crate::{
-    Access, AccessError, Actor, OpContext, OrganisationRef, Refused, RelaxSettings, ShortenRetention,
-    WriteBusinessSettings, WriteDeploymentSettings, WriteSettingsBelow,
+    Access, AccessError, Actor, OpContext, OrganisationRef, PersonRef, Refused, RelaxSettings,
+    ShortenRetention, WriteBusinessSettings, WriteDeploymentSettings, WriteOwnSettings, WriteSettingsBelow,
 };
 
 /// Characters of a reason at most.
@@ -214,7 +214,7 @@ impl Access {
             Err(source) => return Ok(Err(SettingError::Value { name: saying.name, source })),
         };
         let change = Checked { node: saying.node, name: saying.name.clone(), said };
-        let (level, reason) = (change.node.level, in_short(saying.reason));
+        let (node, reason) = (change.node, in_short(saying.reason));
         let kept = reason.clone();
         self.settings.hold_lease().await?;
         let (access, asked) = (self.clone(), op.clone());
@@ -246,14 +246,14 @@ impl Access {
                 })
             })
             .await;
-        self.said(op, level, (saying.name, kept), done).await
+        self.said(op, node, (saying.name, kept), done).await
     }
 
     /// What came of it. What stood in the way is on record: everything else of it was undone with the decision.
     async fn said(
         &self,
         op: &OpContext,
-        level: Level,
+        node: Node,
         (what, reason): (String, Option<String>),
         done: Result<Result<u64, SettingError>, Undone>,
     ) -> Result<Result<u64, SettingError>, AccessError> {
@@ -265,16 +265,17 @@ impl Access {
         let on = OrganisationRef(op.actor.organisation());
         let personal = Some(Personal { reason, detail: Some(what), ..Personal::default() });
         let why = obstacle.in_the_log().to_owned();
-        match level {
+        match node.level {
             Level::Deployment => self.tell_failed::<WriteDeploymentSettings>(op, on, why, personal).await?,
             Level::Organisation => self.tell_failed::<WriteBusinessSettings>(op, on, why, personal).await?,
+            Level::User => self.tell_failed::<WriteOwnSettings>(op, oneself(on, node), why, personal).await?,
             _ => self.tell_failed::<WriteSettingsBelow>(op, on, why, personal).await?,
         }
         Ok(Err(obstacle))
     }
 
     /// Goes back to how the settings of the caller's organisation stood at a version, by saying once more what was said
-    /// then. The version they are at afterwards.
+    /// then; what people said for themselves stays. The version they are at afterwards.
     ///
     /// # Errors
     /// As [`Self::say`].
@@ -287,7 +288,8 @@ impl Access {
     ) -> Result<Result<u64, SettingError>, AccessError> {
         let organisation = op.actor.organisation();
         let reason = in_short(reason);
-        let (detail, level) = (format!("back to version {version} of the settings"), Level::Organisation);
+        let detail = format!("back to version {version} of the settings");
+        let whole = Node { level: Level::Organisation, id: *organisation.as_bytes() };
         let kept = (detail.clone(), reason.clone());
         self.settings.hold_lease().await?;
         let (access, asked) = (self.clone(), op.clone());
@@ -297,7 +299,7 @@ impl Access {
                 Box::pin(async move {
                     access.audit.take_turn(tx, organisation).await?;
                     let why = (detail, reason.as_deref());
-                    if let Err(refused) = access.may_say(tx, &asked, (level, false), why).await? {
+                    if let Err(refused) = access.may_say(tx, &asked, (whole, false), why).await? {
                         return Ok(Err(SettingError::Refused(refused)));
                     }
                     let head = rows::take_head(tx, organisation).await?;
@@ -310,7 +312,8 @@ impl Access {
                     let now = access.settings.known(tx, organisation).await?;
                     let then = access.settings.known_then(tx, organisation, version).await?;
                     let mut changes = Vec::new();
-                    for (node, name) in differences(now.values(), then.values()) {
+                    let differ = differences(now.values(), then.values()).into_iter();
+                    for (node, name) in differ.filter(|(node, _)| node.level != Level::User) {
                         let said = then.values().of(node, &name).cloned();
                         // What cannot be read cannot be said again; what is not there any more says nothing.
                         let stands = rows::chain(tx, organisation, node).await?.is_some();
@@ -322,7 +325,7 @@ impl Access {
                 })
             })
             .await;
-        self.said(op, level, kept, done).await
+        self.said(op, whole, kept, done).await
     }
 
     /// What saying this would make other, if it were allowed; nothing of it is said.
@@ -373,7 +376,7 @@ impl Access {
             return Ok(decided.map(drop).map_err(SettingError::Refused));
         }
         let relaxes = self.relaxes(tx, op.actor.organisation(), change).await?;
-        let decided = self.may_say(tx, op, (change.node.level, relaxes), (detail, reason)).await?;
+        let decided = self.may_say(tx, op, (change.node, relaxes), (detail, reason)).await?;
         Ok(decided.map_err(|refused| match shortening {
             Some(what) => SettingError::Lengthens { name: change.name.clone(), what, refused },
             None => SettingError::Refused(refused),
@@ -388,8 +391,8 @@ impl Access {
         change: &Checked,
     ) -> Result<bool, AccessError> {
         let Checked { node, name, said } = change;
-        // For the whole organisation and above, whoever says anything proves who they are.
-        if matches!(node.level, Level::Deployment | Level::Organisation) {
+        // For the whole organisation and above, whoever says anything proves who they are; for oneself nobody does.
+        if matches!(node.level, Level::Deployment | Level::Organisation | Level::User) {
             return Ok(false);
         }
         let change = Change::Say { node: *node, key: name.clone(), said: said.clone() };
@@ -397,24 +400,28 @@ impl Access {
         Ok(effects.iter().any(|effect| effect.looser))
     }
 
-    /// Decides and records whether the caller may say something at this level. For the whole organisation whoever says
+    /// Decides and records whether the caller may say something at this place. For the whole organisation whoever says
     /// anything proves who they are; below it whoever lets something protect less.
     async fn may_say(
         &self,
         tx: &mut Tx,
         op: &OpContext,
-        (level, relaxes): (Level, bool),
+        (node, relaxes): (Node, bool),
         (detail, reason): (String, Option<&str>),
     ) -> Result<Result<(), Refused>, AccessError> {
         let on = OrganisationRef(op.actor.organisation());
         let personal =
             Personal { reason: reason.map(str::to_owned), detail: Some(detail), ..Personal::default() };
-        Ok(match level {
+        Ok(match node.level {
             Level::Deployment => {
                 self.decide::<WriteDeploymentSettings>(tx, op, on, Some(personal)).await?.map(drop)
             }
             Level::Organisation => {
                 self.decide::<WriteBusinessSettings>(tx, op, on, Some(personal)).await?.map(drop)
+            }
+            Level::User => {
+                let on = oneself(on, node);
+                self.decide::<WriteOwnSettings>(tx, op, on, Some(personal)).await?.map(drop)
             }
             _ if relaxes => self.decide::<RelaxSettings>(tx, op, on, Some(personal)).await?.map(drop),
             _ => self.decide::<WriteSettingsBelow>(tx, op, on, Some(personal)).await?.map(drop),
@@ -545,6 +552,11 @@ fn heard(setting: &Setting, values: &Values, chain: &[Node], change: &Checked) -
         }
         _ => Ok(()),
     }
+}
+
+/// The person that a node of theirs is.
+fn oneself(organisation: OrganisationRef, node: Node) -> PersonRef {
+    PersonRef { organisation: organisation.0, id: PersonId::from_bytes(node.id) }
 }
 
 /// The nodes and settings of which something else is said.

@@ -6,7 +6,6 @@ use clerestory_sql::Tx;
 use clerestory_store::blocks::{self, Blocked};
 use clerestory_store::lines::{self, Line};
 use clerestory_store::people::{self, Filter, Person, PersonState, Role};
-use clerestory_store::pictures;
 
 use super::error::PeopleError;
 use crate::Identity;
@@ -85,13 +84,13 @@ impl Identity {
     ) -> Result<(Vec<PersonView>, u64), PeopleError> {
         let grant = self.access.authorize::<ListPeople>(op, on, None).await??;
         self.vault.hold_lease().await?;
-        let (identity, now) = (self.clone(), op.at);
+        let (identity, asked) = (self.clone(), op.clone());
         self.database
             .read(move |tx| {
                 Box::pin(async move {
                     let mut views = Vec::new();
                     for person in people::list(tx, grant.rows(), &filter).await? {
-                        views.push(identity.view(tx, &grant, &person, now).await?);
+                        views.push(identity.view(tx, &grant, &person, &asked).await?);
                     }
                     Ok((views, grant.entry()))
                 })
@@ -106,13 +105,13 @@ impl Identity {
     pub async fn person(&self, op: &OpContext, on: PersonRef) -> Result<PersonDetails, PeopleError> {
         let grant = self.access.authorize::<ReadPerson>(op, on, None).await??;
         self.vault.hold_lease().await?;
-        let (identity, now) = (self.clone(), op.at);
+        let (identity, asked) = (self.clone(), op.clone());
         self.database
             .read(move |tx| {
                 Box::pin(async move {
                     let person = people::find(tx, grant.on().id).await?.ok_or(PeopleError::NotFound)?;
                     let mut blocks = Vec::new();
-                    for block in blocks::of_person(tx, person.id, now).await? {
+                    for block in blocks::of_person(tx, person.id, asked.at).await? {
                         blocks.push(BlockView {
                             id: block.id,
                             session: match block.blocked {
@@ -126,7 +125,7 @@ impl Identity {
                         });
                     }
                     Ok(PersonDetails {
-                        person: identity.view(tx, &grant, &person, now).await?,
+                        person: identity.view(tx, &grant, &person, &asked).await?,
                         lines: lines::of_person(tx, person.id).await?,
                         blocks,
                     })
@@ -135,13 +134,13 @@ impl Identity {
             .await
     }
 
-    /// A person, opened under a grant that covers them.
+    /// A person as the caller sees them, opened under a grant that covers them.
     pub(crate) async fn view<A: Action>(
         &self,
         tx: &mut Tx,
         grant: &Grant<A>,
         person: &Person,
-        now: Timestamp,
+        op: &OpContext,
     ) -> Result<PersonView, PeopleError> {
         let profile = self.vault.open(tx, grant, &person.profile).await?;
         Ok(PersonView {
@@ -151,11 +150,11 @@ impl Identity {
             initials: profile.initials(),
             name: profile.name,
             email: profile.email,
-            picture: pictures::version(tx, person.id).await?,
+            picture: self.picture_shown(tx, op, person).await?,
             role: person.role,
             also: people::further_roles(tx, person.id).await?,
             state: person.state,
-            blocked_until: blocks::until(tx, person.organisation, person.id, None, now).await?,
+            blocked_until: blocks::until(tx, person.organisation, person.id, None, op.at).await?,
             team: person.team,
             manager: lines::manager_of(tx, person.id).await?,
             created_at: person.created_at,

@@ -115,7 +115,7 @@ impl Identity {
         if new.manager.is_some() {
             self.draw_line(tx, op, &person, new.manager).await?;
         }
-        self.hand_over(tx, &grant, &person, Offer { token, expires_at, console }, op.at).await
+        self.hand_over(tx, &grant, &person, Offer { token, expires_at, console }, op).await
     }
 
     /// Writes the mail that takes the link to them, or gives it back where no mail is sent.
@@ -125,10 +125,10 @@ impl Identity {
         grant: &Grant<A>,
         person: &Person,
         offer: Offer<'_>,
-        at: Timestamp,
+        op: &OpContext,
     ) -> Result<Invited, PeopleError> {
         let Offer { token, expires_at, console } = offer;
-        let view = self.view(tx, grant, person, at).await?;
+        let view = self.view(tx, grant, person, op).await?;
         let link = format!("{console}/join#token={}", token.reveal());
         if !self.notices.has_post() {
             return Ok(Invited { person: view, link: Some(link), expires_at });
@@ -146,7 +146,7 @@ impl Identity {
                 view.name
             ),
         };
-        self.notices.write(tx, person, &mail, (at, expires_at)).await?;
+        self.notices.write(tx, person, &mail, (op.at, expires_at)).await?;
         Ok(Invited { person: view, link: None, expires_at })
     }
 
@@ -170,7 +170,7 @@ impl Identity {
                     return Err(PeopleError::State("only who is invited and has not come is invited again"));
                 }
                 identity.not_above(tx, &op, &person).await?;
-                let invited = identity.offer_anew(tx, &grant, &person, &console, op.at).await?;
+                let invited = identity.offer_anew(tx, &grant, &person, &console, &op).await?;
                 let touched = [authority::invitation(person.id)];
                 identity.note(tx, &op, ("person", *person.id.as_bytes()), &touched).await?;
                 Ok(invited)
@@ -186,13 +186,13 @@ impl Identity {
         grant: &Grant<A>,
         person: &Person,
         console: &str,
-        at: Timestamp,
+        op: &OpContext,
     ) -> Result<Invited, PeopleError> {
-        let view = self.view(tx, grant, person, at).await?;
-        let mac = self.address_mac(tx, &view.email, at).await?;
+        let view = self.view(tx, grant, person, op).await?;
+        let mac = self.address_mac(tx, &view.email, op.at).await?;
         self.notices.forget(tx, person.id).await?;
-        let (token, expires_at) = offer(tx, person.id, mac, at).await?;
-        self.hand_over(tx, grant, person, Offer { token, expires_at, console }, at).await
+        let (token, expires_at) = offer(tx, person.id, mac, op.at).await?;
+        self.hand_over(tx, grant, person, Offer { token, expires_at, console }, op).await
     }
 
     /// Takes an invitation up: the person gets this password and is signed in. The link is used up by it.

@@ -2,8 +2,9 @@
 
 use clerestory_access::{OpContext, PersonRef, PictureRef, SetPicture, ShowPicture};
 use clerestory_confine::picture::Picture;
-use clerestory_sql::SqlError;
+use clerestory_sql::{SqlError, Tx};
 use clerestory_store::organisations;
+use clerestory_store::people::Person;
 use clerestory_store::pictures::{self, Large, Small};
 
 use super::directory::PersonView;
@@ -51,21 +52,21 @@ impl Identity {
         on: PersonRef,
         picture: Picture,
     ) -> Result<PersonView, PeopleError> {
-        let (identity, at) = (self.clone(), op.at);
+        let (identity, asked) = (self.clone(), op.clone());
         let detail = Some("picture set".to_owned());
         self.decided::<SetPicture, _>(op, on, detail, move |tx, grant| {
             Box::pin(async move {
                 let person = identity.locked(tx, grant.on().id).await?;
                 let wrong = || SqlError::Inconsistent { table: "subjects", column: "subject_id".to_owned() };
                 let key = organisations::subject_key(tx, person.subject).await?.ok_or_else(wrong)?;
-                let version = pictures::next_version(tx, person.id, at).await?;
+                let version = pictures::next_version(tx, person.id, asked.at).await?;
                 let place = pictures::place(person.organisation, person.id, version);
                 let large = identity.vault.seal(tx, key, place, &Large::new(picture.large)).await?;
                 let small = identity.vault.seal(tx, key, place, &Small::new(picture.small)).await?;
                 let organisation = person.organisation;
                 let row = pictures::Picture { person: person.id, organisation, version, large, small };
                 pictures::put(tx, &row).await?;
-                identity.view(tx, &grant, &person, at).await
+                identity.view(tx, &grant, &person, &asked).await
             })
         })
         .await
@@ -76,16 +77,29 @@ impl Identity {
     /// # Errors
     /// [`PeopleError::Refused`], [`PeopleError::Inner`].
     pub async fn remove_picture(&self, op: &OpContext, on: PersonRef) -> Result<PersonView, PeopleError> {
-        let (identity, at) = (self.clone(), op.at);
+        let (identity, asked) = (self.clone(), op.clone());
         let detail = Some("picture removed".to_owned());
         self.decided::<SetPicture, _>(op, on, detail, move |tx, grant| {
             Box::pin(async move {
                 let person = identity.locked(tx, grant.on().id).await?;
                 pictures::remove(tx, person.id).await?;
-                identity.view(tx, &grant, &person, at).await
+                identity.view(tx, &grant, &person, &asked).await
             })
         })
         .await
+    }
+
+    /// The version of somebody's picture, where they have one that the caller is shown.
+    pub(super) async fn picture_shown(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        person: &Person,
+    ) -> Result<Option<u64>, PeopleError> {
+        let Some(asker) = op.actor.person() else { return Ok(None) };
+        let Some(version) = pictures::version(tx, person.id).await? else { return Ok(None) };
+        let on = PictureRef { organisation: person.organisation, id: person.id, asker };
+        Ok(self.access.would_allow_in::<ShowPicture>(tx, op, on).await?.then_some(version))
     }
 
     /// Somebody's picture. It rides on the entry that tells of the caller's signing in, as many are shown beside names

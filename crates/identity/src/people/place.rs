@@ -66,7 +66,7 @@ impl Identity {
             self.another_admin(tx, op, &person).await?;
         }
         if person.role == role && people::further_roles(tx, person.id).await? == also {
-            return self.view(tx, &grant, &person, op.at).await;
+            return self.view(tx, &grant, &person, op).await;
         }
         // Whoever is given a role is no supporter any more.
         let mut touched = Self::end_support_of(tx, op, person.id).await?;
@@ -78,7 +78,7 @@ impl Identity {
         }
         touched.extend(Self::end_other_sessions(tx, op, person.id).await?);
         self.note(tx, op, ("person", *person.id.as_bytes()), &touched).await?;
-        self.view(tx, &grant, &person, op.at).await
+        self.view(tx, &grant, &person, op).await
     }
 
     /// Whether somebody is an Admin who is active.
@@ -163,7 +163,7 @@ impl Identity {
                     identity.sees_all(tx, &op).await?;
                 }
                 identity.draw_line(tx, &op, &person, manager).await?;
-                identity.view(tx, &grant, &person, op.at).await
+                identity.view(tx, &grant, &person, &op).await
             })
         })
         .await
@@ -234,7 +234,7 @@ impl Identity {
                 people::update(tx, &person).await?;
                 let touched = [authority::person(person.id)];
                 identity.note(tx, &op, ("person", *person.id.as_bytes()), &touched).await?;
-                identity.view(tx, &grant, &person, op.at).await
+                identity.view(tx, &grant, &person, &op).await
             })
         })
         .await

@@ -106,7 +106,7 @@ impl Identity {
         people::update(tx, &person).await?;
         touched.push(authority::person(person.id));
         self.note(tx, op, ("person", *person.id.as_bytes()), &touched).await?;
-        self.view(tx, &grant, &person, op.at).await
+        self.view(tx, &grant, &person, op).await
     }
 
     /// Keeps somebody out until a time, or one session of theirs.

@@ -107,7 +107,7 @@ impl Identity {
         let invited = match person.state {
             PersonState::Invited => {
                 touched.extend([authority::person(person.id), authority::invitation(person.id)]);
-                Some(self.offer_anew(tx, &grant, &person, console, op.at).await?)
+                Some(self.offer_anew(tx, &grant, &person, console, op).await?)
             }
             PersonState::Active | PersonState::SoftDeleted => None,
         };

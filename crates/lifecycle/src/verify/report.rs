@@ -97,6 +97,12 @@ impl Place {
             Self::Receipt => "receipt",
         }
     }
+
+    /// Whether it speaks for an erasure instead of being what is erased: what is wrong there stays wrong when everything
+    /// is destroyed once more.
+    pub(crate) const fn is_testimony(self) -> bool {
+        matches!(self, Self::Erasure | Self::Entry | Self::Receipt)
+    }
 }
 
 impl Report {

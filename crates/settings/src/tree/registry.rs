@@ -69,7 +69,7 @@ pub struct Setting {
     pub note: Cow<'static, str>,
 }
 
-use Level::{Deployment as X, Domain as D, Organisation as B, Project as P, Team as T};
+use Level::{Deployment as X, Domain as D, Organisation as B, Project as P, Team as T, User as U};
 
 impl Setting {
     fn new(key: &'static str, kind: Kind, default: Value, merge: Merge, levels: &'static [Level]) -> Self {
@@ -191,6 +191,15 @@ fn built_in() -> Vec<Setting> {
         Setting::new("view.four_eyes", Kind::Switch, Value::Switch(false), Merge::Max, &[B, D, P, T])
             .unreadable(Value::Switch(true))
             .note("Whether a recording about somebody else is watched only after a second person has agreed to it."),
+        Setting::new(
+            PICTURE_VISIBILITY,
+            Kind::Words(&["self", "organisation"]),
+            Value::Word("organisation"),
+            Merge::Min,
+            &[B, U],
+        )
+        .unreadable(Value::Word("self"))
+        .note("Who is shown somebody's picture: only they themselves, or whoever may see the person."),
     ];
     all.extend(signing_in());
     all.extend(retentions());
@@ -258,6 +267,9 @@ fn retentions() -> Vec<Setting> {
         .note("How long what was deleted can be restored."),
     ]
 }
+
+/// The setting that says who is shown somebody's picture.
+pub const PICTURE_VISIBILITY: &str = "user.picture.visibility";
 
 const HOUR: u32 = 3600;
 /// Days of a hundred years.

@@ -98,7 +98,7 @@ async fn timed(
         swept = lifecycle.sweep(NODE).await.map_err(|error| format!("{what}: {error}"))?;
     }
     match swept {
-        SweepStep::Swept(sweep) if sweep.waiting.is_empty() => {
+        SweepStep::Swept(sweep) if sweep.waiting.is_empty() && sweep.doubtful.is_empty() => {
             Ok((what, sweep.recordings, began.elapsed().as_secs_f64()))
         }
         other => Err(format!("{what}: {other:?}")),
