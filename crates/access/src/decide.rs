@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use clerestory_audit::{ActorKind, NewEntry, Outcome, Personal};
 use clerestory_model::{OrganisationId, PersonId, SessionId, Timestamp};
-use clerestory_settings::tree::{Level, Node, PICTURE_VISIBILITY, Value};
+use clerestory_settings::tree::{Level, Node, Value};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::people::{Person, PersonState, Role};
 use clerestory_store::recordings::ScopeFilter;
@@ -399,7 +399,7 @@ impl Access {
     async fn shows_picture<O: Object>(&self, tx: &mut Tx, on: O) -> Result<bool, AccessError> {
         let Some(person) = on.person() else { return Ok(false) };
         let node = Node { level: Level::User, id: *person.as_bytes() };
-        let said = self.settings.at(tx, on.organisation(), node, PICTURE_VISIBILITY).await?;
+        let said = self.settings.at(tx, on.organisation(), node, "user.picture.visibility").await?;
         Ok(said.is_some_and(|said| said.value == Value::Word("organisation")))
     }
 

@@ -15,7 +15,7 @@ pub struct Standing {
     pub entry: Entry,
     /// Its hash is that of what it says.
     pub is_whole: bool,
-    /// Whether the ledger's leaf is of this entry; `None` where it has none yet.
+    /// Whether the ledger's leaf is of this entry; `None` where it has none yet. A leaf that was removed is not.
     pub leaf: Option<bool>,
 }
 
@@ -43,7 +43,11 @@ pub async fn standing(
     let sql = "SELECT commitment FROM ledger_leaves WHERE organisation_id = $1 AND number = $2";
     let leaf = match tx.query_opt(sql, &values).await? {
         Some(row) => Some(row.get::<[u8; 32]>(0)? == commitment(&entry.salt, &entry.hash)),
-        None => None,
+        // The ledger takes entries in their order: where it has a later one, this one's leaf was removed.
+        None => {
+            let sql = "SELECT 1 FROM ledger_leaves WHERE organisation_id = $1 AND number > $2 LIMIT 1";
+            tx.query_opt(sql, &[organisation.into(), number.into()]).await?.map(|_| false)
+        }
     };
     Ok(Some(Standing { is_whole: entry.hash == entry.compute_hash(), leaf, entry }))
 }

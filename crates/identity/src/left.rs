@@ -24,8 +24,14 @@ const OF_PERSON: [(&str, &str); 16] = [
     ("support_grants", "person_id"),
 ];
 
-/// How many tables an account has rows in.
+/// The tables of accounts that name the organisation.
+const OF_EVERYBODY: [&str; 6] =
+    ["people", "sessions", "api_keys", "pictures", "person_roles", "reporting_lines"];
+
+/// How many tables are looked at for one account.
 pub const TABLES_OF_PERSON: u64 = OF_PERSON.len() as u64;
+/// How many are for all accounts of an organisation.
+pub const TABLES_OF_EVERYBODY: u64 = OF_EVERYBODY.len() as u64;
 
 /// The tables that still tell of the person that a subject is, and how many rows of each do. The subject's own row names
 /// the person after the account is gone.
@@ -57,7 +63,7 @@ pub async fn left_of_everybody(
     organisation: OrganisationId,
 ) -> Result<Vec<(&'static str, u64)>, SqlError> {
     let mut left = Vec::new();
-    for table in ["people", "sessions", "api_keys", "pictures", "person_roles", "reporting_lines"] {
+    for table in OF_EVERYBODY {
         let count = count(tx, (table, "organisation_id"), organisation.into()).await?;
         if count > 0 {
             left.push((table, count));

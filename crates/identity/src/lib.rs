@@ -46,7 +46,7 @@ pub use breached::BreachedError;
 pub use credentials::{CredentialError, Proof};
 pub use erase::Ended;
 pub use fitness::Unfit;
-pub use left::{TABLES_OF_PERSON, left_of_everybody, left_of_person};
+pub use left::{TABLES_OF_EVERYBODY, TABLES_OF_PERSON, left_of_everybody, left_of_person};
 pub use passwords::{Password, PasswordError, Passwords};
 pub use people::directory::{BlockView, PersonDetails, PersonView};
 pub use people::error::PeopleError;

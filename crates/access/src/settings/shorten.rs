@@ -48,6 +48,18 @@ impl Access {
                 longer.push(format!("the {} says {before} no more", change.node.level.word()));
             }
         }
+        // Nor may a word that is longer than what holds by itself stand below a shorter one, which may be taken back.
+        if let (Some(Said::Value { value, .. }), None) = (&change.said, values.of(change.node, &change.name))
+            && let Some(holds) = self.settings.at(tx, on.0, change.node, &change.name).await?
+            && !setting.as_strict(value, &holds.value)
+            && !setting.as_strict(value, &setting.default)
+        {
+            longer.push(format!(
+                "the {} would say {value}, and {} holds",
+                change.node.level.word(),
+                holds.value
+            ));
+        }
         Ok(Some(longer))
     }
 }

@@ -59,6 +59,12 @@ pub(super) async fn import(
         }
         _ => bytes,
     };
+    if let Some(at) = app.lifecycle.closes_at(site.organisation).await? {
+        anyhow::bail!(
+            "the organisation is closing: everything it has is erased at {at}, and nothing new is taken in. An administrator \
+             can keep it until then, under Receipts"
+        );
+    }
     let op = OpContext {
         actor: Actor::System { organisation: site.organisation },
         request_id: "import".to_owned(),

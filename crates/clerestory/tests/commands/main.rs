@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 mod custody;
+mod health;
 mod receipt;
 mod rig;
 mod store;

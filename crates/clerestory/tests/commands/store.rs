@@ -52,6 +52,13 @@ impl Rig {
         }
     }
 
+    /// One byte of what it recorded is another.
+    pub(crate) fn flip(&self) {
+        let (log, mut bytes) = (self.log_file(), std::fs::read(self.log_file()).unwrap());
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(log, bytes).unwrap();
+    }
+
     /// The only file of the ingest log.
     fn log_file(&self) -> PathBuf {
         let below = |path: PathBuf| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());

@@ -1,6 +1,6 @@
 //! Looking at the database: keys, rows of what was captured, what derives from it, accounts.
 
-use clerestory_identity::{TABLES_OF_PERSON, left_of_everybody, left_of_person};
+use clerestory_identity::{TABLES_OF_EVERYBODY, TABLES_OF_PERSON, left_of_everybody, left_of_person};
 use clerestory_keys::presence;
 use clerestory_model::RecordingState;
 use clerestory_sql::Tx;
@@ -95,12 +95,14 @@ async fn look_at_derived(tx: &mut Tx, scope: &Scope, notes: &mut Notes) -> Resul
 }
 
 async fn look_at_accounts(tx: &mut Tx, scope: &Scope, notes: &mut Notes) -> Result<(), VerifyError> {
-    let left = match scope.erasure.target {
-        Target::Subject(subject) => left_of_person(tx, subject).await?,
-        Target::Organisation => left_of_everybody(tx, scope.erasure.organisation).await?,
+    let (left, tables) = match scope.erasure.target {
+        Target::Subject(subject) => (left_of_person(tx, subject).await?, TABLES_OF_PERSON),
+        Target::Organisation => {
+            (left_of_everybody(tx, scope.erasure.organisation).await?, TABLES_OF_EVERYBODY)
+        }
         _ => return Ok(()),
     };
-    notes.looked("tables of accounts", TABLES_OF_PERSON);
+    notes.looked("tables of accounts", tables);
     for (table, rows) in left {
         notes.left(Place::Account, format!("{rows} rows of {table} tell of an account that was ended"));
     }

@@ -16,7 +16,7 @@ mod span;
 mod value;
 
 pub use dry_run::{Change, Effect, Tree, effects};
-pub use registry::{Merge, PICTURE_VISIBILITY, Registry, Setting, Strict};
+pub use registry::{Merge, Registry, Setting, Strict};
 pub use resolve::{Effective, Outcome, Step, explain, resolve};
 pub use span::{Span, SpanError};
 pub use value::{Kind, Value, ValueError};

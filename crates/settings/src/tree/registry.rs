@@ -192,7 +192,7 @@ fn built_in() -> Vec<Setting> {
             .unreadable(Value::Switch(true))
             .note("Whether a recording about somebody else is watched only after a second person has agreed to it."),
         Setting::new(
-            PICTURE_VISIBILITY,
+            "user.picture.visibility",
             Kind::Words(&["self", "organisation"]),
             Value::Word("organisation"),
             Merge::Min,
@@ -267,9 +267,6 @@ fn retentions() -> Vec<Setting> {
         .note("How long what was deleted can be restored."),
     ]
 }
-
-/// The setting that says who is shown somebody's picture.
-pub const PICTURE_VISIBILITY: &str = "user.picture.visibility";
 
 const HOUR: u32 = 3600;
 /// Days of a hundred years.

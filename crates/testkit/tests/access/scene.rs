@@ -159,6 +159,7 @@ impl Scene {
                 let project = format!("prj_{}", self.project().await);
                 self.say(caller, json!({ "value": null, "node": project })).await
             }
+            "setting.write.own" => self.say_of_oneself(caller, &self.member).await,
             "setting.relax" => self.relax(caller).await,
             "health.read" => caller.get("/api/v1/health/findings").await,
             "profile.read" => caller.get("/api/v1/session").await,
@@ -297,6 +298,15 @@ impl Scene {
         let seen = caller.get("/api/v1/settings").await.json["version"].as_u64().unwrap_or_default();
         let caller = caller.clone().with("if-match", format!("\"{seen}\""));
         caller.send("PUT", &format!("/api/v1/settings/{name}"), asked.to_string()).await
+    }
+
+    /// Says nothing of who is shown somebody's picture, as the caller's own word.
+    async fn say_of_oneself(&self, caller: &Caller, person: &str) -> Answer {
+        let path = format!("/api/v1/settings?node={person}");
+        let seen = caller.get(&path).await.json["version"].as_u64().unwrap_or_default();
+        let caller = caller.clone().with("if-match", format!("\"{seen}\""));
+        let asked = json!({ "value": null, "node": person }).to_string();
+        caller.send("PUT", "/api/v1/settings/user.picture.visibility", asked).await
     }
 
     /// Lets a domain that nothing hangs from protect nobody any more.

@@ -45,6 +45,8 @@ const BY_TWO: [&str; 5] =
     ["hold.place", "subject.erase", "organisation.erase", "request.ask", "request.manage"];
 /// The row about web sessions of visitors: a manager of who reports to them sees those only by a setting.
 const OF_VISITORS: u32 = 12;
+/// How many cells of the table are not built, and how many are built otherwise. Neither number ever grows.
+const NOT_YET: (usize, usize) = (115, 4);
 /// Rows that nobody may ever do.
 const NOBODY: [u32; 2] = [49, 54];
 
@@ -99,16 +101,8 @@ struct Table {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NotBuilt {
-    at_most: AtMost,
     row: Vec<Missing>,
     difference: Vec<Difference>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AtMost {
-    callers: usize,
-    differences: usize,
 }
 
 #[derive(Deserialize)]
@@ -190,13 +184,8 @@ fn disagreements(table: &str, matrix: &str, not_built: &str) -> Vec<String> {
     };
     let missing = cells(not_built.row.iter().map(|row| (row.number, &row.callers)).collect());
     let other = cells(not_built.difference.iter().map(|row| (row.number, &row.callers)).collect());
-    let (callers, differences) = (not_built.at_most.callers, not_built.at_most.differences);
-    if (missing.len(), other.len()) != (callers, differences) {
-        found.push(format!(
-            "not-built.toml has {} and {}: `at_most` says otherwise",
-            missing.len(),
-            other.len()
-        ));
+    if (missing.len(), other.len()) != NOT_YET {
+        found.push(format!("not-built.toml has {} and {}, not {NOT_YET:?}", missing.len(), other.len()));
     }
     for (row, caller) in missing.intersection(&other) {
         found.push(format!("row {row}, {caller}: not built, and built otherwise"));
@@ -288,7 +277,7 @@ fn every_cell_of_the_table_is_built_as_it_says_or_stands_in_not_built() {
     assert_eq!(disagreements(TABLE, MATRIX, NOT_BUILT), Vec::<String>::new());
     let not_built: NotBuilt = toml::from_str(NOT_BUILT).unwrap();
     for row in &not_built.row {
-        let known = matches!(row.issue.as_u64(), Some(4..=7)) || row.issue == "later";
+        let known = matches!(row.issue.as_u64(), Some(5..=7)) || row.issue == "later";
         assert!(known && !row.callers.is_empty(), "row {}", row.number);
     }
     assert!(not_built.difference.iter().all(|row| row.why.ends_with('.') && !row.callers.is_empty()));
@@ -327,14 +316,12 @@ fn a_rule_that_goes_further_than_the_table_is_noticed() {
         assert!(!disagreements(TABLE, &matrix, NOT_BUILT).is_empty(), "{what}");
     }
     for (what, not_built) in [
-        ("forgotten", NOT_BUILT.replacen("callers = [\"auditor\", ", "callers = [", 1)),
+        ("forgotten", NOT_BUILT.replacen("callers = [\"organiser\", ", "callers = [", 1)),
         ("built already", NOT_BUILT.replacen("callers = [\"device\"]", "callers = [\"device\", \"key\"]", 1)),
         (
             "asked for by nobody",
             NOT_BUILT.replacen("callers = [\"device\"]", "callers = [\"device\", \"viewer\"]", 1),
         ),
-        ("grown", NOT_BUILT.replacen("callers = ", "callers = 1 # ", 1)),
-        ("not lowered", NOT_BUILT.replacen("differences = ", "differences = 9 # ", 1)),
         (
             "no difference any more",
             NOT_BUILT.replacen("[\"privacy\"]\nactions", "[\"privacy\", \"admin\"]\nactions", 1),

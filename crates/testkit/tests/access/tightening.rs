@@ -86,6 +86,8 @@ async fn an_officer_shortens_retention_and_never_lengthens_it() {
     // What stands below something shorter has no effect today; it would have one when that goes.
     let project = format!("prj_{}", scene.project().await);
     let below = |value: &str| json!({ "value": value, "node": project, "confirms": 1_000_000 });
+    let planted = scene.say_of(&officer, replay, below("P300D")).await;
+    assert_eq!((planted.status, planted.problem()), (FORBIDDEN, "keeps-longer"));
     scene.say_of(&officer, replay, below("P55D")).await.ok();
     let later = scene.say_of(&officer, replay, below("P80D")).await;
     assert_eq!((later.status, later.problem()), (FORBIDDEN, "keeps-longer"));
@@ -102,7 +104,7 @@ async fn an_officer_shortens_retention_and_never_lengthens_it() {
     assert_eq!(scene.refusals("setting.write.business").await.len(), 5);
     assert_eq!(
         scene.refusals("setting.relax").await.len() + scene.refusals("setting.write.below").await.len(),
-        1
+        2
     );
     say(&scene, &admin, replay, json!("P70D")).await.ok();
     assert_eq!(scene.installation.app.replay_authority().await.unwrap(), []);

@@ -129,6 +129,57 @@ async fn another_one_is_shown_at_once_and_a_version_never_comes_again() {
     assert!(installation.app.replay_authority().await.unwrap().is_empty());
 }
 
+/// Says of a setting, for the place that is named, on top of what the caller sees there.
+async fn say(caller: &Caller, node: Option<&str>, word: &str) -> Answer {
+    let at = node.map(|node| format!("?node={node}")).unwrap_or_default();
+    let version =
+        caller.get(&format!("/api/v1/settings{at}")).await.json["version"].as_u64().unwrap_or_default();
+    let caller = caller.clone().with("if-match", format!("\"{version}\""));
+    let asked = json!({ "value": word, "node": node }).to_string();
+    caller.send("PUT", "/api/v1/settings/user.picture.visibility", asked).await
+}
+
+#[tokio::test]
+async fn who_keeps_their_picture_to_themselves_is_shown_to_nobody_else() {
+    let installation = Installation::new().await;
+    let (admin, member) = (installation.proven("admin").await, installation.person("member").await);
+    let (person, own) = (own_id(&member).await, own_id(&admin).await);
+    let set = version(&member, &person, files::png(9, 9)).await;
+    version(&admin, &own, files::png(9, 9)).await;
+    let seen = async |caller: &Caller, who: &str| {
+        let people = admin.get("/api/v1/people").await.ok();
+        let mut items = people["items"].as_array().unwrap().iter();
+        let listed = items.find(|item| item["id"] == person.as_str()).unwrap()["picture"].as_u64();
+        (caller.get(&address(who)).await.status, listed)
+    };
+    assert_eq!(seen(&admin, &person).await, (StatusCode::OK, Some(set)));
+
+    say(&member, Some(&person), "self").await.ok();
+    assert_eq!(seen(&admin, &person).await, (StatusCode::NOT_FOUND, None));
+    let one = admin.get(&format!("/api/v1/people/{person}")).await.ok();
+    assert_eq!(one["picture"], Value::Null);
+    assert_eq!(seen(&member, &person).await.0, StatusCode::OK, "it is their own");
+    assert_eq!(member.get("/api/v1/session").await.ok()["person"]["picture"].as_u64(), Some(set));
+    assert_eq!(seen(&admin, &own).await.0, StatusCode::OK, "nobody else said so");
+
+    // It is theirs alone to say, and going back in the organisation's settings does not say it for them.
+    assert_eq!(say(&admin, Some(&own), "self").await.status, StatusCode::OK);
+    assert_eq!(say(&member, Some(&own), "organisation").await.status, StatusCode::NOT_FOUND);
+    let version = admin.get("/api/v1/settings").await.ok()["version"].as_u64().unwrap();
+    let back = admin.clone().with("if-match", format!("\"{version}\""));
+    back.post("/api/v1/settings/rollback", json!({ "version": 0 })).await.ok();
+    assert_eq!(seen(&admin, &person).await, (StatusCode::NOT_FOUND, None));
+
+    say(&member, Some(&person), "organisation").await.ok();
+    assert_eq!(seen(&admin, &person).await, (StatusCode::OK, Some(set)));
+    // What the organisation says protects everybody, whatever they said.
+    say(&admin, None, "self").await.ok();
+    assert_eq!(seen(&admin, &person).await, (StatusCode::NOT_FOUND, None));
+    assert_eq!(say(&member, Some(&person), "organisation").await.status, StatusCode::OK);
+    assert_eq!(seen(&admin, &person).await, (StatusCode::NOT_FOUND, None));
+    assert!(installation.app.replay_authority().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn what_is_no_picture_changes_nothing_and_whoever_may_not_is_not_listened_to() {
     let installation = Installation::new().await;

@@ -49,6 +49,7 @@ export type Action =
   | "setting.read"
   | "setting.write.business"
   | "setting.write.below"
+  | "setting.write.own"
   | "retention.read"
   | "retention.confirm"
   | "key.read"

@@ -100,6 +100,7 @@ const NAMES: Record<string, string> = {
   "setting.read": "See rules, and who set them",
   "setting.write.business": "Set rules for the organisation",
   "setting.write.below": "Set rules for a part of it",
+  "setting.write.own": "Say for oneself what rules leave open",
   "setting.relax": "Let rules protect less in a part of it",
   "retention.read": "See how long what is kept",
   "retention.confirm": "Let a sweep that waits go on",

@@ -9,6 +9,7 @@ import { Captured } from "../components/mydata/Captured";
 import { Hall } from "../components/mydata/Hall";
 import { Looks } from "../components/mydata/Looks";
 import { MyRequests } from "../components/mydata/MyRequests";
+import { PictureShown } from "../components/mydata/PictureShown";
 import { Watching } from "../components/mydata/Watching";
 import { PictureField } from "../components/people/PictureField";
 import { explain, Loading, Trouble } from "../components/States";
@@ -121,6 +122,7 @@ function Account({ person }: { person: Session["person"] }) {
         <h2 className="grow">Your account</h2>
       </div>
       <PictureField person={person} own />
+      <PictureShown person={person.id} />
       <dl className="pad">
         <dt>Name</dt>
         <dd>{person.name}</dd>
