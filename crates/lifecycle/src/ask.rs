@@ -18,6 +18,8 @@ use crate::{EraseError, Erasure, Lifecycle, Target};
 
 /// Reasons are cut to this many characters.
 const REASON_CHARS: usize = 500;
+/// What the log says of an erasure of somebody's recordings, beside that it is decided as that of the person.
+const RECORDINGS_ONLY: &str = "every recording about them, and nothing else";
 
 impl Lifecycle {
     /// Decides and begins an erasure. From the commit on nobody sees, plays or sends what is erased; the rest is done by
@@ -74,6 +76,8 @@ impl Lifecycle {
     ) -> Result<Result<u64, Refused>, EraseError> {
         let organisation = op.actor.organisation();
         let detail = match target {
+            Target::RecordingsOf(_) if !what.is_empty() => Some(format!("{what}; {RECORDINGS_ONLY}")),
+            Target::RecordingsOf(_) => Some(RECORDINGS_ONLY.to_owned()),
             _ if !what.is_empty() => Some(what.to_owned()),
             Target::Track { track, .. } => Some(format!("track {track}")),
             Target::Range { from_us, to_us, .. } => {
@@ -94,7 +98,8 @@ impl Lifecycle {
                 let on = RecordingRef { organisation, id: recording };
                 access.decide::<EraseRecording>(tx, op, on, personal).await?.map(|grant| grant.entry())
             }
-            Target::Subject(subject) => {
+            // It takes the right that erasing them takes: no less goes of what was captured.
+            Target::Subject(subject) | Target::RecordingsOf(subject) => {
                 let on = SubjectRef { organisation, id: subject };
                 access.decide::<EraseSubject>(tx, op, on, personal).await?.map(|grant| grant.entry())
             }
@@ -120,16 +125,22 @@ impl Lifecycle {
             return Ok(Err(EraseError::Nothing));
         }
         let recordings = rows::lock_recordings(tx, organisation, &target).await?;
-        // Under those locks, so that two who ask together get one erasure. A range may have more to take since.
+        // Under those locks, so that two who ask together get one erasure. A range may have more to take since, and so may
+        // somebody's recordings.
         let known = rows::of_target(tx, organisation, &target).await?;
         let is_range = matches!(target, Target::Range { .. });
-        if let Some(known) = known.clone().filter(|_| !is_range) {
-            return Ok(Ok(known));
+        let is_over = match target {
+            Target::Range { .. } => false,
+            Target::RecordingsOf(_) => recordings.is_empty(),
+            _ => known.is_some(),
+        };
+        if is_over {
+            return Ok(known.ok_or(EraseError::Nothing));
         }
         if crate::holds::rows::stands_against(tx, organisation, &target).await? {
             return match target {
                 Target::Recording(_) if recordings.is_empty() => Ok(Err(EraseError::Nothing)),
-                Target::Recording(_) | Target::Subject(_) => {
+                Target::Recording(_) | Target::Subject(_) | Target::RecordingsOf(_) => {
                     Ok(Ok(self.restrict(tx, op, (target, entry), &recordings).await?))
                 }
                 // A part of a recording cannot be hidden from people while they see the rest.
@@ -159,6 +170,9 @@ impl Lifecycle {
                     touched.extend(one.depart(tx, organisation).await?);
                 }
                 touched.extend(self.depart(tx, organisation).await?);
+            }
+            Target::RecordingsOf(subject) => {
+                touched.extend(self.forget_proposed(tx, organisation, subject).await?);
             }
             Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {}
         }
@@ -221,7 +235,19 @@ impl Lifecycle {
         }
         let doomed = crate::Doomed::Person(subject);
         touched.extend(crate::proposals::rows::forget(tx, organisation, doomed).await?);
+        touched.extend(self.forget_proposed(tx, organisation, subject).await?);
         Ok(Ok(touched))
+    }
+
+    /// Removes what was proposed about somebody's recordings, which are being erased; the rows that went.
+    pub(crate) async fn forget_proposed(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+        subject: SubjectId,
+    ) -> Result<Vec<Touched>, EraseError> {
+        let doomed = crate::Doomed::RecordingsOf(subject);
+        Ok(crate::proposals::rows::forget(tx, organisation, doomed).await?)
     }
 
     pub(crate) async fn keep_scope(
@@ -256,7 +282,11 @@ impl Lifecycle {
         }
         keys.extend(rows::summary_keys(tx, recordings).await?);
         match target {
-            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {}
+            Target::Track { .. }
+            | Target::Recording(_)
+            | Target::Range { .. }
+            | Target::RecordingsOf(_)
+            | Target::Expired(_) => {}
             Target::Subject(subject) => keys.extend(rows::subject_key(tx, *subject).await?),
             Target::Organisation => keys.extend(registry.of_organisation(tx, organisation).await?),
         }
@@ -283,7 +313,7 @@ impl Lifecycle {
                 "recording",
                 *recording.as_bytes(),
             ),
-            Target::Subject(subject) => {
+            Target::Subject(subject) | Target::RecordingsOf(subject) => {
                 ("subject.erase", clerestory_audit::Class::ENTITY_DELETE, "subject", *subject.as_bytes())
             }
             Target::Organisation => (

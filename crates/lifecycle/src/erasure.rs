@@ -28,6 +28,9 @@ pub enum Target {
     },
     /// A person or visitor: every recording about them, and their account.
     Subject(SubjectId),
+    /// Every recording about a person or visitor that there is when it begins. Who they are stays, and they may be recorded
+    /// again.
+    RecordingsOf(SubjectId),
     /// The whole organisation of whoever asks.
     Organisation,
     /// Tracks that a sweep found to be due, written down with this erasure: nobody asks for them by name.
@@ -43,6 +46,7 @@ impl Target {
             Self::Recording(_) => "recording",
             Self::Range { .. } => "range",
             Self::Subject(_) => "subject",
+            Self::RecordingsOf(_) => "recordings",
             Self::Organisation => "organisation",
             Self::Expired(_) => "expired",
         }
@@ -144,6 +148,15 @@ pub struct Erasure {
 }
 
 impl Erasure {
+    /// Where to look for its recordings once it has begun: of somebody whose recordings are erased, those that came later
+    /// are not of it.
+    pub(crate) const fn scope(&self) -> Target {
+        match self.target {
+            Target::RecordingsOf(_) => Target::Expired(self.id),
+            target => target,
+        }
+    }
+
     /// One that is asked for now, by the entry given.
     pub(crate) fn asked(
         id: ErasureId,

@@ -27,9 +27,11 @@ pub struct Receipt {
     pub organisation: OrganisationId,
     /// The erasure.
     pub erasure: ErasureId,
-    /// `track`, `recording`, `range`, `subject`, `organisation`, or `expired` for a batch of a sweep.
+    /// `track`, `recording`, `range`, `subject`, `recordings` for all of one person, `organisation`, or `expired` for a batch of
+    /// a sweep.
     pub kind: String,
-    /// The id of what was erased; of the recording for a range; of the erasure itself for a batch of a sweep.
+    /// The id of what was erased; of the recording for a range; of the subject for their recordings; of the erasure itself for a
+    /// batch of a sweep.
     pub target: String,
     /// Where a range begins and ends that was asked for, in microseconds since the recording began.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -118,7 +120,7 @@ impl Receipt {
             target: match erasure.target {
                 Target::Track { track, .. } => track.to_string(),
                 Target::Recording(recording) | Target::Range { recording, .. } => recording.to_string(),
-                Target::Subject(subject) => subject.to_string(),
+                Target::Subject(subject) | Target::RecordingsOf(subject) => subject.to_string(),
                 Target::Organisation => erasure.organisation.to_string(),
                 Target::Expired(erasure) => erasure.to_string(),
             },

@@ -24,6 +24,7 @@ fn erasure(row: &Row) -> Result<Erasure, SqlError> {
         4 => Target::Subject(row.get(3)?),
         5 => Target::Organisation,
         6 => Target::Expired(row.get(3)?),
+        7 => Target::RecordingsOf(row.get(3)?),
         _ => return Err(wrong("kind")),
     };
     Ok(Erasure {
@@ -55,6 +56,7 @@ fn stored(target: &Target, organisation: OrganisationId) -> [Value; 5] {
         Target::Subject(subject) => whole(4, (*subject).into(), Value::Null),
         Target::Organisation => whole(5, organisation.into(), Value::Null),
         Target::Expired(erasure) => whole(6, (*erasure).into(), Value::Null),
+        Target::RecordingsOf(subject) => whole(7, (*subject).into(), Value::Null),
     }
 }
 
@@ -105,6 +107,13 @@ pub(crate) async fn of_target(
     let known: Result<Vec<Erasure>, SqlError> =
         tx.query(&sql, &[id, kind]).await?.iter().map(erasure).collect();
     Ok(known?.into_iter().find(|known| known.target == *target))
+}
+
+/// Whether recordings about somebody are on their way to be gone, all that there were.
+pub(crate) async fn takes_recordings_of(tx: &mut Tx, subject: SubjectId) -> Result<bool, SqlError> {
+    let sql = "SELECT 1 FROM erasures WHERE target = $1 AND kind = 7 AND step >= $2 AND step < $3 LIMIT 1";
+    let values = [subject.into(), (Step::Asked as i64).into(), (Step::Verified as i64).into()];
+    Ok(tx.query_opt(sql, &values).await?.is_some())
 }
 
 /// Erasures at a step after the one given, oldest first, but for those whose row cannot be read: they alone stand still.
@@ -241,6 +250,13 @@ pub(crate) async fn is_restricted(tx: &mut Tx, recording: RecordingId) -> Result
     Ok(tx.query_opt(sql, &[recording.into()]).await?.is_some())
 }
 
+/// Locks the recordings that an erasure hid which waits for a hold, in the order of their ids.
+pub(crate) async fn lock_restricted(tx: &mut Tx, erasure: ErasureId) -> Result<Vec<RecordingId>, SqlError> {
+    let sql = "SELECT recording_id FROM recordings
+               WHERE recording_id IN (SELECT recording_id FROM restrictions WHERE erasure_id = $1) ORDER BY recording_id";
+    tx.query_locked(Lock::Exclusive, sql, &[erasure.into()]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Which recordings a target takes, wholly or in part: a condition on their rows.
 fn recordings_where(organisation: OrganisationId, target: &Target) -> (String, [Value; 2]) {
     let (condition, value): (&str, Value) = match target {
@@ -248,6 +264,12 @@ fn recordings_where(organisation: OrganisationId, target: &Target) -> (String, [
             ("recording_id = $2", (*recording).into())
         }
         Target::Subject(subject) => ("subject_id = $2", (*subject).into()),
+        // Those that no erasure takes yet, and none waits for.
+        Target::RecordingsOf(subject) => (
+            "subject_id = $2 AND state < 4 AND NOT EXISTS (
+                 SELECT 1 FROM restrictions x WHERE x.recording_id = recordings.recording_id)",
+            (*subject).into(),
+        ),
         Target::Organisation => ("organisation_id = $2", organisation.into()),
         Target::Expired(erasure) => (
             "recording_id IN (SELECT recording_id FROM erasure_tracks WHERE erasure_id = $2)",
@@ -375,7 +397,11 @@ pub(crate) async fn lock_owner(
         Target::Organisation => {
             ("SELECT key_id FROM organisations WHERE organisation_id = $1", organisation.into())
         }
-        Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {
+        Target::Track { .. }
+        | Target::Recording(_)
+        | Target::Range { .. }
+        | Target::RecordingsOf(_)
+        | Target::Expired(_) => {
             return Ok(());
         }
     };

@@ -52,7 +52,7 @@ impl Lifecycle {
             let _grant = self.parts.access.decide::<CarryOutErasure>(tx, &op, on, None).await??;
         }
         for erasure in due {
-            let recordings = rows::lock_recordings(tx, organisation, &erasure.target).await?;
+            let recordings = rows::lock_recordings(tx, organisation, &erasure.scope()).await?;
             let (parts, keys) = match erasure.target {
                 Target::Range { .. } | Target::Expired(_) => {
                     (rows::kept_parts(tx, erasure.id).await?, rows::kept_keys(tx, erasure.id).await?)

@@ -19,7 +19,12 @@ pub(crate) async fn tombstones_of(
         Target::Organisation => {
             rows::organisation_key(tx, organisation).await?.map(|key| vec![stone(Owner::Organisation, key)])
         }
-        Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {
+        // No tombstone of whom recordings show: they may be recorded again.
+        Target::Track { .. }
+        | Target::Recording(_)
+        | Target::Range { .. }
+        | Target::RecordingsOf(_)
+        | Target::Expired(_) => {
             let keys = rows::kept_keys(tx, erasure.id).await?;
             Some(keys.into_iter().map(|key| stone(Owner::Key, key)).collect())
         }

@@ -79,7 +79,7 @@ impl Lifecycle {
                 }
                 Step::Resealed => self.lay(page, step).await,
                 Step::Laid => {
-                    // A batch of a sweep has thousands of tombstones: it fills an object by itself.
+                    // A batch of a sweep has thousands of tombstones: it fills an object by itself. So may somebody's recordings.
                     let (swept, asked): (Vec<_>, Vec<_>) = page.into_iter().partition(is_swept);
                     let mut moved = if asked.is_empty() { 0 } else { self.lay_outside(asked).await };
                     for erasure in swept {
@@ -498,7 +498,7 @@ impl Lifecycle {
 }
 
 fn is_swept(erasure: &Erasure) -> bool {
-    matches!(erasure.target, Target::Expired(_))
+    matches!(erasure.target, Target::Expired(_) | Target::RecordingsOf(_))
 }
 
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

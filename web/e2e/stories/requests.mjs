@@ -1,4 +1,4 @@
-// What a recorded person may ask for: to see what is held, to have it, to be erased. Each is answered by an officer for
+// What a recorded person may ask for: to see what is held, to have it, that recordings be erased, to be erased. Each is answered by an officer for
 // privacy or an Admin, with its date in sight; a refusal says why; the file opens as a page of its own, without a network.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -69,7 +69,9 @@ export async function run(t) {
   await member.goto(`${info.console}/my-data`);
   await access(places, { label: juno.name, recording });
   await exported(places, { label: juno.name, recording });
-  await erased(places, { label: juno.name, officer: mirel });
+  await recordingsErased(places, { label: juno.name, officer: mirel });
+  await api.post(about, events);
+  await erased(places, { label: juno.name });
   assert.deepEqual(errors, [], "the console threw");
 }
 
@@ -174,8 +176,35 @@ async function exported(places, { label, recording }) {
   assert.ok(text.includes(shown), "the page does not lead to what the recording shows");
 }
 
+/** To have recordings erased: proposed by one, agreed to by another; whoever asked stays who they are. */
+async function recordingsErased({ t, info, member, officer, boss }, { label, officer: { password } }) {
+  const what = "To have recordings erased";
+  await ask(member, "Have recordings erased", "all of spring");
+  await officer.getByRole("button", { name: "Look again" }).click();
+  await officer.getByRole("button", { name: `${what}, ${label}` }).click();
+  await officer.getByText("all of spring").waitFor();
+  const propose = officer.getByRole("button", { name: "Propose to erase their recordings" });
+  await propose.click();
+  await prove(officer, password, "Propose to erase their recordings");
+  await officer.getByText("Proposed, and nothing is erased yet.").waitFor();
+  await boss.getByRole("button", { name: "Look again" }).click();
+  await boss.getByRole("button", { name: `${what}, ${label}` }).click();
+  await boss.getByRole("link", { name: "Decide about it" }).click();
+  const proposal = boss.getByRole("article", { name: `Every recording about ${label}` });
+  await proposal.getByText(/is to be erased: 1 recording\. Proposed by/).waitFor();
+  await takePictures(t, boss, "recordings-proposed");
+  await proposal.getByRole("button", { name: "Agree and erase…" }).click();
+  const dialog = boss.getByRole("dialog").or(boss.getByRole("alertdialog"));
+  await dialog.getByRole("button", { name: "Agree and erase" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await boss.getByText("Every recording about one person").first().waitFor();
+  await member.reload();
+  await asked(member, what).getByText("being erased", { exact: true }).waitFor();
+  await boss.goto(`${info.console}/trust/requests`);
+}
+
 /** To be erased: declined with a reason at first, then proposed by one and agreed to by another. */
-async function erased(places, { label, officer: { password } }) {
+async function erased(places, { label }) {
   const { t, api, info, member, officer, boss } = places;
   const dialog = boss.getByRole("dialog").or(boss.getByRole("alertdialog"));
   await ask(member, "Have it erased");
@@ -197,8 +226,8 @@ async function erased(places, { label, officer: { password } }) {
   await open.getByRole("button").first().click();
   await officer.getByText("They have an account, so two decide.").waitFor();
   const propose = officer.getByRole("button", { name: "Propose to erase them" });
+  // Who they are was proven a moment ago, when the recordings were proposed.
   await propose.click();
-  await prove(officer, password, "Propose to erase them");
   await officer.getByText("Proposed, and nothing is erased yet.").waitFor();
   await takePictures(t, officer, "proposed");
   await member.reload();

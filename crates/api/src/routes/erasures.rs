@@ -40,6 +40,9 @@ pub(crate) struct Range {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EraseSubject {
+    /// Only the recordings about them that there are now. Who they are stays, and they may be recorded again.
+    #[serde(default)]
+    recordings_only: bool,
     /// Why; kept sealed in the audit log.
     reason: Option<String>,
 }
@@ -60,9 +63,11 @@ pub(crate) struct Receipt {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Erasure {
     id: String,
-    /// `track`, `recording`, `range`, `subject`, `organisation`, or `expired` for a batch of a sweep.
+    /// `track`, `recording`, `range`, `subject`, `recordings` for all of one person, `organisation`, or `expired` for a batch of
+    /// a sweep.
     kind: String,
-    /// The id of what is erased; of the recording for a range; of the erasure itself for a batch of a sweep.
+    /// The id of what is erased; of the recording for a range; of the subject for their recordings; of the erasure itself for a
+    /// batch of a sweep.
     target: String,
     /// `restricted` (a hold keeps it; nobody sees it meanwhile), `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it).
     state: String,
@@ -93,7 +98,7 @@ impl From<Done> for Erasure {
             target: match done.target {
                 Target::Track { track, .. } => track.to_string(),
                 Target::Recording(recording) | Target::Range { recording, .. } => recording.to_string(),
-                Target::Subject(subject) => subject.to_string(),
+                Target::Subject(subject) | Target::RecordingsOf(subject) => subject.to_string(),
                 Target::Organisation => done.organisation.to_string(),
                 Target::Expired(erasure) => erasure.to_string(),
             },
@@ -164,7 +169,8 @@ pub(crate) async fn of_recording(
     ask(&api, &caller, target, asked.reason).await
 }
 
-/// Erases a visitor for good: every recording about them. Somebody with an account is erased by two: one proposes it.
+/// Erases a visitor for good: every recording about them. Somebody with an account, or every recording about them, is erased by
+/// two: one proposes it.
 #[utoipa::path(post, path = "/subjects/{subject}/erasures", tag = "erasures",
     params(("subject" = String, Path)), request_body = EraseSubject, responses(
     (status = 202, body = Erasure), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -174,7 +180,11 @@ pub(crate) async fn of_subject(
     At(subject): At<SubjectId>,
     CallerWith(caller, asked): CallerWith<EraseSubject>,
 ) -> Result<(StatusCode, Json<Erasure>), ApiError> {
-    ask(&api, &caller, Target::Subject(subject), asked.reason).await
+    let target = match asked.recordings_only {
+        true => Target::RecordingsOf(subject),
+        false => Target::Subject(subject),
+    };
+    ask(&api, &caller, target, asked.reason).await
 }
 
 /// The erasures of the caller's organisation, newest first.

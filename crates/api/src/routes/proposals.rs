@@ -1,4 +1,4 @@
-//! Erasing somebody with an account, or the whole organisation: one person proposes it, another agrees.
+//! Erasing somebody with an account, every recording about them, or the whole organisation: one person proposes it, another agrees.
 
 use axum::Json;
 use axum::extract::State;
@@ -40,6 +40,9 @@ pub(crate) enum ProposedTarget {
     /// Somebody with an account, with everything about them, by the subject's id.
     #[schema(value_type = String)]
     Subject(SubjectId),
+    /// Every recording about somebody with an account, who keeps it, by the subject's id.
+    #[schema(value_type = String)]
+    Recordings(SubjectId),
     /// The organisation, by its own id, typed again: everything of it is destroyed, and everybody's account.
     #[schema(value_type = String)]
     Organisation(OrganisationId),
@@ -78,7 +81,7 @@ pub(crate) struct AskedErasure {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErasureProposal {
     id: String,
-    /// `subject` or `organisation`.
+    /// `subject`, `recordings` for all of one person, or `organisation`.
     kind: String,
     /// The id of what is to be erased.
     target: String,
@@ -126,7 +129,9 @@ fn waits_for(proposal: &Proposed) -> String {
     if proposal.alone {
         let then = match proposal.doomed {
             Doomed::Organisation(Ending::AfterClosing) => "the 30 days of closing begin by themselves",
-            Doomed::Organisation(Ending::AtOnce) | Doomed::Person(_) => "it happens by itself",
+            Doomed::Organisation(Ending::AtOnce) | Doomed::Person(_) | Doomed::RecordingsOf(_) => {
+                "it happens by itself"
+            }
         };
         return format!(
             "Nobody else in your organisation may agree to it, so {then} at {ends_at}, unless it is taken \
@@ -137,7 +142,7 @@ fn waits_for(proposal: &Proposed) -> String {
     format!("Somebody else who may erase this agrees or refuses until {ends_at}; after that it is over.")
 }
 
-/// Proposes to erase somebody with an account, or the whole organisation. Nothing is erased before somebody else agrees.
+/// Proposes to erase somebody with an account, every recording about them, or the whole organisation. Nothing is erased before somebody else agrees.
 /// Asking again gives what waits already.
 #[utoipa::path(post, path = "/erasures/proposals", tag = "erasures", request_body = ProposedErasure, responses(
     (status = 202, body = AskedErasure), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -148,6 +153,7 @@ pub(crate) async fn propose(
 ) -> Result<(StatusCode, Json<AskedErasure>), ApiError> {
     let doomed = match asked.target {
         ProposedTarget::Subject(subject) => Doomed::Person(subject),
+        ProposedTarget::Recordings(subject) => Doomed::RecordingsOf(subject),
         ProposedTarget::Organisation(id) if id == caller.organisation => {
             Doomed::Organisation(if asked.at_once { Ending::AtOnce } else { Ending::AfterClosing })
         }
@@ -188,9 +194,9 @@ pub(crate) async fn list(
                 let mut items = Vec::with_capacity(found.len());
                 for (proposal, extent) in found {
                     let details = inner.lifecycle.proposal_details(tx, &grant, &proposal).await?;
-                    let about = match proposal.doomed {
-                        Doomed::Person(subject) => Some(names.subject(tx, subject).await?),
-                        Doomed::Organisation(_) => None,
+                    let about = match proposal.doomed.subject() {
+                        Some(subject) => Some(names.subject(tx, subject).await?),
+                        None => None,
                     };
                     let asked_by = names.person(tx, proposal.asked.0).await?;
                     let decided_by = match proposal.decided {
@@ -201,9 +207,9 @@ pub(crate) async fn list(
                     items.push(ErasureProposal {
                         id: proposal.id.to_string(),
                         kind: proposal.doomed.target().word().to_owned(),
-                        target: match proposal.doomed {
-                            Doomed::Person(subject) => subject.to_string(),
-                            Doomed::Organisation(_) => proposal.organisation.to_string(),
+                        target: match proposal.doomed.subject() {
+                            Some(subject) => subject.to_string(),
+                            None => proposal.organisation.to_string(),
                         },
                         about,
                         state: state(&proposal, now).to_owned(),

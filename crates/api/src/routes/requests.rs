@@ -33,6 +33,9 @@ enum Wanted {
     Export,
     /// That it be erased, with the account.
     Erase,
+    /// That what was recorded be erased; the account stays.
+    #[serde(rename = "erase_recordings")]
+    EraseRecordings,
 }
 
 impl From<Wanted> for RequestKind {
@@ -41,6 +44,7 @@ impl From<Wanted> for RequestKind {
             Wanted::Access => Self::Access,
             Wanted::Export => Self::Export,
             Wanted::Erase => Self::Erase,
+            Wanted::EraseRecordings => Self::EraseRecordings,
         }
     }
 }
@@ -96,7 +100,7 @@ struct RequestErasure {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Request {
     id: String,
-    /// `access`, `export` or `erase`.
+    /// `access`, `export`, `erase` or `erase_recordings`.
     kind: String,
     /// `open`, `done`, `declined` or `withdrawn`.
     state: String,

@@ -25,6 +25,9 @@ pub(super) struct Erase {
     /// A person or visitor to erase, with every recording about them and their account.
     #[arg(long, group = "what")]
     subject: Option<SubjectId>,
+    /// A person or visitor of whom to erase every recording there is; who they are stays, and they may be recorded again.
+    #[arg(long, group = "what", value_name = "SUBJECT")]
+    recordings_of: Option<SubjectId>,
     /// Erase the organisation itself: its id again.
     #[arg(long, group = "what", value_name = "ORGANISATION")]
     everything: Option<OrganisationId>,
@@ -50,20 +53,25 @@ pub(super) fn at_command(app: &App, organisation: OrganisationId) -> OpContext {
 
 impl Erase {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let target = match (self.recording, self.subject, self.everything) {
-            (Some(recording), None, None) => Target::Recording(recording),
-            (None, Some(subject), None) => Target::Subject(subject),
-            (None, None, Some(again)) => {
+        let target = match (self.recording, self.subject, self.recordings_of, self.everything) {
+            (Some(recording), None, None, None) => Target::Recording(recording),
+            (None, Some(subject), None, None) => Target::Subject(subject),
+            (None, None, Some(subject), None) => Target::RecordingsOf(subject),
+            (None, None, None, Some(again)) => {
                 anyhow::ensure!(again == self.organisation, "--everything names another organisation");
                 Target::Organisation
             }
-            _ => anyhow::bail!("say what to erase: --recording, --subject or --everything"),
+            _ => anyhow::bail!("say what to erase: --recording, --subject, --recordings-of or --everything"),
         };
         let app = self.installation.open().await?;
         let op = at_command(&app, self.organisation);
         let erasure = match app.lifecycle.ask(&op, target, self.reason).await {
             Err(EraseError::Refused(Refused::Hidden)) => {
-                anyhow::bail!("there is no such {} in {}", target.word(), self.organisation)
+                let what = match target {
+                    Target::RecordingsOf(subject) => Target::Subject(subject).word(),
+                    target => target.word(),
+                };
+                anyhow::bail!("there is no such {what} in {}", self.organisation)
             }
             answer => answer?,
         };

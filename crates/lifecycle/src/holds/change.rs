@@ -341,6 +341,10 @@ async fn can_be_held(
             if organisations::organisation_of_subject(tx, *id).await? != Some(organisation) {
                 return Ok(Err(EraseError::Nothing));
             }
+            // What there is about them goes; whoever asks for a hold has to know. What comes afterwards can be held.
+            if crate::rows::takes_recordings_of(tx, *id).await? {
+                return Ok(Err(EraseError::Begun));
+            }
             crate::Target::Subject(*id)
         }
         HoldScope::Organisation => crate::Target::Organisation,

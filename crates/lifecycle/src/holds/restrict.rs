@@ -69,8 +69,19 @@ impl Lifecycle {
             return Ok(());
         }
         self.parts.access.audit().take_turn(tx, organisation).await?;
-        let recordings = rows::lock_recordings(tx, organisation, &erasure.target).await?;
-        if holds::stands_against(tx, organisation, &erasure.target).await? {
+        let (recordings, held) = match erasure.target {
+            // Those that were hidden when it was asked for, and none that came later.
+            Target::RecordingsOf(_) => {
+                let hidden = rows::lock_restricted(tx, erasure.id).await?;
+                let held = holds::covers_any(tx, &hidden).await?;
+                (hidden, held)
+            }
+            target => {
+                let recordings = rows::lock_recordings(tx, organisation, &target).await?;
+                (recordings, holds::stands_against(tx, organisation, &target).await?)
+            }
+        };
+        if held {
             return Ok(());
         }
         let parts = rows::parts(tx, &erasure.target, &recordings).await?;
@@ -78,18 +89,20 @@ impl Lifecycle {
         if self.parts.vault.keys().pinned(tx, &keys).await?.is_some() {
             return Ok(());
         }
-        if let Target::Subject(subject) = erasure.target {
-            match self.end_person(tx, organisation, subject).await? {
+        let gone = match erasure.target {
+            Target::Subject(subject) => match self.end_person(tx, organisation, subject).await? {
+                Ok(gone) => gone,
                 Err(obstacle) => {
                     return Ok(rows::set_waits(tx, erasure.id, Some(&obstacle.to_string())).await?);
                 }
-                Ok(gone) if gone.is_empty() => {}
-                Ok(gone) => {
-                    let object = ObjectRef { kind: "erasure".to_owned(), id: *erasure.id.as_bytes() };
-                    let change = self.by_program(organisation).changing(organisation);
-                    self.parts.access.audit().note_change(tx, change, object, &gone).await?;
-                }
-            }
+            },
+            Target::RecordingsOf(subject) => self.forget_proposed(tx, organisation, subject).await?,
+            _ => Vec::new(),
+        };
+        if !gone.is_empty() {
+            let object = ObjectRef { kind: "erasure".to_owned(), id: *erasure.id.as_bytes() };
+            let change = self.by_program(organisation).changing(organisation);
+            self.parts.access.audit().note_change(tx, change, object, &gone).await?;
         }
         rows::set_states(tx, &parts, RecordingState::PurgeQueued).await?;
         self.keep_scope(tx, erasure.id, &parts, &keys).await?;

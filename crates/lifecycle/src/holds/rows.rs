@@ -167,6 +167,16 @@ pub(crate) async fn covers(tx: &mut Tx, recording: RecordingId) -> Result<bool, 
     Ok(tx.query_opt(&sql, &[recording.into()]).await?.is_some())
 }
 
+/// Whether a hold that stands covers one of these recordings.
+pub(crate) async fn covers_any(tx: &mut Tx, recordings: &[RecordingId]) -> Result<bool, SqlError> {
+    for recording in recordings {
+        if covers(tx, *recording).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// That the hold `h` covers the recording `r`. One of which nobody can read what it covers may cover everything.
 const COVERED: &str =
     "((h.kind = 1 AND h.target = r.recording_id) OR (h.kind = 2 AND h.target = r.subject_id)
@@ -201,6 +211,7 @@ pub(crate) async fn stands_against(
             }
             ("r.subject_id = $2", (*subject).into())
         }
+        Target::RecordingsOf(subject) => ("r.subject_id = $2 AND r.state < 4", (*subject).into()),
         Target::Organisation => {
             let sql = format!("SELECT 1 FROM holds h WHERE {STAND} AND h.organisation_id = $1 LIMIT 1");
             return Ok(tx.query_opt(&sql, &[organisation.into()]).await?.is_some());

@@ -85,12 +85,16 @@ impl Lifecycle {
     ) -> Result<Result<(Proposal, Extent), EraseError>, EraseError> {
         let organisation = op.actor.organisation();
         let Some(asker) = op.actor.person() else { return Ok(Err(EraseError::Nothing)) };
-        if let Doomed::Person(subject) = doomed
+        if let Some(subject) = doomed.subject()
             && !has_account(tx, organisation, subject).await?
         {
             return Ok(Err(EraseError::OneSuffices));
         }
-        if crate::rows::of_target(tx, organisation, &doomed.target()).await?.is_some() {
+        let whole = match doomed {
+            Doomed::RecordingsOf(subject) => Target::Subject(subject),
+            Doomed::Person(_) | Doomed::Organisation(_) => doomed.target(),
+        };
+        if crate::rows::of_target(tx, organisation, &whole).await?.is_some() {
             return Ok(Err(EraseError::Gone));
         }
         if let Doomed::Person(subject) = doomed
@@ -99,11 +103,16 @@ impl Lifecycle {
             return Ok(Err(EraseError::LastAdmin));
         }
         let shown = rows::extent(tx, organisation, doomed).await?;
+        if matches!(doomed, Doomed::RecordingsOf(_)) && shown.recordings == 0 {
+            return Ok(Err(EraseError::Nothing));
+        }
         if let Some(known) = rows::waiting_for(tx, organisation, doomed, op.at).await? {
             return Ok(Ok((known, shown)));
         }
         let key = match doomed {
-            Doomed::Person(subject) => crate::rows::subject_key(tx, subject).await?,
+            Doomed::Person(subject) | Doomed::RecordingsOf(subject) => {
+                crate::rows::subject_key(tx, subject).await?
+            }
             Doomed::Organisation(_) => crate::rows::organisation_key(tx, organisation).await?,
         };
         let Some(key) = key else { return Ok(Err(EraseError::Nothing)) };
@@ -189,7 +198,7 @@ impl Lifecycle {
         let Some(by) = op.actor.person().filter(|by| *by != proposal.asked.0) else {
             return Ok(Err(EraseError::AskedByOneself));
         };
-        if matches!(doomed, Doomed::Person(subject) if op.actor.subject() == Some(subject)) {
+        if doomed.is_about(op) {
             return Ok(Err(EraseError::AboutOneself));
         }
         // Whoever lost the right since proposed nothing: the one who agrees would be alone.
@@ -374,7 +383,7 @@ impl Lifecycle {
         (organisation, doomed): (OrganisationId, Doomed),
     ) -> Result<Vec<PersonId>, EraseError> {
         let mut holders = self.parts.access.holders_of(tx, organisation, action(doomed)).await?;
-        if let Doomed::Person(subject) = doomed {
+        if let Some(subject) = doomed.subject() {
             let (own, _) = organisations::person_of_subject(tx, subject).await?;
             holders.retain(|holder| Some(*holder) != own);
         }
@@ -474,13 +483,17 @@ impl Lifecycle {
         if op.actor.person().is_none() {
             return Ok(None);
         }
-        Ok(match target {
-            Target::Organisation => Some(Doomed::Organisation(Ending::AtOnce)),
-            Target::Subject(subject) => {
-                let person = has_account(tx, op.actor.organisation(), subject).await?;
-                person.then_some(Doomed::Person(subject))
+        let doomed = match target {
+            Target::Organisation => return Ok(Some(Doomed::Organisation(Ending::AtOnce))),
+            Target::Subject(subject) => Doomed::Person(subject),
+            Target::RecordingsOf(subject) => Doomed::RecordingsOf(subject),
+            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {
+                return Ok(None);
             }
-            Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => None,
+        };
+        Ok(match doomed.subject() {
+            Some(subject) => has_account(tx, op.actor.organisation(), subject).await?.then_some(doomed),
+            None => None,
         })
     }
 }
@@ -488,7 +501,7 @@ impl Lifecycle {
 /// The right that proposing takes, and agreeing.
 const fn action(doomed: Doomed) -> &'static str {
     match doomed {
-        Doomed::Person(_) => EraseSubject::NAME,
+        Doomed::Person(_) | Doomed::RecordingsOf(_) => EraseSubject::NAME,
         Doomed::Organisation(_) => EraseOrganisation::NAME,
     }
 }
@@ -522,7 +535,7 @@ fn declined(proposal: Proposal, change: ProposalChange, op: &OpContext) -> Resul
         (ProposalChange::Withdraw, false) => return Err(EraseError::AskedByOther),
         (ProposalChange::Refuse, true) => return Err(EraseError::AskedByOneself),
         (ProposalChange::Refuse, false) => {
-            if matches!(proposal.doomed, Doomed::Person(subject) if op.actor.subject() == Some(subject)) {
+            if proposal.doomed.is_about(op) {
                 return Err(EraseError::AboutOneself);
             }
             ProposalState::Refused

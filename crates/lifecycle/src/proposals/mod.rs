@@ -11,6 +11,7 @@ pub(crate) use closing::Closings;
 
 use std::time::Duration;
 
+use clerestory_access::OpContext;
 use clerestory_audit::authority::{Table, Told, Touched};
 use clerestory_model::{OrganisationId, PersonId, ProposalId, RequestId, SubjectId, Timestamp};
 use clerestory_store::{About, Content, Kind, Place, Sealed};
@@ -52,6 +53,8 @@ fn touched(proposal: ProposalId) -> Touched {
 pub enum Doomed {
     /// Somebody with an account, and everything about them.
     Person(SubjectId),
+    /// Every recording about somebody with an account, who keeps it.
+    RecordingsOf(SubjectId),
     /// The whole organisation.
     Organisation(Ending),
 }
@@ -72,8 +75,23 @@ impl Doomed {
     pub const fn target(self) -> Target {
         match self {
             Self::Person(subject) => Target::Subject(subject),
+            Self::RecordingsOf(subject) => Target::RecordingsOf(subject),
             Self::Organisation(_) => Target::Organisation,
         }
+    }
+
+    /// Whom it is about, where that is a person.
+    #[must_use]
+    pub const fn subject(self) -> Option<SubjectId> {
+        match self {
+            Self::Person(subject) | Self::RecordingsOf(subject) => Some(subject),
+            Self::Organisation(_) => None,
+        }
+    }
+
+    /// Whether it is about whoever acts: nobody decides about themselves.
+    fn is_about(self, op: &OpContext) -> bool {
+        self.subject().is_some_and(|subject| op.actor.subject() == Some(subject))
     }
 }
 

@@ -24,6 +24,7 @@ fn proposal(row: &Row) -> Result<Proposal, SqlError> {
             1 => Doomed::Person(row.get(3)?),
             2 => Doomed::Organisation(Ending::AtOnce),
             3 => Doomed::Organisation(Ending::AfterClosing),
+            4 => Doomed::RecordingsOf(row.get(3)?),
             _ => return Err(wrong("kind")),
         },
         state: ProposalState::ALL
@@ -59,6 +60,7 @@ fn stored(doomed: Doomed, organisation: OrganisationId) -> [Value; 2] {
         Doomed::Person(subject) => [Value::Int(1), subject.into()],
         Doomed::Organisation(Ending::AtOnce) => [Value::Int(2), organisation.into()],
         Doomed::Organisation(Ending::AfterClosing) => [Value::Int(3), organisation.into()],
+        Doomed::RecordingsOf(subject) => [Value::Int(4), subject.into()],
     }
 }
 
@@ -110,13 +112,18 @@ pub(crate) async fn waiting_for(
     doomed: Doomed,
     now: Timestamp,
 ) -> Result<Option<Proposal>, SqlError> {
-    let [_, target] = stored(doomed, organisation);
+    let [kind, target] = stored(doomed, organisation);
+    let kinds = match doomed {
+        Doomed::Person(_) | Doomed::RecordingsOf(_) => [kind.clone(), kind],
+        Doomed::Organisation(_) => [Value::Int(2), Value::Int(3)],
+    };
     let sql = format!(
-        "SELECT {COLUMNS} FROM erasure_proposals WHERE organisation_id = $1 AND target = $2
+        "SELECT {COLUMNS} FROM erasure_proposals WHERE organisation_id = $1 AND target = $2 AND kind IN ($6, $7)
          AND (state = $3 OR (state = $4 AND (ends_at > $5 OR alone = 1))) ORDER BY proposal_id DESC LIMIT 1"
     );
     let [closing, waits] = [ProposalState::Closing, ProposalState::Waits].map(|state| (state as i64).into());
-    let values = [organisation.into(), target, closing, waits, now.into()];
+    let [kind, or_kind] = kinds;
+    let values = [organisation.into(), target, closing, waits, now.into(), kind, or_kind];
     tx.query_opt(&sql, &values).await?.as_ref().map(proposal).transpose()
 }
 
@@ -195,6 +202,7 @@ pub(crate) async fn extent(
 ) -> Result<Extent, SqlError> {
     let (of_recordings, of_people, target): (&str, &str, Value) = match doomed {
         Doomed::Person(subject) => ("subject_id = $2", "subject_id = $2", subject.into()),
+        Doomed::RecordingsOf(subject) => ("subject_id = $2", "subject_id = $2 AND 1 = 0", subject.into()),
         Doomed::Organisation(_) => ("organisation_id = $2", "organisation_id = $2", organisation.into()),
     };
     let recordings = format!(

@@ -309,43 +309,41 @@ impl Lifecycle {
         op: &OpContext,
         request: Request,
     ) -> Result<Result<Request, EraseError>, EraseError> {
-        let target = Target::Subject(request.subject);
-        if request.kind != RequestKind::Erase {
-            if self.is_going(tx, request.subject, op).await? {
-                return Ok(Err(EraseError::Gone));
-            }
+        if request.kind != RequestKind::Erase && self.is_going(tx, request.subject, op).await? {
+            return Ok(Err(EraseError::Gone));
+        }
+        let Some(target) = request.kind.erases(request.subject) else {
             let available_until = Some(op.at.plus(AVAILABLE));
             return Ok(Ok(Request { state: RequestState::Done, available_until, ..request }));
-        }
+        };
         // Who may answer need not be somebody who may erase.
         let entry = match self.decide(tx, op, target, Some(BY_REQUEST.to_owned()), "").await? {
             Ok(entry) => entry,
             Err(refused) => return Ok(Err(refused.into())),
         };
-        if let Some(doomed) = self.needs_two(tx, op, target).await? {
+        let begun = match self.needs_two(tx, op, target).await? {
             // The request stays open until somebody else agrees; its receipt answers it.
-            return Ok(
-                match self
-                    .propose_in(tx, op, doomed, (BY_REQUEST.to_owned(), entry, Some(request.id)))
-                    .await?
-                {
-                    Ok(_) => Ok(request),
-                    Err(obstacle) => {
-                        self.note_obstacle(tx, op, target, &obstacle).await?;
-                        Err(obstacle)
-                    }
-                },
-            );
-        }
-        let erasure = match self.begin(tx, op, target, entry).await? {
-            Ok(erasure) => erasure,
+            Some(doomed) => {
+                let by = (BY_REQUEST.to_owned(), entry, Some(request.id));
+                self.propose_in(tx, op, doomed, by).await?.map(|_| None)
+            }
+            None => self.begin(tx, op, target, entry).await?.map(Some),
+        };
+        let erasure = match begun {
+            Ok(Some(erasure)) => Some(erasure),
+            Ok(None) => return Ok(Ok(request)),
+            // Nothing is left of what is to be erased, or it is going already.
+            Err(EraseError::Nothing) if request.kind == RequestKind::EraseRecordings => {
+                crate::rows::of_target(tx, request.organisation, &target).await?
+            }
             Err(obstacle) => {
                 self.note_obstacle(tx, op, target, &obstacle).await?;
                 return Ok(Err(obstacle));
             }
         };
-        let state = if erasure.step >= Step::Verified { RequestState::Done } else { request.state };
-        Ok(Ok(Request { state, erasure: Some(erasure.id), ..request }))
+        let is_done = erasure.as_ref().is_none_or(|erasure| erasure.step >= Step::Verified);
+        let state = if is_done { RequestState::Done } else { request.state };
+        Ok(Ok(Request { state, erasure: erasure.map(|erasure| erasure.id), ..request }))
     }
 }
 

@@ -36,10 +36,12 @@ impl Lifecycle {
         op: &OpContext,
         erasure: &Erasure,
     ) -> Result<(), EraseError> {
-        let Target::Subject(subject) = erasure.target else { return Ok(()) };
+        let (Target::Subject(subject) | Target::RecordingsOf(subject)) = erasure.target else {
+            return Ok(());
+        };
         let all = rows::of_subject_locked(tx, subject).await?;
         let asked = all.into_iter().filter(|request| {
-            request.kind == RequestKind::Erase
+            request.kind.erases(subject) == Some(erasure.target)
                 && request.state == RequestState::Open
                 && request.erasure.is_none()
         });
@@ -54,12 +56,22 @@ impl Lifecycle {
         erasure: &Erasure,
         now: Timestamp,
     ) -> Result<(), EraseError> {
-        let Target::Subject(subject) = erasure.target else { return Ok(()) };
+        let (Target::Subject(subject) | Target::RecordingsOf(subject)) = erasure.target else {
+            return Ok(());
+        };
         let all = rows::of_subject_locked(tx, subject).await?;
-        let open = all.into_iter().filter(|request| request.state == RequestState::Open);
+        let answers = |request: &Request| match erasure.target {
+            Target::Subject(_) => true,
+            // What somebody asked for later is about recordings that were made since.
+            _ => {
+                request.kind == RequestKind::EraseRecordings
+                    && request.erasure.map_or(request.asked_at <= erasure.asked_at, |id| id == erasure.id)
+            }
+        };
+        let open = all.into_iter().filter(|request| request.state == RequestState::Open && answers(request));
         let answered = open.map(|request| Request {
             state: match request.kind {
-                RequestKind::Erase => RequestState::Done,
+                RequestKind::Erase | RequestKind::EraseRecordings => RequestState::Done,
                 RequestKind::Access | RequestKind::Export => RequestState::Withdrawn,
             },
             decided: request.decided.or(Some((PersonId::nil(), now))),

@@ -14,7 +14,7 @@ use clerestory_model::{ErasureId, OrganisationId, PersonId, RequestId, SubjectId
 use clerestory_store::{About, Content, Kind, Place, Sealed};
 use serde::{Deserialize, Serialize};
 
-use crate::Erasure;
+use crate::{Erasure, Target};
 
 pub use read::HandedOut;
 
@@ -61,10 +61,12 @@ pub enum RequestKind {
     Export = 2,
     /// That it be erased, with their account.
     Erase = 3,
+    /// That what was recorded be erased; the account stays.
+    EraseRecordings = 4,
 }
 
 impl RequestKind {
-    const ALL: [Self; 3] = [Self::Access, Self::Export, Self::Erase];
+    const ALL: [Self; 4] = [Self::Access, Self::Export, Self::Erase, Self::EraseRecordings];
 
     /// How it is called in the API.
     #[must_use]
@@ -73,6 +75,16 @@ impl RequestKind {
             Self::Access => "access",
             Self::Export => "export",
             Self::Erase => "erase",
+            Self::EraseRecordings => "erase_recordings",
+        }
+    }
+
+    /// What is erased for it.
+    pub(crate) const fn erases(self, subject: SubjectId) -> Option<Target> {
+        match self {
+            Self::Access | Self::Export => None,
+            Self::Erase => Some(Target::Subject(subject)),
+            Self::EraseRecordings => Some(Target::RecordingsOf(subject)),
         }
     }
 }

@@ -11,7 +11,7 @@ use clerestory_store::{Content, Sealed, organisations};
 use clerestory_vault::OpenError;
 
 use super::change::request_ref;
-use super::{Followed, Request, RequestKind, Words, rows};
+use super::{Followed, Request, Words, rows};
 use crate::{EraseError, Lifecycle};
 
 /// Requests of one answer at most, of those that wait and of the others.
@@ -186,7 +186,7 @@ impl Lifecycle {
         if self.is_going(tx, on.subject, op).await? {
             return Ok(Err(EraseError::Gone));
         }
-        if request.kind == RequestKind::Erase || !request.is_available(op.at) {
+        if request.kind.erases(request.subject).is_some() || !request.is_available(op.at) {
             return Ok(Err(EraseError::NotAvailable));
         }
         let hidden = rows::hidden_recordings(tx, on.subject).await?;

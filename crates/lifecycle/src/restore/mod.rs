@@ -322,7 +322,8 @@ impl Lifecycle {
                 let Some(last) = page.last() else { break };
                 after = last.id;
                 for erasure in page.iter().filter(|one| !matches!(one.target, Target::Range { .. })) {
-                    let recordings = rows::lock_recordings(tx, erasure.organisation, &erasure.target).await?;
+                    let recordings =
+                        rows::lock_recordings(tx, erasure.organisation, &erasure.scope()).await?;
                     let parts = rows::parts(tx, &erasure.target, &recordings).await?;
                     rows::set_states(tx, &parts, RecordingState::PurgeQueued).await?;
                 }

@@ -82,7 +82,7 @@ impl Scope {
         let erasure = erasures::find(tx, id).await?.ok_or(VerifyError::Unknown(id))?;
         let parts = erasures::kept_parts(tx, id).await?;
         let objects = erasures::kept_objects(tx, id).await?;
-        let mut recordings = erasures::recordings_of(tx, erasure.organisation, &erasure.target).await?;
+        let mut recordings = erasures::recordings_of(tx, erasure.organisation, &erasure.scope()).await?;
         recordings.extend(parts.iter().map(|part| part.recording));
         recordings.sort_unstable();
         recordings.dedup();
@@ -99,7 +99,12 @@ impl Scope {
 
     /// Whether all of each of its recordings is erased.
     fn takes_whole_recordings(&self) -> bool {
-        matches!(self.erasure.target, Target::Recording(_) | Target::Subject(_) | Target::Organisation)
+        match self.erasure.target {
+            Target::Recording(_) | Target::Subject(_) | Target::RecordingsOf(_) | Target::Organisation => {
+                true
+            }
+            Target::Track { .. } | Target::Range { .. } | Target::Expired(_) => false,
+        }
     }
 }
 

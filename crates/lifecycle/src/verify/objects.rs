@@ -52,7 +52,7 @@ async fn look_at_unnamed(eyes: &Presence, scope: &Scope, notes: &mut Notes) -> R
     };
     match scope.erasure.target {
         Target::Organisation => whole(eyes.of_organisation(organisation).await?, notes),
-        Target::Recording(_) | Target::Subject(_) => {
+        Target::Recording(_) | Target::Subject(_) | Target::RecordingsOf(_) => {
             for recording in &scope.recordings {
                 whole(eyes.of_recording(organisation, *recording).await?, notes);
             }

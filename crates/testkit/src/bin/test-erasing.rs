@@ -11,7 +11,8 @@ use clerestory_model::Timestamp;
 use clerestory_testkit::Installation;
 
 const USAGE: &str = "test-erasing DIRECTORY MICROSECONDS ORGANISATION OTHER \
-                     track RECORDING TRACK | range RECORDING FROM TO | subject SUBJECT | organisation";
+                     track RECORDING TRACK | range RECORDING FROM TO | subject SUBJECT | recordings SUBJECT | \
+                     organisation";
 
 async fn erase(args: &[&str]) -> anyhow::Result<Timestamp> {
     let [directory, at, organisation, other, target @ ..] = args else { bail!(USAGE) };
@@ -21,6 +22,7 @@ async fn erase(args: &[&str]) -> anyhow::Result<Timestamp> {
             Target::Range { recording: recording.parse()?, from_us: from_us.parse()?, to_us: to_us.parse()? }
         }
         ["subject", subject] => Target::Subject(subject.parse()?),
+        ["recordings", subject] => Target::RecordingsOf(subject.parse()?),
         ["organisation"] => Target::Organisation,
         _ => bail!(USAGE),
     };

@@ -246,6 +246,22 @@ async fn site_of(caller: &Caller, name: &str) -> (String, String) {
     (site["site_key"].as_str().unwrap().to_owned(), origin)
 }
 
+/// A recording about the manager, who has an account, with the ids of both.
+async fn about_manager(installation: &Installation) -> (Recorded, clerestory_model::SubjectId, Id) {
+    let admin = installation.proven("admin").await;
+    let sql = "SELECT subject_id, person_id FROM people WHERE role = 'manager'";
+    let row = installation.rows(sql, Vec::new()).await.remove(0);
+    let (subject, person): (_, clerestory_model::PersonId) = (row.get(0).unwrap(), row.get(1).unwrap());
+    let sites = admin.get("/api/v1/sites").await.ok();
+    let path = format!("/api/v1/sites/{}/imports?about={person}", sites["items"][0]["id"].as_str().unwrap());
+    let events = snapshot(installation.now().unix_millis() as i64 - 60_000, 2, "somebody's words");
+    let brought = admin.send("POST", &path, events.to_string()).await.ok();
+    let recording: RecordingId = brought["recording"].as_str().unwrap().parse().unwrap();
+    let facts = admin.get(&format!("/api/v1/recordings/{recording}")).await.ok();
+    let track = facts["tracks"][0]["id"].as_str().unwrap().parse().unwrap();
+    (Recorded { recording, track }, subject, *person.as_bytes())
+}
+
 async fn record(installation: &Installation, site: &(String, String), segments: u64) -> Recorded {
     let now_ms = installation.now().unix_millis() as i64;
     let visit = Visit::start(installation.recorder(&site.1), &site.0, now_ms).await;
@@ -294,6 +310,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
     let ranged = record(&installation, &shop, 4).await;
     let visitor = record(&installation, &shop, 1).await;
     let foreign = record(&installation, &harbour, 1).await;
+    let (shown, manager, manager_id) = about_manager(&installation).await;
     attacker.copy(&installation).await;
     if objects.exists() {
         copy_tree(&objects, &loot_of_objects);
@@ -326,6 +343,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{path}: {}", answer.json);
     }
     installation.erase_at_command(installation.organisation, Target::Subject(member)).await;
+    installation.erase_at_command(installation.organisation, Target::RecordingsOf(manager)).await;
     installation.erase_at_command(installation.other, Target::Organisation).await;
     loop {
         attacker.copy(&installation).await;
@@ -339,9 +357,15 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
     }
     attacker.copy(&installation).await;
 
-    let erased: BTreeSet<(TrackId, u64)> =
-        [(doomed.track, 0), (doomed.track, 1), (ranged.track, 1), (visitor.track, 0), (foreign.track, 0)]
-            .into();
+    let erased: BTreeSet<(TrackId, u64)> = [
+        (doomed.track, 0),
+        (doomed.track, 1),
+        (ranged.track, 1),
+        (visitor.track, 0),
+        (shown.track, 0),
+        (foreign.track, 0),
+    ]
+    .into();
     let stays: BTreeSet<(TrackId, u64)> =
         [(kept.track, 0), (kept.track, 1), (ranged.track, 0), (ranged.track, 2), (ranged.track, 3)].into();
     let erased_columns: BTreeSet<(&str, Id)> = [
@@ -349,6 +373,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
         ("recordings", *ranged.recording.as_bytes()),
         ("recordings", *visitor.recording.as_bytes()),
         ("recordings", *foreign.recording.as_bytes()),
+        ("recordings", *shown.recording.as_bytes()),
         ("people", member_id),
         ("organisations", *installation.other.as_bytes()),
     ]
@@ -380,6 +405,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
     assert_eq!(columns.intersection(&erased_columns).collect::<Vec<_>>(), Vec::<&(&str, Id)>::new());
     assert!(stays.is_subset(&segments), "with root and epochs in hand, what was not erased is theirs");
     assert!(columns.contains(&("recordings", *kept.recording.as_bytes())));
+    assert!(columns.contains(&("people", manager_id)), "of whom only the recordings were erased");
 
     // With the program itself, over the oldest copy with every object that ever was, nothing opens at all.
     if installation.app.places.postgres.is_none() {
@@ -417,7 +443,7 @@ async fn nothing_erased_opens_from_any_copy_and_everything_else_comes_back() {
     for (recorded, number) in [(&kept, 0), (&kept, 1), (&ranged, 0), (&ranged, 2), (&ranged, 3)] {
         assert_eq!(plays(&admin, recorded, number).await, StatusCode::OK, "{}", recorded.recording);
     }
-    for (recorded, number) in [(&doomed, 0), (&doomed, 1), (&ranged, 1), (&visitor, 0)] {
+    for (recorded, number) in [(&doomed, 0), (&doomed, 1), (&ranged, 1), (&visitor, 0), (&shown, 0)] {
         assert_eq!(plays(&admin, recorded, number).await, StatusCode::GONE, "{}", recorded.recording);
     }
 }

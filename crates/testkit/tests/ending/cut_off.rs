@@ -34,6 +34,7 @@ enum Kind {
     Track,
     Range,
     Person,
+    RecordingsOf,
     Organisation,
 }
 
@@ -107,6 +108,11 @@ async fn scene(kind: Kind) -> Scene {
         ),
         Kind::Person => (
             vec!["subject".to_owned(), inhabited.subject.to_string()],
+            vec![about],
+            vec![(id(&one), 3), (id(&two), 3), (id(&theirs), 3)],
+        ),
+        Kind::RecordingsOf => (
+            vec!["recordings".to_owned(), inhabited.subject.to_string()],
             vec![about],
             vec![(id(&one), 3), (id(&two), 3), (id(&theirs), 3)],
         ),
@@ -253,8 +259,15 @@ impl Scene {
         match self.kind {
             Kind::Person => assert_eq!(named, names::left()),
             Kind::Organisation => assert!(!named.contains("people.person_id"), "{named:?}"),
-            Kind::Track | Kind::Range => assert!(named.contains("people.person_id")),
+            Kind::Track | Kind::Range | Kind::RecordingsOf => assert!(named.contains("people.person_id")),
         }
+        let own = "SELECT 1 FROM key_rows k JOIN subjects s ON s.key_id = k.key_id WHERE s.subject_id = $1";
+        let own = installation.rows(own, vec![subject.into()]).await.len();
+        assert_eq!(
+            own,
+            usize::from(!matches!(self.kind, Kind::Person | Kind::Organisation)),
+            "their own key"
+        );
         assert_eq!(installation.app.replay_authority().await.unwrap(), []);
     }
 }
@@ -283,6 +296,11 @@ async fn the_erasure_of_a_range_ends_whole_wherever_it_is_cut_off() {
 #[tokio::test]
 async fn the_erasure_of_a_person_ends_whole_wherever_it_is_cut_off() {
     is_cut_off_everywhere(Kind::Person).await;
+}
+
+#[tokio::test]
+async fn the_erasure_of_somebodys_recordings_ends_whole_wherever_it_is_cut_off() {
+    is_cut_off_everywhere(Kind::RecordingsOf).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod life_cycle_mends;
 mod names;
 mod proposals;
 mod range_erasure;
+mod recordings_of;
 mod request_mails;
 mod requests;
 mod retention;

@@ -20,7 +20,7 @@ export type AskedErasure = v.InferOutput<typeof AskedErasure>;
 
 export const Proposal = v.object({
   id: v.string(),
-  /** `subject` or `organisation`. */
+  /** `subject`, `recordings` for all of one person, or `organisation`. */
   kind: v.string(),
   target: v.string(),
   about: v.nullable(v.object({ id: v.string(), label: v.string(), person: v.nullable(v.string()) })),
@@ -45,8 +45,8 @@ export const ProposalList = v.pipe(v.object({ items: rowsOf(Proposal) }), v.tran
 
 export const listProposals = (signal?: AbortSignal) =>
   call("GET", "/erasures/proposals", ProposalList, signal ? { signal } : {});
-/** Somebody with an account by the id of their subject, or the organisation by its own. */
-export type Doomed = { subject: string } | { organisation: string };
+/** Somebody with an account or all their recordings, by the id of their subject, or the organisation by its own. */
+export type Doomed = { subject: string } | { recordings: string } | { organisation: string };
 export const proposeErasure = (target: Doomed, reason: string, at_once = false) =>
   call("POST", "/erasures/proposals", AskedErasure, { body: { target, reason, at_once } });
 /** What came of agreeing: it is being erased, or the organisation is closing until then. */

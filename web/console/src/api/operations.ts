@@ -177,7 +177,7 @@ export const eraseRecording = (
   body: { range?: { from_us: number; to_us: number }; reason?: string },
 ) => call("POST", `/recordings/${seg(id)}/erasures`, t.Erasure, { body });
 /** Everything about a person or visitor, with their account. */
-export const eraseSubject = (id: string, body: { reason?: string }) =>
+export const eraseSubject = (id: string, body: { recordings_only?: boolean; reason?: string }) =>
   call("POST", `/subjects/${seg(id)}/erasures`, t.Erasure, { body });
 
 export const listMyRequests = (signal?: AbortSignal) =>

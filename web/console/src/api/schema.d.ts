@@ -212,7 +212,7 @@ export interface paths {
         get: operations["list"];
         put?: never;
         /**
-         * Proposes to erase somebody with an account, or the whole organisation. Nothing is erased before somebody else agrees.
+         * Proposes to erase somebody with an account, every recording about them, or the whole organisation. Nothing is erased before somebody else agrees.
          *     Asking again gives what waits already.
          */
         post: operations["propose"];
@@ -1724,7 +1724,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Erases a visitor for good: every recording about them. Somebody with an account is erased by two: one proposes it. */
+        /**
+         * Erases a visitor for good: every recording about them. Somebody with an account, or every recording about them, is erased by
+         *     two: one proposes it.
+         */
         post: operations["of_subject"];
         delete?: never;
         options?: never;
@@ -2170,6 +2173,8 @@ export interface components {
         EraseSubject: {
             /** @description Why; kept sealed in the audit log. */
             reason?: string | null;
+            /** @description Only the recordings about them that there are now. Who they are stays, and they may be recorded again. */
+            recordings_only?: boolean;
         };
         ErasedRange: {
             /** Format: int64 */
@@ -2189,12 +2194,18 @@ export interface components {
              */
             entry: number;
             id: string;
-            /** @description `track`, `recording`, `range`, `subject`, `organisation`, or `expired` for a batch of a sweep. */
+            /**
+             * @description `track`, `recording`, `range`, `subject`, `recordings` for all of one person, `organisation`, or `expired` for a batch of
+             *     a sweep.
+             */
             kind: string;
             receipt?: components["schemas"]["ErasureReceipt"] | null;
             /** @description `restricted` (a hold keeps it; nobody sees it meanwhile), `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it). */
             state: string;
-            /** @description The id of what is erased; of the recording for a range; of the erasure itself for a batch of a sweep. */
+            /**
+             * @description The id of what is erased; of the recording for a range; of the subject for their recordings; of the erasure itself for a
+             *     batch of a sweep.
+             */
             target: string;
             /**
              * Format: date-time
@@ -2247,7 +2258,7 @@ export interface components {
              */
             entry: number;
             id: string;
-            /** @description `subject` or `organisation`. */
+            /** @description `subject`, `recordings` for all of one person, or `organisation`. */
             kind: string;
             /** @description How much would go now: whoever agrees says what they were shown of this. */
             now: components["schemas"]["ErasureExtent"];
@@ -2876,6 +2887,9 @@ export interface components {
             /** @description Somebody with an account, with everything about them, by the subject's id. */
             subject: string;
         } | {
+            /** @description Every recording about somebody with an account, who keeps it, by the subject's id. */
+            recordings: string;
+        } | {
             /** @description The organisation, by its own id, typed again: everything of it is destroyed, and everybody's account. */
             organisation: string;
         };
@@ -3029,7 +3043,7 @@ export interface components {
             extended_at?: string | null;
             extension_reason?: string | null;
             id: string;
-            /** @description `access`, `export` or `erase`. */
+            /** @description `access`, `export`, `erase` or `erase_recordings`. */
             kind: string;
             /** @description Whether that is over, and it was not answered. */
             overdue: boolean;
@@ -3654,7 +3668,7 @@ export interface components {
          * @description What is asked for.
          * @enum {string}
          */
-        Wanted: "access" | "export" | "erase";
+        Wanted: "access" | "export" | "erase" | "erase_recordings";
         WatchedRange: {
             /** Format: int64 */
             from_us: number;

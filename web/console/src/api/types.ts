@@ -511,7 +511,7 @@ export const ErasureList = v.object({ items: v.array(Erasure), next_cursor: null
 /** What somebody asked for about their own data. */
 export const DataRequest = v.object({
   id: v.string(),
-  /** `access`, `export` or `erase`. */
+  /** `access`, `export`, `erase` or `erase_recordings`. */
   kind: v.string(),
   /** `open`, `done`, `declined` or `withdrawn`. */
   state: v.string(),

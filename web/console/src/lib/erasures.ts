@@ -81,6 +81,7 @@ const kinds: Record<string, string> = {
   track: "One track of a recording",
   range: "A part of a recording",
   subject: "Everything about one person",
+  recordings: "Every recording about one person",
   organisation: "The whole organisation",
   expired: "What had been kept for its time",
 };

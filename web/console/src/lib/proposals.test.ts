@@ -89,8 +89,10 @@ test("an organisation closes before it is erased, and whoever may erase it keeps
 
 test("what would go is said in words", () => {
   expect(doomedWords(proposal)).toBe("Everything about Cleo");
+  expect(doomedWords({ ...proposal, kind: "recordings" })).toBe("Every recording about Cleo");
   expect(doomedWords({ kind: "organisation", about: null })).toBe("The whole organisation");
   expect(extentWords({ recordings: 2, people: 1 })).toBe("2 recordings and 1 account");
+  expect(extentWords({ recordings: 2, people: 0 })).toBe("2 recordings");
 });
 
 test("the overview tells what waits for whoever looks", () => {

@@ -12,14 +12,15 @@ export interface Looker {
 
 /** What is to be erased. */
 export function doomedWords({ kind, about }: Pick<Proposal, "kind" | "about">): string {
-  return kind === "organisation"
-    ? "The whole organisation"
-    : `Everything about ${about?.label ?? "somebody"}`;
+  if (kind === "organisation") return "The whole organisation";
+  const whom = about?.label ?? "somebody";
+  return kind === "recordings" ? `Every recording about ${whom}` : `Everything about ${whom}`;
 }
 
-/** How much would go. */
+/** How much would go; where accounts stay, only what is recorded. */
 export function extentWords({ recordings, people }: Extent): string {
-  return `${plural(recordings, "recording")} and ${plural(people, "account")}`;
+  const recorded = plural(recordings, "recording");
+  return people === 0 ? recorded : `${recorded} and ${plural(people, "account")}`;
 }
 
 /** What somebody may be offered. The server decides again. */

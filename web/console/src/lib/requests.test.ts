@@ -56,6 +56,16 @@ it("takes two to erase somebody with an account", () => {
   expect(takesTwo(erase)).toBe(true);
   expect(takesTwo({ ...erase, about: { ...erase.about, person: null } })).toBe(false);
   expect(takesTwo(open)).toBe(false);
+  expect(takesTwo({ ...erase, kind: "erase_recordings" })).toBe(true);
+});
+
+it("tells what was proposed for it from what was proposed for another request of theirs", () => {
+  const recordings = { ...asked, kind: "erase_recordings" };
+  expect(proposalFor(recordings, [proposal])).toBeNull();
+  const other = { ...proposal, id: "epr_2", kind: "recordings" };
+  expect(proposalFor(recordings, [proposal, other])?.id).toBe("epr_2");
+  expect(proposalFor(asked, [other, proposal])?.id).toBe("epr_1");
+  expect(standing({ ...recordings, state: "done" }, now)).toBe("erased");
 });
 
 it("is not done where it is proposed: it waits for a second person", () => {

@@ -3,7 +3,7 @@ import type { Proposal } from "../api/erasing";
 import type { DataRequest } from "../api/types";
 import { formatDate, timeLeft } from "./format";
 
-export const KINDS = ["access", "export", "erase"] as const;
+export const KINDS = ["access", "export", "erase_recordings", "erase"] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** What somebody asks for of their own data. */
@@ -16,6 +16,11 @@ export const askWords: Record<Kind, { name: string; means: string }> = {
     name: "Have it as a file",
     means: "The same, with what your recordings show. Somebody of your organisation decides about it.",
   },
+  erase_recordings: {
+    name: "Have recordings erased",
+    means:
+      "Every recording about you that there is. Your account stays, and you may be recorded again. Somebody of your organisation decides about it.",
+  },
   erase: {
     name: "Have it erased",
     means: "Everything about you, with your account. Somebody of your organisation decides about it.",
@@ -25,6 +30,7 @@ export const askWords: Record<Kind, { name: string; means: string }> = {
 const kindNames: Record<Kind, string> = {
   access: "To see what is held",
   export: "To have it as a file",
+  erase_recordings: "To have recordings erased",
   erase: "To be erased",
 };
 
@@ -33,9 +39,15 @@ export function kindName(kind: string): string {
   return KINDS.some((known) => known === kind) ? kindNames[kind as Kind] : kind;
 }
 
-/** Whether it takes two people: what is asked is that somebody with an account be erased. */
+/** Each kind of request by which something is erased, with what is proposed to fulfil it. */
+const ERASING: Record<string, string> = { erase: "subject", erase_recordings: "recordings" };
+
+/** Whether something is erased where it is done. */
+export const erases = ({ kind }: Pick<DataRequest, "kind">): boolean => kind in ERASING;
+
+/** Whether it takes two people: what is asked is that somebody with an account be erased, or all their recordings. */
 export function takesTwo({ kind, about }: Pick<DataRequest, "kind" | "about">): boolean {
-  return kind === "erase" && about.person !== null;
+  return erases({ kind }) && about.person !== null;
 }
 
 /** Whether one person did what was asked, which erases nothing before a second one agrees. */
@@ -45,7 +57,9 @@ export function isProposed(request: DataRequest): boolean {
 
 /** What was proposed last about whom it is about, of a list that has the newest first. */
 export function proposalFor(request: DataRequest, proposals: readonly Proposal[]): Proposal | null {
-  return proposals.find(({ target }) => isProposed(request) && target === request.about.id) ?? null;
+  if (!isProposed(request)) return null;
+  const proposed = ERASING[request.kind];
+  return proposals.find(({ kind, target }) => kind === proposed && target === request.about.id) ?? null;
 }
 
 /**
@@ -64,7 +78,7 @@ export function standing(request: DataRequest, now: Date, proposal: Proposal | n
       return request.overdue ? `waits for a second person, ${due}` : "waits for a second person";
     }
     case "done":
-      return request.kind === "erase" ? "erased" : "done";
+      return erases(request) ? "erased" : "done";
     case "declined":
       return "declined";
     case "withdrawn":

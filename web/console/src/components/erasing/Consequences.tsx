@@ -7,6 +7,7 @@ import type { What } from "./WhatPicker";
 const goes = (label: string): Record<What, string> => ({
   recording: "Everything that was captured in it. Nobody opens it from the moment you confirm.",
   part: "What was captured between the two times, in every track. The player shows that it was erased.",
+  recordings: `Everything that was captured about ${label}, in every recording there is now. What is recorded of them later is not touched.`,
   subject: `Everything that was captured about ${label}, in every recording, and what it takes to sign in. Everywhere they are signed in ends at once.`,
 });
 

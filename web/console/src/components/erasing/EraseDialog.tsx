@@ -27,7 +27,7 @@ interface EraseDialogProps {
   onErased: () => void;
 }
 
-/** Erases a recording, a part of it, or everything about whom it shows; says what goes and what stays before. */
+/** Erases a recording, a part of it, or all recordings or everything about whom it shows; says what goes and what stays before. */
 export function EraseDialog({ recording, atUs, onClose, onErased }: EraseDialogProps) {
   const [erasure, setErasure] = useState<Erasure | null>(null);
   const [proposed, setProposed] = useState<AskedErasure | null>(null);
@@ -87,15 +87,15 @@ function EraseForm({ recording, atUs, onClose, onErased }: EraseFormProps) {
   const change = (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part }));
   const range = rangeOf(draft, recording);
   const erase = useMutation({ mutationFn: () => send(recording, draft, range), onSuccess: onErased });
-  const byTwo = draft.what === "subject" && hasAccount(recording);
-  const verb = byTwo ? `Propose to erase ${label}` : verbs(label)[draft.what];
+  const beyond = isBeyond(draft.what);
+  const byTwo = beyond && hasAccount(recording);
+  const verb = byTwo ? proposes(label, draft.what) : verbs(label)[draft.what];
   if (needsStepUp(erase.error)) {
     return <StepUp goOn={verb} onProven={() => erase.mutate()} onCancel={onClose} />;
   }
   const silent = byTwo && draft.reason.trim() === "";
   const ready =
-    !silent &&
-    (draft.what === "recording" || (draft.what === "part" ? range !== null : sameName(draft.name, label)));
+    !silent && (beyond ? sameName(draft.name, label) : draft.what === "recording" || range !== null);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (ready && !erase.isPending) erase.mutate();
@@ -112,7 +112,7 @@ function EraseForm({ recording, atUs, onClose, onErased }: EraseFormProps) {
         <Part draft={draft} wrong={range === null} durationUs={recording.duration_us} onChange={change} />
       )}
       <Consequences what={draft.what} label={label} />
-      {draft.what === "subject" && (
+      {beyond && (
         <label className="fld">
           <span className="lab">
             Type <b>{label}</b> to confirm
@@ -160,18 +160,27 @@ function EraseForm({ recording, atUs, onClose, onErased }: EraseFormProps) {
 const verbs = (label: string): Record<What, string> => ({
   recording: "Erase this recording",
   part: "Erase this part",
+  recordings: `Erase every recording about ${label}`,
   subject: `Erase everything about ${label}`,
 });
+
+const proposes = (label: string, what: What): string =>
+  what === "recordings" ? `Propose to erase every recording about ${label}` : `Propose to erase ${label}`;
+
+/** Whether more goes than the recording one looks at. */
+const isBeyond = (what: What): boolean => what === "subject" || what === "recordings";
 
 const hasAccount = ({ subject }: Erasable) => subject.person !== null && subject.person !== undefined;
 
 function send(recording: Erasable, draft: Draft, range: Range | null): Promise<Erasure | AskedErasure> {
   const reason = draft.reason.trim();
-  if (draft.what === "subject" && hasAccount(recording)) {
-    return proposeErasure({ subject: recording.subject.id }, reason);
+  const { id } = recording.subject;
+  const only = draft.what === "recordings";
+  if (isBeyond(draft.what) && hasAccount(recording)) {
+    return proposeErasure(only ? { recordings: id } : { subject: id }, reason);
   }
   const why = reason === "" ? {} : { reason };
-  if (draft.what === "subject") return eraseSubject(recording.subject.id, why);
+  if (isBeyond(draft.what)) return eraseSubject(id, only ? { recordings_only: true, ...why } : why);
   const part = draft.what === "part" && range !== null ? { range } : {};
   return eraseRecording(recording.id, { ...part, ...why });
 }

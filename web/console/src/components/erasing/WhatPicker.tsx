@@ -1,7 +1,7 @@
 import { useAllowed } from "../../api/session";
 
 /** What is to be erased. */
-export type What = "recording" | "part" | "subject";
+export type What = "recording" | "part" | "recordings" | "subject";
 
 interface WhatPickerProps {
   label: string;
@@ -19,6 +19,11 @@ export function WhatPicker({ label, chosen, parts, onChoose }: WhatPickerProps) 
   ];
   if (parts) choices.push({ what: "part", name: "A part of it", note: "the rest plays on" });
   if (whole) {
+    choices.push({
+      what: "recordings",
+      name: `Every recording about ${label}`,
+      note: "who they are stays, and they may be recorded again",
+    });
     choices.push({
       what: "subject",
       name: `Everything about ${label}`,

@@ -73,8 +73,8 @@ function Asked({ request }: { request: DataRequest }) {
       )}
       {isProposed(request) && (
         <p className="small">
-          Two people erase somebody with an account. One proposed it on {formatDate(request.decided_at ?? "")}
-          . Nothing is erased before a second one agrees.
+          Two people decide about it, as you have an account. One proposed it on{" "}
+          {formatDate(request.decided_at ?? "")}. Nothing is erased before a second one agrees.
         </p>
       )}
       {request.answer !== null && <p className="small">{request.answer}</p>}

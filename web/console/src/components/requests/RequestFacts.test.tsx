@@ -38,6 +38,11 @@ it("says on the button that erasing somebody with an account is only proposed", 
   expect(buttons()).not.toContain("Erase them for good");
 });
 
+it("says on the button that only their recordings go where they keep their account", async () => {
+  open(<RequestFacts request={{ ...request, kind: "erase_recordings" }} proposal={null} now={now} />);
+  await soon(() => expect(buttons()).toContain("Propose to erase their recordings"));
+});
+
 it("erases a visitor at once", async () => {
   const visitor = { ...request, about: { ...request.about, person: null } };
   open(<RequestFacts request={visitor} proposal={null} now={now} />);

@@ -8,7 +8,7 @@ import type { DataRequest } from "../../api/types";
 import { formatDate, formatMoment } from "../../lib/format";
 import { notify } from "../../lib/notices";
 import { extentWords, outcomeWords, proposalOffers, waitWords } from "../../lib/proposals";
-import { available, isProposed, takesTwo, waits } from "../../lib/requests";
+import { available, erases, isProposed, takesTwo, waits } from "../../lib/requests";
 import { queryClient } from "../../queryClient";
 import { Icon } from "../Icon";
 import { needsStepUp, StepUp } from "../StepUp";
@@ -74,7 +74,7 @@ export function RequestFacts({ request, proposal, now }: RequestFactsProps) {
   );
 }
 
-/** That somebody proposed to erase them, and what is missing for it. */
+/** That somebody proposed to erase what is asked, and what is missing for it. */
 function Waiting({ request, proposal, now }: RequestFactsProps) {
   const { person, allowed } = useSession();
   const looker = { me: person.id, allowed };
@@ -115,11 +115,12 @@ function Waiting({ request, proposal, now }: RequestFactsProps) {
 
 type Decision = "fulfil" | "decline" | "extend";
 
-/** What deciding does, on its button: erasing somebody with an account is only proposed by it. */
+/** What deciding does, on its button: of somebody with an account, erasing is only proposed by it. */
 function verbs(request: DataRequest): Record<Decision, string> {
-  const erase = takesTwo(request) ? "Propose to erase them" : "Erase them for good";
+  const whom = request.kind === "erase_recordings" ? "their recordings" : "them";
+  const erase = takesTwo(request) ? `Propose to erase ${whom}` : `Erase ${whom} for good`;
   return {
-    fulfil: request.kind === "erase" ? erase : "Do what is asked",
+    fulfil: erases(request) ? erase : "Do what is asked",
     decline: "Decline",
     extend: "Take two months longer",
   };
@@ -130,7 +131,7 @@ function Decide({ request, waiting }: { request: DataRequest; waiting: boolean }
   const [last, setLast] = useState<Decision>("fulfil");
   const verb = verbs(request);
   const mayErase = useAllowed("subject.erase");
-  const mayFulfil = request.kind !== "erase" || mayErase;
+  const mayFulfil = !erases(request) || mayErase;
   const decide = useMutation({
     mutationFn: (decision: Decision) => send(request.id, decision, words.trim()),
     onSuccess: async (answer) => {
