@@ -264,10 +264,12 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Objects`], which names the permission that is missing; [`AppError::Place`]; [`AppError::Instance`] when
-    /// a restore has begun a later generation of this installation over the same objects.
+    /// a restore has begun a later generation of this installation over the same objects, or the database was put back from
+    /// a copy and not restored.
     pub async fn check_objects(&self) -> Result<(), AppError> {
         self.check_store().await?;
-        Ok(self.lifecycle.claim_instance().await?)
+        self.lifecycle.claim_instance().await?;
+        Ok(self.lifecycle.check_not_put_back().await?)
     }
 
     /// The same without a claim: a restore begins a generation of its own.

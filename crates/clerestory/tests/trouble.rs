@@ -1,5 +1,8 @@
-//! The real server in trouble: a full disk, flushes that fail, a clock that jumps, a bucket that fails and lies. Nothing acknowledged is lost, the
-//! server says what is wrong, and goes on when it is over.
+//! The real server in trouble: a full disk, flushes that fail, a clock that jumps, a bucket that fails and lies. Nothing
+//! acknowledged is lost, the server says what is wrong, and goes on when it is over.
+//!
+//! With PostgreSQL the disk in trouble is the node's own, where ingest log, objects and keys lie. PostgreSQL's files are not
+//! ours to record (decision 0017): its own full disk and its own failed flushes are not tried.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use std::path::Path;
@@ -8,6 +11,7 @@ use std::time::{Duration, Instant};
 use clerestory_testkit::bucket::{self, Fault, Faults, LocalS3};
 use clerestory_testkit::disk::Loss;
 use clerestory_testkit::load::{Console, Listed, Machine, NotSent, Random, Running, Tab};
+use clerestory_testkit::postgres::{AnyServer, new_schema};
 
 const PAGE: &str = "https://shop.example";
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
@@ -18,12 +22,22 @@ struct Scene {
     running: Running,
     console: Console,
     site_key: String,
+    /// Whether its rows are elsewhere: then there is no reserve for the log.
+    postgres: Option<AnyServer>,
     _directory: tempfile::TempDir,
 }
 
 impl Scene {
     async fn new() -> Self {
         Self::with(&[]).await
+    }
+
+    /// With its rows in a PostgreSQL, which has no part in the trouble.
+    async fn on_postgres() -> Self {
+        let server = AnyServer::get().await;
+        let database = new_schema(server.address()).await;
+        let scene = Self::with(&[("CLERESTORY_DATABASE".to_owned(), database.address)]).await;
+        Self { postgres: Some(server), ..scene }
     }
 
     async fn with(environment: &[(String, String)]) -> Self {
@@ -34,7 +48,7 @@ impl Scene {
         let running = machine.serve().await.unwrap();
         let console = running.console(&link).await.unwrap();
         let site_key = console.add_site("Shop", PAGE).await.unwrap();
-        Self { machine, running, console, site_key, _directory: directory }
+        Self { machine, running, console, site_key, postgres: None, _directory: directory }
     }
 
     async fn tab(&self, number: u64) -> Tab {
@@ -64,6 +78,13 @@ impl Scene {
         while self.finding(id).await.as_deref() != Some(level) {
             assert!(began.elapsed() < Duration::from_secs(60), "{id} does not become {level}");
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until the log has the reserve of disk that it keeps beside a database file.
+    async fn wait_for_reserve(&self) {
+        if self.postgres.is_none() {
+            self.wait_for_finding("disk-reserve", "ok").await;
         }
     }
 
@@ -129,10 +150,8 @@ async fn health(origin: &str, status: u16) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_loses_nothing_acknowledged_and_decisions_are_still_recorded() {
-    let mut scene = Scene::new().await;
-    scene.wait_for_finding("disk-reserve", "ok").await;
+async fn a_full_disk_loses_nothing(mut scene: Scene) {
+    scene.wait_for_reserve().await;
     let mut tab = scene.tab(1).await;
     scene.send(&mut tab, 5).await.unwrap();
     let control = scene.machine.disk().control();
@@ -152,8 +171,10 @@ async fn a_full_disk_loses_nothing_acknowledged_and_decisions_are_still_recorded
     let acknowledged = scene.is_whole(&[&tab]).await;
     let after = scene.console.get("/audit/verify").await.unwrap()["checked"].as_u64().unwrap();
     assert!(after > before, "decisions on a full disk are recorded: {before}, {after}");
-    health(&scene.running.origin, 503).await;
-    scene.wait_for_finding("disk-reserve", "failed").await;
+    if scene.postgres.is_none() {
+        health(&scene.running.origin, 503).await;
+        scene.wait_for_finding("disk-reserve", "failed").await;
+    }
     let said = refused(scene.send(&mut tab, 1).await);
     assert!(said.starts_with("507") || said.starts_with("503"), "{said}");
 
@@ -165,13 +186,23 @@ async fn a_full_disk_loses_nothing_acknowledged_and_decisions_are_still_recorded
     scene.try_start_full().await;
     scene.machine.disk().control().set_room(None).unwrap();
     scene.start_again().await;
-    scene.wait_for_finding("disk-reserve", "ok").await;
+    scene.wait_for_reserve().await;
     assert_eq!(scene.is_whole(&[&tab]).await, acknowledged);
     scene.go_on(&mut tab).await;
     assert!(tab.send_again(scene.machine.disk()).await.unwrap() > 0);
     scene.send(&mut tab, 5).await.unwrap();
     scene.lose_power().await;
     assert!(scene.is_whole(&[&tab]).await > acknowledged);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_loses_nothing_acknowledged_and_decisions_are_still_recorded() {
+    a_full_disk_loses_nothing(Scene::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_loses_nothing_acknowledged_on_postgresql() {
+    a_full_disk_loses_nothing(Scene::on_postgres().await).await;
 }
 
 /// Something else has filled the disk while the server was off: its reserve is what it starts with.
@@ -221,10 +252,8 @@ async fn a_command_leaves_the_reserve_of_a_running_server() {
 
 /// A flush that failed does not count, and what it was for is never acknowledged: the next flush of the same file
 /// succeeds and makes nothing durable of what the first one lost.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flush_that_fails_acknowledges_nothing() {
-    let mut scene = Scene::new().await;
-    scene.wait_for_finding("disk-reserve", "ok").await;
+async fn a_failed_flush_acknowledges_nothing(mut scene: Scene) {
+    scene.wait_for_reserve().await;
     let mut tab = scene.tab(1).await;
     let mut refusals = 0;
     for round in 1..=12 {
@@ -248,8 +277,16 @@ async fn a_flush_that_fails_acknowledges_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_jumps_loses_nothing_acknowledged() {
-    let mut scene = Scene::new().await;
+async fn a_flush_that_fails_acknowledges_nothing() {
+    a_failed_flush_acknowledges_nothing(Scene::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_that_fails_acknowledges_nothing_on_postgresql() {
+    a_failed_flush_acknowledges_nothing(Scene::on_postgres().await).await;
+}
+
+async fn a_jump_of_the_clock_loses_nothing(mut scene: Scene) {
     let (mut first, mut second) = (scene.tab(1).await, scene.tab(2).await);
     scene.send(&mut first, 5).await.unwrap();
     let clock = |scene: &Scene, days: i64| {
@@ -285,6 +322,17 @@ async fn a_clock_that_jumps_loses_nothing_acknowledged() {
     assert_eq!(scene.finding("clock").await, None);
     let whole = scene.is_whole(&[&first, &second, &month_on, &day_back]).await;
     assert!(whole >= 25, "{whole}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_loses_nothing_acknowledged() {
+    a_jump_of_the_clock_loses_nothing(Scene::new().await).await;
+}
+
+/// The clock of the node jumps, that of PostgreSQL does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_loses_nothing_acknowledged_on_postgresql() {
+    a_jump_of_the_clock_loses_nothing(Scene::on_postgres().await).await;
 }
 
 /// What a bucket can do to a request, and to a server that waits for it.

@@ -4,6 +4,9 @@
 //! next generation claimed and does not start. Where the objects are a directory beside the database this stops nobody
 //! who copied both.
 
+use std::collections::BTreeSet;
+
+use clerestory_keys::{KeyError, Tombstone, presence};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_vault::StoreError;
@@ -31,6 +34,18 @@ pub enum InstanceError {
         /// The generation of the database.
         generation: u64,
     },
+    /// The database was put back from a copy, and knows less than what lies beside its objects.
+    #[error(
+        "{erased} keys or owners that were erased are not erased in this database: it was put back from a copy. Run \
+         `clerestory restore --in-place` before it is served"
+    )]
+    PutBack {
+        /// How many.
+        erased: usize,
+    },
+    /// Tombstones could not be looked up.
+    #[error("what was erased could not be looked up")]
+    Key(#[from] KeyError),
     /// The objects could not be looked at.
     #[error("the claim of the installation could not be looked at")]
     Store(#[from] StoreError),
@@ -78,6 +93,35 @@ impl Lifecycle {
         match self.parts.vault.claimed_by(generation + 1).await? {
             Some(_) => Err(InstanceError::Superseded { generation }),
             None => Ok(()),
+        }
+    }
+
+    /// Sees that this database knows of everything that was erased, as far as tombstones beside its objects tell. They are
+    /// durable in the database before they are laid there: one that lacks any was put back, by other hands than ours.
+    ///
+    /// # Errors
+    /// [`InstanceError::PutBack`]: nothing may be served.
+    pub async fn check_not_put_back(&self) -> Result<(), InstanceError> {
+        let read = self.parts.database.read(|tx| {
+            Box::pin(async move {
+                let sql = "SELECT DISTINCT tombstones FROM erasures WHERE tombstones IS NOT NULL";
+                tx.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect()
+            })
+        });
+        let known: Result<BTreeSet<String>, SqlError> = read.await;
+        let ids: Vec<[u8; 16]> =
+            self.parts.vault.tombstones_beside(&known?).await?.iter().map(Tombstone::id).collect();
+        let read = self.parts.database.read(move |tx| {
+            Box::pin(async move {
+                let known = presence::tombstones_named(tx, &ids).await?;
+                let known: BTreeSet<[u8; 16]> = known.iter().map(Tombstone::id).collect();
+                Ok(ids.iter().filter(|id| !known.contains(*id)).count())
+            })
+        });
+        let unknown: Result<usize, KeyError> = read.await;
+        match unknown? {
+            0 => Ok(()),
+            erased => Err(InstanceError::PutBack { erased }),
         }
     }
 

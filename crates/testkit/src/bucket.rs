@@ -5,7 +5,7 @@ mod moto;
 mod s3;
 
 pub use faults::{Fault, Faults};
-pub use moto::Moto;
+pub use moto::{Moto, Version};
 pub use s3::LocalS3;
 
 use std::net::SocketAddr;

@@ -1,8 +1,9 @@
 //! Carrying erasures on in a test: the clock moves where they wait for time.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clerestory::{App, CopyAt, CopyError};
+use clerestory::{App, CopyAt, CopyError, Places};
 use clerestory_access::{Actor, OpContext};
 use clerestory_keys::Protection;
 use clerestory_lifecycle::{Erasure, Restored, Step, Target};
@@ -10,6 +11,7 @@ use clerestory_model::OrganisationId;
 use clerestory_seal::random;
 
 use crate::Installation;
+use crate::postgres::Dump;
 
 impl Installation {
     /// Carries erasures on until none of them goes any further by itself within some seconds.
@@ -54,54 +56,54 @@ impl Installation {
 
 /// A copy of an installation's database.
 #[derive(Clone, Debug)]
-pub struct CopyOfDatabase(CopyAt);
+pub enum CopyOfDatabase {
+    /// The file, with what was still in its log beside it.
+    File(PathBuf),
+    /// What PostgreSQL dumped.
+    Dump(Dump),
+}
 
 impl CopyOfDatabase {
-    /// The file, where it is one.
-    #[must_use]
-    pub fn file(&self) -> Option<&std::path::Path> {
-        match &self.0 {
-            CopyAt::File(path) => Some(path),
-            CopyAt::Postgres(_) => None,
+    /// Where a restore finds it: a dump is brought into a database of its own.
+    async fn brought(&self) -> CopyAt {
+        match self {
+            Self::File(file) => CopyAt::File(file.clone()),
+            Self::Dump(dump) => CopyAt::Postgres(dump.bring_elsewhere().await),
+        }
+    }
+
+    /// Puts it where nothing is any more, as whoever lost a database does.
+    ///
+    /// # Panics
+    /// When it cannot be put there.
+    pub async fn put_into(&self, places: &mut Places) {
+        match self {
+            Self::File(file) => places.put_copy(file).await.expect("the copy goes into its place"),
+            Self::Dump(dump) => places.postgres = Some(dump.bring_elsewhere().await),
         }
     }
 }
 
 impl Installation {
-    /// Copies the database as a backup does: the file with what is still in its log, or every table into another schema.
+    /// Copies the database as a backup does: the file with what is still in its log, or a dump.
     ///
     /// # Panics
     /// When it cannot be copied.
     pub async fn copy_of_database(&self) -> CopyOfDatabase {
-        let Some(postgres) = &self.app.places.postgres else {
-            let name: String = random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
-            let directory = self.directory().join(format!("copy-{name}"));
-            std::fs::create_dir(&directory).expect("a directory for the copy");
-            for suffix in ["", "-wal"] {
-                let file = format!("clerestory.db{suffix}");
-                let from = self.app.places.data.join(&file);
-                if from.exists() {
-                    std::fs::copy(from, directory.join(file)).expect("the file can be copied");
-                }
-            }
-            return CopyOfDatabase(CopyAt::File(directory.join("clerestory.db")));
-        };
-        let server = std::env::var(crate::postgres::VARIABLE).expect("the server of this test");
-        let copy = crate::postgres::new_schema(&server).await;
-        let schema = copy.address.rsplit("%3D").next().expect("the schema is in the address").to_owned();
-        let (client, connection) =
-            tokio_postgres::connect(&postgres.address, tokio_postgres::NoTls).await.expect("the database");
-        let running = tokio::spawn(connection);
-        let sql =
-            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()";
-        for row in client.query(sql, &[]).await.expect("its tables") {
-            let table: String = row.get(0);
-            let sql = format!("CREATE TABLE {schema}.{table} AS TABLE {table}");
-            client.batch_execute(&sql).await.expect("a table can be copied");
+        if let Some(postgres) = &self.app.places.postgres {
+            return CopyOfDatabase::Dump(Dump::of(postgres));
         }
-        drop(client);
-        running.await.expect("the connection ends").expect("without an error");
-        CopyOfDatabase(CopyAt::Postgres(copy))
+        let name: String = random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let directory = self.directory().join(format!("copy-{name}"));
+        std::fs::create_dir(&directory).expect("a directory for the copy");
+        for suffix in ["", "-wal"] {
+            let file = format!("clerestory.db{suffix}");
+            let from = self.app.places.data.join(&file);
+            if from.exists() {
+                std::fs::copy(from, directory.join(file)).expect("the file can be copied");
+            }
+        }
+        CopyOfDatabase::File(directory.join("clerestory.db"))
     }
 
     /// The same installation after a restore from the copy, as `clerestory restore` does it, and a start. What stood in
@@ -115,7 +117,7 @@ impl Installation {
         let app = App::build_to_restore(places, root, clock).await.expect("a closed installation opens");
         // The clock that tests move stands still while the restore waits for leases.
         let restoring = {
-            let (app, copy) = (app.clone(), copy.0.clone());
+            let (app, copy) = (app.clone(), copy.brought().await);
             tokio::spawn(async move { app.restore_from(&copy).await })
         };
         while !restoring.is_finished() {
@@ -127,21 +129,26 @@ impl Installation {
         (self, restored)
     }
 
-    /// The same installation after its database was lost, the copy put in its place and restored there, and a start. On
-    /// SQLite.
+    /// The same installation after its database was lost, the copy put in its place and restored there, and a start.
     ///
     /// # Panics
     /// When any of it fails.
     pub async fn put_back(self, copy: &CopyOfDatabase) -> Self {
-        let file = copy.file().expect("a file").to_owned();
         self.restarted_after(async |places, clock| {
-            for suffix in ["", "-wal", "-shm"] {
-                let lost = places.data.join(format!("clerestory.db{suffix}"));
-                assert!(!lost.exists() || std::fs::remove_file(lost).is_ok(), "it can be lost");
-            }
-            places.put_copy(&file).await.expect("the copy goes into its place");
             let open = || places.open(&Protection::Plain).expect("the root key is there");
-            assert!(App::build(places.clone(), open(), clock.clone()).await.is_err(), "nobody serves it yet");
+            match copy {
+                CopyOfDatabase::File(file) => {
+                    for suffix in ["", "-wal", "-shm"] {
+                        let lost = places.data.join(format!("clerestory.db{suffix}"));
+                        assert!(!lost.exists() || std::fs::remove_file(lost).is_ok(), "it can be lost");
+                    }
+                    places.put_copy(file).await.expect("the copy goes into its place");
+                    let served = App::build(places.clone(), open(), clock.clone()).await;
+                    assert!(served.is_err(), "nobody serves it yet");
+                }
+                // Whoever brings it there keeps servers from it: nobody of ours has it in hand (decision 0034).
+                CopyOfDatabase::Dump(dump) => dump.bring_back().await,
+            }
             let app = App::build_to_restore(places.clone(), open(), clock.clone()).await.expect("it opens");
             let restoring = tokio::spawn(async move { app.lifecycle.restore_in_place().await });
             while !restoring.is_finished() {

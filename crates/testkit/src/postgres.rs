@@ -1,5 +1,9 @@
 //! A real PostgreSQL for tests: a server of our own on a port and directory of its own, and a schema for each test.
 
+mod copies;
+
+pub use copies::{BaseBackup, Dump};
+
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +20,8 @@ pub const VARIABLE: &str = "CLERESTORY_TEST_POSTGRES";
 
 /// Where Debian and others put the programs that are not in the path.
 const DIRECTORIES: [&str; 2] = ["/usr/lib/postgresql", "/usr/pgsql"];
+/// What of it the tests run.
+const PROGRAMS: [&str; 5] = ["initdb", "postgres", "pg_basebackup", "pg_dump", "psql"];
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that ends when it is dropped, and leaves nothing.
@@ -59,10 +65,8 @@ impl Server {
         options: &'static [&'static str],
         preloaded: Option<PathBuf>,
     ) -> Result<Self, String> {
-        let directory = tempfile::Builder::new().prefix("clerestory-postgres-").tempdir();
-        let directory = directory.map_err(|error| format!("a directory for PostgreSQL: {error}"))?;
         let programs = Programs::find()?;
-        programs.give(directory.path())?;
+        let directory = programs.directory_of_its_own()?;
         let data = directory.path().join("data");
         let made = programs
             .command("initdb")
@@ -80,6 +84,16 @@ impl Server {
         if !made.status.success() {
             return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)));
         }
+        Self::over(programs, directory, options, preloaded).await
+    }
+
+    /// Starts a server over a cluster that lies in `data` below the directory.
+    async fn over(
+        programs: Programs,
+        directory: TempDir,
+        options: &'static [&'static str],
+        preloaded: Option<PathBuf>,
+    ) -> Result<Self, String> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| Ok(listener.local_addr()?.port()))
             .map_err(|error| format!("a port for PostgreSQL: {error}"))?;
@@ -183,7 +197,8 @@ impl Programs {
             DIRECTORIES.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
         let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
         found.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-        found.retain(|directory| directory.join("initdb").exists());
+        // Some of them may be linked to from elsewhere.
+        found.retain(|directory| PROGRAMS.iter().all(|program| directory.join(program).exists()));
         found.sort();
         let directory =
             found.pop().ok_or("PostgreSQL is not installed. On Debian: apt-get install postgresql")?;
@@ -199,6 +214,14 @@ impl Programs {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]).arg(program);
         command
+    }
+
+    /// A directory that the server's user may write in.
+    fn directory_of_its_own(&self) -> Result<TempDir, String> {
+        let directory = tempfile::Builder::new().prefix("clerestory-postgres-").tempdir();
+        let directory = directory.map_err(|error| format!("a directory for PostgreSQL: {error}"))?;
+        self.give(directory.path())?;
+        Ok(directory)
     }
 
     /// Lets the server's user into the directory.

@@ -1,5 +1,6 @@
 //! What an erasure needs of the objects: tombstones among them, and the key that signs its receipt.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use clerestory_keys::{KeyError, Purpose, Tombstone, read_tombstones, tombstone_object};
@@ -41,8 +42,21 @@ impl Vault {
     /// # Errors
     /// [`StoreError`].
     pub async fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+        self.tombstones_beside(&BTreeSet::new()).await
+    }
+
+    /// The same without those in objects of which the names are `known`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tombstones_beside(&self, known: &BTreeSet<String>) -> Result<Vec<Tombstone>, StoreError> {
+        let known: BTreeSet<String> =
+            known.iter().map(|name| ObjectPath::Tombstones { name }.path()).collect();
         let mut all = Vec::new();
         for listed in self.objects.list(&ObjectPath::AllTombstones.path()).await? {
+            if known.contains(&listed.object) {
+                continue;
+            }
             let bytes = self.objects.whole(&listed.object).await?;
             all.extend(read_tombstones(&bytes).map_err(unreadable)?);
         }

@@ -88,7 +88,7 @@ async fn shares_are_shown_one_by_one_and_typed_back() {
 async fn the_drill_opens_a_recording_from_shares_second_place_and_copy_and_changes_nothing() {
     let rig = Rig::over(None).await;
     let (files, lines) = rig.shares("shares");
-    let copy = rig.copy("copy.db");
+    let copy = rig.copy("copy.db").await;
     let three = [&files[4], &files[1], &files[2]];
     let scratch = rig.path("scratch");
     std::fs::create_dir(&scratch).unwrap();
@@ -130,7 +130,7 @@ async fn the_drill_opens_a_recording_from_shares_second_place_and_copy_and_chang
     // Moved into parts of their tracks, segments open all the same.
     let (files, _) = rig.shares("newer");
     rig.run(&["admin", "settle"]).ok();
-    let copy = rig.copy("newer.db");
+    let copy = rig.copy("newer.db").await;
     let drill = ["admin", "drill", "--record", "--copy", copy.as_str()];
     rig.run(&arguments(&drill, &[&files[0], &files[1], &files[2]])).ok();
 }
@@ -244,7 +244,7 @@ async fn health_asks_for_shares_and_a_drill_until_they_are_done_and_again_for_a_
     rig.run(&["admin", "root", "rotate"]).refused("another process serves");
     served.end();
     let (files, _) = rig.shares("shares");
-    let copy = rig.copy("copy.db");
+    let copy = rig.copy("copy.db").await;
     let drill = ["admin", "drill", "--record", "--copy", copy.as_str()];
     rig.run(&arguments(&drill, &[&files[0], &files[1], &files[2]])).ok();
     let mut served = Served::start(&rig).await;
@@ -262,7 +262,7 @@ async fn health_asks_for_shares_and_a_drill_until_they_are_done_and_again_for_a_
 async fn the_drill_with_a_root_in_a_vault_needs_its_address_and_no_shares() {
     let vault = FakeVault::start();
     let rig = Rig::in_vault(&vault).await;
-    let (copy, kept) = (rig.copy("copy.db"), rig.path("kept-root.key").display().to_string());
+    let (copy, kept) = (rig.copy("copy.db").await, rig.path("kept-root.key").display().to_string());
     std::fs::copy(rig.places.root_key(), &kept).unwrap();
     let drill = ["admin", "drill", "--copy", copy.as_str(), "--root-file", kept.as_str()];
     let before = vault.secrets();

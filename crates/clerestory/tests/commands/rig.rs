@@ -10,6 +10,7 @@ use clerestory_model::{Clock, SystemClock};
 use clerestory_testkit::Installation;
 use clerestory_testkit::custodians::{FakeVault, TOKEN, by_token};
 use clerestory_testkit::load::{Console, client};
+use clerestory_testkit::postgres::Dump;
 use clerestory_testkit::visit::{Visit, snapshot};
 
 const ORIGIN: &str = "https://shop.example";
@@ -163,8 +164,11 @@ impl Rig {
         (files, lines)
     }
 
-    /// A copy of the database, as an administrator makes one.
-    pub(crate) fn copy(&self, name: &str) -> String {
+    /// A copy of the database, as an administrator makes one: a file of this name, or a dump in a database of its own.
+    pub(crate) async fn copy(&self, name: &str) -> String {
+        if let Some(postgres) = &self.places.postgres {
+            return Dump::of(postgres).bring_elsewhere().await.address;
+        }
         let copy = self.path(name);
         std::fs::copy(self.places.database(), &copy).unwrap();
         let beside = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clerestory::Postgres;
-use clerestory_testkit::postgres::{AnyServer, new_schema};
+use clerestory_testkit::postgres::{AnyServer, Dump, new_schema};
 use serde_json::Value;
 
 use crate::rig::{Rig, Served};
@@ -193,9 +193,8 @@ async fn rows_are_made_again_from_the_store_and_only_once() {
 async fn what_was_erased_by_command_stays_erased_when_a_copy_is_restored() {
     let server = AnyServer::get().await;
     for database in databases(&server).await {
-        let restorable = database.is_none();
         let rig = Rig::over(database).await;
-        let copy = restorable.then(|| rig.copy("copy.db"));
+        let copy = rig.copy("copy.db").await;
         let (organisation, recording) = (rig.organisation.as_str(), rig.recording.as_str());
         let erase = ["admin", "erase", "--organisation", organisation];
         let with = |more: &[&'static str]| [&erase[..], more].concat();
@@ -211,14 +210,18 @@ async fn what_was_erased_by_command_stays_erased_when_a_copy_is_restored() {
         let mut served = Served::start(&rig).await;
         let told = rig.verified().await;
         assert!(told.contains(recording) && told.contains("signature"), "{told}");
-        if let Some(copy) = &copy {
-            rig.run(&["restore", "--at", copy]).refused("another process serves");
-        }
+        rig.run(&["restore", "--at", &copy]).refused("another process serves");
         served.end();
         assert_eq!(rig.faults(&["--deep"]), (CLEAN, vec![]));
-        let Some(copy) = copy else { continue };
         let nothing = rig.path("no-copy.db").display().to_string();
-        rig.run(&["restore", "--at", &nothing]).refused("no-copy.db");
+        match &rig.places.postgres {
+            None => rig.run(&["restore", "--at", &nothing]).refused("no-copy.db"),
+            Some(_) => {
+                rig.run(&["restore", "--at", &nothing]).refused("not of the kind");
+                let empty = new_schema(server.address()).await.address;
+                rig.run(&["restore", "--at", &empty]).refused("the copy cannot be opened")
+            }
+        };
         let said = rig.run(&["restore", "--at", &copy]).ok();
         assert!(said.contains("Tracks that are erased and stay so: 1"), "{said}");
         assert!(said.contains("Generation 2"), "{said}");
@@ -231,7 +234,7 @@ async fn what_was_erased_by_command_stays_erased_when_a_copy_is_restored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_in_the_place_of_a_lost_database_is_served_when_it_is_restored_and_not_before() {
     let rig = Rig::over(None).await;
-    let copy = rig.copy("copy.db");
+    let copy = rig.copy("copy.db").await;
     let (organisation, recording) = (rig.organisation.as_str(), rig.recording.as_str());
     rig.run(&["admin", "erase", "--organisation", organisation, "--recording", recording]).ok();
     let mut served = Served::start(&rig).await;
@@ -266,4 +269,31 @@ async fn a_copy_in_the_place_of_a_lost_database_is_served_when_it_is_restored_an
     let mut served = Served::start(&rig).await;
     served.end();
     rig.run(&["verify"]).ok();
+}
+
+/// Nobody of ours puts a backup of PostgreSQL in its place, and nobody can close it for that. What was erased since tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_brought_back_is_not_served_before_it_is_restored_in_place() {
+    let server = AnyServer::get().await;
+    let rig = Rig::over(Some(new_schema(server.address()).await)).await;
+    let backup = Dump::of(rig.places.postgres.as_ref().unwrap());
+    let (organisation, recording) = (rig.organisation.as_str(), rig.recording.as_str());
+    rig.run(&["admin", "erase", "--organisation", organisation, "--recording", recording]).ok();
+    let mut served = Served::start(&rig).await;
+    rig.verified().await;
+    served.end();
+
+    backup.bring_back().await;
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--console-origin", "http://localhost:1"];
+    let serve = [&serve[..], &["--content-origin", "http://127.0.0.1:1"]].concat();
+    rig.run(&serve).refused("it was put back from a copy");
+    assert_eq!(rig.run(&["fsck"]).status, NOT_CHECKED);
+    let said = rig.run(&["restore", "--in-place"]).ok();
+    assert!(said.contains("Tracks that are erased and stay so: 1"), "{said}");
+    assert!(said.contains("Generation 2"), "{said}");
+    let mut served = Served::start(&rig).await;
+    served.end();
+    rig.run(&["verify"]).ok();
+    let (status, told) = rig.fsck(&["--deep"]);
+    assert_eq!(status, CLEAN, "{told}");
 }

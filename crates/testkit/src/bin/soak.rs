@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clerestory_testkit::load::{Engine, KillReport, PowerReport, kill_run, power_run};
-use clerestory_testkit::postgres::Server;
+use clerestory_testkit::postgres::{Server, new_schema};
 use clerestory_testkit::process::Program;
 
-const USAGE: &str = "soak [--seeds N] [--start S] [--only kills|power|postgresql]
-    N runs of each kind (500), the first with seed S (0): the server killed; its power taken away on SQLite, and with
-    a PostgreSQL that is crashed at the same time";
+const USAGE: &str = "soak [--seeds N] [--start S] [--only kills|power|kills-on-postgresql|power-on-postgresql]
+    N runs of each kind (500), the first with seed S (0): the server killed, on SQLite and on PostgreSQL; its power
+    taken away, on SQLite and with a PostgreSQL that is crashed at the same time";
+const KINDS: [&str; 4] = ["kills", "power", "kills-on-postgresql", "power-on-postgresql"];
 
 /// Moments of a recorded run at which the power fails.
 const MOMENTS: u64 = 4;
@@ -43,9 +44,7 @@ fn asked(mut args: impl Iterator<Item = String>) -> Result<Asked, String> {
         match arg.as_str() {
             "--seeds" => asked.seeds = number?,
             "--start" => asked.start = number?,
-            "--only" if ["kills", "power", "postgresql"].contains(&value.as_str()) => {
-                asked.only = Some(value)
-            }
+            "--only" if KINDS.contains(&value.as_str()) => asked.only = Some(value),
             _ => return Err(format!("{arg} {value} is not known: {USAGE}")),
         }
     }
@@ -77,12 +76,15 @@ async fn run(asked: &Asked) -> Result<(), String> {
         return Err(format!("there is no server at {}; name one in CLERESTORY_BIN", binary.display()));
     }
     if asked.wants("kills") {
-        kills(&binary, asked).await?;
+        kills(&binary, asked, None).await?;
+    }
+    if asked.wants("kills-on-postgresql") {
+        kills(&binary, asked, Some(&Server::start().await?)).await?;
     }
     if asked.wants("power") {
         power(&binary, asked, None).await?;
     }
-    if asked.wants("postgresql") {
+    if asked.wants("power-on-postgresql") {
         let mut server = Server::start_to_crash().await?;
         power(&binary, asked, Some(&mut server)).await?;
     }
@@ -99,9 +101,10 @@ fn kept(loss: &str, directory: tempfile::TempDir, kind: &str, seed: u64) -> Stri
     format!("{loss}\nthe data is kept in {}; again with: {again}", directory.keep().display())
 }
 
-async fn kills(binary: &Path, asked: &Asked) -> Result<(), String> {
+async fn kills(binary: &Path, asked: &Asked, server: Option<&Server>) -> Result<(), String> {
     let (began, mut total) = (Instant::now(), KillReport::default());
-    println!("The server is killed.");
+    let kind = if server.is_some() { "kills-on-postgresql" } else { "kills" };
+    println!("The server is killed, {}.", if server.is_some() { "on PostgreSQL" } else { "on SQLite" });
     println!(
         "{:>8}{:>7}{:>10}{:>14}{:>10}{:>9}{:>10}{:>8}",
         "seed", "kills", "at start", "acknowledged", "in doubt", "opened", "compared", "s"
@@ -110,13 +113,17 @@ async fn kills(binary: &Path, asked: &Asked) -> Result<(), String> {
         let (directory, since) = (directory()?, Instant::now());
         // In every other run the server settles all the time, and is killed doing it.
         let settle_after = if seed.is_multiple_of(2) { "0s" } else { "1h" };
-        let program = Program::new(binary).with(vec![("CLERESTORY_SETTLE_AFTER", settle_after.to_owned())]);
+        let mut program =
+            Program::new(binary).with(vec![("CLERESTORY_SETTLE_AFTER", settle_after.to_owned())]);
+        if let Some(server) = server {
+            program = program.over(&new_schema(server.address()).await);
+        }
         match kill_run(&program, &directory.path().join("data"), seed).await {
             Ok(report) => {
                 line(&seed.to_string(), &report, since);
                 add(&mut total, &report);
             }
-            Err(loss) => return Err(kept(&loss, directory, "kills", seed)),
+            Err(loss) => return Err(kept(&loss, directory, kind, seed)),
         }
     }
     line("all", &total, began);
@@ -124,7 +131,7 @@ async fn kills(binary: &Path, asked: &Asked) -> Result<(), String> {
 }
 
 async fn power(binary: &Path, asked: &Asked, mut server: Option<&mut Server>) -> Result<(), String> {
-    let kind = if server.is_some() { "postgresql" } else { "power" };
+    let kind = if server.is_some() { "power-on-postgresql" } else { "power" };
     println!("The power fails, {}.", if server.is_some() { "and PostgreSQL crashes" } else { "on SQLite" });
     println!(
         "{:>8}{:>8}{:>18}{:>14}{:>9}{:>12}{:>8}",

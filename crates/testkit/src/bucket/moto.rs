@@ -17,6 +17,15 @@ pub struct Moto {
     client: reqwest::Client,
 }
 
+/// A version of an object.
+#[derive(Debug)]
+pub struct Version {
+    /// The object, below its bucket.
+    pub object: String,
+    /// What it holds; nothing for a delete marker.
+    pub bytes: Option<Vec<u8>>,
+}
+
 impl Moto {
     /// Starts it from the Python environment of the tests, and makes the bucket.
     ///
@@ -79,8 +88,8 @@ impl Moto {
     ///
     /// # Panics
     /// When it is not taken.
-    pub async fn write(&self, object: &str, text: &'static str) {
-        assert_eq!(self.put(&format!("/{BUCKET}/{object}"), text).await, Some(StatusCode::OK), "{object}");
+    pub async fn write(&self, object: &str, bytes: impl Into<reqwest::Body>) {
+        assert_eq!(self.put(&format!("/{BUCKET}/{object}"), bytes).await, Some(StatusCode::OK), "{object}");
     }
 
     /// Hides an object behind a delete marker.
@@ -99,6 +108,31 @@ impl Moto {
     pub async fn versions(&self) -> String {
         let asked = self.client.get(format!("http://{}/{BUCKET}?versions", self.address)).send().await;
         asked.expect("moto answers").text().await.expect("moto says something")
+    }
+
+    /// Every version of every object in the bucket, as somebody reads them who may read all.
+    ///
+    /// # Panics
+    /// When they cannot be read, or are more than it tells at once.
+    pub async fn every_version(&self) -> Vec<Version> {
+        let told = self.versions().await;
+        assert!(told.contains("<IsTruncated>false</IsTruncated>"), "{told}");
+        let mut versions = Vec::new();
+        for (tag, is_marker) in [("Version", false), ("DeleteMarker", true)] {
+            for entry in told.split(&format!("<{tag}>")).skip(1) {
+                let (object, id) = (element(entry, "Key"), element(entry, "VersionId"));
+                let bytes = if is_marker { None } else { Some(self.read_version(object, id).await) };
+                versions.push(Version { object: object.to_owned(), bytes });
+            }
+        }
+        versions
+    }
+
+    async fn read_version(&self, object: &str, id: &str) -> Vec<u8> {
+        let asked = format!("http://{}/{BUCKET}/{object}?versionId={id}", self.address);
+        let answer = self.client.get(asked).send().await.expect("moto answers");
+        assert_eq!(answer.status(), StatusCode::OK, "{object} in version {id}");
+        answer.bytes().await.expect("moto says something").to_vec()
     }
 
     /// Asks its KMS; what it answers.
@@ -124,10 +158,16 @@ impl Moto {
         asked.send().await.expect("moto answers")
     }
 
-    async fn put(&self, path: &str, body: &'static str) -> Option<StatusCode> {
+    async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Option<StatusCode> {
         let sent = self.client.put(format!("http://{}{path}", self.address)).body(body).send().await;
         sent.ok().map(|answer| answer.status())
     }
+}
+
+/// What of an XML entry stands in the first element of this name.
+fn element<'a>(entry: &'a str, name: &str) -> &'a str {
+    let (_, from) = entry.split_once(&format!("<{name}>")).expect("the element is there");
+    from.split_once("</").expect("it ends").0
 }
 
 impl Drop for Moto {

@@ -1,9 +1,10 @@
 //! One run in which the server is killed at moments a seed decides, while visits send segments.
 //!
-//! What must hold: every acknowledged segment opens through the API, says what was sent, and plays byte for byte as
-//! it did when it was read before a kill. A segment whose answer never came may be stored or not; sent again, it is
-//! acknowledged. The seed decides who sends what, who reads, and when the server is killed; it cannot decide how the
-//! machine schedules threads, so a seed that failed once may have to be run several times.
+//! What must hold, on SQLite and over a PostgreSQL that goes on: every acknowledged segment opens through the API, says
+//! what was sent, and plays byte for byte as it did when it was read before a kill; and nothing is there twice. A segment
+//! whose answer never came may be stored or not; sent again, it is acknowledged. The seed decides who sends what, who
+//! reads, and when the server is killed; it cannot decide how the machine schedules threads, so a seed that failed once
+//! may have to be run several times.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -357,7 +358,8 @@ async fn start(program: &Program, data: &Path) -> Result<(Process, Console), Str
 /// Starts the server and kills it `after` that, ready or not: it may be in the middle of recovering.
 async fn kill_at_start(program: &Program, data: &Path, after: Duration) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("killing the server while it starts: {error}");
-    let mut child = program.demo(data).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(failed)?;
+    let mut child =
+        program.starting(data).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(failed)?;
     tokio::time::sleep(after).await;
     child.kill().map_err(failed)?;
     child.wait().map_err(failed)?;

@@ -197,9 +197,6 @@ async fn nobody_alone_closes_against_a_hold() {
 #[tokio::test]
 async fn a_copy_that_is_put_back_does_not_go_on_closing() {
     let (kept, _, _) = closing().await;
-    if kept.installation.app.places.postgres.is_some() {
-        return;
-    }
     let copy = kept.installation.copy_of_database().await;
     let kept = Kept::over(kept.installation.put_back(&copy).await).await;
     assert_eq!(kept.admin().await.get(PROPOSALS).await.ok()["items"][0]["state"], "withdrawn");

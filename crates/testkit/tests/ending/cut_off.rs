@@ -11,22 +11,15 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use clerestory_lifecycle::{SignedReceipt, Step};
 use clerestory_model::{OrganisationId, Timestamp, TrackId};
-use clerestory_sql::SqlError;
-use clerestory_store::tracks;
 use clerestory_testkit::disk::{Disk, Loss, Survivors};
 use clerestory_testkit::load::Random;
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Inhabited, Installation};
-use clerestory_vault::SegmentPlace;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::names;
-
-/// An erasure that was cut off is given so long.
-const HOURS: u64 = 8;
+use crate::{ended, names};
 
 /// What is erased, and how it is named to the program that does it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -182,28 +175,6 @@ impl Scene {
         (disk, Timestamp::from_micros(now))
     }
 
-    /// How many segments of a track open.
-    async fn opens(&self, installation: &Installation, id: TrackId) -> usize {
-        let read = installation.app.database.read(move |tx| {
-            Box::pin(async move {
-                let track = tracks::find(tx, id).await?.unwrap();
-                let segments = clerestory_store::segments::of_track(tx, id, 0, u32::MAX).await?;
-                Ok((track, segments))
-            })
-        });
-        let read: Result<_, SqlError> = read.await;
-        let (track, segments) = read.unwrap();
-        if installation.app.vault.segment_sealer(SegmentPlace::of(&track, 0)).await.is_err() {
-            return 0;
-        }
-        let mut open = 0;
-        for segment in segments {
-            let bytes = installation.app.vault.objects().read(&segment.extent).await.unwrap();
-            open += usize::from(!bytes.is_empty());
-        }
-        open
-    }
-
     /// The installation is started on what is left, and left to itself.
     async fn goes_on(&self, left: &Survivors, now: Timestamp) {
         left.write(&self.root).unwrap();
@@ -212,47 +183,21 @@ impl Scene {
         let asked = installation.rows("SELECT erasure_id FROM erasures", Vec::new()).await;
         if asked.is_empty() {
             for track in &self.erased {
-                assert!(self.opens(&installation, *track).await > 0, "nobody asked");
+                assert!(ended::opens(&installation, *track).await > 0, "nobody asked");
             }
             return;
         }
-        // What a process that is gone had begun to write is let lie for hours: it could be at work still.
-        for _ in 0..HOURS {
-            installation.carry_erasures_on().await;
-            installation.app.settle_now().await.unwrap();
-            installation.carry_erasures_on().await;
-            let open = "SELECT 1 FROM erasures WHERE step < 7";
-            if installation.rows(open, Vec::new()).await.is_empty() {
-                break;
-            }
-            installation.wait(Duration::from_secs(3600));
-        }
+        ended::left_to_itself(&installation).await;
         self.is_whole(&installation).await;
     }
 
     async fn is_whole(&self, installation: &Installation) {
-        let rows = installation.rows("SELECT step, receipt, waits FROM erasures", Vec::new()).await;
-        assert_eq!(rows.len(), 1);
-        let (step, waits): (i64, Option<String>) = (rows[0].get(0).unwrap(), rows[0].get(2).unwrap());
-        assert_eq!((step, waits), (Step::Verified as i64, None));
-        let receipt: String = rows[0].get(1).unwrap();
-        let receipt: SignedReceipt = serde_json::from_str(&receipt).unwrap();
-        let receipt = receipt.verify().unwrap();
-        let told = "SELECT 1 FROM audit_entries WHERE action = 'erasure.verified'";
-        assert_eq!(installation.rows(told, Vec::new()).await.len(), 1, "verified once");
-        let keys = installation.rows("SELECT key_id FROM erasure_keys", Vec::new()).await;
-        assert_eq!(keys.len(), receipt.keys.len());
-        let left = "SELECT 1 FROM key_rows WHERE key_id IN (SELECT key_id FROM erasure_keys)";
-        assert!(installation.rows(left, Vec::new()).await.is_empty(), "a key is left");
-        for row in installation.rows("SELECT object FROM erasure_objects", Vec::new()).await {
-            let object: String = row.get(0).unwrap();
-            assert_eq!(installation.app.vault.objects().traces(&object).await.unwrap(), 0, "{object}");
-        }
+        ended::is_whole(installation).await;
         for track in &self.erased {
-            assert_eq!(self.opens(installation, *track).await, 0, "{track} opens");
+            assert_eq!(ended::opens(installation, *track).await, 0, "{track} opens");
         }
         for (track, segments) in &self.stays {
-            assert_eq!(self.opens(installation, *track).await, *segments, "{track} stays");
+            assert_eq!(ended::opens(installation, *track).await, *segments, "{track} stays");
         }
         let (person, subject) = self.inhabited;
         let named = names::naming(installation, person, subject).await;
@@ -268,7 +213,6 @@ impl Scene {
             usize::from(!matches!(self.kind, Kind::Person | Kind::Organisation)),
             "their own key"
         );
-        assert_eq!(installation.app.replay_authority().await.unwrap(), []);
     }
 }
 

@@ -53,9 +53,6 @@ async fn confirm_time(kept: &Kept) {
 #[tokio::test]
 async fn a_copy_put_back_in_place_does_not_bring_back_what_it_holds_and_was_erased_since() {
     let kept = Kept::new().await;
-    if kept.installation.app.places.postgres.is_some() {
-        return;
-    }
     kept.add_second_admin().await;
     let [old, stays] = kept.recordings(2).await.try_into().unwrap();
     let hold = propose(&kept, json!("organisation")).await;

@@ -3,12 +3,15 @@
 mod attacker;
 mod attacker_columns;
 mod attacker_files;
+mod attacker_old_copies;
 mod canaries;
 mod clock_ahead;
 mod closing;
 mod custody;
 mod cut_off;
 mod cut_off_bucket;
+mod cut_off_steps;
+mod ended;
 mod erasure;
 mod holds;
 mod life_cycle_mends;

@@ -345,9 +345,6 @@ async fn a_row_that_agrees_by_itself_is_found_by_the_replay() {
 #[tokio::test]
 async fn what_a_copy_brings_back_as_proposed_does_not_happen_by_itself() {
     let kept = Kept::new().await;
-    if kept.installation.app.places.postgres.is_some() {
-        return;
-    }
     let held = kept.recordings(1).await.remove(0);
     let admin = kept.admin().await;
     let asked = json!({ "scope": { "recording": held.recording }, "matter": "M", "reason": "R" });

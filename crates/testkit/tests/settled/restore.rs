@@ -256,7 +256,7 @@ async fn who_has_a_superseded_database_is_told() {
 /// The database is lost: the copy that is put in its place knows people, visitors and recordings that were erased since.
 #[tokio::test]
 async fn what_was_erased_stays_erased_in_a_copy_that_is_put_in_the_place_of_the_database() {
-    let installation = Installation::over(None).await;
+    let installation = Installation::new().await;
     let admin = installation.person("admin").await;
     let site = installation.site(&admin).await;
     let key = site["site_key"].as_str().unwrap();
