@@ -260,7 +260,6 @@ pub(crate) async fn site_of(caller: &Caller, name: &str) -> (String, String) {
     (site["site_key"].as_str().unwrap().to_owned(), origin)
 }
 
-<<<<<<< HEAD
 /// A recording about the manager, who has an account, with the ids of both.
 async fn about_manager(installation: &Installation) -> (Recorded, clerestory_model::SubjectId, Id) {
     let admin = installation.proven("admin").await;
@@ -277,10 +276,7 @@ async fn about_manager(installation: &Installation) -> (Recorded, clerestory_mod
     (Recorded { recording, track }, subject, *person.as_bytes())
 }
 
-async fn record(installation: &Installation, site: &(String, String), segments: u64) -> Recorded {
-=======
 pub(crate) async fn record(installation: &Installation, site: &(String, String), segments: u64) -> Recorded {
->>>>>>> w3
     let now_ms = installation.now().unix_millis() as i64;
     let visit = Visit::start(installation.recorder(&site.1), &site.0, now_ms).await;
     for number in 0..segments {
