@@ -156,6 +156,10 @@ pub(crate) struct AuditItem {
     pub(crate) object: AuditObject,
     pub(crate) detail: Option<String>,
     pub(crate) reason: Option<String>,
+    /// Where its words, of which detail and reason are made, do not open any more: `forgotten`, as the log says, or `lost`.
+    pub(crate) words: Option<String>,
+    /// The entry that says that its words were forgotten, and why.
+    pub(crate) forgotten_by: Option<u64>,
     pub(crate) previous_hash: String,
     pub(crate) hash: String,
     pub(crate) request_id: String,

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use clerestory_access::{Action, Grant, Object, OpContext, PictureRef, ShowPicture};
-use clerestory_audit::{ActorKind, Entry};
-use clerestory_model::{ApiKeyId, OrganisationId, PersonId, RecordingState, SiteId, SubjectId, Timestamp};
+use clerestory_audit::forgetting::{Forgotten, MONTH_KEY};
+use clerestory_audit::{ActorKind, Entry, Personal};
+use clerestory_model::{
+    ApiKeyId, KeyId, OrganisationId, PersonId, RecordingState, SiteId, SubjectId, Timestamp,
+};
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
-use clerestory_store::{organisations, people, pictures, recordings, sites};
+use clerestory_store::{Sealed, organisations, people, pictures, recordings, sites};
 use clerestory_vault::OpenError;
 
 use crate::Api;
@@ -25,11 +28,14 @@ pub(crate) struct Names<'a, A: Action> {
     shown_to: Option<&'a OpContext>,
     people: HashMap<PersonId, PersonRef>,
     sites: HashMap<SiteId, String>,
+    /// Which months of logs were forgotten, once it was asked.
+    forgotten: Option<Forgotten>,
 }
 
 impl<'a, A: Action> Names<'a, A> {
     pub(crate) fn new(api: &'a Api, grant: &'a Grant<A>) -> Self {
-        Self { api, grant, shown_to: None, people: HashMap::new(), sites: HashMap::new() }
+        let (people, sites) = (HashMap::new(), HashMap::new());
+        Self { api, grant, shown_to: None, people, sites, forgotten: None }
     }
 
     /// The same with the pictures of those whom this caller may see.
@@ -182,9 +188,26 @@ impl<'a, A: Action> Names<'a, A> {
     ) -> Result<Option<String>, ApiError> {
         let entry = self.api.access.audit().find(tx, organisation, entry).await?;
         Ok(match entry.and_then(|entry| entry.personal) {
-            Some(sealed) => self.api.vault.open(tx, self.grant, &sealed).await?.reason,
+            Some(sealed) => self.words(tx, &sealed).await?.and_then(|words| words.reason),
             None => None,
         })
+    }
+
+    /// The words of an entry; nothing where their key is gone.
+    async fn words(&self, tx: &mut Tx, sealed: &Sealed<Personal>) -> Result<Option<Personal>, ApiError> {
+        match self.api.vault.open(tx, self.grant, sealed).await {
+            Ok(words) => Ok(Some(words)),
+            Err(OpenError::Erased) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The entry that says that the words of this one were forgotten.
+    async fn forgotten_by(&mut self, tx: &mut Tx, entry: &Entry) -> Result<Option<u64>, ApiError> {
+        if self.forgotten.is_none() {
+            self.forgotten = Some(Forgotten::of(tx).await?);
+        }
+        Ok(self.forgotten.as_ref().and_then(|forgotten| forgotten.tells_of(entry)))
     }
 
     /// Somebody's watching, with the reason they gave.
@@ -214,10 +237,18 @@ impl<'a, A: Action> Names<'a, A> {
 
     /// An entry of the log, with names.
     pub(crate) async fn entry(&mut self, tx: &mut Tx, entry: &Entry) -> Result<AuditItem, ApiError> {
-        let personal = match &entry.personal {
-            Some(sealed) => self.api.vault.open(tx, self.grant, sealed).await?,
-            None => clerestory_audit::Personal::default(),
+        let opened = match &entry.personal {
+            Some(sealed) => self.words(tx, sealed).await?,
+            None => Some(Personal::default()),
         };
+        let (gone, forgotten_by) = match opened {
+            Some(_) => (None, None),
+            None => match self.forgotten_by(tx, entry).await? {
+                Some(number) => (Some("forgotten"), Some(number)),
+                None => (Some("lost"), None),
+            },
+        };
+        let personal = opened.unwrap_or_default();
         let (kind, id, name) = match entry.actor_kind {
             ActorKind::Person => {
                 let person = self.person(tx, PersonId::from_bytes(entry.actor)).await?;
@@ -248,6 +279,8 @@ impl<'a, A: Action> Names<'a, A> {
             object: self.object(tx, entry).await?,
             detail: personal.detail,
             reason: personal.reason,
+            words: gone.map(str::to_owned),
+            forgotten_by,
             previous_hash: hex::encode(entry.previous_hash),
             hash: hex::encode(entry.hash),
             request_id: entry.request_id.clone(),
@@ -268,6 +301,7 @@ impl<'a, A: Action> Names<'a, A> {
             "key" => (ApiKeyId::from_bytes(bytes).to_string(), None),
             "support" => (SupportGrantId::from_bytes(bytes).to_string(), None),
             "session" => (SessionId::from_bytes(bytes).to_string(), None),
+            MONTH_KEY => (KeyId::from_bytes(bytes).to_string(), None),
             "site" => {
                 let id = SiteId::from_bytes(bytes);
                 let known = sites::find(tx, id).await?;

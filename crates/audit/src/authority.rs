@@ -4,7 +4,7 @@
 //! and puts them into the sealed part of an entry `authority.change`. [`Audit::replay`] goes through these entries and
 //! compares what they leave with the tables: a row that somebody edited, added or removed by hand is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use clerestory_keys::{KeyError, unwrapping};
@@ -14,6 +14,7 @@ use clerestory_sql::{Body, Row, SqlError, Tx, Value};
 use clerestory_store::{Content, Sealed};
 use serde::{Deserialize, Serialize};
 
+use crate::forgetting::Forgotten;
 use crate::read::{COLUMNS, entry};
 use crate::{ActorKind, Audit, AuditError, Class, NewEntry, ObjectRef, Outcome, Personal, Recorded};
 
@@ -136,7 +137,7 @@ pub enum Difference {
         /// The row.
         row: String,
     },
-    /// An entry that tells of changes cannot be opened, though its key is there.
+    /// An entry that tells of changes cannot be opened, and no entry says that its words were forgotten.
     Unreadable {
         /// Whose log.
         organisation: OrganisationId,
@@ -230,12 +231,17 @@ impl Audit {
              ORDER BY organisation_id, number LIMIT $4"
         );
         let (mut rows, mut differences) = (Rows::new(), Vec::new());
+        let forgotten = Forgotten::of(tx).await?;
         // Ids are sixteen bytes: nothing at all comes before the nil one.
         let mut after: (Value, Value) = (Value::Blob(Vec::new()), 0_u64.into());
         loop {
             let page = tx.query(&sql, &[CHANGE.into(), after.0, after.1, PAGE.into()]).await?;
             for row in &page {
                 let entry = entry(row)?;
+                // What it told is told again by a later one, as far as it stands.
+                if forgotten.tells_of(&entry).is_some() {
+                    continue;
+                }
                 let opened = match &entry.personal {
                     Some(sealed) => self.open_changes(tx, sealed).await?,
                     None => None,
@@ -255,7 +261,7 @@ impl Audit {
     }
 
     /// The personal part of an entry; `None` where it does not open.
-    async fn open_changes(
+    pub(crate) async fn open_changes(
         &self,
         tx: &mut Tx,
         sealed: &Sealed<Personal>,
@@ -330,6 +336,18 @@ fn text(value: &Value, how: Told) -> String {
     }
 }
 
+/// The names of all rows of a table.
+pub(crate) async fn names(tx: &mut Tx, table: &Table) -> Result<BTreeSet<String>, SqlError> {
+    let sql = format!("SELECT {} FROM {}", table.key.join(", "), table.name);
+    let mut names = BTreeSet::new();
+    for row in tx.query(&sql, &[]).await? {
+        let key: Result<Vec<Value>, SqlError> = (0..table.key.len()).map(|at| row.get(at)).collect();
+        let name: Vec<String> = key?.iter().map(|value| text(value, Told::Plain)).collect();
+        names.insert(name.join("/"));
+    }
+    Ok(names)
+}
+
 /// Takes every row of a table out of `told`, noting what differs.
 async fn compare(
     tx: &mut Tx,
@@ -392,7 +410,7 @@ fn differ(
 }
 
 /// How many rows of which table were set or removed: for people. The rows themselves are told for the replay.
-fn in_words(changes: &[Change]) -> String {
+pub(crate) fn in_words(changes: &[Change]) -> String {
     let mut counts: BTreeMap<(&str, bool), usize> = BTreeMap::new();
     for change in changes {
         *counts.entry((change.table.as_str(), change.now.is_some())).or_default() += 1;

@@ -9,6 +9,7 @@ pub mod authority;
 mod chain;
 mod denials;
 mod entry;
+pub mod forgetting;
 pub mod ledger;
 mod read;
 mod reserve;

@@ -198,6 +198,7 @@ impl App {
             notices: notices.clone(),
             clock: Arc::clone(&clock),
             derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
+            authority: crate::authority::authority_tables(),
             departing: vec![
                 Arc::new(identity.clone()),
                 Arc::new(intake.clone()),

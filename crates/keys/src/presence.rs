@@ -37,6 +37,19 @@ pub async fn of_organisation(tx: &mut Tx, organisation: OrganisationId) -> Resul
     Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, SqlError>>()?)
 }
 
+/// Every key of a month of an audit log: whose, which, and when it was made, an organisation after the other and the oldest
+/// first.
+///
+/// # Errors
+/// [`KeyError::Sql`].
+pub async fn audit_months(tx: &mut Tx) -> Result<Vec<(OrganisationId, KeyId, Timestamp)>, KeyError> {
+    let sql = "SELECT organisation, key_id, made_at FROM key_rows WHERE purpose = $1
+               ORDER BY organisation, made_at, key_id";
+    let rows = tx.query(sql, &[(Purpose::AuditMonth as i64).into()]).await?;
+    let month = |row: &clerestory_sql::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    Ok(rows.iter().map(month).collect::<Result<_, SqlError>>()?)
+}
+
 /// The pages of shard keys, and those of them that should not be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pages {

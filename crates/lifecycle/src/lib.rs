@@ -101,6 +101,8 @@ pub struct Parts {
     pub derived: Vec<Arc<dyn Derived>>,
     /// Every owner of authority rows.
     pub departing: Vec<Arc<dyn Departing>>,
+    /// Every table whose rows are authority.
+    pub authority: Vec<&'static Table>,
     /// Places outside the database that keep tombstones, beside the objects.
     pub places: Vec<Box<dyn TombstonePlace>>,
     /// Those places give what they hold to nobody without credentials of their own: the verifier has none.
@@ -118,6 +120,8 @@ pub struct Lifecycle {
     /// When the leases end that ran when this node first saw an erasure. A restart waits once more.
     leases: Arc<Mutex<HashMap<ErasureId, LeasesEnd>>>,
     closings: Arc<proposals::Closings>,
+    /// The same of months of logs whose words are due to be forgotten.
+    months: Arc<Mutex<HashMap<KeyId, LeasesEnd>>>,
     /// Erasures whose last check did not end well.
     unverified: Arc<Mutex<BTreeMap<ErasureId, Unverified>>>,
 }
@@ -258,6 +262,7 @@ impl Lifecycle {
             parts: Arc::new(parts),
             leases: Arc::default(),
             closings: Arc::default(),
+            months: Arc::default(),
             unverified: Arc::default(),
         }
     }

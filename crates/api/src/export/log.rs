@@ -23,7 +23,7 @@ use crate::problem::ApiError;
 
 /// Entries read together.
 const PAGE: u32 = 200;
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "number",
     "time",
     "action",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 18] = [
     "object_label",
     "detail",
     "reason",
+    "words",
     "request_id",
     "previous_hash",
     "hash",
@@ -201,7 +202,7 @@ impl Sending {
 /// An entry as a line of CSV (RFC 4180).
 fn line(item: &AuditItem) -> String {
     let words = |word: &Option<String>| word.clone().unwrap_or_default();
-    let cells: [String; 18] = [
+    let cells: [String; 19] = [
         item.number.to_string(),
         item.time.clone(),
         item.action.clone(),
@@ -217,6 +218,7 @@ fn line(item: &AuditItem) -> String {
         words(&item.object.label),
         words(&item.detail),
         words(&item.reason),
+        words(&item.words),
         item.request_id.clone(),
         item.previous_hash.clone(),
         item.hash.clone(),

@@ -3,15 +3,18 @@
 //! Everything is computed from the rows: each entry's hash, each leaf from that hash, the tree from the leaves. What
 //! the tables say of themselves (hashes, tiles, checkpoint) is only compared with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clerestory_model::OrganisationId;
+use clerestory_keys::presence;
+use clerestory_model::{KeyId, OrganisationId};
 use clerestory_sql::{Row, Tx};
 
 use super::note::SignedCheckpoint;
 use super::tiles::{Tile, WIDTH, hashes};
 use super::tree::{Growing, Hash, leaf_hash};
 use super::{Ledger, LedgerError, commitment};
+use crate::Entry;
+use crate::forgetting::Forgotten;
 use crate::read::entry_at;
 
 /// Leaves read at a time, so that memory stays flat: those of one tile.
@@ -56,6 +59,16 @@ pub enum Finding {
         /// Whose log.
         organisation: OrganisationId,
         /// The entry.
+        number: u64,
+    },
+    /// The words of an entry do not open any more, and no entry says that they were forgotten.
+    #[error(
+        "the words of entry {number} of {organisation} are lost: their key is gone, and nothing says that they were forgotten"
+    )]
+    Words {
+        /// Whose log.
+        organisation: OrganisationId,
+        /// Which entry.
         number: u64,
     },
     /// A leaf is missing or is not the one the tiles have.
@@ -132,6 +145,8 @@ pub struct Report {
     pub root: Hash,
     /// Entries that wait for a leaf, usually for less than a second.
     pub waiting: u64,
+    /// Entries whose words were forgotten, as the log says of them.
+    pub forgotten: u64,
     /// What is not as it was written; the first of each kind for each organisation.
     pub findings: Vec<Finding>,
 }
@@ -153,6 +168,17 @@ struct Pass<'a> {
     differs: Option<(u64, OrganisationId, u64)>,
     /// The leaves each organisation has, counted.
     counts: BTreeMap<OrganisationId, u64>,
+    words: Words,
+}
+
+/// Which words open still, and which do not.
+#[derive(Default)]
+struct Words {
+    /// The keys of months that are there.
+    keys: BTreeSet<KeyId>,
+    forgotten: Forgotten,
+    /// Entries whose words were forgotten, counted.
+    count: u64,
 }
 
 impl Ledger {
@@ -164,6 +190,8 @@ impl Ledger {
         let size = self.size(tx).await?;
         let heads = heads(tx).await?;
         let mut pass = Pass::new(saved);
+        let keys = presence::audit_months(tx).await?.into_iter().map(|(_, key, _)| key).collect();
+        pass.words = Words { keys, forgotten: Forgotten::of(tx).await?, count: 0 };
         let mut last: Option<u64> = None;
         loop {
             let from = last.map_or(0, |leaf| leaf + 1);
@@ -196,6 +224,7 @@ impl Ledger {
             size,
             root: pass.now.root(),
             waiting: entries.saturating_sub(pass.now.size()),
+            forgotten: pass.words.count,
             findings: pass.found,
         })
     }
@@ -281,6 +310,13 @@ impl Ledger {
     }
 }
 
+impl Words {
+    /// Whether the key of an entry's words is there, or it has none.
+    fn open(&self, entry: &Entry) -> bool {
+        entry.personal.as_ref().is_none_or(|sealed| self.keys.contains(&sealed.value().key()))
+    }
+}
+
 impl<'a> Pass<'a> {
     fn new(saved: &'a Saved) -> Self {
         let mut pass = Self {
@@ -294,6 +330,7 @@ impl<'a> Pass<'a> {
             roots: BTreeMap::new(),
             differs: None,
             counts: BTreeMap::new(),
+            words: Words::default(),
         };
         pass.note_roots();
         pass
@@ -317,6 +354,7 @@ impl<'a> Pass<'a> {
             Finding::Edited { organisation, .. }
             | Finding::Removed { organisation, .. }
             | Finding::CutOff { organisation, .. }
+            | Finding::Words { organisation, .. }
             | Finding::NoLeaf { organisation, .. } => Some(*organisation),
             _ => None,
         };
@@ -342,7 +380,8 @@ impl<'a> Pass<'a> {
         *self.counts.entry(organisation).or_default() += 1;
         let is_there = row.get::<Option<u64>>(ENTRY + 1)?.is_some();
         // A row that no longer reads as an entry is as edited as one whose hash is wrong.
-        let computed = entry_at(row, ENTRY).ok().map(|entry| commitment(&entry.salt, &entry.compute_hash()));
+        let entry = entry_at(row, ENTRY).ok();
+        let computed = entry.as_ref().map(|entry| commitment(&entry.salt, &entry.compute_hash()));
         if !is_there {
             let cut = heads.get(&organisation).is_none_or(|last| *last < number);
             self.add(if cut {
@@ -352,6 +391,11 @@ impl<'a> Pass<'a> {
             });
         } else if computed != Some(told) {
             self.add(Finding::Edited { organisation, number, leaf });
+        } else if let Some(entry) = entry.filter(|entry| !self.words.open(entry)) {
+            match self.words.forgotten.tells_of(&entry) {
+                Some(_) => self.words.count += 1,
+                None => self.add(Finding::Words { organisation, number }),
+            }
         }
         let hash = leaf_hash(&computed.unwrap_or(told));
         if stood != Some(leaf_hash(&told)) {

@@ -5,6 +5,7 @@ pub(crate) mod in_force;
 mod preview;
 pub(crate) mod rows;
 mod sweep;
+mod words;
 
 pub use in_force::Intended;
 pub use preview::{Changed, Preview, PreviewDay};

@@ -87,6 +87,12 @@ impl Lifecycle {
                 }
             }
         }
+        if let Err(error) = self.forget_words_of_logs(now).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "words of logs that are due could not be forgotten"
+            );
+        }
         if let Err(error) = self.parts.identity.forget_ended(now).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

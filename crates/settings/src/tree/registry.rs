@@ -255,6 +255,16 @@ fn retentions() -> Vec<Setting> {
             CENTURY,
             "How long live events are kept; a century is until somebody deletes them.",
         ),
+        // As above: what is forgotten does not come back.
+        Setting::new(
+            "retention.audit",
+            Kind::Span { least: Span::of_days(90), most: Span::of_days(CENTURY), calendar: false },
+            Value::Span(Span::of_days(400)),
+            Merge::Max,
+            &[X, B],
+        )
+        .unreadable(Value::Span(Span::of_days(CENTURY)))
+        .note("How long the words of the audit log are kept; its entries stay."),
         // Where it cannot be read nothing goes sooner than anybody can have meant.
         Setting::new(
             "retention.event.soft_deleted",

@@ -1,5 +1,6 @@
 //! What is said to those who look: settings, the log, promises.
 
+mod forgetting;
 mod ledger;
 mod promises;
 mod setting_registry;

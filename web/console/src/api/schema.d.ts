@@ -1960,6 +1960,11 @@ export interface components {
              */
             class_uid: number;
             detail?: string | null;
+            /**
+             * Format: int64
+             * @description The entry that says that its words were forgotten, and why.
+             */
+            forgotten_by?: number | null;
             hash: string;
             /** Format: int64 */
             number: number;
@@ -1972,6 +1977,8 @@ export interface components {
             rule: string;
             /** Format: date-time */
             time: string;
+            /** @description Where its words, of which detail and reason are made, do not open any more: `forgotten`, as the log says, or `lost`. */
+            words?: string | null;
         };
         AuditList: {
             head: components["schemas"]["Head"];

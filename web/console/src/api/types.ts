@@ -194,6 +194,10 @@ export const AuditItem = v.object({
   ),
   detail: nullable(v.string()),
   reason: nullable(v.string()),
+  /** Where its words do not open any more: `forgotten`, or `lost`. */
+  words: nullable(v.string()),
+  /** The entry that says that they were forgotten. */
+  forgotten_by: nullable(count),
   previous_hash: v.string(),
   hash: v.string(),
   request_id: nullable(v.string()),

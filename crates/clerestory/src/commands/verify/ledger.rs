@@ -34,6 +34,10 @@ impl VerifyLedger {
             hex::encode(report.root),
             report.waiting
         ));
+        if report.forgotten > 0 {
+            let words = "whose words were forgotten, as the log says of each month";
+            say(&format!("Words:  {} entries {words}", report.forgotten));
+        }
         if let Some(key) = key {
             say(&format!("Key:    {key}"));
         }

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { AuditItem } from "../../api/types";
-import { formatMoment } from "../../lib/format";
+import { formatCount, formatMoment } from "../../lib/format";
 import { actorWords } from "./columns";
 
 /** One entry whole: what was decided, by which rule, and where it hangs in the chain. */
@@ -38,11 +38,21 @@ export function AuditEntry({ entry }: { entry: AuditItem }) {
       <Fact name="Rule that decided" value={entry.rule} code />
       <Fact name="Reason given" value={entry.reason} />
       <Fact name="In words" value={entry.detail} />
+      <Fact name="Its words" value={goneWords(entry)} />
       <Fact name="Request" value={entry.request_id} code />
       <Fact name="Hash of the entry before" value={entry.previous_hash} code />
       <Fact name="Hash of this entry" value={entry.hash} code />
     </dl>
   );
+}
+
+/** That the words of an entry do not open any more, and why; null where they do, or it has none. */
+export function goneWords({ words, forgotten_by }: Pick<AuditItem, "words" | "forgotten_by">): string | null {
+  if (words === null) return null;
+  if (words !== "forgotten")
+    return "Lost: they do not open, and the log does not say that they were forgotten.";
+  const by = forgotten_by === null ? "" : ` Entry ${formatCount(forgotten_by)} says when, and by which rule.`;
+  return `Forgotten when their time was over.${by} The entry itself stands as it was written.`;
 }
 
 function Fact({ name, value, code = false }: { name: string; value: string | null; code?: boolean }) {
