@@ -6,6 +6,7 @@ use std::time::Duration;
 use clerestory_api::Finding;
 use clerestory_audit::AuditError;
 use clerestory_audit::authority::{Difference, Table};
+use clerestory_lifecycle::InstanceError;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +69,31 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
                 watch.say(not_replayed());
             }
         }
+        if let Some(finding) = put_back(app.lifecycle.check_not_put_back().await) {
+            watch.say(finding);
+        }
     }
+}
+
+/// What is said of a database that was put back from a copy under a server that runs.
+fn put_back(checked: Result<(), InstanceError>) -> Option<Finding> {
+    let (level, sentence) = match checked {
+        Ok(()) => ("ok", "The database knows of everything that was erased.".to_owned()),
+        Err(error @ InstanceError::PutBack { .. }) => {
+            tracing::error!(%error, "the database was put back");
+            ("failed", "The database does not know of everything that was erased.".to_owned())
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "tombstones could not be looked up");
+            return None;
+        }
+    };
+    let what_to_do = (level != "ok").then(|| {
+        "Stop every server. If the database was put back from a copy, or a standby was promoted, run `clerestory restore \
+         --in-place`; the server's log says more."
+            .to_owned()
+    });
+    Some(Finding { id: "put-back", level, sentence, what_to_do })
 }
 
 fn finding(differences: &[Difference]) -> Finding {

@@ -7,14 +7,14 @@ use clerestory_access::{
 use clerestory_audit::authority::{Departing, Gone, Touched};
 use clerestory_audit::{NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_identity::Ended;
-use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingId, RecordingState, SubjectId};
+use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingId, RecordingState, SubjectId, Timestamp};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, Tx};
 use clerestory_store::organisations;
 
 use crate::rows::{self, Part};
 use crate::shred::erased;
-use crate::{EraseError, Erasure, Lifecycle, Target};
+use crate::{EraseError, Erasure, Lifecycle, Step, Target};
 
 /// Reasons are cut to this many characters.
 const REASON_CHARS: usize = 500;
@@ -135,7 +135,10 @@ impl Lifecycle {
             _ => known.is_some(),
         };
         if is_over {
-            return Ok(known.ok_or(EraseError::Nothing));
+            // An erasure of somebody's recordings that has ended is about others than are asked for now.
+            let goes_on =
+                |known: &Erasure| !matches!(target, Target::RecordingsOf(_)) || known.step < Step::Verified;
+            return Ok(known.filter(goes_on).ok_or(EraseError::Nothing));
         }
         if crate::holds::rows::stands_against(tx, organisation, &target).await? {
             return match target {
@@ -172,7 +175,7 @@ impl Lifecycle {
                 touched.extend(self.depart(tx, organisation).await?);
             }
             Target::RecordingsOf(subject) => {
-                touched.extend(self.forget_proposed(tx, organisation, subject).await?);
+                touched.extend(self.forget_proposed(tx, organisation, (subject, op.at)).await?);
             }
             Target::Track { .. } | Target::Recording(_) | Target::Range { .. } | Target::Expired(_) => {}
         }
@@ -233,21 +236,21 @@ impl Lifecycle {
         for owner in &self.parts.departing {
             touched.extend(owner.forget_gone(tx, &gone).await?);
         }
-        let doomed = crate::Doomed::Person(subject);
-        touched.extend(crate::proposals::rows::forget(tx, organisation, doomed).await?);
-        touched.extend(self.forget_proposed(tx, organisation, subject).await?);
+        let (doomed, whenever) = (crate::Doomed::Person(subject), Timestamp::from_micros(i64::MAX));
+        touched.extend(crate::proposals::rows::forget(tx, organisation, (doomed, whenever)).await?);
+        touched.extend(self.forget_proposed(tx, organisation, (subject, whenever)).await?);
         Ok(Ok(touched))
     }
 
-    /// Removes what was proposed about somebody's recordings, which are being erased; the rows that went.
+    /// Removes what was proposed until a moment about somebody's recordings, which are being erased; the rows that went.
     pub(crate) async fn forget_proposed(
         &self,
         tx: &mut Tx,
         organisation: OrganisationId,
-        subject: SubjectId,
+        (subject, asked_at): (SubjectId, Timestamp),
     ) -> Result<Vec<Touched>, EraseError> {
         let doomed = crate::Doomed::RecordingsOf(subject);
-        Ok(crate::proposals::rows::forget(tx, organisation, doomed).await?)
+        Ok(crate::proposals::rows::forget(tx, organisation, (doomed, asked_at)).await?)
     }
 
     pub(crate) async fn keep_scope(

@@ -95,6 +95,8 @@ impl Lifecycle {
             Err(error) => Some((chain(error), false)),
             Ok(_) => None,
         };
+        // A look may take half an hour, and the next waits from its end.
+        let now = self.parts.clock.now();
         self.unverified(|all| match failed {
             Some(found) => {
                 let failed = Unverified::after(all.get(&erasure.id), erasure.id, found, now);
@@ -184,7 +186,7 @@ impl Lifecycle {
     pub fn unverified_erasures(&self) -> Vec<Unverified> {
         let now = self.parts.clock.now();
         self.unverified(|all| {
-            all.retain(|_, one| now < one.not_before.plus(10 * PAUSE));
+            all.retain(|_, one| now < one.not_before.plus(LONGEST_PAUSE));
             all.values().cloned().collect()
         })
     }

@@ -36,12 +36,16 @@ pub enum InstanceError {
     },
     /// The database was put back from a copy, and knows less than what lies beside its objects.
     #[error(
-        "{erased} keys or owners that were erased are not erased in this database: it was put back from a copy. Run \
-         `clerestory restore --in-place` before it is served"
+        "tombstones beside the objects name {erased} keys or owners that this database does not know as erased, first {first}. \
+         Where it was put back from a copy, run `clerestory restore --in-place` before it is served: that erases them again. \
+         Where it was not, somebody else wrote below `tombstones` in the store of objects: look at who can, before anything \
+         is erased by it"
     )]
     PutBack {
         /// How many.
         erased: usize,
+        /// The first of them.
+        first: String,
     },
     /// Tombstones could not be looked up.
     #[error("what was erased could not be looked up")]
@@ -109,19 +113,24 @@ impl Lifecycle {
             })
         });
         let known: Result<BTreeSet<String>, SqlError> = read.await;
-        let ids: Vec<[u8; 16]> =
-            self.parts.vault.tombstones_beside(&known?).await?.iter().map(Tombstone::id).collect();
+        let beside = self.parts.vault.tombstones_beside(&known?).await?;
+        let ids: Vec<[u8; 16]> = beside.iter().map(Tombstone::id).collect();
         let read = self.parts.database.read(move |tx| {
             Box::pin(async move {
                 let known = presence::tombstones_named(tx, &ids).await?;
                 let known: BTreeSet<[u8; 16]> = known.iter().map(Tombstone::id).collect();
-                Ok(ids.iter().filter(|id| !known.contains(*id)).count())
+                Ok(known)
             })
         });
-        let unknown: Result<usize, KeyError> = read.await;
-        match unknown? {
-            0 => Ok(()),
-            erased => Err(InstanceError::PutBack { erased }),
+        let known: Result<BTreeSet<[u8; 16]>, KeyError> = read.await;
+        let known = known?;
+        let unknown: Vec<&Tombstone> = beside.iter().filter(|one| !known.contains(&one.id())).collect();
+        match unknown.first() {
+            None => Ok(()),
+            Some(first) => Err(InstanceError::PutBack {
+                erased: unknown.len(),
+                first: format!("{}, of {}", first.key, first.organisation),
+            }),
         }
     }
 

@@ -109,10 +109,10 @@ pub(crate) async fn of_target(
     Ok(known?.into_iter().find(|known| known.target == *target))
 }
 
-/// Whether recordings about somebody are on their way to be gone, all that there were.
+/// Whether the keys of all recordings about somebody that there were are about to be destroyed.
 pub(crate) async fn takes_recordings_of(tx: &mut Tx, subject: SubjectId) -> Result<bool, SqlError> {
     let sql = "SELECT 1 FROM erasures WHERE target = $1 AND kind = 7 AND step >= $2 AND step < $3 LIMIT 1";
-    let values = [subject.into(), (Step::Asked as i64).into(), (Step::Verified as i64).into()];
+    let values = [subject.into(), (Step::Asked as i64).into(), (Step::Shredded as i64).into()];
     Ok(tx.query_opt(sql, &values).await?.is_some())
 }
 
@@ -250,11 +250,10 @@ pub(crate) async fn is_restricted(tx: &mut Tx, recording: RecordingId) -> Result
     Ok(tx.query_opt(sql, &[recording.into()]).await?.is_some())
 }
 
-/// Locks the recordings that an erasure hid which waits for a hold, in the order of their ids.
-pub(crate) async fn lock_restricted(tx: &mut Tx, erasure: ErasureId) -> Result<Vec<RecordingId>, SqlError> {
-    let sql = "SELECT recording_id FROM recordings
-               WHERE recording_id IN (SELECT recording_id FROM restrictions WHERE erasure_id = $1) ORDER BY recording_id";
-    tx.query_locked(Lock::Exclusive, sql, &[erasure.into()]).await?.iter().map(|row| row.get(0)).collect()
+/// Whether there is a recording about somebody that is not proven gone.
+pub(crate) async fn has_recordings(tx: &mut Tx, subject: SubjectId) -> Result<bool, SqlError> {
+    let sql = "SELECT 1 FROM recordings WHERE subject_id = $1 AND state < $2 LIMIT 1";
+    Ok(tx.query_opt(sql, &[subject.into(), RecordingState::Verified.into()]).await?.is_some())
 }
 
 /// Which recordings a target takes, wholly or in part: a condition on their rows.

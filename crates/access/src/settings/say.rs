@@ -214,7 +214,9 @@ impl Access {
             Err(source) => return Ok(Err(SettingError::Value { name: saying.name, source })),
         };
         let change = Checked { node: saying.node, name: saying.name.clone(), said };
-        let (node, reason) = (change.node, in_short(saying.reason));
+        // Reasons lie under a key of the organisation, and what somebody says of themselves does not outlive them there.
+        let reason = saying.reason.filter(|_| change.node.level != Level::User);
+        let (node, reason) = (change.node, in_short(reason));
         let kept = reason.clone();
         self.settings.hold_lease().await?;
         let (access, asked) = (self.clone(), op.clone());

@@ -286,7 +286,7 @@ async fn a_database_that_was_brought_back_is_not_served_before_it_is_restored_in
     backup.bring_back().await;
     let serve = ["serve", "--listen", "127.0.0.1:0", "--console-origin", "http://localhost:1"];
     let serve = [&serve[..], &["--content-origin", "http://127.0.0.1:1"]].concat();
-    rig.run(&serve).refused("it was put back from a copy");
+    rig.run(&serve).refused("Where it was put back from a copy, run `clerestory restore --in-place`");
     assert_eq!(rig.run(&["fsck"]).status, NOT_CHECKED);
     let said = rig.run(&["restore", "--in-place"]).ok();
     assert!(said.contains("Tracks that are erased and stay so: 1"), "{said}");

@@ -105,9 +105,14 @@ pub(crate) async fn count_over(
 /// Lets recordings and tracks be hidden that were deleted, and no others: an older copy came back, and deletions are never
 /// older than they are.
 pub(crate) async fn hide_as_deleted(tx: &mut Tx) -> Result<(), SqlError> {
-    for table in ["deletions", "restrictions"] {
-        let sql =
-            format!("DELETE FROM {table} WHERE recording_id NOT IN (SELECT recording_id FROM recordings)");
+    // What waits to be erased with everything else about somebody may come back later, and is hidden then.
+    for (table, besides) in [
+        ("deletions", ""),
+        ("restrictions", " AND erasure_id NOT IN (SELECT erasure_id FROM erasures WHERE kind = 7)"),
+    ] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE recording_id NOT IN (SELECT recording_id FROM recordings){besides}"
+        );
         tx.execute(&sql, &[]).await?;
     }
     hide_again(tx).await?;

@@ -30,6 +30,12 @@ impl Lifecycle {
         let erasure = Erasure { step: Step::Restricted, waits: Some(WAITS_FOR_HOLD.to_owned()), ..asked };
         rows::insert(tx, &erasure).await?;
         rows::set_waits(tx, id, Some(WAITS_FOR_HOLD)).await?;
+        if matches!(target, Target::RecordingsOf(_)) {
+            // Nothing else says later which they were: those that are recorded from now on are not of it.
+            let parts = rows::parts(tx, &target, recordings).await?;
+            let keys = self.keys_of(tx, erasure.organisation, &target, (recordings, &parts)).await?;
+            self.keep_scope(tx, id, &parts, &keys).await?;
+        }
         for recording in recordings {
             rows::restrict(tx, *recording, id).await?;
         }
@@ -72,7 +78,7 @@ impl Lifecycle {
         let (recordings, held) = match erasure.target {
             // Those that were hidden when it was asked for, and none that came later.
             Target::RecordingsOf(_) => {
-                let hidden = rows::lock_restricted(tx, erasure.id).await?;
+                let hidden = rows::lock_recordings(tx, organisation, &erasure.scope()).await?;
                 let held = holds::covers_any(tx, &hidden).await?;
                 (hidden, held)
             }
@@ -85,7 +91,11 @@ impl Lifecycle {
             return Ok(());
         }
         let parts = rows::parts(tx, &erasure.target, &recordings).await?;
-        let keys = self.keys_of(tx, organisation, &erasure.target, (&recordings, &parts)).await?;
+        let mut keys = self.keys_of(tx, organisation, &erasure.target, (&recordings, &parts)).await?;
+        // Of a recording that a restore did not bring back there are no rows, and its key is there all the same.
+        keys.extend(rows::kept_keys(tx, erasure.id).await?);
+        keys.sort_unstable();
+        keys.dedup();
         if self.parts.vault.keys().pinned(tx, &keys).await?.is_some() {
             return Ok(());
         }
@@ -96,7 +106,9 @@ impl Lifecycle {
                     return Ok(rows::set_waits(tx, erasure.id, Some(&obstacle.to_string())).await?);
                 }
             },
-            Target::RecordingsOf(subject) => self.forget_proposed(tx, organisation, subject).await?,
+            Target::RecordingsOf(subject) => {
+                self.forget_proposed(tx, organisation, (subject, erasure.asked_at)).await?
+            }
             _ => Vec::new(),
         };
         if !gone.is_empty() {

@@ -211,7 +211,11 @@ pub(crate) async fn stands_against(
             }
             ("r.subject_id = $2", (*subject).into())
         }
-        Target::RecordingsOf(subject) => ("r.subject_id = $2 AND r.state < 4", (*subject).into()),
+        Target::RecordingsOf(subject) => (
+            "r.subject_id = $2 AND r.state < 4 AND NOT EXISTS (
+                 SELECT 1 FROM restrictions x WHERE x.recording_id = r.recording_id)",
+            (*subject).into(),
+        ),
         Target::Organisation => {
             let sql = format!("SELECT 1 FROM holds h WHERE {STAND} AND h.organisation_id = $1 LIMIT 1");
             return Ok(tx.query_opt(&sql, &[organisation.into()]).await?.is_some());

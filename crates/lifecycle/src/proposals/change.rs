@@ -16,7 +16,7 @@ use clerestory_vault::OpenError;
 use super::{
     Doomed, Ending, Extent, Proposal, ProposalDetails, ProposalState, WAITS, details_place, rows, touched,
 };
-use crate::{EraseError, Erasure, Lifecycle, Step, Target};
+use crate::{EraseError, Erasure, Lifecycle, Target};
 
 /// So long after its end what nobody else could agree to still happens by itself.
 const LATE: Duration = Duration::from_secs(24 * 3600);
@@ -214,14 +214,22 @@ impl Lifecycle {
             let closing = self.begin_closing(tx, op, proposal, by).await?;
             return Ok(closing.map(Agreed::Closing));
         }
+        let decided = Some((by, op.at));
         let erasure = match self.begin(tx, op, doomed.target(), entry).await? {
             Ok(erasure) => erasure,
-            Err(obstacle) => return Ok(Err(obstacle)),
+            Err(obstacle) => {
+                if matches!((doomed, &obstacle), (Doomed::RecordingsOf(_), EraseError::Nothing)) {
+                    // Everything went by other ways meanwhile.
+                    let over = Proposal { state: ProposalState::Withdrawn, decided, ..proposal };
+                    self.keep_proposal(tx, &over, op.changing(organisation)).await?;
+                }
+                return Ok(Err(obstacle));
+            }
         };
         self.decide_by(tx, op, &erasure).await?;
-        // Where it has begun, what was proposed about it went with it.
-        if erasure.step == Step::Restricted {
-            let agreed = Proposal { state: ProposalState::Agreed, decided: Some((by, op.at)), ..proposal };
+        // Where it has begun, what was proposed about it went with it; not so where a hold keeps it, or it goes already.
+        if rows::find(tx, proposal.id).await?.is_some() {
+            let agreed = Proposal { state: ProposalState::Agreed, decided, ..proposal };
             self.keep_proposal(tx, &agreed, op.changing(organisation)).await?;
         }
         Ok(Ok(Agreed::Begun(Box::new(erasure))))
@@ -324,30 +332,26 @@ impl Lifecycle {
             return Ok(());
         }
         // Where somebody else may agree by now it was theirs; whoever lost the right since asked for nothing.
-        let deciders = self.deciders(tx, (organisation, doomed)).await?;
+        let holders = self.parts.access.holders_of(tx, organisation, action(doomed)).await?;
+        let alone = holders.contains(&found.asked.0)
+            && !self.others_may(tx, (organisation, doomed), found.asked.0).await?;
         let by = self.by_program(organisation);
-        let begun = match deciders.as_slice() {
+        let begun = match doomed {
             // Nobody reckons any more with what a server that was off for long would do.
-            [one]
-                if doomed == Doomed::Organisation(Ending::AfterClosing)
-                    && *one == found.asked.0
-                    && now.since(found.ends_at) < LATE =>
-            {
+            _ if !alone || now.since(found.ends_at) >= LATE => Err(EraseError::Over),
+            Doomed::Organisation(Ending::AfterClosing) => {
                 match self.begin_closing(tx, &by, found.clone(), PersonId::nil()).await? {
                     Ok(_) => return Ok(()),
                     Err(obstacle) => Err(obstacle),
                 }
             }
-            [one] if *one == found.asked.0 && now.since(found.ends_at) < LATE => {
-                self.begin(tx, &by, doomed.target(), found.entry).await?
-            }
-            _ => Err(EraseError::Over),
+            _ => self.begin(tx, &by, doomed.target(), found.entry).await?,
         };
         if let Ok(erasure) = &begun {
             self.decide_by(tx, &by, erasure).await?;
         }
         match begun {
-            Ok(erasure) if erasure.step != Step::Restricted => Ok(()),
+            Ok(_) if rows::find(tx, found.id).await?.is_none() => Ok(()),
             Ok(_) => {
                 let agreed =
                     Proposal { state: ProposalState::Agreed, decided: Some((PersonId::nil(), now)), ..found };

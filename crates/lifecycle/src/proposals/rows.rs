@@ -202,7 +202,12 @@ pub(crate) async fn extent(
 ) -> Result<Extent, SqlError> {
     let (of_recordings, of_people, target): (&str, &str, Value) = match doomed {
         Doomed::Person(subject) => ("subject_id = $2", "subject_id = $2", subject.into()),
-        Doomed::RecordingsOf(subject) => ("subject_id = $2", "subject_id = $2 AND 1 = 0", subject.into()),
+        Doomed::RecordingsOf(subject) => (
+            "subject_id = $2 AND NOT EXISTS (
+                 SELECT 1 FROM restrictions x WHERE x.recording_id = recordings.recording_id)",
+            "subject_id = $2 AND 1 = 0",
+            subject.into(),
+        ),
         Doomed::Organisation(_) => ("organisation_id = $2", "organisation_id = $2", organisation.into()),
     };
     let recordings = format!(
@@ -216,16 +221,16 @@ pub(crate) async fn extent(
     Ok(Extent { recordings, people: found.map_or(Ok(0), |row| row.get(0))? })
 }
 
-/// Removes what was proposed about something that is erased; says which rows went.
+/// Removes what was proposed until a moment about something that is erased; says which rows went.
 pub(crate) async fn forget(
     tx: &mut Tx,
     organisation: OrganisationId,
-    doomed: Doomed,
+    (doomed, until): (Doomed, Timestamp),
 ) -> Result<Vec<Touched>, SqlError> {
     let [kind, target] = stored(doomed, organisation);
     let sql = "DELETE FROM erasure_proposals WHERE organisation_id = $1 AND kind = $2 AND target = $3
-               RETURNING proposal_id";
-    let rows = tx.query(sql, &[organisation.into(), kind, target]).await?;
+               AND asked_at <= $4 RETURNING proposal_id";
+    let rows = tx.query(sql, &[organisation.into(), kind, target, until.into()]).await?;
     rows.iter().map(|row| Ok(touched(row.get(0)?))).collect()
 }
 

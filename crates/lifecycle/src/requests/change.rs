@@ -332,9 +332,15 @@ impl Lifecycle {
         let erasure = match begun {
             Ok(Some(erasure)) => Some(erasure),
             Ok(None) => return Ok(Ok(request)),
-            // Nothing is left of what is to be erased, or it is going already.
+            // What there is goes already, by this erasure or by others, or has only just begun: it is answered when all of it
+            // is gone.
             Err(EraseError::Nothing) if request.kind == RequestKind::EraseRecordings => {
-                crate::rows::of_target(tx, request.organisation, &target).await?
+                let known = crate::rows::of_target(tx, request.organisation, &target).await?;
+                let going = known.filter(|known| known.step < Step::Verified);
+                if going.is_none() && crate::rows::has_recordings(tx, request.subject).await? {
+                    return Ok(Ok(Request { decided: None, answer: None, ..request }));
+                }
+                going
             }
             Err(obstacle) => {
                 self.note_obstacle(tx, op, target, &obstacle).await?;
