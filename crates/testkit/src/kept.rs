@@ -7,7 +7,7 @@ use clerestory_model::Timestamp;
 use serde_json::{Value, json};
 
 use crate::visit::{Visit, snapshot};
-use crate::{Answer, Caller, Installation};
+use crate::{Answer, Caller, CopyOfDatabase, Installation};
 
 /// Why a test goes on: nothing of it fails on its own.
 const WELL: &str = "an installation that is well";
@@ -64,6 +64,16 @@ impl Kept {
     /// When it does not open again.
     pub async fn restarted(self) -> Self {
         Self { installation: self.installation.restarted().await, ..self }
+    }
+
+    /// The same after a restore from a copy, and a start.
+    ///
+    /// # Panics
+    /// When the restore fails.
+    pub async fn restored_from(self, copy: &CopyOfDatabase) -> Self {
+        let (installation, restored) = self.installation.restored_from(copy).await;
+        restored.expect(WELL);
+        Self { installation: installation.restarted().await, ..self }
     }
 
     /// An administrator who has proven a moment ago who they are: sessions end while recordings grow old.

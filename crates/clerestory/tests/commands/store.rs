@@ -198,7 +198,7 @@ async fn what_was_erased_by_command_stays_erased_when_a_copy_is_restored() {
         let (organisation, recording) = (rig.organisation.as_str(), rig.recording.as_str());
         let erase = ["admin", "erase", "--organisation", organisation];
         let with = |more: &[&'static str]| [&erase[..], more].concat();
-        rig.run(&erase).refused("say what to erase: --recording, --subject or --everything");
+        rig.run(&erase).refused("say what to erase: --recording, --subject, --recordings-of or --everything");
         rig.run(&with(&["--recording", "somewhere"])).refused("--recording");
         rig.run(&with(&["--recording", "rec_00000000000070008000000000000001"]))
             .refused("there is no such recording");

@@ -178,7 +178,8 @@ async fn asking_again_takes_what_was_recorded_since_and_where_nothing_was_gives_
     let steps = kept.installation.rows("SELECT step FROM erasures ORDER BY erasure_id", Vec::new()).await;
     let steps: Vec<i64> = steps.iter().map(|row| row.get(0).unwrap()).collect();
     assert_eq!(steps, [7, 7], "each has its receipt");
-    assert_eq!(kept.installation.erase_at_command(organisation, target).await.id, second.id);
+    let nothing = propose(&kept.admin().await, json!({ "recordings": subject.to_string() })).await;
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND, "what was erased is not erased again");
     clean(&kept).await;
 }
 
@@ -304,4 +305,92 @@ async fn erasing_somebody_and_erasing_their_recordings_are_proposed_apart() {
     assert_eq!(second.get(PROPOSALS).await.ok()["items"], json!([]));
     kept.erase_all().await;
     clean(&kept).await;
+}
+
+#[tokio::test]
+async fn what_goes_another_way_before_somebody_agrees_leaves_nothing_that_waits() {
+    let kept = scene().await;
+    let member = kept.installation.person("member").await;
+    let subject = subject_of(&member).await;
+    about(&kept, &member).await;
+    let target = Target::RecordingsOf(subject);
+    kept.installation.erase_at_command(kept.installation.organisation, target).await;
+    kept.erase_all().await;
+
+    // There is an earlier erasure of the same, which has ended, and a recording since.
+    let since = about(&kept, &member).await;
+    kept.installation.wait(Duration::from_secs(1));
+    let asked = ask(&member).await;
+    let fulfil = format!("/api/v1/requests/{}/fulfil", id(&asked));
+    kept.admin().await.post(&fulfil, json!({})).await.ok();
+    let shown = newest(&kept.admin().await).await;
+    let path = format!("/api/v1/recordings/{since}/erasures");
+    kept.admin().await.post(&path, json!({ "reason": "by itself" })).await.ok();
+    let path = format!("{PROPOSALS}/{}/agree", id(&shown));
+    let agreed = kept.installation.proven("second").await.post(&path, shown["now"].clone()).await;
+    assert_eq!(agreed.status, StatusCode::NOT_FOUND, "{}", agreed.json);
+    assert_eq!(newest(&kept.admin().await).await["state"], "withdrawn");
+    assert_eq!(request(&kept, &asked).await["erasure"], Value::Null, "not that which has ended");
+
+    // It is answered when all of it is gone, and not before.
+    let early = kept.admin().await.post(&fulfil, json!({})).await.ok();
+    assert_eq!((&early["state"], &early["erasure"]), (&json!("open"), &Value::Null));
+    kept.erase_all().await;
+    assert_eq!(kept.admin().await.post(&fulfil, json!({})).await.ok()["state"], "done");
+    assert_eq!(ask(&member).await["state"], "open", "they may ask again");
+    clean(&kept).await;
+}
+
+#[tokio::test]
+async fn who_is_alone_has_their_own_recordings_erased_when_seven_days_are_over() {
+    let kept = Kept::new().await;
+    let admin = kept.admin().await;
+    let own = about(&kept, &admin).await;
+    let target = json!({ "recordings": subject_of(&admin).await.to_string() });
+    let asked = propose(&admin, target).await.ok();
+    assert_eq!(newest(&admin).await["id"], asked["id"]);
+    kept.installation.wait(Duration::from_secs(6 * 24 * 3600));
+    kept.sweep().await;
+    assert_eq!(plays(&kept, &own).await, StatusCode::OK);
+    kept.installation.wait(Duration::from_secs(25 * 3600));
+    kept.sweep().await;
+    kept.erase_all().await;
+    assert_eq!(plays(&kept, &own).await, StatusCode::GONE);
+    clean(&kept).await;
+}
+
+#[tokio::test]
+async fn a_restore_while_a_hold_keeps_it_takes_nothing_out_of_it() {
+    let kept = scene().await;
+    let member = kept.installation.person("member").await;
+    let subject = subject_of(&member).await;
+    let copy = kept.installation.copy_of_database().await;
+    about(&kept, &member).await;
+    let held = hold(&kept, subject).await.ok();
+    let organisation = kept.installation.organisation;
+    let asked = kept.installation.erase_at_command(organisation, Target::RecordingsOf(subject)).await;
+    let state = async |kept: &Kept| {
+        let path = format!("/api/v1/erasures/{}", asked.id);
+        kept.admin().await.get(&path).await.ok()["state"].clone()
+    };
+    assert_eq!(state(&kept).await, "restricted");
+
+    // The copy knows nothing of the recording; the hold and the erasure stand in it all the same.
+    let kept = kept.restored_from(&copy).await;
+    kept.sweep().await;
+    kept.erase_all().await;
+    assert_eq!(state(&kept).await, "restricted", "a hold keeps its key");
+    let release = format!("/api/v1/holds/{}/release", id(&held));
+    kept.admin().await.post(&release, json!({})).await.ok();
+    let confirm = format!("/api/v1/holds/{}/confirm", id(&held));
+    kept.installation.person("second").await.post(&confirm, json!({})).await.ok();
+    kept.sweep().await;
+    kept.erase_all().await;
+    // Files of the ingest log that the restored rows do not know go hours later; the keys are gone now.
+    assert_ne!(state(&kept).await, "restricted");
+    let keys = "SELECT 1 FROM erasure_keys WHERE erasure_id = $1";
+    let left = "SELECT 1 FROM key_rows k JOIN erasure_keys e ON e.key_id = k.key_id WHERE e.erasure_id = $1";
+    let count = async |sql: &'static str| kept.installation.rows(sql, vec![asked.id.into()]).await.len();
+    assert!(count(keys).await > 0, "what came after the copy is in it");
+    assert_eq!(count(left).await, 0);
 }
