@@ -23,6 +23,7 @@ mod erasure;
 mod holds;
 mod instance;
 mod obstacle;
+mod progress;
 mod proposals;
 mod range;
 mod receipt;
@@ -54,6 +55,7 @@ pub use deletions::{Deletion, Hidden};
 pub use erasure::{Assurance, Erasure, Step, Target};
 pub use holds::{Hold, HoldChange, HoldDetails, HoldScope, HoldState, NewHold, REVIEW};
 pub use instance::InstanceError;
+pub use progress::Progress;
 pub use proposals::{
     Agreed, CLOSES, Doomed, Ending, Extent, Proposal, ProposalChange, ProposalDetails, ProposalState,
 };

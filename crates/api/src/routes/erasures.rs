@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use clerestory_lifecycle::{Erasure as Done, SignedReceipt, Target};
+use clerestory_lifecycle::{Erasure as Done, Progress as Counted, SignedReceipt, Target};
 use clerestory_model::{ErasureId, RecordingId, SubjectId, TrackId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -59,6 +59,20 @@ pub(crate) struct Receipt {
     key: String,
 }
 
+/// How much of an erasure is done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErasureProgress)]
+pub(crate) struct Progress {
+    /// Tracks of which all or a part is erased.
+    tracks: u64,
+    /// Keys that are destroyed, or are to be; and how many of them are.
+    keys: u64,
+    keys_destroyed: u64,
+    /// Objects that held something of it, known when the keys are destroyed; and how many of them are gone.
+    objects: u64,
+    objects_gone: u64,
+}
+
 /// An erasure and how far it is.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Erasure {
@@ -71,6 +85,7 @@ pub(crate) struct Erasure {
     target: String,
     /// `restricted` (a hold keeps it; nobody sees it meanwhile), `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it).
     state: String,
+    progress: Progress,
     /// What it waits for, where it waits.
     waits_for: Option<String>,
     /// The entry of the audit log that tells who asked.
@@ -87,8 +102,18 @@ pub(crate) struct Erasure {
     receipt: Option<Receipt>,
 }
 
-impl From<Done> for Erasure {
-    fn from(done: Done) -> Self {
+/// Erasures as they are told, with how much of each is done.
+pub(crate) async fn shown(api: &Api, found: Vec<Done>) -> Result<Vec<Erasure>, ApiError> {
+    let counted = api.lifecycle.progress_of(&found).await?;
+    Ok(found.into_iter().zip(counted).map(|(done, counted)| Erasure::of(done, counted)).collect())
+}
+
+pub(crate) async fn one(api: &Api, found: Done) -> Result<Erasure, ApiError> {
+    shown(api, vec![found]).await?.pop().ok_or_else(ApiError::not_found)
+}
+
+impl Erasure {
+    fn of(done: Done, counted: Counted) -> Self {
         let time = |at: Option<clerestory_model::Timestamp>| at.map(|at| at.to_string());
         let signed =
             done.receipt.as_deref().and_then(|text| serde_json::from_str::<SignedReceipt>(text).ok());
@@ -103,6 +128,13 @@ impl From<Done> for Erasure {
                 Target::Expired(erasure) => erasure.to_string(),
             },
             state: done.step.word().to_owned(),
+            progress: Progress {
+                tracks: counted.tracks,
+                keys: counted.keys,
+                keys_destroyed: counted.keys_destroyed,
+                objects: counted.objects,
+                objects_gone: counted.objects_gone,
+            },
             waits_for: done.waits,
             entry: done.entry,
             asked_at: done.asked_at.to_string(),
@@ -143,7 +175,7 @@ async fn ask(
     reason: Option<String>,
 ) -> Result<(StatusCode, Json<Erasure>), ApiError> {
     let erasure = api.lifecycle.ask(&caller.op, target, reason).await?;
-    Ok((StatusCode::ACCEPTED, Json(erasure.into())))
+    Ok((StatusCode::ACCEPTED, Json(one(api, erasure).await?)))
 }
 
 /// Erases a recording, one track of it, or a part of it, for good. Nobody sees it from the answer on; its key is destroyed some seconds
@@ -200,7 +232,7 @@ pub(crate) async fn list(
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Json(ErasureList { items: found.into_iter().map(Into::into).collect(), next_cursor }))
+    Ok(Json(ErasureList { items: shown(&api, found).await?, next_cursor }))
 }
 
 /// How far an erasure is, and its receipt.
@@ -211,5 +243,6 @@ pub(crate) async fn read(
     caller: Caller,
     At(id): At<ErasureId>,
 ) -> Result<Json<Erasure>, ApiError> {
-    Ok(Json(api.lifecycle.find(&caller.op, id).await?.into()))
+    let found = api.lifecycle.find(&caller.op, id).await?;
+    Ok(Json(one(&api, found).await?))
 }

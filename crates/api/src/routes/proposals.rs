@@ -16,7 +16,7 @@ use crate::caller::{At, Caller};
 use crate::dto::{PersonRef, SubjectRef};
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
-use crate::routes::erasures::Erasure;
+use crate::routes::erasures::{self, Erasure};
 
 /// Characters of a reason at most.
 const REASON_CHARS: usize = 500;
@@ -264,7 +264,9 @@ pub(crate) async fn agree(
 ) -> Result<(StatusCode, Json<AgreedErasure>), ApiError> {
     let shown = Much { recordings: shown.recordings, people: shown.people };
     let answer = match api.lifecycle.agree_to_erasure(&caller.op, proposal, shown).await? {
-        Agreed::Begun(erasure) => AgreedErasure { erasure: Some((*erasure).into()), closes_at: None },
+        Agreed::Begun(erasure) => {
+            AgreedErasure { erasure: Some(erasures::one(&api, *erasure).await?), closes_at: None }
+        }
         Agreed::Closing(closes_at) => AgreedErasure { erasure: None, closes_at: Some(closes_at.to_string()) },
     };
     Ok((StatusCode::ACCEPTED, Json(answer)))

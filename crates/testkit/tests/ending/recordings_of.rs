@@ -122,8 +122,14 @@ async fn who_asks_for_it_loses_the_recordings_and_nothing_else_and_may_be_record
     for recording in &all {
         assert_eq!(plays(&kept, recording).await, StatusCode::GONE);
     }
+    let counted = |erasure: &Value, what: &str| erasure["progress"][what].as_u64().unwrap();
+    assert_eq!((counted(&begun, "tracks"), counted(&begun, "keys_destroyed")), (2, 0), "{begun}");
     kept.erase_all().await;
     let done = erasure(&kept, &begun).await;
+    assert!(counted(&done, "keys") >= 2 && counted(&done, "objects") > 0, "{done}");
+    for (all, gone) in [("keys", "keys_destroyed"), ("objects", "objects_gone")] {
+        assert_eq!(counted(&done, all), counted(&done, gone), "{all}: {done}");
+    }
     assert_eq!(
         (&done["state"], &done["target"]),
         (&json!("verified"), &json!(subject.to_string())),

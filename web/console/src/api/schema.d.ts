@@ -2206,6 +2206,7 @@ export interface components {
              *     a sweep.
              */
             kind: string;
+            progress: components["schemas"]["ErasureProgress"];
             receipt?: components["schemas"]["ErasureReceipt"] | null;
             /** @description `restricted` (a hold keeps it; nobody sees it meanwhile), `purge_queued`, `shredded` (its keys are destroyed) or `verified` (a check found nothing of it). */
             state: string;
@@ -2238,6 +2239,28 @@ export interface components {
         ErasureList: {
             items: components["schemas"]["Erasure"][];
             next_cursor?: string | null;
+        };
+        /** @description How much of an erasure is done. */
+        ErasureProgress: {
+            /**
+             * Format: int64
+             * @description Keys that are destroyed, or are to be; and how many of them are.
+             */
+            keys: number;
+            /** Format: int64 */
+            keys_destroyed: number;
+            /**
+             * Format: int64
+             * @description Objects that held something of it, known when the keys are destroyed; and how many of them are gone.
+             */
+            objects: number;
+            /** Format: int64 */
+            objects_gone: number;
+            /**
+             * Format: int64
+             * @description Tracks of which all or a part is erased.
+             */
+            tracks: number;
         };
         /** @description An erasure that one person proposed and another agrees to. */
         ErasureProposal: {

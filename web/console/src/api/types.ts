@@ -501,6 +501,14 @@ export const Erasure = v.object({
   /** Of a range the recording's. */
   target: v.string(),
   state: v.string(),
+  /** How many keys and objects there are of it, and how many of them are gone. */
+  progress: v.object({
+    tracks: count,
+    keys: count,
+    keys_destroyed: count,
+    objects: count,
+    objects_gone: count,
+  }),
   waits_for: nullable(v.string()),
   entry: v.number(),
   asked_at: v.string(),

@@ -5,6 +5,7 @@ import {
   kindWords,
   meantBy,
   parseClock,
+  progressWords,
   reached,
   sameName,
   stagePanes,
@@ -16,6 +17,7 @@ const asked: Erasure = {
   kind: "recording",
   target: "rec_1",
   state: "purge_queued",
+  progress: { tracks: 2, keys: 4, keys_destroyed: 0, objects: 0, objects_gone: 0 },
   waits_for: null,
   entry: 7,
   asked_at: "2026-11-22T10:00:00.000000Z",
@@ -29,6 +31,12 @@ const verified = { ...shredded, verified_at: "2026-11-22T10:01:00.000000Z" };
 const closed = { ...verified, unreadable_in_every_copy_since: "2026-11-30T00:00:00.000000Z" };
 
 describe("how far an erasure is", () => {
+  it("is told in counts, of objects once they are known", () => {
+    expect(progressWords(asked)).toBe("2 tracks; 0 of 4 keys destroyed.");
+    const progress = { tracks: 1, keys: 1204, keys_destroyed: 1204, objects: 5, objects_gone: 3 };
+    expect(progressWords({ progress })).toBe("1 track; 1,204 of 1,204 keys destroyed, 3 of 5 objects gone.");
+  });
+
   it("is told by its times", () => {
     expect([asked, shredded, verified, closed].map(reached)).toEqual([1, 2, 3, 4]);
     expect([asked, shredded, verified, closed].map(standing)).toEqual([

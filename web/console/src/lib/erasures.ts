@@ -1,6 +1,7 @@
 /** What the console says about erasures: how far they are, in words, and whether a receipt is signed. */
 import type { Erasure, ErasureReceipt } from "../api/types";
 import type { PaneState } from "../components/Panes";
+import { formatCount, plural } from "./format";
 import type { ReceiptsSearch } from "./search";
 
 /** The days after which the keys of a day are destroyed: then no copy of that day opens any more. */
@@ -37,6 +38,14 @@ export function stages(erasure: Erasure): Stage[] {
       at: erasure.unreadable_in_every_copy_since,
     },
   ];
+}
+
+/** How much of it is done, in counts. Objects are known once the keys are destroyed. */
+export function progressWords({ progress }: Pick<Erasure, "progress">): string {
+  const { tracks, keys, keys_destroyed, objects, objects_gone } = progress;
+  const of = (done: number, all: number) => `${formatCount(done)} of ${formatCount(all)}`;
+  const bytes = keys_destroyed < keys ? "" : `, ${of(objects_gone, objects)} objects gone`;
+  return `${plural(tracks, "track")}; ${of(keys_destroyed, keys)} keys destroyed${bytes}.`;
 }
 
 /** How many of the stages are reached. */

@@ -1,7 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Erasure, ErasureReceipt } from "../../api/types";
-import { checkReceipt, reached, receiptFile, type Signature, stages } from "../../lib/erasures";
+import {
+  checkReceipt,
+  progressWords,
+  reached,
+  receiptFile,
+  type Signature,
+  stages,
+} from "../../lib/erasures";
 import { formatCount, formatMoment, shorten } from "../../lib/format";
 import { readReceipt } from "../../lib/receiptText";
 import { saveText } from "../../lib/saveText";
@@ -26,6 +33,7 @@ export function ErasureFacts({ erasure }: { erasure: Erasure }) {
           </li>
         ))}
       </ol>
+      <p className="small ink2 num">{progressWords(erasure)}</p>
       {erasure.waits_for !== null && (
         <p className="note attn">
           <Icon name="clock" />
