@@ -24,7 +24,7 @@ pub use append::{NewEntry, Recorded};
 pub use chain::{ChainReport, Head};
 pub use entry::{ActorKind, Class, Entry, ObjectRef, Outcome, Personal};
 pub use read::{EntryFilter, newest_time};
-pub use reserve::Reserve;
+pub use reserve::{Held, Reserve};
 pub use standing::{Standing, standing, told_of};
 
 /// The tables of this crate.

@@ -292,10 +292,10 @@ async fn newest_known(database: &Database, now: Timestamp) -> Result<Option<Time
     Ok(seen.max(told))
 }
 
-/// Room for the log on a full disk. Elsewhere than on this disk, a file here makes none.
+/// Room for the log on a full disk. Where the rows are elsewhere, a file on this disk makes none.
 fn reserve(places: &Places) -> Reserve {
     match &places.postgres {
         None => Reserve::at(places.data.join("audit.reserve")),
-        Some(_) => Reserve::default(),
+        Some(_) => Reserve::elsewhere(places.data.join("room")),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clerestory_api::{Finding, Hosts, Parts};
+use clerestory_audit::Held;
 use clerestory_confine::Confined;
 use clerestory_http::{Limits, Listener, Server};
 use clerestory_lifecycle::{EraseError, Step};
@@ -326,38 +327,53 @@ async fn run_jobs(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
     }
 }
 
-/// Makes the log's reserve of disk, at start and again when there is room after it was given up.
+/// Makes the log's reserve of disk, at start and again when there is room after it was given up. Of a server whose rows are
+/// elsewhere it says whether its own disk has room.
 async fn hold_reserve(app: &App, watch: &Watch, said_full: &mut bool) {
     let audit = app.access.audit().clone();
-    let held = tokio::task::spawn_blocking(move || audit.reserve().hold()).await;
-    match held {
-        Ok(Ok(false)) | Err(_) => {}
-        Ok(Ok(true)) => {
-            if std::mem::take(said_full) {
-                tracing::info!("there is room on the disk again; what is captured is taken again");
-            }
-            watch.say(Finding {
-                id: "disk-reserve",
-                level: "ok",
-                sentence: "The audit log has a reserve on the disk, so that a decision can be recorded when it is full."
-                    .to_owned(),
-                what_to_do: None,
-            });
+    let rows_here = app.places.postgres.is_none();
+    let held = match tokio::task::spawn_blocking(move || audit.reserve().hold()).await {
+        Err(_) | Ok(Ok(Held::Unused)) => return,
+        Ok(held) => held,
+    };
+    match &held {
+        Ok(_) if std::mem::take(said_full) => {
+            tracing::info!("there is room on the disk again; what is captured is taken again");
         }
-        Ok(Err(error)) => {
-            if !std::mem::replace(said_full, true) {
-                tracing::error!(%error, "the disk is full: the audit log has no reserve, and nothing captured is taken");
-            }
-            watch.say(Finding {
-                id: "disk-reserve",
-                level: "failed",
-                sentence: "The disk is full. Decisions are still recorded, in the reserve of the audit log; nothing \
-                           captured is taken, and recorders keep it."
-                    .to_owned(),
-                what_to_do: Some("Make room on the disk of the data directory; the server goes on by itself.".to_owned()),
-            });
+        Err(error) if !std::mem::replace(said_full, true) => {
+            tracing::error!(%error, "the disk is full: nothing captured is taken that would lie on it");
         }
+        _ => {}
     }
+    let (level, sentence) = match (&held, rows_here, app.places.bucket.is_some()) {
+        (Ok(_), true, _) => (
+            "ok",
+            "The audit log has a reserve on the disk, so that a decision can be recorded when it is full.",
+        ),
+        (Ok(_), false, _) => ("ok", "There is room on this server's disk."),
+        (Err(_), true, _) => (
+            "failed",
+            "The disk is full. Decisions are still recorded, in the reserve of the audit log; nothing captured is taken, \
+             and recorders keep it.",
+        ),
+        (Err(_), false, false) => (
+            "failed",
+            "This server's disk is full. Nothing captured is taken, and recorders keep it; the database is elsewhere, and \
+             decisions are recorded.",
+        ),
+        (Err(_), false, true) => (
+            "attention",
+            "This server's disk is full. What is captured is taken, because rows and objects are elsewhere; a restart may \
+             fail.",
+        ),
+    };
+    let what_to_do = "Make room on the disk of the data directory; the server goes on by itself.";
+    watch.say(Finding {
+        id: if rows_here { "disk-reserve" } else { "disk" },
+        level,
+        sentence: sentence.to_owned(),
+        what_to_do: held.is_err().then(|| what_to_do.to_owned()),
+    });
 }
 
 async fn write_denials(app: &App, ending: bool) {

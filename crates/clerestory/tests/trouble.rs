@@ -83,9 +83,12 @@ impl Scene {
 
     /// Waits until the log has the reserve of disk that it keeps beside a database file.
     async fn wait_for_reserve(&self) {
-        if self.postgres.is_none() {
-            self.wait_for_finding("disk-reserve", "ok").await;
-        }
+        self.wait_for_finding(self.of_the_disk(), "ok").await;
+    }
+
+    /// What is said of the server's disk: where the rows are elsewhere there is no reserve of the log on it.
+    const fn of_the_disk(&self) -> &'static str {
+        if self.postgres.is_some() { "disk" } else { "disk-reserve" }
     }
 
     /// Kills the server, takes from the disk what was not flushed, and starts again.
@@ -173,8 +176,8 @@ async fn a_full_disk_loses_nothing(mut scene: Scene) {
     assert!(after > before, "decisions on a full disk are recorded: {before}, {after}");
     if scene.postgres.is_none() {
         health(&scene.running.origin, 503).await;
-        scene.wait_for_finding("disk-reserve", "failed").await;
     }
+    scene.wait_for_finding(scene.of_the_disk(), "failed").await;
     let said = refused(scene.send(&mut tab, 1).await);
     assert!(said.starts_with("507") || said.starts_with("503"), "{said}");
 

@@ -14,8 +14,12 @@ use crate::vault::{Said, Vault, refused};
 
 /// The field of a secret that holds an epoch's wrapped bytes.
 const WRAPPED: &str = "wrapped";
-/// The field of a secret that holds a tombstone.
+/// The field of a secret that holds tombstones.
 const TOMBSTONES: &str = "tombstones";
+/// The field of a secret that says how many more secrets its object of tombstones goes on in.
+const MORE: &str = "more";
+/// Tombstones of one secret at most: about 250 KiB, of which Consul below a Vault takes 512 and its own storage 1024.
+const OF_A_SECRET: usize = 1000;
 
 /// An engine, and the path below which everything of one installation lies.
 struct Engine {
@@ -194,7 +198,7 @@ impl KvTombstones {
         Self(Engine::new(vault, mount, path))
     }
 
-    /// One that the list names, and that is there unless somebody deleted it.
+    /// What one secret holds that the list names, and that is there unless somebody deleted it.
     fn read_listed(&self, name: &str) -> io::Result<Vec<Tombstone>> {
         let damaged = |what: String| {
             io::Error::new(io::ErrorKind::InvalidData, format!("its tombstone {name} cannot be read: {what}"))
@@ -208,6 +212,26 @@ impl KvTombstones {
         let tombstones = kept.get_mut(TOMBSTONES).map(Value::take).unwrap_or_default();
         serde_json::from_value(tombstones).map_err(|error| damaged(error.to_string()))
     }
+
+    /// Makes one secret. One that is there already is ours, from before: its name is of what is in it.
+    fn make(&self, name: &str, tombstones: &[Tombstone], more: usize) -> io::Result<()> {
+        let mut secret = json!({ TOMBSTONES: serde_json::to_value(tombstones)? });
+        if let (1.., Some(secret)) = (more, secret.as_object_mut()) {
+            secret.insert(MORE.to_owned(), json!(more));
+        }
+        match self.0.write(&format!("tombstones/{name}"), &secret, Some(0)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.read_listed(name)? {
+                kept if kept == tombstones => Ok(()),
+                _ => Err(error),
+            },
+            done => done,
+        }
+    }
+}
+
+/// The name of the secret in which the object of this name goes on.
+fn part(name: &str, number: usize) -> String {
+    format!("{name}.{number}")
 }
 
 impl TombstonePlace for KvTombstones {
@@ -217,20 +241,23 @@ impl TombstonePlace for KvTombstones {
 
     fn lay(&self, tombstones: &[Tombstone]) -> io::Result<()> {
         let (name, _) = tombstone_object(tombstones)?;
-        let secret = json!({ TOMBSTONES: serde_json::to_value(tombstones)? });
-        match self.0.write(&format!("tombstones/{name}"), &secret, Some(0)) {
-            // The name is of what is in it: it is ours, from before.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.read_listed(&name)? {
-                kept if kept == tombstones => Ok(()),
-                _ => Err(error),
-            },
-            done => done,
+        let (first, rest) = tombstones.split_at(tombstones.len().min(OF_A_SECRET));
+        let rest: Vec<&[Tombstone]> = rest.chunks(OF_A_SECRET).collect();
+        // The first comes last: where that is, all of it is.
+        for (number, tombstones) in (1..).zip(&rest) {
+            self.make(&part(&name, number), tombstones, 0)?;
         }
+        self.make(&name, first, rest.len())
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<Tombstone>> {
         let mut kept = self.0.read(&format!("tombstones/{name}"))?;
-        Ok(serde_json::from_value(kept.get_mut(TOMBSTONES).map(Value::take).unwrap_or_default())?)
+        let mut all: Vec<Tombstone> =
+            serde_json::from_value(kept.get_mut(TOMBSTONES).map(Value::take).unwrap_or_default())?;
+        for number in 1..=kept.get(MORE).and_then(Value::as_u64).unwrap_or_default() {
+            all.extend(self.read_listed(&part(name, usize::try_from(number).map_err(io::Error::other)?))?);
+        }
+        Ok(all)
     }
 
     fn list(&self) -> io::Result<Vec<Tombstone>> {

@@ -7,8 +7,12 @@ use clerestory_keys::{KeyError, Purpose, Tombstone, read_tombstones, tombstone_o
 use clerestory_model::{KeyId, OrganisationId, RecordingId, Timestamp, TrackId};
 use clerestory_seal::ReceiptKey;
 use clerestory_sql::Tx;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{ObjectPath, StoreError, Vault};
+
+/// Objects of tombstones read at once.
+const AT_ONCE: usize = 16;
 
 impl Vault {
     /// Makes tombstones durable beside the objects, as one object that is made once. Doing so again is fine.
@@ -52,15 +56,13 @@ impl Vault {
     pub async fn tombstones_beside(&self, known: &BTreeSet<String>) -> Result<Vec<Tombstone>, StoreError> {
         let known: BTreeSet<String> =
             known.iter().map(|name| ObjectPath::Tombstones { name }.path()).collect();
-        let mut all = Vec::new();
-        for listed in self.objects.list(&ObjectPath::AllTombstones.path()).await? {
-            if known.contains(&listed.object) {
-                continue;
-            }
+        let listed = self.objects.list(&ObjectPath::AllTombstones.path()).await?;
+        let unknown = listed.into_iter().filter(|listed| !known.contains(&listed.object));
+        let read = stream::iter(unknown).map(async |listed| {
             let bytes = self.objects.whole(&listed.object).await?;
-            all.extend(read_tombstones(&bytes).map_err(unreadable)?);
-        }
-        Ok(all)
+            read_tombstones(&bytes).map_err(unreadable)
+        });
+        Ok(read.buffered(AT_ONCE).try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
     }
 
     /// Claims a generation of this installation for `instance`. `false` when another copy of it has it already.

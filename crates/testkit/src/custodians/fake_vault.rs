@@ -10,7 +10,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clerestory_http::{Limits, Listener, Server, TlsIdentity};
@@ -20,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The token that may do everything here.
 pub const TOKEN: &str = "hvs.token-of-the-tests-that-must-not-show";
+
+/// What its storage takes as one entry: 1 MiB where Raft keeps it, of which the request is a little more.
+const ENTRY_BYTES: usize = 1 << 20;
 
 /// A Vault with a transit engine at `transit` and a KV engine at `secret`. It is gone when it is dropped; it has a
 /// thread of its own, as a test may wait for it and do nothing else.
@@ -223,7 +227,10 @@ impl Drop for FakeVault {
 
 async fn answer(State(state): State<Arc<Mutex<Vaulted>>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, 1 << 20).await.unwrap_or_default();
+    let Ok(bytes) = to_bytes(body, ENTRY_BYTES).await else {
+        let text = json!({ "errors": ["put failed due to value being too large"] }).to_string();
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    };
     let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());

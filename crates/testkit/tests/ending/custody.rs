@@ -524,6 +524,17 @@ async fn tombstones_lie_beside_the_epochs_and_are_made_once() {
         laid.sort_by_key(Tombstone::id);
         assert_eq!(held, laid);
     }
+    // More than a secret takes are one object all the same.
+    let many: Vec<Tombstone> = (0..8000_u64)
+        .map(|n| of(Owner::Subject(SubjectId::new(at.plus(Duration::from_secs(n)), [4; 10]))))
+        .collect();
+    let (name, bytes) = clerestory_keys::tombstone_object(&many).unwrap();
+    assert!(bytes.len() > 1 << 20, "a Vault would take {} bytes as they are", bytes.len());
+    for _ in 0..2 {
+        in_vault.lay(&many).unwrap();
+    }
+    assert_eq!(in_vault.read(&name).unwrap(), many);
+    assert_eq!(in_vault.list().unwrap().len(), 2 + many.len());
     // They are no epochs, and one that somebody deleted is not passed over.
     assert_eq!(custody.place(&KV.parse().unwrap()).unwrap().list().unwrap(), [0_i64; 0]);
     let (name, _) = clerestory_keys::tombstone_object(&[one]).unwrap();

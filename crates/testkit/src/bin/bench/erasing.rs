@@ -18,6 +18,8 @@ use crate::table;
 const RECORDINGS: usize = 10_000;
 /// Visits and requests at once.
 const AT_ONCE: usize = 16;
+/// As many as an organisation may bring in at once.
+const IMPORTS_AT_ONCE: usize = 2;
 /// As many visits may begin on one site in one go.
 const OF_ONE_SITE: usize = 200;
 
@@ -91,7 +93,9 @@ async fn erase(installation: &Installation) -> Result<Vec<(&'static str, f64)>, 
     figures.extend(carried_out(installation).await);
     let receipts = receipts(installation).await?;
     if receipts != RECORDINGS as i64 {
-        return Err(format!("only {receipts} of {RECORDINGS} have a receipt"));
+        let sql = "SELECT step, count(*), min(waits) FROM erasures WHERE receipt IS NULL GROUP BY step";
+        let waiting = installation.rows(sql, Vec::new()).await;
+        return Err(format!("only {receipts} of {RECORDINGS} have a receipt; the others: {waiting:?}"));
     }
     Ok(figures)
 }
@@ -111,8 +115,10 @@ async fn carried_out(installation: &Installation) -> Vec<(&'static str, f64)> {
             // Where the ingest log still holds something, it takes another look.
             while installation.carry_on_at(*step).await > 0 {}
         }
-        all += began.elapsed().as_secs_f64();
-        figures.push((what, began.elapsed().as_secs_f64()));
+        let seconds = began.elapsed().as_secs_f64();
+        println!("  {what}: {seconds:.1} s");
+        all += seconds;
+        figures.push((what, seconds));
     }
     figures.push(("erased, from what was asked for to the receipt", all));
     figures
@@ -141,7 +147,7 @@ async fn erase_person(installation: &Installation) -> Result<Vec<(&'static str, 
     let began = Instant::now();
     stream::iter((0..RECORDINGS).zip(sites.iter().cycle()))
         .map(|(number, site)| import(&admin, site, &person, number))
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(IMPORTS_AT_ONCE)
         .try_collect::<Vec<()>>()
         .await?;
     figures.push(("imported about one person", began.elapsed().as_secs_f64()));
