@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { listFindings } from "../api/operations";
 import type { Finding } from "../api/types";
+import { CodeText } from "../components/CodeText";
 import { Icon } from "../components/Icon";
 import { Loading, Trouble } from "../components/States";
 import { plural } from "../lib/format";
@@ -83,8 +84,14 @@ function Line({ finding }: { finding: Finding }) {
       <Icon name={icon} />
       <span className="grow">
         <span className="vh">{levelWords[finding.level]}: </span>
-        <b>{finding.sentence}</b>
-        {finding.what_to_do && <span className="small ink2">{finding.what_to_do}</span>}
+        <b>
+          <CodeText text={finding.sentence} />
+        </b>
+        {finding.what_to_do && (
+          <span className="small ink2">
+            <CodeText text={finding.what_to_do} />
+          </span>
+        )}
       </span>
       {way && (
         <Link className="b s" to={way.to} search={{}}>

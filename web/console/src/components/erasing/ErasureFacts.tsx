@@ -12,6 +12,7 @@ import {
 import { formatCount, formatMoment, shorten } from "../../lib/format";
 import { readReceipt } from "../../lib/receiptText";
 import { saveText } from "../../lib/saveText";
+import { CodeText } from "../CodeText";
 import { CopyButton } from "../CopyButton";
 import { Icon } from "../Icon";
 
@@ -33,12 +34,12 @@ export function ErasureFacts({ erasure }: { erasure: Erasure }) {
           </li>
         ))}
       </ol>
-      <p className="small ink2 num">{progressWords(erasure)}</p>
+      <p className="small ink2 num how-much">{progressWords(erasure)}</p>
       {erasure.waits_for !== null && (
         <p className="note attn">
           <Icon name="clock" />
           <span>
-            <b>It waits.</b> {erasure.waits_for}
+            <b>It waits.</b> <CodeText text={erasure.waits_for} />
           </span>
         </p>
       )}

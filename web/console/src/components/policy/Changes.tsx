@@ -1,5 +1,5 @@
-import { codeParts } from "../../lib/codeParts";
 import { directionSentence } from "../../lib/policyDraft";
+import { CodeText } from "../CodeText";
 import { explain } from "../States";
 import type { Check } from "./useCheck";
 
@@ -18,7 +18,7 @@ export function Changes({ check }: { check: Check }) {
       {changes.map((change) => (
         <p key={`${change.kind} ${change.text}`}>
           <b aria-hidden="true">{marks[change.kind]}</b>
-          <span className="vh">{spoken[change.kind]}</span> <ChangeText text={change.text} />
+          <span className="vh">{spoken[change.kind]}</span> <CodeText text={change.text} />
         </p>
       ))}
       {errors.map((error) => (
@@ -31,9 +31,4 @@ export function Changes({ check }: { check: Check }) {
       </p>
     </div>
   );
-}
-
-/** A sentence of the server, its rules as code: "Mask `.total`." */
-export function ChangeText({ text }: { text: string }) {
-  return codeParts(text).map(({ part, code, at }) => (code ? <code key={at}>{part}</code> : part));
 }

@@ -2,7 +2,8 @@ import { useEffect } from "react";
 import type { PolicyDocument, PolicyVersion } from "../../api/types";
 import { formatBytes, formatCount, formatDate } from "../../lib/format";
 import type { Counts, PreviewState } from "../../lib/preview";
-import { Changes, ChangeText } from "./Changes";
+import { CodeText } from "../CodeText";
+import { Changes } from "./Changes";
 import { Picked } from "./Picked";
 import { Rules } from "./Rules";
 import type { Check } from "./useCheck";
@@ -91,7 +92,7 @@ function Version({ version, current }: { version: PolicyVersion; current: boolea
         <small className="num cut" title={version.changes.join(" ").replaceAll("`", "")}>
           {formatDate(version.signed_at)}
           {version.changes.length > 0 && ": "}
-          <ChangeText text={version.changes.join(" ")} />
+          <CodeText text={version.changes.join(" ")} />
         </small>
       </span>
       <span className={tone}>{direction}</span>
