@@ -64,8 +64,9 @@ fn rust_checks(place: &Place, steps: &Steps) -> Outcome {
     } else {
         place.cargo(&["test", "--locked", "--workspace", "--lib", "--bins", "--tests"])
     };
-    // Moto, the second opinion on S3, is one of its packages.
-    steps.run("Rust tests", tests.env("CLERESTORY_PYTHON", tools::python(place)))?;
+    // Moto, the second opinion on S3, is one of its packages; Azurite is that on Azure.
+    tests.env("CLERESTORY_PYTHON", tools::python(place)).env("CLERESTORY_AZURITE", tools::azurite(place));
+    steps.run("Rust tests", &mut tests)?;
     on_postgres(place, steps)?;
     steps.run("Rust documentation tests", &mut place.cargo(&["test", "--locked", "--workspace", "--doc"]))
 }

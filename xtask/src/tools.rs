@@ -19,6 +19,9 @@ const PYTHON_PACKAGES: [&str; 5] = [
     "aiosmtpd==1.4.6",
 ];
 
+/// Microsoft's own imitation of Azure Blob Storage.
+const AZURITE: &str = "3.37.0";
+
 const CARGO_DENY: &str = "0.20.2";
 
 /// Node, npm and a C compiler; xtask never installs Node.
@@ -80,6 +83,7 @@ fn node_version(text: &str) -> Option<(u32, u32)> {
 pub(crate) struct Lacking {
     debian: Vec<&'static str>,
     python: bool,
+    azurite: bool,
     cargo_deny: bool,
 }
 
@@ -98,11 +102,16 @@ impl Lacking {
         if !has_postgres() {
             debian.push("postgresql");
         }
-        Self { debian, python: !python_is_ready(place), cargo_deny: cargo_deny(place).is_none() }
+        Self {
+            debian,
+            python: !python_is_ready(place),
+            azurite: !azurite_is_ready(place),
+            cargo_deny: cargo_deny(place).is_none(),
+        }
     }
 
     fn nothing(&self) -> bool {
-        self.debian.is_empty() && !self.python && !self.cargo_deny
+        self.debian.is_empty() && !self.python && !self.azurite && !self.cargo_deny
     }
 
     /// What is missing, one line each, with the way to get it by hand.
@@ -115,6 +124,11 @@ impl Lacking {
             lines.push(format!(
                 "Python packages in an environment of their own: {}",
                 PYTHON_PACKAGES.join(" ")
+            ));
+        }
+        if self.azurite {
+            lines.push(format!(
+                "Azurite {AZURITE}, in a directory of its own (`npm install azurite@{AZURITE}`)"
             ));
         }
         if self.cargo_deny {
@@ -144,6 +158,9 @@ impl Lacking {
         }
         if self.python {
             install_python(place, steps)?;
+        }
+        if self.azurite {
+            install_azurite(place, steps)?;
         }
         if self.cargo_deny {
             install_cargo_deny(place, steps)?;
@@ -195,6 +212,29 @@ fn install_python(place: &Place, steps: &Steps) -> Outcome {
         .args(PYTHON_PACKAGES);
     steps.run("Python packages", &mut install)?;
     place::write(&python_stamp(place), PYTHON_PACKAGES.join("\n").as_bytes())
+}
+
+fn azurite_place(place: &Place) -> PathBuf {
+    place.own().join("azurite")
+}
+
+/// The program that serves blobs.
+pub(crate) fn azurite(place: &Place) -> PathBuf {
+    azurite_place(place).join("node_modules/.bin/azurite-blob")
+}
+
+fn azurite_is_ready(place: &Place) -> bool {
+    // The program itself tells the version of a part of it.
+    let told = std::fs::read_to_string(azurite_place(place).join("node_modules/azurite/package.json"));
+    told.is_ok_and(|told| told.contains(&format!("\"version\": \"{AZURITE}\""))) && azurite(place).exists()
+}
+
+fn install_azurite(place: &Place, steps: &Steps) -> Outcome {
+    let directory = azurite_place(place);
+    // Of its own, so that it is no part of what `web/` is made of.
+    place::write(&directory.join("package.json"), br#"{ "private": true }"#)?;
+    let mut install = place.npm(&["install", "--no-audit", "--no-fund", &format!("azurite@{AZURITE}")]);
+    steps.run("Azurite", install.current_dir(directory))
 }
 
 fn runs(program: &Path, args: &[&str]) -> bool {

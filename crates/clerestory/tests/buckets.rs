@@ -1,16 +1,18 @@
 //! The program with its objects in a bucket: what it says when something is missing, and what it remembers.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use clerestory::{App, AppError, Places};
 use clerestory_keys::Protection;
 use clerestory_model::SystemClock;
-use clerestory_testkit::bucket::{self, Fault, Faults, LocalS3};
+use clerestory_testkit::bucket::{self, Azurite, Fault, Faults, LocalS3};
+use clerestory_testkit::load::{Listed, Machine, Random, Tab};
 
 /// What `init` says in the end, on an installation in `data`.
 async fn init(data: &Path, environment: Vec<(&'static str, String)>) -> (bool, String) {
@@ -60,7 +62,7 @@ async fn init_says_what_is_missing_or_not_allowed() {
     assert!(said.contains("plain HTTP"), "{said}");
 }
 
-/// No such store can be had in a test: what is asked of it, and what is said when it refuses, can.
+/// What is asked of them, and what is said when they refuse. No Google can be had in a test: what it is asked, and what is said when it refuses, can.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn google_and_azure_are_asked_in_their_own_way() {
     let nobody: SocketAddr = ([127, 0, 0, 1], 9).into();
@@ -90,6 +92,46 @@ async fn google_and_azure_are_asked_in_their_own_way() {
     assert!(faults.seen(&Method::PUT, "container/one") > 0, "the container and its prefix are in the path");
     let said = refusal(vec![("CLERESTORY_OBJECTS", "az://container".to_owned())]).await;
     assert!(said.contains("AZURE_STORAGE_ACCOUNT_NAME"), "{said}");
+}
+
+/// Everything that an installation asks of its store, on Azure: objects put once, read in part, listed and removed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_installation_lives_on_azure() {
+    let (azurite, directory) = (Azurite::start().await, tempfile::tempdir().unwrap());
+    let environment = azurite.environment("one");
+    let machine =
+        Machine::new(Path::new(env!("CARGO_BIN_EXE_clerestory")), directory.path(), &environment).unwrap();
+    let link = machine.set_up().unwrap();
+    let mut running = machine.serve().await.unwrap();
+    let console = running.console(&link).await.unwrap();
+    let site_key = console.add_site("Shop", "https://shop.example").await.unwrap();
+    let mut tab = Tab::new(1, Random::new(1));
+    tab.start(machine.disk(), &running.origin, &site_key).await.unwrap();
+    tab.send(machine.disk(), 6).await.unwrap();
+    running.kill();
+
+    let running = machine.serve().await.unwrap();
+    let console = console.at(&running.origin);
+    assert_eq!(tab.look(&Listed::of(&console).await.unwrap()).unwrap(), 6);
+    machine.say(&["admin", "settle"]).unwrap();
+    assert_eq!(tab.look(&Listed::of(&console).await.unwrap()).unwrap(), 6, "from the object of the part");
+    let checked = machine.say(&["fsck", "--deep"]).unwrap();
+    assert!(checked.contains("Nothing"), "{checked}");
+
+    let organisation = console.get("/session").await.unwrap()["organisation"]["id"].clone();
+    let recording = console.get("/recordings").await.unwrap()["items"][0]["id"].clone();
+    let (organisation, recording) = (organisation.as_str().unwrap(), recording.as_str().unwrap());
+    machine.say(&["admin", "erase", "--organisation", organisation, "--recording", recording]).unwrap();
+    let began = Instant::now();
+    loop {
+        let erasure = console.get("/erasures").await.unwrap()["items"][0].clone();
+        if erasure["state"] == "verified" {
+            assert_eq!(erasure["progress"]["objects_gone"], erasure["progress"]["objects"], "{erasure}");
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "{erasure}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// Started over another store, an installation would look empty: it does not start.

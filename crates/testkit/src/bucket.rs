@@ -1,9 +1,11 @@
 //! A bucket on this machine, and a network in front of it that fails on demand.
 
+mod azurite;
 mod faults;
 mod moto;
 mod s3;
 
+pub use azurite::Azurite;
 pub use faults::{Fault, Faults};
 pub use moto::{Moto, Version};
 pub use s3::LocalS3;
