@@ -11,12 +11,12 @@ use clerestory_keys::{KeyError, unwrapping};
 use clerestory_model::{OrganisationId, PersonId, RecordingId, Timestamp};
 use clerestory_seal::{ValueContext, open_value, sha256};
 use clerestory_sql::{Body, Row, SqlError, Tx, Value};
-use clerestory_store::{Content, Sealed};
+use clerestory_store::Content;
 use serde::{Deserialize, Serialize};
 
 use crate::forgetting::Forgotten;
 use crate::read::{COLUMNS, entry};
-use crate::{ActorKind, Audit, AuditError, Class, NewEntry, ObjectRef, Outcome, Personal, Recorded};
+use crate::{ActorKind, Audit, AuditError, Class, Entry, NewEntry, ObjectRef, Outcome, Personal, Recorded};
 
 /// The action of entries that say how authority rows stand.
 pub const CHANGE: &str = "authority.change";
@@ -242,12 +242,8 @@ impl Audit {
                 if forgotten.tells_of(&entry).is_some() {
                     continue;
                 }
-                let opened = match &entry.personal {
-                    Some(sealed) => self.open_changes(tx, sealed).await?,
-                    None => None,
-                };
-                match opened {
-                    Some(personal) => personal.changes.into_iter().for_each(|change| fold(&mut rows, change)),
+                match self.changes_of(tx, &entry).await? {
+                    Some(changes) => changes.into_iter().for_each(|change| fold(&mut rows, change)),
                     None => {
                         let (organisation, number) = (entry.organisation, entry.number);
                         differences.push(Difference::Unreadable { organisation, number });
@@ -260,12 +256,13 @@ impl Audit {
         Ok((rows, differences))
     }
 
-    /// The personal part of an entry; `None` where it does not open.
-    pub(crate) async fn open_changes(
+    /// What an entry tells of rows; `None` where that does not open, or is not there.
+    pub(crate) async fn changes_of(
         &self,
         tx: &mut Tx,
-        sealed: &Sealed<Personal>,
-    ) -> Result<Option<Personal>, AuditError> {
+        entry: &Entry,
+    ) -> Result<Option<Vec<Change>>, AuditError> {
+        let Some(sealed) = &entry.personal else { return Ok(None) };
         let secret = match unwrapping::secret(&self.keys, tx, sealed.value().key()).await {
             Ok(secret) => secret,
             Err(KeyError::Unknown(_) | KeyError::Tampered(_)) => return Ok(None),
@@ -280,9 +277,9 @@ impl Audit {
             row: place.row,
             version: place.version,
         };
-        Ok(open_value(&secret, &context, sealed.value())
-            .ok()
-            .and_then(|plain| serde_json::from_slice(&plain).ok()))
+        let opened = open_value(&secret, &context, sealed.value()).ok();
+        let personal = opened.and_then(|plain| serde_json::from_slice::<Personal>(&plain).ok());
+        Ok(personal.map(|personal| personal.changes))
     }
 }
 

@@ -219,12 +219,8 @@ impl Audit {
                 if forgotten.tells_of(&entry).is_some() {
                     continue;
                 }
-                let opened = match &entry.personal {
-                    Some(sealed) => self.open_changes(tx, sealed).await?,
-                    None => None,
-                };
-                match opened {
-                    Some(personal) => each(&entry, personal.changes),
+                match self.changes_of(tx, &entry).await? {
+                    Some(changes) => each(&entry, changes),
                     None => return Ok(Some(entry.number)),
                 }
             }
