@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { I18nProvider } from "react-aria-components";
 import { createRoot } from "react-dom/client";
 import "./styles/tokens.css";
+import "./styles/pieces.css";
 import "./styles/base.css";
 import "./styles/shell.css";
 import { watchPresence } from "./lib/presence";

@@ -1,4 +1,7 @@
-//! Settings: what holds and why, saying something, what was said before, and what a change would do.
+//! Settings: what holds and why, and saying something.
+
+pub(super) mod effects;
+pub(super) mod versions;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +12,7 @@ use clerestory_access::{Grant, PersonRef as PersonObject, ReadOwnSettings, ReadS
 use clerestory_lifecycle::{Intended, covered_by};
 use clerestory_model::{DomainId, IdError, OrganisationId, PersonId, ProjectId, TeamId};
 use clerestory_settings::tree::{
-    Change, Effect, Kind, Level, Lock, Node, Outcome, Said as Says, Setting, Step as TreeStep, Strict, Values,
+    Kind, Level, Lock, Node, Outcome, Said as Says, Setting, Step as TreeStep, Strict,
 };
 use clerestory_sql::Tx;
 use clerestory_store::settings::{self as rows, SettingVersion};
@@ -24,33 +27,12 @@ use crate::dto::PersonRef;
 use crate::opening::Names;
 use crate::problem::{ApiError, FieldError, Problem};
 
-/// Versions in one answer.
-const PAGE: u32 = 50;
-
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhereQuery {
     /// The place: `org_…`, `dom_…`, `prj_…`, `tea_…`, or `per_…` for a person. Without one, the organisation.
     node: Option<String>,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct BeforeQuery {
-    /// Only versions with a smaller number.
-    before: Option<u64>,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct BetweenQuery {
-    /// The earlier version; 0 is before anything was said.
-    from: u64,
-    /// The later version. Without one, what holds now.
-    to: Option<u64>,
 }
 
 /// A place in the tree of settings.
@@ -148,101 +130,6 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<s
 pub(crate) struct SettingsVersion {
     /// The version the organisation's settings are at now.
     version: u64,
-}
-
-/// One time that something was said.
-#[derive(Serialize, ToSchema)]
-struct PastSaying {
-    version: u64,
-    place: SettingPlace,
-    /// What was said; none where it was unset, or cannot be read.
-    value: Option<serde_json::Value>,
-    lock: Option<String>,
-    /// Whether it can be read.
-    readable: bool,
-    #[schema(format = DateTime)]
-    set_at: String,
-    set_by: Option<PersonRef>,
-    reason: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SettingHistory {
-    /// Newest first.
-    items: Vec<PastSaying>,
-    /// What to ask `before` for the next page, if there is one.
-    next_before: Option<u64>,
-}
-
-/// What a place says of a setting in one version and in another.
-#[derive(Serialize, ToSchema)]
-struct SettingDifference {
-    place: SettingPlace,
-    name: String,
-    before: Option<serde_json::Value>,
-    before_lock: Option<String>,
-    after: Option<serde_json::Value>,
-    after_lock: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SettingDifferences {
-    from: u64,
-    to: u64,
-    items: Vec<SettingDifference>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RollBackSettings {
-    /// The version whose values are to hold again.
-    version: u64,
-    reason: Option<String>,
-    /// Where something would be kept for a shorter time: how many recordings that makes due at once, as it was shown.
-    confirms: Option<u64>,
-}
-
-/// A change to be thought through.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CheckSetting {
-    name: String,
-    /// The place: `org_…`, `dom_…`, `prj_…` or `tea_…`. Without one, the organisation.
-    node: Option<String>,
-    /// The value; `null` to say nothing any more.
-    #[serde(deserialize_with = "present")]
-    #[schema(required = true)]
-    value: Option<serde_json::Value>,
-    /// `none`, `floor`, `ceiling` or `fixed`. Without one, `none`.
-    lock: Option<String>,
-}
-
-/// A move to be thought through.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CheckMove {
-    /// What is moved: `prj_…`, `tea_…`, or `per_…` for a person.
-    node: String,
-    /// Where it will hang. Without one, from the organisation itself.
-    to: Option<String>,
-}
-
-/// A setting that would say something else at a place.
-#[derive(Serialize, ToSchema)]
-struct SettingEffect {
-    place: SettingPlace,
-    name: String,
-    before: serde_json::Value,
-    after: serde_json::Value,
-    /// Whether that protects less.
-    looser: bool,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SettingEffects {
-    /// Whether anything would protect less.
-    loosens: bool,
-    items: Vec<SettingEffect>,
 }
 
 /// The version a change is based on, from `If-Match`.
@@ -576,195 +463,4 @@ async fn confirmed(
         "If it is meant, send the change again with this number as `confirms`.",
     )
     .with_errors(vec![told]))
-}
-
-/// What was said of a setting in the organisation, newest first.
-#[utoipa::path(get, path = "/settings/{name}/history", tag = "settings", params(("name" = String, Path), BeforeQuery),
-    responses((status = 200, body = SettingHistory), (status = 403, body = Problem), (status = 404, body = Problem)))]
-pub(crate) async fn history(
-    State(api): State<Api>,
-    caller: Caller,
-    At(name): At<String>,
-    Asked(asked): Asked<BeforeQuery>,
-) -> Result<Json<SettingHistory>, ApiError> {
-    api.vault.hold_lease().await?;
-    let grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
-    if api.access.settings().registry().find(&name).is_none() {
-        return Err(ApiError::not_found());
-    }
-    let (inner, organisation) = (api.clone(), caller.organisation);
-    let history = api
-        .database
-        .read(move |tx| {
-            Box::pin(async move {
-                let mut told = Told::new(&inner, organisation, Some(&grant));
-                let mut items = Vec::new();
-                let found = rows::of_name(tx, organisation, &name, asked.before, PAGE).await?;
-                let next_before = (found.len() == PAGE as usize).then(|| found.last().map(|row| row.version));
-                for row in found {
-                    let kept = match row.sealed_value() {
-                        Ok(sealed) => match inner.vault.open(tx, &grant, &sealed).await {
-                            Ok(kept) => Some(kept),
-                            Err(OpenError::Value { .. } | OpenError::Erased) => None,
-                            Err(error) => return Err(error.into()),
-                        },
-                        Err(_) => None,
-                    };
-                    let readable = kept.is_some();
-                    let (value, lock) = kept.map_or((None, None), |kept| (kept.value, Some(kept.lock)));
-                    let node = Level::from_number(row.level).map(|level| Node { level, id: row.node });
-                    items.push(PastSaying {
-                        version: row.version,
-                        place: place(node.unwrap_or(Node::DEPLOYMENT)),
-                        value,
-                        lock,
-                        readable,
-                        set_at: row.set_at.to_string(),
-                        set_by: told.setter(tx, &row).await?,
-                        reason: told.reason(tx, &row).await?,
-                    });
-                }
-                Ok::<_, ApiError>(SettingHistory { items, next_before: next_before.flatten() })
-            })
-        })
-        .await?;
-    Ok(Json(history))
-}
-
-/// What the organisation said in one version of its settings and in another.
-#[utoipa::path(get, path = "/settings/changes", tag = "settings", params(BetweenQuery), responses(
-    (status = 200, body = SettingDifferences), (status = 403, body = Problem)))]
-pub(crate) async fn changes(
-    State(api): State<Api>,
-    caller: Caller,
-    Asked(asked): Asked<BetweenQuery>,
-) -> Result<Json<SettingDifferences>, ApiError> {
-    api.vault.hold_lease().await?;
-    let _grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
-    let (inner, organisation) = (api.clone(), caller.organisation);
-    let found = api
-        .database
-        .read(move |tx| {
-            Box::pin(async move {
-                let settings = inner.access.settings();
-                let now = settings.known(tx, organisation).await?.version();
-                let to = asked.to.unwrap_or(now).min(now);
-                let from = asked.from.min(now);
-                let before = settings.known_then(tx, organisation, from).await?;
-                let after = settings.known_then(tx, organisation, to).await?;
-                let items = clerestory_access::settings::differences(before.values(), after.values());
-                let items = items
-                    .into_iter()
-                    .map(|(node, name)| difference((before.values(), after.values()), node, name));
-                Ok::<_, ApiError>(SettingDifferences { from, to, items: items.collect() })
-            })
-        })
-        .await?;
-    Ok(Json(found))
-}
-
-fn difference((one, other): (&Values, &Values), node: Node, name: String) -> SettingDifference {
-    let (before, before_lock) = said(one.of(node, &name));
-    let (after, after_lock) = said(other.of(node, &name));
-    SettingDifference { place: place(node), name, before, before_lock, after, after_lock }
-}
-
-/// Goes back to how the organisation's settings stood at a version: what was said then is said again, in new versions.
-#[utoipa::path(post, path = "/settings/rollback", tag = "settings", request_body = RollBackSettings, params(
-    ("If-Match" = String, Header, description = "The ETag of the settings it is based on.")),
-    responses((status = 200, body = SettingsVersion), (status = 403, body = Problem), (status = 412, body = Problem),
-    (status = 422, body = Problem), (status = 428, body = Problem)))]
-pub(crate) async fn roll_back(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    CallerWith(caller, asked): CallerWith<RollBackSettings>,
-) -> Result<Response, ApiError> {
-    let version = based_on(&headers)?;
-    confirmed(&api, &caller, Intended::Back(asked.version), asked.confirms).await?;
-    let version = api.access.say_again(&caller.op, asked.version, asked.reason, version).await??;
-    Ok(tagged(version, Json(SettingsVersion { version })))
-}
-
-/// What saying something would make other, here and below; nothing of it is said.
-#[utoipa::path(post, path = "/settings/check", tag = "settings", request_body = CheckSetting, responses(
-    (status = 200, body = SettingEffects), (status = 403, body = Problem), (status = 404, body = Problem),
-    (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub(crate) async fn check(
-    State(api): State<Api>,
-    CallerWith(caller, asked): CallerWith<CheckSetting>,
-) -> Result<Json<SettingEffects>, ApiError> {
-    let change = Saying {
-        node: node(&caller, asked.node.as_deref())?,
-        name: asked.name,
-        value: asked.value,
-        lock: lock(asked.lock.as_deref())?,
-        reason: None,
-    };
-    api.vault.hold_lease().await?;
-    let _grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
-    let (inner, organisation) = (api.clone(), caller.organisation);
-    let found = api
-        .database
-        .read(move |tx| {
-            Box::pin(async move {
-                Ok::<_, ApiError>(inner.access.think_through(tx, organisation, change).await??)
-            })
-        })
-        .await?;
-    Ok(Json(found.into()))
-}
-
-/// What hanging a project, a team or a person from another place would make other there and below; nothing is moved.
-#[utoipa::path(post, path = "/settings/check-move", tag = "settings", request_body = CheckMove, responses(
-    (status = 200, body = SettingEffects), (status = 403, body = Problem), (status = 404, body = Problem),
-    (status = 422, body = Problem)))]
-pub(crate) async fn check_move(
-    State(api): State<Api>,
-    CallerWith(caller, asked): CallerWith<CheckMove>,
-) -> Result<Json<SettingEffects>, ApiError> {
-    let (moved, to) = (node(&caller, Some(&asked.node))?, node(&caller, asked.to.as_deref())?);
-    let fits = match moved.level {
-        Level::Project => matches!(to.level, Level::Organisation | Level::Domain),
-        Level::Team => to.level == Level::Project,
-        Level::User => matches!(to.level, Level::Organisation | Level::Team),
-        Level::Deployment | Level::Organisation | Level::Domain => false,
-    };
-    if !fits {
-        let message =
-            "a project hangs from a domain or the organisation, a team from a project, a person from a team";
-        return Err(ApiError::malformed("to".to_owned(), message.to_owned()));
-    }
-    api.vault.hold_lease().await?;
-    let _grant = api.access.authorize::<ReadSettings>(&caller.op, caller.organisation(), None).await??;
-    let (inner, organisation) = (api.clone(), caller.organisation);
-    let found = api
-        .database
-        .read(move |tx| {
-            Box::pin(async move {
-                for place in [moved, to] {
-                    rows::chain(tx, organisation, place).await?.ok_or_else(ApiError::not_found)?;
-                }
-                let change = Change::Move { node: moved, to };
-                Ok::<_, ApiError>(inner.access.settings().effects(tx, organisation, &change).await?)
-            })
-        })
-        .await?;
-    Ok(Json(found.into()))
-}
-
-impl From<Vec<Effect>> for SettingEffects {
-    fn from(found: Vec<Effect>) -> Self {
-        let items: Vec<SettingEffect> = found.into_iter().map(effect).collect();
-        Self { loosens: items.iter().any(|item| item.looser), items }
-    }
-}
-
-fn effect(found: Effect) -> SettingEffect {
-    SettingEffect {
-        place: place(found.node),
-        name: found.key,
-        before: found.before.value.json(),
-        after: found.after.value.json(),
-        looser: found.looser,
-    }
 }
