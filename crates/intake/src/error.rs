@@ -33,6 +33,9 @@ pub enum IntakeError {
         /// The version in force, where there is one.
         version: Option<String>,
     },
+    /// Its time was taken back, or erased: the recording goes on without it.
+    #[error("what was captured then was taken back or erased")]
+    TakenBack,
     /// What arrived is not what was sent.
     #[error("what arrived is not what was sent")]
     Digest,

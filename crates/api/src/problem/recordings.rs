@@ -194,6 +194,13 @@ impl From<IntakeError> for ApiError {
                 "Show the notice that the policy names, and start again; where it names none, an administrator says which by \
                  the setting capture.notice.version.",
             ),
+            IntakeError::TakenBack => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "segment-taken-back",
+                "This was taken back",
+                "What was captured in this time was taken back or erased. The recording goes on without it.",
+                "Drop it, and send the next.",
+            ),
             IntakeError::Digest => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "digest-mismatch",

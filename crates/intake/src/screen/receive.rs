@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clerestory_access::{Actor, OpContext, ScreenRef, SendScreen};
 use clerestory_media::{GapReason as Why, Kind, Media};
-use clerestory_model::{GapReason, OrganisationId, RecorderId, TrackKind};
+use clerestory_model::{GapReason, OrganisationId, RecorderId, RecordingState, TrackKind};
 use clerestory_seal::sha256;
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::recordings;
@@ -20,7 +20,7 @@ use crate::receive::{LAST_SEQUENCE, off_thread};
 use crate::refine::{Refined, ToldGap};
 use crate::rrweb::{self, Malformed};
 use crate::tokens::ScreenToken;
-use crate::{Acknowledged, BodyRoom, Intake, IntakeError};
+use crate::{Acknowledged, BodyRoom, Intake, IntakeError, LATE};
 
 /// Who sends, by a token that was checked. Whether the browser still may is `identity`'s to say.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,20 @@ impl Intake {
         sender: ScreenSender,
         upload: ScreenUpload,
     ) -> Result<ScreenReceipt, IntakeError> {
+        let kind = upload.kind;
+        match self.receive_once(op, sender, upload).await {
+            // The recording goes on: it is this segment alone that nobody takes any more.
+            Err(IntakeError::Closed) if self.still_takes(sender, kind).await? => Err(IntakeError::TakenBack),
+            other => other,
+        }
+    }
+
+    async fn receive_once(
+        &self,
+        op: &OpContext,
+        sender: ScreenSender,
+        upload: ScreenUpload,
+    ) -> Result<ScreenReceipt, IntakeError> {
         self.check_room_on_disk()?;
         let ScreenUpload { kind, sequence, encoding, policy_version, digest, body, room } = upload;
         if sequence > LAST_SEQUENCE {
@@ -144,6 +158,24 @@ impl Intake {
         .await?;
         let kept = self.keep(admitted.grant, admitted.recording, admitted.track, ready, live);
         Ok(receipt(kept.await?))
+    }
+
+    /// Whether a track of this run takes segments, if not every one.
+    async fn still_takes(&self, sender: ScreenSender, kind: TrackKind) -> Result<bool, IntakeError> {
+        let now = self.clock.now();
+        let takes =
+            |state: RecordingState| matches!(state, RecordingState::Capturing | RecordingState::Active);
+        self.database
+            .read(move |tx| {
+                Box::pin(async move {
+                    let ScreenToken { recording, writer, .. } = sender.0;
+                    let Some(found) = recordings::find(tx, recording).await? else { return Ok(false) };
+                    let track = tracks::find_by_writer(tx, recording, kind, writer).await?;
+                    let is_open = takes(found.state) && now.since(found.last_segment_at) < LATE;
+                    Ok(is_open && track.is_some_and(|track| takes(track.state)))
+                })
+            })
+            .await
     }
 
     /// The version of the policy that the recorder of this person is to follow now.

@@ -446,7 +446,15 @@ async fn what_is_taken_back_is_erased_and_stays_to_be_seen_as_a_gap() {
         |sequence: u64| format!("/api/v1/plays/{id}/tracks/{}/segments/{sequence}", screen.track("video"));
     assert_eq!(admin.get(&path(1)).await.status, StatusCode::OK, "what stays is sealed anew and plays");
     assert_eq!(admin.get(&path(2)).await.status, StatusCode::GONE);
-    assert_eq!(screen.send("video", 2, pictures(scene.now_ms + 4000, 10)).await.status, StatusCode::GONE);
+    let late = screen.send("video", 2, pictures(scene.now_ms + 4000, 10)).await;
+    assert_eq!((late.status, late.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "segment-taken-back"));
+    // What was never sent of that time comes no more either, and what comes after it does.
+    assert_eq!(
+        screen.send("video", 4, pictures(scene.now_ms + 5000, 5)).await.problem(),
+        "segment-taken-back"
+    );
+    scene.installation.wait(Duration::from_secs(4));
+    screen.send("video", 5, pictures(scene.now_ms + 9000, 5)).await.ok();
 }
 
 #[tokio::test]
