@@ -120,6 +120,7 @@ export type RecordingList = v.InferOutput<typeof RecordingList>;
 export const GapReason = v.picklist([
   "missing",
   "url_denied",
+  "discarded",
   "paused",
   "hidden",
   "policy_stale",

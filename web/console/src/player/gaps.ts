@@ -62,6 +62,11 @@ const WORDS: Record<GapReason, GapWords> = {
     title: "This part does not open",
     why: "Its bytes fail their authentication check. The rest of the recording is not affected.",
   },
+  discarded: {
+    short: "Taken back",
+    title: "Taken back",
+    why: "The person took this back soon after it was captured, and it was erased.",
+  },
   lost: {
     short: "Lost",
     title: "This part was stored and is lost",
