@@ -1,0 +1,80 @@
+/** Chromium with the extension in it, in a profile that outlives the browser. */
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), "../../dist");
+
+/** An unpacked extension is named after the folder it lies in. */
+const idOf = (folder) =>
+  [...createHash("sha256").update(folder).digest("hex").slice(0, 32)]
+    .map((digit) => String.fromCharCode(97 + Number.parseInt(digit, 16)))
+    .join("");
+
+/**
+ * The extension as built, but for one thing: what it asks for while it is used is granted from the start, as no script
+ * can answer the browser's own questions. What is granted stays the same.
+ */
+export function prepare(folder) {
+  cpSync(dist, folder, { recursive: true });
+  const path = join(folder, "manifest.json");
+  const { optional_host_permissions: asked, ...manifest } = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...manifest, host_permissions: asked }));
+}
+
+export async function launch({ extension, profile, tabTitle }) {
+  const id = idOf(extension);
+  const preferences = join(profile, "Default", "Preferences");
+  if (!existsSync(preferences)) {
+    mkdirSync(dirname(preferences), { recursive: true });
+    const allowed = { [`chrome-extension://${id}/,*`]: { setting: 1 } };
+    const exceptions = { media_stream_mic: allowed };
+    writeFileSync(preferences, JSON.stringify({ profile: { content_settings: { exceptions } } }));
+  }
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: false,
+    ignoreDefaultArgs: [
+      "--mute-audio",
+      "--disable-extensions",
+      "--disable-component-extensions-with-background-pages",
+    ],
+    viewport: { width: 1280, height: 720 },
+    args: [
+      "--headless=new",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      `--disable-extensions-except=${extension}`,
+      `--load-extension=${extension}`,
+      // Stands for the person's click on the extension's button, which gives it the tab.
+      `--allowlisted-extension-id=${id}`,
+      `--auto-select-tab-capture-source-by-title=${tabTitle}`,
+      "--use-fake-device-for-media-stream",
+    ],
+  });
+  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+  return { context, worker, id };
+}
+
+/** The number of the browser's first process, found by its profile. */
+export function processOf(profile) {
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const words = readFileSync(join("/proc", entry, "cmdline"), "utf8").split("\0");
+      const isOurs =
+        words.includes(`--user-data-dir=${profile}`) && !words.some((word) => word.startsWith("--type="));
+      if (isOurs && words[0].includes("chrom")) return Number(entry);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  throw new Error("the browser is not there");
+}
