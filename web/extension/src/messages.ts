@@ -2,6 +2,7 @@
 import type { GapReason } from "./media/segment";
 import type { ScreenPolicy, Surface } from "./policy/screen";
 import type { SeenTab, Went } from "./rules/gate";
+import type { Slice } from "./run/slices";
 import type { Enrolment, Watcher } from "./server/server";
 
 export interface BeginWish {
@@ -77,6 +78,8 @@ export interface Status {
   readonly hears: { readonly page: boolean; readonly microphone: boolean };
   readonly policy: Pick<ScreenPolicy, "audio" | "pause" | "liveView" | "keptDays" | "notice"> | null;
   readonly watchers: readonly Watcher[];
+  /** The last minutes, for a row of panes. */
+  readonly slices: readonly Slice[];
   /** Acknowledged since this recorder began: the server has it, whatever happens here. */
   readonly safe: { readonly segments: number; readonly bytes: number; readonly upToMs: number | null };
   readonly waiting: { readonly segments: number; readonly bytes: number };

@@ -47,3 +47,12 @@ export async function managed(): Promise<Managed> {
     framesPerSecond: isRate ? frames : FRAMES_PER_SECOND,
   };
 }
+
+/** What a link to join says: which server, and the code. `null` for anything else. */
+export function readJoinLink(link: string): { readonly server: string; readonly code: string } | null {
+  const server = serverOrigin(link);
+  if (server === null) return null;
+  const { pathname, hash } = new URL(link);
+  const code = new URLSearchParams(hash.slice(1)).get("code") ?? "";
+  return pathname === "/enrol" && /^cre_[\w-]{8,200}$/.test(code) ? { server, code } : null;
+}

@@ -56,10 +56,11 @@ export class Receiver {
     this.lifetimeMs = 3600_000;
     /** What a `PUT` is answered with instead of being taken, while there is one. */
     this.misbehave = () => null;
-    this.server = createServer((request, response) => void this.#handle(request, response));
   }
 
+  /** May be called again after `close`, with the port from before. */
   async listen(port = 0) {
+    this.server = createServer((request, response) => void this.#handle(request, response));
     await new Promise((resolve) => this.server.listen(port, "127.0.0.1", resolve));
     this.port = this.server.address().port;
     this.origin = `http://localhost:${this.port}`;
@@ -98,6 +99,11 @@ export class Receiver {
   async #handle(request, response) {
     const parts = [];
     for await (const part of request) parts.push(part);
+    if (request.url.startsWith("/enrol")) {
+      response.writeHead(200, { "Content-Type": "text/html" });
+      response.end("<!doctype html><title>Enrol</title>");
+      return;
+    }
     const { status, body } = this.#answer(request, Buffer.concat(parts));
     response.writeHead(status, { "Content-Type": "application/json" });
     response.end(body === undefined ? undefined : JSON.stringify(body));

@@ -8,6 +8,7 @@ import type { Run, Spool } from "../spool/spool";
 import { PolicyKeeper } from "./keeper";
 import { Recorder } from "./recorder";
 import { discardedSegment, Shelf, sealFor } from "./shelf";
+import { Slices } from "./slices";
 import { openSources, SourceError, type Sources } from "./sources";
 
 export interface DeskEvents {
@@ -41,6 +42,7 @@ export class Desk {
   #phase: Status["phase"] = "idle";
   #ended: string | null = null;
   #watchers: readonly Watcher[] = [];
+  readonly #slices = new Slices();
   #safe = { segments: 0, bytes: 0, upToMs: null as number | null };
 
   constructor(spool: Spool, events: DeskEvents) {
@@ -162,7 +164,12 @@ export class Desk {
       { video: next("video"), audio: next("audio"), actions: next("actions") },
       () => keeper.policy?.version ?? 0,
       {
-        kept: () => void this.#uploader.nudge(),
+        kept: ({ kind, fromMs, toMs }, bytes, gaps) => {
+          for (const gap of gaps) this.#slices.gap(gap.from_ms, gap.to_ms);
+          if (kind === "video" && bytes > 0)
+            this.#slices.captured(Math.max(fromMs, ...gaps.map(({ to_ms }) => to_ms)), toMs, bytes);
+          void this.#uploader.nudge();
+        },
         lost: (kind, fromMs, toMs) => recorder.notKept(kind, fromMs, toMs),
       },
     );
@@ -260,6 +267,7 @@ export class Desk {
     const toMs = Date.now();
     const fromMs = Math.round(toMs - minutes * 60_000);
     await running.recorder.discard(fromMs);
+    this.#slices.discarded(fromMs, toMs);
     // Between two segments: one that is on its way has arrived by then, and the server is told after it.
     await this.#uploader.between(async () => {
       const { recording } = running.run;
@@ -351,6 +359,7 @@ export class Desk {
       hears: running?.sources.hears ?? { page: false, microphone: false },
       policy: policy ?? null,
       watchers: this.#watchers,
+      slices: this.#slices.row(Date.now()),
       safe: this.#safe,
       waiting: { segments: waiting.length, bytes: waiting.reduce((sum, { size }) => sum + size, 0) },
       refused: [...refused.values()],

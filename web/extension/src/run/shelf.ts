@@ -51,7 +51,7 @@ export function sealFor(run: Run, kind: Kind, sequence: number, plain: Uint8Arra
 
 export interface ShelfEvents {
   /** It lies on the disk. */
-  kept(): void;
+  kept(name: SegmentName, mediaBytes: number, gaps: readonly Gap[]): void;
   /** The disk did not take it: these times are gone. */
   lost(kind: Kind, fromMs: number, toMs: number, why: string): void;
 }
@@ -96,10 +96,13 @@ export class Shelf {
     const sequence = this.#next[kind];
     try {
       const sealed = await sealFor(this.#run, kind, sequence, encodeFinished(finished));
-      await this.#spool.put(this.#run.writer, { kind, sequence, policyVersion, fromMs, toMs }, sealed);
+      const name = { kind, sequence, policyVersion, fromMs, toMs };
+      await this.#spool.put(this.#run.writer, name, sealed);
       // The number is used up only now: a hole in the numbers would say that something is missing that never was.
       this.#next[kind] = sequence + 1;
-      this.#events.kept();
+      const { chunks = [], gaps = [] } = finished.kind === "actions" ? {} : finished.cut;
+      const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
+      this.#events.kept(name, bytes, gaps);
     } catch (error) {
       this.#events.lost(kind, fromMs, toMs, String(error));
     }
