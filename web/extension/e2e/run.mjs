@@ -229,13 +229,15 @@ async function story() {
   await popup.getByText("Tobias Renn is watching now.").waitFor({ timeout: 15_000 });
   receiver.watchers = [];
 
-  await pause(1000);
+  await receiver.close();
+  await waitFor("segments to wait once more", async () => (await statusOf(popup)).waiting.segments >= 4);
   const killedMs = Date.now();
   process.kill(processOf(profile), "SIGKILL");
   await pause(1000);
   say("the browser was killed");
   const [first] = receiver.runs.values();
   const arrived = first.segments.video.size;
+  await receiver.listen(port);
 
   browser = await start();
   await waitFor(

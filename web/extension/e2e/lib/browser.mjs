@@ -1,6 +1,6 @@
 /** Chromium with the extension in it, in a profile that outlives the browser. */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -26,13 +26,6 @@ export function prepare(folder) {
 
 export async function launch({ extension, profile, tabTitle }) {
   const id = idOf(extension);
-  const preferences = join(profile, "Default", "Preferences");
-  if (!existsSync(preferences)) {
-    mkdirSync(dirname(preferences), { recursive: true });
-    const allowed = { [`chrome-extension://${id}/,*`]: { setting: 1 } };
-    const exceptions = { media_stream_mic: allowed };
-    writeFileSync(preferences, JSON.stringify({ profile: { content_settings: { exceptions } } }));
-  }
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: false,
@@ -57,6 +50,8 @@ export async function launch({ extension, profile, tabTitle }) {
       `--allowlisted-extension-id=${id}`,
       `--auto-select-tab-capture-source-by-title=${tabTitle}`,
       "--use-fake-device-for-media-stream",
+      // Answers for the person on the set-up page. The flag that does so for everything swaps in a false screen, too.
+      "--auto-accept-camera-and-microphone-capture",
     ],
   });
   const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));

@@ -74,6 +74,7 @@ export class Recorder {
   #stopping: Promise<void> | null = null;
   /** Where each tab is, as far as it was logged. */
   readonly #places = new Map<number, PlaceEntry>();
+  readonly #titles = new Map<number, { readonly url: string; readonly title: string }>();
   #shutShown: GapReason | null = null;
 
   constructor(parts: RecorderParts, events: RecorderEvents) {
@@ -195,6 +196,8 @@ export class Recorder {
       before?.url === entry.url && entry.kind === "navigate" && entry.t - before.t < SAME_PLACE_MS;
     if (!/^https?:/.test(address) || this.#gate.excludes(address, false) || isKnown) return;
     this.#places.set(entry.tab, entry);
+    const known = this.#titles.get(entry.tab);
+    if (known?.url === entry.url) entry.title = known.title;
     this.#valve.addEntry(entry.t, entry);
   }
 
@@ -207,14 +210,16 @@ export class Recorder {
     const t = Math.abs(Date.now() - atMs) > 10_000 ? Date.now() : Math.round(atMs);
     const entry = readPageEntry(told, t);
     if (entry) this.#valve.addEntry(t, entry);
-    else if (frame === top) this.#entitle(tab, told);
+    else if (frame === top) this.#entitle(tab, toldAddress(top), told);
   }
 
-  /** The title comes when the page was read; its entry still waits then, most of the time. */
-  #entitle(tab: number, told: unknown): void {
+  /** The page tells its title when it was read, sooner or later than the browser tells of the navigation. */
+  #entitle(tab: number, url: string, told: unknown): void {
     const { kind, title } = told as { readonly kind?: unknown; readonly title?: unknown };
+    if (kind !== "title" || typeof title !== "string") return;
+    this.#titles.set(tab, { url, title: shortText(title) });
     const place = this.#places.get(tab);
-    if (place && kind === "title" && typeof title === "string") place.title = shortText(title);
+    if (place?.url === url) place.title = shortText(title);
   }
 
   /** Another tab is in front. */
