@@ -47,7 +47,8 @@ export type ToWorker =
   | { readonly to: "worker"; readonly kind: "look"; readonly only: number | null }
   | { readonly to: "worker"; readonly kind: "state"; readonly state: Badge }
   | { readonly to: "worker"; readonly kind: "ended" }
-  | { readonly to: "worker"; readonly kind: "nothing-left" }
+  /** Nothing is recorded and nothing waits; `last` is what the person is told from then on. */
+  | { readonly to: "worker"; readonly kind: "nothing-left"; readonly last: Status }
   /** From a page's script: picture-in-picture was entered or left. */
   | { readonly to: "worker"; readonly kind: "apart"; readonly on: boolean };
 

@@ -37,7 +37,7 @@ const desk = new Desk(new Spool(openFiles()), {
   look: async (only) => (await tell({ to: "worker", kind: "look", only })) as readonly SeenTab[],
   badge: (state) => mention({ to: "worker", kind: "state", state }),
   enrolmentEnded: () => mention({ to: "worker", kind: "ended" }),
-  nothingLeft: () => mention({ to: "worker", kind: "nothing-left" }),
+  nothingLeft: (last) => mention({ to: "worker", kind: "nothing-left", last }),
 });
 
 function handle(
@@ -74,10 +74,12 @@ function handle(
       return null;
     case "entry":
       if (tab !== undefined && typeof message.at === "number")
-        desk.recorder?.entry(message.entry, message.at, tab, [
-          sender.url ?? "",
-          sender.tab?.url ?? sender.url ?? "",
-        ]);
+        desk.recorder?.entry(message.entry, message.at, {
+          tab,
+          frame: sender.frameId ?? 0,
+          address: sender.url ?? "",
+          top: sender.tab?.url ?? sender.url ?? "",
+        });
       return null;
     case "painted":
       if (tab !== undefined && sender.frameId === 0) desk.recorder?.painted(tab, sender.url ?? "");

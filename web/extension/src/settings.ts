@@ -14,6 +14,9 @@ export const SETTINGS = {
   microphone: "microphone",
 } as const;
 
+/** In the session's storage: what the recorder told last before it was closed. */
+export const LAST = "last";
+
 export async function readEnrolled(): Promise<Enrolment | null> {
   const { enrolment } = await chrome.storage.local.get<Partial<Joined>>(SETTINGS.enrolment);
   return enrolment ?? null;

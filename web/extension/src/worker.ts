@@ -2,9 +2,18 @@
  * The service worker. It keeps nothing: it tells the recorder what the browser says of pages, starts what the person
  * asked for, and shows on the badge what is going on. It may be ended and started anew at any time.
  */
-import { type Answered, type Badge, type BeginWish, isFor, type ToRecorder, type ToWorker } from "./messages";
+import {
+  type Answered,
+  type Badge,
+  type BeginWish,
+  isFor,
+  type Status,
+  type ToRecorder,
+  type ToWorker,
+} from "./messages";
 import { seenTabs } from "./rules/visible";
-import { type Joined, managed, readEnrolled, SETTINGS } from "./settings";
+import { type Joined, LAST, managed, readEnrolled, SETTINGS } from "./settings";
+import { leftAnything } from "./spool/left";
 
 const PAGE_SCRIPT = "page";
 const RECORDING = "recording";
@@ -23,6 +32,8 @@ const mention = (message: ToRecorder): void => {
 // ------------------------------------------------------------------------ the offscreen document
 
 let opening: Promise<void> | null = null;
+/** Somebody is about to record: what was finished before does not close the document under them. */
+let beginning = false;
 
 async function openRecorder(): Promise<void> {
   if (await chrome.offscreen.hasDocument()) return;
@@ -39,6 +50,15 @@ async function openRecorder(): Promise<void> {
 }
 
 async function begin(wish: BeginWish): Promise<Answered<null>> {
+  beginning = true;
+  try {
+    return await beginAs(wish);
+  } finally {
+    beginning = false;
+  }
+}
+
+async function beginAs(wish: BeginWish): Promise<Answered<null>> {
   const enrolment = await readEnrolled();
   if (!enrolment) return { refused: "not-joined" };
   await openRecorder();
@@ -66,14 +86,10 @@ async function sendLeftovers(): Promise<void> {
   await tellRecorder({ to: "recorder", kind: "send", enrolment });
 }
 
-async function leftAnything(): Promise<boolean> {
-  try {
-    const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
-    for await (const name of runs.keys()) if (name) return true;
-  } catch {
-    // Nothing was ever recorded here.
-  }
-  return false;
+async function closeRecorder(last: Status): Promise<void> {
+  if (beginning || (await isRecording())) return;
+  await chrome.storage.session.set({ [LAST]: last });
+  await chrome.offscreen.closeDocument();
 }
 
 // ------------------------------------------------------------------------ scripts in pages
@@ -208,7 +224,7 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
     case "ended":
       return chrome.storage.local.remove(SETTINGS.enrolment satisfies keyof Joined);
     case "nothing-left":
-      return chrome.offscreen.closeDocument();
+      return closeRecorder(message.last);
     case "apart":
       return setApart(sender.tab?.id ?? 0, message.on);
   }
@@ -224,8 +240,18 @@ chrome.runtime.onMessage.addListener((message: unknown, sender, reply) => {
 });
 
 const LEFTOVERS = "leftovers";
+
+/** A recorder that went without a word left everything but its last moments on the disk. */
+async function findRecorderGone(): Promise<void> {
+  const state = await isRecording();
+  if (state && !beginning && !(await chrome.offscreen.hasDocument()))
+    await showState({ phase: "idle", shut: null, watched: false, only: null });
+}
+
 const onAlarm = (): void => {
-  sendLeftovers().catch(() => {});
+  findRecorderGone()
+    .then(sendLeftovers)
+    .catch((error: unknown) => console.error("what was left behind was not looked at", error));
 };
 chrome.runtime.onStartup.addListener(onAlarm);
 chrome.runtime.onInstalled.addListener(onAlarm);

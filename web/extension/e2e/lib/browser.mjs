@@ -24,7 +24,7 @@ export function prepare(folder) {
   writeFileSync(path, JSON.stringify({ ...manifest, host_permissions: asked }));
 }
 
-export async function launch({ extension, profile, tabTitle }) {
+export async function launch({ extension, profile }) {
   const id = idOf(extension);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -48,7 +48,6 @@ export async function launch({ extension, profile, tabTitle }) {
       `--load-extension=${extension}`,
       // Stands for the person's click on the extension's button, which gives it the tab.
       `--allowlisted-extension-id=${id}`,
-      `--auto-select-tab-capture-source-by-title=${tabTitle}`,
       "--use-fake-device-for-media-stream",
       // Answers for the person on the set-up page. The flag that does so for everything swaps in a false screen, too.
       "--auto-accept-camera-and-microphone-capture",
@@ -72,4 +71,14 @@ export function processOf(profile) {
     }
   }
   throw new Error("the browser is not there");
+}
+
+/** Ends the extension's service worker, as the browser does when it has nothing to do. */
+export async function endWorker({ context, id }) {
+  const session = await context.newCDPSession(context.pages()[0]);
+  const { targetInfos } = await session.send("Target.getTargets");
+  const worker = targetInfos.find(({ type, url }) => type === "service_worker" && url.includes(id));
+  if (!worker) throw new Error("there is no worker to end");
+  await session.send("Target.closeTarget", { targetId: worker.targetId });
+  await session.detach();
 }

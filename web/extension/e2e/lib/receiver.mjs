@@ -54,6 +54,10 @@ export class Receiver {
       notice: { version: "2026-1", basis: "works agreement", text_url: null },
     };
     this.lifetimeMs = 3600_000;
+    /** Changes a signed policy on its way. */
+    this.tamper = (signed) => signed;
+    /** Whether policies can be fetched. */
+    this.tellsPolicy = true;
     /** What a `PUT` is answered with instead of being taken, while there is one. */
     this.misbehave = () => null;
   }
@@ -115,6 +119,7 @@ export class Receiver {
     if (request.headers.cookie) this.problems.push("a cookie came");
     const asked = () => JSON.parse(bytes.toString("utf8"));
     if (path === "/recorders") return this.#join(asked());
+    if (path === "/screens/policy" && !this.tellsPolicy) return problem(503, "unavailable");
     if (path === "/screens/policy")
       return this.recorders.has(bearer)
         ? { status: 200, body: this.signed() }

@@ -18,7 +18,7 @@ export interface DeskEvents {
   /** The server does not know this browser any more. */
   enrolmentEnded(): void;
   /** Nothing is recorded and nothing waits: the document may be closed. */
-  nothingLeft(): void;
+  nothingLeft(last: Status): void;
 }
 
 const WATCHING_MS = 5000;
@@ -310,7 +310,8 @@ export class Desk {
   async send(enrolment: Enrolment | null): Promise<void> {
     this.#enrolment = enrolment ?? this.#enrolment;
     await this.#uploader.nudge();
-    if (this.#phase === "idle") this.#events.nothingLeft();
+    const last = await this.status();
+    if (this.#phase === "idle") this.#events.nothingLeft(last);
   }
 
   /** The network is back. */
@@ -341,6 +342,7 @@ export class Desk {
     const running = this.#running;
     const { policy } = running?.keeper ?? {};
     const shut = running?.recorder.shut;
+    if (shut) this.#slices.gap(shut.from, Date.now());
     const runs = await this.#spool.runs();
     const waiting = (await Promise.all(runs.map((run) => this.#spool.waiting(run.writer)))).flat();
     const refused = new Map<string, { reason: string; segments: number; bytes: number }>();

@@ -39,6 +39,14 @@ export interface RecorderEvents {
   ended(reason: "stopped" | "shutdown", why: string | null): void;
 }
 
+/** The frame of a page that told something, and the page it is in. */
+export interface Teller {
+  readonly tab: number;
+  readonly frame: number;
+  readonly address: string;
+  readonly top: string;
+}
+
 const PUMP_MS = 100;
 const LOOK_MS = 250;
 const LATE_MS = 2000;
@@ -201,16 +209,15 @@ export class Recorder {
     this.#valve.addEntry(entry.t, entry);
   }
 
-  /** Something a page told of itself. `addresses`: of the page's frame and of the tab it is in. */
-  entry(told: unknown, atMs: number, tab: number, addresses: readonly [frame: string, tab: string]): void {
+  /** Something a page told of itself. */
+  entry(told: unknown, atMs: number, { tab, frame, address, top }: Teller): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
-    const [frame, top] = addresses;
-    if (this.#gate.excludes(frame, frame !== top) || this.#gate.excludes(top, false)) return;
+    if (this.#gate.excludes(address, frame !== 0) || this.#gate.excludes(top, false)) return;
     // A page's clock is the device's; one that tells another time is put right where it matters.
     const t = Math.abs(Date.now() - atMs) > 10_000 ? Date.now() : Math.round(atMs);
     const entry = readPageEntry(told, t);
     if (entry) this.#valve.addEntry(t, entry);
-    else if (frame === top) this.#entitle(tab, toldAddress(top), told);
+    else if (frame === 0) this.#entitle(tab, toldAddress(top), told);
   }
 
   /** The page tells its title when it was read, sooner or later than the browser tells of the navigation. */

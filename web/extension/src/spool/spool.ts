@@ -37,11 +37,11 @@ export interface Refused {
   readonly size: number;
 }
 
-const RUNS = "runs";
+export const RUNS = "runs";
 const QUARANTINE = "quarantine";
-const RUN_FILE = "run.json";
+export const RUN_FILE = "run.json";
 
-const isRun = (value: unknown): value is Run =>
+export const isRun = (value: unknown): value is Run =>
   typeof value === "object" &&
   value !== null &&
   ["writer", "server", "token", "recording", "spoolKeyId", "spoolKey"].every(

@@ -3,9 +3,10 @@ import { formatBytes, formatClock, plural } from "@clerestory/console/src/lib/fo
 import type { Answered, BeginWish, Status, ToRecorder, ToWorker } from "../messages";
 import { type ScreenPolicy, SURFACES, type Surface, verifyScreenPolicy } from "../policy/screen";
 import { type Enrolment, Server } from "../server/server";
-import { readEnrolled, readJoinLink, SETTINGS, serverOrigin } from "../settings";
+import { LAST, readEnrolled, readJoinLink, SETTINGS, serverOrigin } from "../settings";
 import { h, Living, lintel } from "./dom";
 import {
+  BESIDE,
   endedText,
   facts,
   heardText,
@@ -37,8 +38,8 @@ async function readStatus(): Promise<Status | null> {
   try {
     return (await tell({ to: "recorder", kind: "status" })) as Status;
   } catch {
-    // No recorder is there: nothing is recorded and nothing waits.
-    return null;
+    // No recorder is there: nothing is recorded, and what it said last holds.
+    return (await chrome.storage.session.get<{ [LAST]?: Status }>(LAST))[LAST] ?? null;
   }
 }
 
@@ -155,6 +156,7 @@ function beginForm(model: Model, policy: ScreenPolicy): HTMLElement {
   );
   const choose = (one: Surface) => {
     surface = one;
+    living.tick();
     for (const [at, button] of buttons.entries())
       button.setAttribute("aria-pressed", String(choices[at] === one));
   };
@@ -175,6 +177,7 @@ function beginForm(model: Model, policy: ScreenPolicy): HTMLElement {
     h("span", { class: "sw", "aria-checked": String(microphone) }),
     "Record my microphone too",
   );
+  const hint = living.text(() => (surface === "tab" ? "" : BESIDE), "ink2");
   const begin = () => {
     const wish: BeginWish = { surface, tab: model.tab.id, microphone, notice: policy.notice?.version ?? "" };
     void act({ to: "worker", kind: "begin", begin: wish });
@@ -183,6 +186,7 @@ function beginForm(model: Model, policy: ScreenPolicy): HTMLElement {
     "div",
     { class: "stack" },
     h("div", { class: "seg wide", role: "group", "aria-label": "What to record" }, ...buttons),
+    hint,
     policy.audio ? sound : null,
     h("button", { class: "b lead wide", onclick: begin }, "Record"),
   );

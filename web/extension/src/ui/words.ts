@@ -56,16 +56,18 @@ const ENDED: Readonly<Record<string, string>> = {
 
 export const endedText = (why: string): string => ENDED[why] ?? `It ended: ${why}.`;
 
+/** Said where more than a tab is recorded. */
+export const BESIDE =
+  "Excluded pages are kept out as long as they are open in an ordinary window of this browser. Other programs, other browsers and private windows are recorded like anything else.";
+
 const REFUSED: Readonly<Record<string, string>> = {
-  "recording-closed": "came more than 7 days late",
-  "sequence-taken": "differ from what the server has under their number",
-  "receipt-differs": "were stored otherwise than they were sent",
+  "recording-closed": "it came more than 7 days late",
+  "sequence-taken": "the server has something else under its number",
+  "receipt-differs": "the server stored it otherwise than it was sent",
 };
 
-export const refusedText = ({ reason, segments, bytes }: Status["refused"][number]): string => {
-  const pieces = plural(segments, "piece");
-  return `${pieces} (${formatBytes(bytes)}) ${REFUSED[reason] ?? `were refused by the server: ${reason}`}.`;
-};
+export const refusedText = ({ reason, segments, bytes }: Status["refused"][number]): string =>
+  `Put aside: ${plural(segments, "piece")}, ${formatBytes(bytes)}. The server will not take it (${REFUSED[reason] ?? reason}).`;
 
 const LIVE: Readonly<Record<ScreenPolicy["liveView"], string>> = {
   off: "Nobody can watch while it runs.",
@@ -92,7 +94,7 @@ export function facts(
       ? null
       : rules.mode === "allow"
         ? `All pages but those your organisation allows by ${plural(rules.rules.length, "rule")}; nothing is taken while another can be seen.`
-        : `Pages your organisation excludes by ${plural(rules.rules.length, "rule")}; nothing is taken while one can be seen. Never private windows of tabs.`;
+        : `Pages your organisation excludes by ${plural(rules.rules.length, "rule")}; nothing is taken while one can be seen.`;
   return [
     {
       name: "What",
