@@ -87,12 +87,7 @@ export class Receiver {
     const document = { format: "clerestory screen policy 1", version: this.version, ...times, ...this.rules };
     const bytes = Buffer.from(canonical(document));
     const signature = sign("sha256", bytes, { key: this.policyKey.privateKey, dsaEncoding: "ieee-p1363" });
-    return {
-      version: this.version,
-      document: b64u(bytes),
-      signature: b64u(signature),
-      key: this.policyKey.raw,
-    };
+    return this.tamper({ document: b64u(bytes), signature: b64u(signature) });
   }
 
   /** All runs that wrote into a recording, in the order they began. */

@@ -82,7 +82,6 @@ export async function run({ receiver, pages, start, say }) {
   await takeBreak(scene);
   await throwAway(scene);
 
-  await page.goto("about:blank");
   await page.close();
   await popup.getByText("The tab or window is gone").waitFor({ timeout: 20_000 });
   await waitFor("the end to be told", () => receiver.ends.length === 1);

@@ -35,12 +35,9 @@ let microphone = false;
 const tell = (message: ToRecorder | ToWorker): Promise<unknown> => chrome.runtime.sendMessage(message);
 
 async function readStatus(): Promise<Status | null> {
-  try {
-    return (await tell({ to: "recorder", kind: "status" })) as Status;
-  } catch {
-    // No recorder is there: nothing is recorded, and what it said last holds.
-    return (await chrome.storage.session.get<{ [LAST]?: Status }>(LAST))[LAST] ?? null;
-  }
+  // Where no recorder is there, nobody answers, and what it said last holds.
+  const told = (await tell({ to: "recorder", kind: "status" }).catch(() => undefined)) as Status | undefined;
+  return told ?? (await chrome.storage.session.get<{ [LAST]?: Status }>(LAST))[LAST] ?? null;
 }
 
 async function readPolicy(enrolment: Enrolment): Promise<Pick<Model, "policy" | "policyRefused">> {
