@@ -29,7 +29,8 @@ export interface Managed {
   readonly framesPerSecond: number;
 }
 
-const FRAMES_PER_SECOND = 10;
+/** The log and the pictures are in step within a tenth of a second. */
+const FRAMES_PER_SECOND = 15;
 
 /** `null` for what is no origin that could be a server: https, or http on this machine. */
 export function serverOrigin(address: string): string | null {

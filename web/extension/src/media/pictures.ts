@@ -1,4 +1,7 @@
-/** Takes pictures out of a captured track, as raw copies: the capturer stalls when a few of its own are held. */
+/**
+ * Takes pictures out of a captured track, as raw copies: the capturer stalls when a few of its own are held. How many
+ * there are is the capturer's to keep: whoever left one out here could leave out the last change for a long time.
+ */
 import { CaptureClock } from "./clock";
 
 /** A picture that owes nothing to the capturer any more. */
@@ -46,17 +49,13 @@ export const frameOf = (
 
 export class Pictures {
   readonly #track: MediaStreamTrack;
-  readonly #everyMs: number;
   readonly #events: PicturesEvents;
   readonly #clock = new CaptureClock();
   #reader: ReadableStreamDefaultReader<VideoFrame> | null = null;
-  #lastMs = 0;
   #stopped = false;
 
-  constructor(track: MediaStreamTrack, framesPerSecond: number, events: PicturesEvents) {
+  constructor(track: MediaStreamTrack, events: PicturesEvents) {
     this.#track = track;
-    // A quarter early is in time: capturers do not keep the beat.
-    this.#everyMs = 750 / framesPerSecond;
     this.#events = events;
     track.addEventListener("ended", () => this.#end());
     this.refresh();
@@ -68,7 +67,6 @@ export class Pictures {
     void this.#reader?.cancel();
     const { readable } = new MediaStreamTrackProcessor({ track: this.#track, maxBufferSize: 2 });
     this.#reader = (readable as ReadableStream<VideoFrame>).getReader();
-    this.#lastMs = 0;
     void this.#read(this.#reader);
   }
 
@@ -101,8 +99,6 @@ export class Pictures {
 
   async #take(frame: VideoFrame): Promise<void> {
     const atMs = this.#clock.at(frame.timestamp, Date.now());
-    if (this.#stopped || atMs - this.#lastMs < this.#everyMs) return;
-    this.#lastMs = atMs;
     const picture = await copyOut(frame);
     if (picture && !this.#stopped) this.#events.taken(atMs, picture);
   }

@@ -2,7 +2,9 @@
 import type { SeenTab } from "./gate";
 
 async function seen(tab: number): Promise<SeenTab> {
-  const frames = (await chrome.webNavigation.getAllFrames({ tabId: tab })) ?? [];
+  const told = (await chrome.webNavigation.getAllFrames({ tabId: tab })) ?? [];
+  // A tab of which nothing is told shows a page without an address; where only named pages are allowed, that is none.
+  const frames = told.length > 0 ? told : [{ frameId: 0, url: "" }];
   return { tab, frames: frames.map(({ frameId: frame, url }) => ({ frame, url })) };
 }
 

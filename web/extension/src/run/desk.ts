@@ -128,7 +128,7 @@ export class Desk {
     const run = this.#newRun(begin, leave, writer);
     await this.#spool.beginRun(run);
     if (before) await this.#spool.changeRun(before.writer, () => ({ ended: "continued" }));
-    this.#run(run, leave, keeper, sources, { only: surface === "tab" ? tab : null, begin });
+    this.#run(run, leave, keeper, sources, surface === "tab" ? tab : null);
     return { ok: null };
   }
 
@@ -155,7 +155,7 @@ export class Desk {
     leave: Leave,
     keeper: PolicyKeeper,
     sources: Sources,
-    { only, begin }: { only: number | null; begin: Begin },
+    only: number | null,
   ): void {
     const next = (kind: Kind) => leave.tracks[kind]?.nextSequence ?? 0;
     const shelf = new Shelf(
@@ -174,9 +174,8 @@ export class Desk {
       },
     );
     const { segmentMs, segmentBytes } = leave;
-    const { framesPerSecond } = begin;
     const recorder = new Recorder(
-      { run, sources, keeper, shelf, segmentMs, segmentBytes, framesPerSecond, only },
+      { run, sources, keeper, shelf, segmentMs, segmentBytes, only },
       {
         look: () => this.#events.look(only),
         changed: () => this.#shown(),

@@ -26,7 +26,6 @@ export interface RecorderParts {
   readonly shelf: Shelf;
   readonly segmentMs: number;
   readonly segmentBytes: number;
-  readonly framesPerSecond: number;
   /** The tab that is captured, where it is one. */
   readonly only: number | null;
 }
@@ -86,7 +85,7 @@ export class Recorder {
   #shutShown: GapReason | null = null;
 
   constructor(parts: RecorderParts, events: RecorderEvents) {
-    const { keeper, shelf, sources, segmentMs, segmentBytes, framesPerSecond } = parts;
+    const { keeper, shelf, sources, segmentMs, segmentBytes } = parts;
     const { policy } = keeper;
     if (!policy) throw new Error("nothing is recorded without a policy");
     this.#parts = parts;
@@ -116,7 +115,7 @@ export class Recorder {
       gap: (gap) => this.#tell(gap),
       opened: () => this.#pictures.refresh(),
     });
-    this.#pictures = new Pictures(sources.picture, framesPerSecond, {
+    this.#pictures = new Pictures(sources.picture, {
       taken: (atMs, picture) => this.#take(atMs, picture),
       ended: () => void this.stop("stopped", "source-ended"),
     });
