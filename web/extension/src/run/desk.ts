@@ -150,13 +150,7 @@ export class Desk {
     };
   }
 
-  #run(
-    run: Run,
-    leave: Leave,
-    keeper: PolicyKeeper,
-    sources: Sources,
-    only: number | null,
-  ): void {
+  #run(run: Run, leave: Leave, keeper: PolicyKeeper, sources: Sources, only: number | null): void {
     const next = (kind: Kind) => leave.tracks[kind]?.nextSequence ?? 0;
     const shelf = new Shelf(
       this.#spool,
