@@ -1,8 +1,8 @@
 /**
  * The extension in a real Chromium, against a receiving server of the tests' own: the stories beside this file.
  *
- * `node web/extension/e2e/run.mjs [names of stories]` after `npm run build -w @clerestory/extension`. Needs `ffmpeg` and
- * `ffprobe`; `CHROMIUM` names another browser, `KEEP=1` keeps the folders with profiles and files.
+ * `node web/extension/e2e/run.mjs [names of stories]` after `npm run build -w @clerestory/extension`. Needs `ffmpeg`,
+ * `ffprobe` and `Xvfb`; `CHROMIUM` names another browser, `KEEP=1` keeps the folders with profiles and files.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { launch, prepare } from "./lib/browser.mjs";
 import { servePages } from "./lib/pages.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 
-const STORIES = ["journey", "rules", "trouble"];
+const STORIES = ["journey", "rules", "trouble", "screen"];
 
 async function tell(name) {
   const place = mkdtempSync(join(tmpdir(), "clerestory-extension-"));
@@ -24,8 +24,8 @@ async function tell(name) {
   const pages = await servePages();
   receiver.rules.urls.patterns = ["http://bank.localhost/*"];
   let browser = null;
-  const start = async () => {
-    browser = await launch({ extension, profile });
+  const start = async (options = {}) => {
+    browser = await launch({ extension, profile, ...options });
     return browser;
   };
   const say = (text) => process.stdout.write(`${name}: ${text}\n`);

@@ -24,7 +24,8 @@ export function prepare(folder) {
   writeFileSync(path, JSON.stringify({ ...manifest, host_permissions: asked }));
 }
 
-export async function launch({ extension, profile }) {
+/** `flags`: more for the browser. `display`: of an X server, for a browser with windows; none for one without. */
+export async function launch({ extension, profile, flags = [], display = null }) {
   const id = idOf(extension);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -34,9 +35,10 @@ export async function launch({ extension, profile }) {
       "--disable-extensions",
       "--disable-component-extensions-with-background-pages",
     ],
-    viewport: { width: 1280, height: 720 },
+    viewport: display ? null : { width: 1280, height: 720 },
+    ...(display ? { env: { ...process.env, DISPLAY: display } } : {}),
     args: [
-      "--headless=new",
+      ...(display ? ["--ozone-platform=x11"] : ["--headless=new"]),
       "--no-sandbox",
       "--disable-gpu",
       "--disable-quic",
@@ -51,6 +53,7 @@ export async function launch({ extension, profile }) {
       "--use-fake-device-for-media-stream",
       // Answers for the person on the set-up page. The flag that does so for everything swaps in a false screen, too.
       "--auto-accept-camera-and-microphone-capture",
+      ...flags,
     ],
   });
   const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));

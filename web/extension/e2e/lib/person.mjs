@@ -31,13 +31,17 @@ export async function joinIn(browser, receiver) {
   await popup.close().catch(() => {});
 }
 
-export async function begin(browser, { readNotice }) {
+export async function begin(
+  browser,
+  { readNotice, surface = "This tab", title = "One tab is being recorded" },
+) {
   const popup = await openPopup(browser);
   if (readNotice) {
     await popup.getByRole("button", { name: "I have read it" }).click();
     await popup.getByRole("switch").click();
   }
+  await popup.getByRole("button", { name: surface }).click();
   await popup.getByRole("button", { name: "Record", exact: true }).click();
-  await popup.getByText("One tab is being recorded").waitFor();
+  await popup.getByText(title).waitFor();
   return popup;
 }

@@ -1,5 +1,8 @@
 /** Looks at what was recorded with programs that know nothing of us. */
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readTrack, writeMatroska } from "./media.mjs";
 
 const WIDTH = 160;
 const HEIGHT = 90;
@@ -64,4 +67,27 @@ export function sound(file) {
   let loudest = 0;
   for (let at = 0; at + 1 < raw.length; at += 2) loudest = Math.max(loudest, Math.abs(raw.readInt16LE(at)));
   return { loudest, seconds: raw.length / 16_000 };
+}
+
+/** The entries of a run's action log, as they were sent. */
+export const wholeLog = (run) =>
+  [...run.segments.actions]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([, { plain }]) => JSON.parse(plain.toString("utf8")));
+
+/** All of a run: its tracks, its log, every picture, and a file with both. */
+export function lookAt(place, run, name) {
+  const video = readTrack(run.segments.video);
+  const audio = readTrack(run.segments.audio);
+  const chunks = video.flatMap((segment) => segment.chunks);
+  const [first] = chunks;
+  const file = join(place, `${name}.mkv`);
+  writeFileSync(
+    file,
+    writeMatroska(
+      [video, audio],
+      Math.min(first.timestampUs, audio[0]?.chunks[0]?.timestampUs ?? first.timestampUs),
+    ),
+  );
+  return { file, video, audio, chunks, frames: pictures(file), log: wholeLog(run) };
 }

@@ -3,15 +3,13 @@
  * network, and whose browser is killed and started anew.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { waitFor } from "../../../e2e/lib/wait.mjs";
 import { processOf } from "../lib/browser.mjs";
-import { readTrack, writeMatroska } from "../lib/media.mjs";
+import { readTrack } from "../lib/media.mjs";
 import { CANARY, CANARY_WORD } from "../lib/pages.mjs";
 import { begin, joinIn, statusOf } from "../lib/person.mjs";
-import { countNear, pictures, probe, sound } from "../lib/watch.mjs";
+import { countNear, lookAt, probe, sound } from "../lib/watch.mjs";
 
 const TYPED = "typed-canary";
 const PASTED = "pasted-canary-text";
@@ -38,24 +36,6 @@ async function work(page, { shop }) {
 }
 
 // ------------------------------------------------------------------------ what came
-
-const wholeLog = (run) =>
-  [...run.segments.actions]
-    .sort(([a], [b]) => a - b)
-    .flatMap(([, { plain }]) => JSON.parse(plain.toString("utf8")));
-
-function lookAt(place, run, name) {
-  const video = readTrack(run.segments.video);
-  const audio = readTrack(run.segments.audio);
-  const chunks = video.flatMap((segment) => segment.chunks);
-  const [first] = chunks;
-  const file = join(place, `${name}.mkv`);
-  writeFileSync(
-    file,
-    writeMatroska([video, audio], Math.min(first.timestampUs, audio[0].chunks[0].timestampUs)),
-  );
-  return { file, video, audio, chunks, frames: pictures(file), log: wholeLog(run) };
-}
 
 function checkPictures({ file, chunks, frames, video, audio }, { withCanaryGap }) {
   const streams = probe(file);
@@ -84,6 +64,15 @@ function checkPictures({ file, chunks, frames, video, audio }, { withCanaryGap }
   const lasted = (chunks.at(-1).timestampUs - chunks[0].timestampUs) / 1e6;
   const heard = sound(file);
   assert.ok(heard.loudest > 500, "the microphone is heard");
+  const spoken = audio.flatMap((segment) => segment.chunks);
+  const ends = [
+    spoken[0].timestampUs - chunks[0].timestampUs,
+    spoken.at(-1).timestampUs - chunks.at(-1).timestampUs,
+  ];
+  assert.ok(
+    Math.max(...ends.map(Math.abs)) < 4_000_000,
+    "sound and pictures begin and end together, but for a segment",
+  );
   return { streams, gaps, lasted, heard };
 }
 
