@@ -76,6 +76,7 @@ describe("what goes through", () => {
     scene.run(2000);
     const left = scene.now;
     scene.go(BANK);
+    expect(scene.valve.isEmpty).toBe(true);
     scene.run(5000);
     const back = scene.now;
     scene.go(NEWS);
@@ -125,8 +126,9 @@ describe("what goes through", () => {
   it("does not take the word of an excluded page for having been painted over", () => {
     const scene = new Scene();
     scene.go(BANK);
-    scene.gate.painted(TAB, BANK, scene.now);
     scene.run(1000);
+    scene.gate.painted(TAB, BANK, scene.now);
+    scene.run(200);
     const back = scene.now;
     scene.go(NEWS);
     scene.run(3000);

@@ -211,6 +211,8 @@ export class Desk {
     const running = this.#running;
     if (!running) return;
     const answer = await new Server(running.run.server).watching(await this.#token(running.run));
+    // The token ran out, or the whole recorder was ended: the policy is asked for with the recorder's own.
+    if (answer.status === 401) void this.#refreshPolicy();
     if (answer.status !== 200 || running !== this.#running) return;
     const { watchers, version } = readWatching(answer.body);
     const changed = JSON.stringify(watchers) !== JSON.stringify(this.#watchers);
@@ -229,7 +231,8 @@ export class Desk {
     const running = this.#running;
     if (!running) return;
     const before = running.keeper.policy;
-    await running.keeper.refresh();
+    const status = await running.keeper.refresh();
+    if (status === 401) return this.#forgotten();
     if (running.keeper.policy !== before && running === this.#running) running.recorder.policyChanged();
   }
 

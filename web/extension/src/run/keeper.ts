@@ -26,7 +26,7 @@ export class PolicyKeeper {
   #clock: ServerClock;
   #policy: ScreenPolicy | null = null;
   #refused: PolicyRefusal | null = null;
-  #fetching: Promise<boolean> | null = null;
+  #fetching: Promise<number> | null = null;
 
   constructor(key: string, clock: ServerClock, fetch: () => Promise<Answer>) {
     this.#key = key;
@@ -52,17 +52,18 @@ export class PolicyKeeper {
     return true;
   }
 
-  /** Fetches the policy. Answers whether there is a new one in force; what does not arrive changes nothing. */
-  refresh(): Promise<boolean> {
+  /** Fetches the policy; what does not arrive changes nothing. Answers with the status. */
+  refresh(): Promise<number> {
     this.#fetching ??= this.#refresh().finally(() => {
       this.#fetching = null;
     });
     return this.#fetching;
   }
 
-  async #refresh(): Promise<boolean> {
-    const answer = await this.#fetch();
-    return answer.status === 200 && (await this.accept(answer.body));
+  async #refresh(): Promise<number> {
+    const { status, body } = await this.#fetch();
+    if (status === 200) await this.accept(body);
+    return status;
   }
 
   /** Why nothing may be captured, or `null`. */

@@ -54,6 +54,11 @@ const REPEAT_MS = 1000;
 /** Told twice in so short a time it is one navigation. */
 const SAME_PLACE_MS = 500;
 const FIRST_PICTURE_MS = 10_000;
+/** No picture for so long: a new one is asked for, again and again. */
+const ASK_PICTURE_MS = 20_000;
+const ASK_AGAIN_MS = 5000;
+/** And so long after that nobody knows what is on the screen; a minimised window gives none, for one. */
+const NO_PICTURE_MS = 30_000;
 /** Without a policy for so long the recording ends. */
 const POLICY_MS = 60_000;
 /** What was taken last waits for the same judgement as everything else, and no longer than this. */
@@ -74,7 +79,8 @@ export class Recorder {
   readonly #startedAtMs = Date.now();
   #timers: ReturnType<typeof setInterval>[] = [];
   #last: { readonly atMs: number; readonly picture: Picture } | null = null;
-  #tookFirst = false;
+  #tookAtMs: number | null = null;
+  #askedPictureAtMs = 0;
   #looking = false;
   #pausedFor: string | null = null;
   #noPolicySince: number | null = null;
@@ -149,7 +155,7 @@ export class Recorder {
   }
 
   #take(atMs: number, picture: Picture): void {
-    this.#tookFirst = true;
+    this.#tookAtMs = Date.now();
     this.#last = { atMs, picture };
     this.#valve.addPicture(atMs, picture);
   }
@@ -292,12 +298,18 @@ export class Recorder {
     const refusal = this.#parts.keeper.against(this.surface);
     this.#noPolicySince = refusal === null ? null : (this.#noPolicySince ?? now);
     if (refusal !== null) return "policy";
-    return this.#pausedFor === null ? null : "paused";
+    if (this.#pausedFor !== null) return "paused";
+    return now - (this.#tookAtMs ?? now) > NO_PICTURE_MS ? "lost" : null;
   }
 
   #watch(now: number): void {
-    if (!this.#tookFirst && now - this.#startedAtMs > FIRST_PICTURE_MS)
+    if (this.#tookAtMs === null && now - this.#startedAtMs > FIRST_PICTURE_MS)
       void this.stop("shutdown", "no-picture");
+    const isSilent = now - (this.#tookAtMs ?? now) > ASK_PICTURE_MS;
+    if (isSilent && now - this.#askedPictureAtMs > ASK_AGAIN_MS) {
+      this.#askedPictureAtMs = now;
+      this.#pictures.refresh();
+    }
     const refusal = this.#parts.keeper.against(this.surface);
     if (refusal === null) return;
     const isFinal = refusal === "recording-off" || refusal === "surface-off";

@@ -90,6 +90,7 @@ function joinView({ tab }: Model): HTMLElement {
     "main",
     {},
     h("h1", {}, "Nothing is captured"),
+    status?.ended ? h("p", { class: "note" }, endedText(status.ended)) : null,
     h(
       "p",
       { class: "read" },

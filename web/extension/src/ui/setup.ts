@@ -1,5 +1,6 @@
 /** The one page where the person joins, allows the microphone, and allows pages to be seen; the browser asks there. */
 
+import type { ToRecorder } from "../messages";
 import { type Enrolment, readEnrolment, Server } from "../server/server";
 import { type Managed, managed, readEnrolled, readJoinLink, SETTINGS } from "../settings";
 import { h, lintel } from "./dom";
@@ -47,6 +48,9 @@ function step(done: boolean, title: string, ...children: (Node | string | null)[
 function joinStep(enrolment: Enrolment | null, link: string, fixed: Managed): HTMLElement {
   if (enrolment) {
     const leave = async () => {
+      const stop: ToRecorder = { to: "recorder", kind: "stop", reason: "shutdown" };
+      // Where no recorder is there, there is nothing to stop.
+      await chrome.runtime.sendMessage(stop).catch(() => undefined);
       await chrome.storage.local.remove(SETTINGS.enrolment);
       location.reload();
     };
