@@ -283,6 +283,14 @@ function discardForm(): HTMLElement {
   );
 }
 
+const startingView = (): HTMLElement =>
+  h(
+    "main",
+    {},
+    h("h1", {}, "Asking the server and the browser"),
+    h("p", { class: "ink2" }, "Nothing is captured yet. The browser may ask you what to share."),
+  );
+
 function recordingView(): HTMLElement {
   const rule = status?.policy?.pause ?? "no";
   const shut = status?.shut ?? null;
@@ -392,7 +400,13 @@ function draw(model: Model): void {
   living.clear();
   const { enrolment } = model;
   const isIdle = (status?.phase ?? "idle") === "idle";
-  const view = !isIdle ? recordingView() : enrolment ? idleView(model) : joinView(model);
+  const view = isIdle
+    ? enrolment
+      ? idleView(model)
+      : joinView(model)
+    : status?.phase === "starting"
+      ? startingView()
+      : recordingView();
   document.body.replaceChildren(
     lintel(enrolment?.organisation ?? ""),
     view,
