@@ -1,0 +1,193 @@
+/** What is on its way to the server, as files: sealed segments, and beside them what is needed to send them. */
+
+import type { FileRequest, Listed } from "./files";
+import type { Kind } from "./names";
+import { byAge, readSegmentName, type SegmentName, segmentName } from "./names";
+
+/** Performs one request about files. Rejects where the disk refuses. */
+export type Files = (request: FileRequest) => Promise<unknown>;
+
+/** What the next run of the browser needs in order to send what this one left behind. */
+export interface Run {
+  readonly writer: string;
+  readonly server: string;
+  /** May write these tracks; worth nothing else. */
+  readonly token: string;
+  readonly recording: string;
+  readonly tracks: Readonly<Record<Kind, string | null>>;
+  readonly spoolKeyId: string;
+  readonly spoolKey: string;
+  readonly surface: "tab" | "window" | "screen";
+  readonly notice: string;
+  readonly startedAtMs: number;
+  /** How it ended, where it did so by itself; `continued`: another run goes on in its recording. */
+  readonly ended: "stopped" | "shutdown" | "continued" | null;
+  /** Times the server still has to be told are thrown away. */
+  readonly discarded: readonly { readonly fromMs: number; readonly toMs: number }[];
+}
+
+export interface Waiting extends SegmentName {
+  readonly size: number;
+}
+
+export interface Refused {
+  readonly recording: string;
+  readonly name: SegmentName;
+  readonly reason: string;
+  readonly size: number;
+}
+
+export const RUNS = "runs";
+const QUARANTINE = "quarantine";
+export const RUN_FILE = "run.json";
+
+export const isRun = (value: unknown): value is Run =>
+  typeof value === "object" &&
+  value !== null &&
+  ["writer", "server", "token", "recording", "spoolKeyId", "spoolKey"].every(
+    (field) => typeof (value as Record<string, unknown>)[field] === "string",
+  ) &&
+  Array.isArray((value as Partial<Run>).discarded);
+
+/** One context owns the spool, so what lies there is read once and remembered. */
+export class Spool {
+  readonly #files: Files;
+  #runs: Map<string, Run> | null = null;
+  readonly #waiting = new Map<string, Waiting[]>();
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** Every run that left something, oldest first. */
+  async runs(): Promise<Run[]> {
+    return [...(await this.#known()).values()].sort((a, b) => a.startedAtMs - b.startedAtMs);
+  }
+
+  async #known(): Promise<Map<string, Run>> {
+    if (this.#runs) return this.#runs;
+    const found = new Map<string, Run>();
+    for (const { name, isFolder } of await this.#list([RUNS])) {
+      const run = isFolder ? await this.#readRun(name) : null;
+      if (run) found.set(name, run);
+    }
+    this.#runs ??= found;
+    return this.#runs;
+  }
+
+  async #readRun(writer: string): Promise<Run | null> {
+    const bytes = (await this.#files({ op: "read", path: [RUNS, writer, RUN_FILE] })) as Uint8Array | null;
+    if (!bytes) return null;
+    try {
+      const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+      return isRun(value) ? value : null;
+    } catch {
+      return null;
+    }
+  }
+
+  async run(writer: string): Promise<Run | null> {
+    return (await this.#known()).get(writer) ?? null;
+  }
+
+  async beginRun(run: Run): Promise<void> {
+    (await this.#known()).set(run.writer, run);
+    await this.#saveRun(run);
+  }
+
+  /** Changes what is known of a run; two changes at once both hold. */
+  async changeRun(writer: string, change: (run: Run) => Partial<Run>): Promise<void> {
+    const known = await this.#known();
+    const run = known.get(writer);
+    if (!run) return;
+    const changed = { ...run, ...change(run) };
+    known.set(writer, changed);
+    await this.#saveRun(changed);
+  }
+
+  async #saveRun(run: Run): Promise<void> {
+    const bytes = new TextEncoder().encode(JSON.stringify(run));
+    await this.#files({ op: "write", path: [RUNS, run.writer, RUN_FILE], bytes });
+  }
+
+  async forgetRun(writer: string): Promise<void> {
+    (await this.#known()).delete(writer);
+    this.#waiting.delete(writer);
+    await this.#files({ op: "remove", path: [RUNS, writer] });
+  }
+
+  /** What was not acknowledged yet, oldest first. */
+  async waiting(writer: string): Promise<readonly Waiting[]> {
+    const known = this.#waiting.get(writer);
+    if (known) return known;
+    const rows = await this.#list([RUNS, writer]);
+    const found = rows.flatMap(({ name, size }) => {
+      const segment = readSegmentName(name);
+      return segment ? [{ ...segment, size }] : [];
+    });
+    // Somebody else may have asked meanwhile, and something been added since.
+    const listed = this.#waiting.get(writer) ?? found.sort(byAge);
+    this.#waiting.set(writer, listed);
+    return listed;
+  }
+
+  /** On the disk, whole, when this resolves. */
+  async put(writer: string, name: SegmentName, sealed: Uint8Array<ArrayBuffer>): Promise<void> {
+    const waiting = (await this.waiting(writer)) as Waiting[];
+    await this.#files({ op: "write", path: [RUNS, writer, segmentName(name)], bytes: sealed });
+    const added = { ...name, size: sealed.length };
+    let at = waiting.length;
+    for (let before = waiting[at - 1]; before && byAge(before, added) > 0; before = waiting[at - 1]) at -= 1;
+    waiting.splice(at, 0, added);
+  }
+
+  /** Other content under the same name. */
+  async replace(writer: string, name: SegmentName, sealed: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#leaves(writer, name);
+    await this.put(writer, name, sealed);
+  }
+
+  async read(writer: string, name: SegmentName): Promise<Uint8Array<ArrayBuffer> | null> {
+    const path = [RUNS, writer, segmentName(name)];
+    return (await this.#files({ op: "read", path })) as Uint8Array<ArrayBuffer> | null;
+  }
+
+  async remove(writer: string, name: SegmentName): Promise<void> {
+    this.#leaves(writer, name);
+    await this.#files({ op: "remove", path: [RUNS, writer, segmentName(name)] });
+  }
+
+  #leaves(writer: string, { kind, sequence }: SegmentName): void {
+    const waiting = this.#waiting.get(writer);
+    const at = waiting?.findIndex((row) => row.kind === kind && row.sequence === sequence) ?? -1;
+    if (at >= 0) waiting?.splice(at, 1);
+  }
+
+  /** Puts a segment aside that the server will never take, so that the next one can go. */
+  async quarantine({ writer, recording }: Run, name: SegmentName, reason: string): Promise<void> {
+    this.#leaves(writer, name);
+    const place = [QUARANTINE, `${recording}~${writer}~${reason.replace(/[^a-z0-9-]/g, "-")}`];
+    const path = [RUNS, writer, segmentName(name)];
+    await this.#files({ op: "move", path, to: [...place, segmentName(name)] });
+  }
+
+  async refused(): Promise<Refused[]> {
+    const found: Refused[] = [];
+    for (const { name: place } of await this.#list([QUARANTINE])) {
+      const [recording = "", , reason = ""] = place.split("~");
+      for (const { name: file, size } of await this.#list([QUARANTINE, place])) {
+        const name = readSegmentName(file);
+        if (name) found.push({ recording, name, reason, size });
+      }
+    }
+    return found;
+  }
+
+  async forgetRefused(): Promise<void> {
+    await this.#files({ op: "remove", path: [QUARANTINE] });
+  }
+
+  async #list(path: readonly string[]): Promise<Listed[]> {
+    return (await this.#files({ op: "list", path })) as Listed[];
+  }
+}
