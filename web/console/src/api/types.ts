@@ -130,6 +130,9 @@ export const GapReason = v.picklist([
   "oversized",
   "damaged",
   "lost",
+  "discarded",
+  /** Said by no server: the time between two runs of a browser, which nothing was captured of. */
+  "off",
 ]);
 export type GapReason = v.InferOutput<typeof GapReason>;
 
