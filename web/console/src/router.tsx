@@ -64,6 +64,12 @@ const reset = createRoute({
   component: lazyRouteComponent(() => import("./routes/Reset")),
 });
 
+const enrol = createRoute({
+  getParentRoute: () => root,
+  path: "/enrol",
+  component: lazyRouteComponent(() => import("./routes/Enrol")),
+});
+
 const setUp = createRoute({
   getParentRoute: () => root,
   path: "/set-up",
@@ -290,6 +296,7 @@ const routeTree = root.addChildren([
   join,
   forgotten,
   reset,
+  enrol,
   setUp,
   shell.addChildren([
     home,
