@@ -132,7 +132,7 @@ function Sound({ session }: { session: PlaySession }) {
       onClick={() => session.setSound(!on)}
     >
       <Icon name={on ? "sound" : "mute"} />
-      {on ? "Sound on" : "Sound sealed"}
+      <span>{on ? "Sound on" : "Sound sealed"}</span>
     </button>
   );
 }

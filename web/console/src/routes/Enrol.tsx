@@ -4,6 +4,7 @@ import { Door } from "../components/Door";
 import { JoinSteps } from "../components/recorders/JoinSteps";
 import { enrolCode } from "../lib/enrol";
 import { useTitle } from "../lib/useTitle";
+import "../styles/people.css";
 import "../styles/recorders.css";
 
 /**
@@ -12,8 +13,8 @@ import "../styles/recorders.css";
  */
 export default function Enrol() {
   useTitle("Record my screen");
-  const [code] = useState(() => enrolCode(location.hash));
-  if (code === null) {
+  const [link] = useState(() => (enrolCode(location.hash) === null ? null : location.href));
+  if (link === null) {
     return (
       <Door title="Record my screen">
         <p className="ink2">
@@ -30,14 +31,14 @@ export default function Enrol() {
     <Door title="Record my screen">
       <JoinSteps here />
       <p className="small ink2">
-        Where the extension cannot read this page, paste the code there. It works once, within ten minutes of
-        its making.
+        Where the extension cannot read this page, paste its address there. It works once, within ten minutes
+        of its making.
       </p>
       <p className="link-box">
-        <code>{code}</code>
+        <code>{link}</code>
       </p>
       <p>
-        <CopyButton text={code} label="Copy the code" />
+        <CopyButton text={link} label="Copy the address" />
       </p>
     </Door>
   );

@@ -9,8 +9,8 @@ export function JoinSteps({ here }: { here: boolean }) {
         installed yet: whoever runs Clerestory for you has it.
       </li>
       <li>
-        Press <b>Join</b>. The extension takes the code from this page&rsquo;s address and says whose screen
-        it will record.
+        Press <b>Join</b>. The extension takes the code from the page&rsquo;s address and says whose screen it
+        will record.
       </li>
       <li>
         Nothing is recorded by that. Recording begins when you press Record, and the extension shows it.

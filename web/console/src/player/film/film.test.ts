@@ -22,14 +22,12 @@ const video = {
   segments: [...shown, ...after],
   gaps: [blocked],
 };
-const audio = {
-  ...common,
-  id: "trk_a",
-  kind: "audio",
-  writer: "w",
-  segments: video.segments,
-  gaps: [blocked],
-};
+const heard = [
+  ...shown,
+  segment(99, 20, 0),
+  ...after.map((each) => ({ ...each, start_us: each.start_us + 30_000 })),
+];
+const audio = { ...common, id: "trk_a", kind: "audio", writer: "w", segments: heard, gaps: [blocked] };
 const later = { ...common, id: "trk_2", kind: "video", writer: "x", segments: [segment(0, 90)], gaps: [] };
 const acts = { ...common, id: "trk_x", kind: "actions", writer: "w", segments: [segment(0, 1)], gaps: [] };
 const recording = {
@@ -131,6 +129,7 @@ beforeEach(() => {
     init.signal?.throwIfAborted();
     if (refused.has(`${track}:${sequence}`)) return new Response("{}", { status: 422 });
     if (track === "trk_x") return new Response("[]");
+    if (sequence === "99") return new Response(null, { status: 204 });
     const type = track === "trk_a" ? 'audio/mp4; codecs="opus"' : 'video/mp4; codecs="vp09"';
     return new Response(new Uint8Array([1]), { headers: { "Content-Type": type } });
   });
@@ -184,6 +183,14 @@ describe("the picture of a screen", () => {
     await soon(() => expect(session.state.trackId).toBe("trk_2"));
     session.seek(60_000);
     expect(session.state.gap?.gap.reason).toBe("off");
+  });
+  it("finds sound that begins a little later than its picture behind a gap", async () => {
+    const { session, element } = await opened(5_000);
+    session.setSound(true);
+    session.seek(26_000);
+    await soon(() => expect(asked).toContain("trk_a:10"));
+    await soon(() => expect(element.currentTime).toBe(26));
+    expect(session.state.trouble).toBeNull();
   });
   it("moves within what it holds without opening anything", async () => {
     const { session, element } = await opened(5_000);

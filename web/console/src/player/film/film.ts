@@ -9,11 +9,10 @@ import type { Content } from "../api";
 import { gapAt } from "../gaps";
 import type { Looks } from "../looks";
 import { Picture } from "../picture";
-import { segmentAt } from "../seek";
 import { keyOf, type Opened, Segments } from "../segments";
 import type { PlayerStore } from "../store";
 import { Deeds } from "./deeds";
-import { ahead, beginAt, type Held, holds, hop, isWithin, letGo } from "./plan";
+import { ahead, type Held, holds, hop, isWithin, letGo, windowAt } from "./plan";
 import { Reel } from "./reel";
 import { Sound } from "./sound";
 import { type Line, lineOf, SMALL_US, type Stretch, stretchAt, videosOf } from "./stretches";
@@ -106,10 +105,17 @@ export class Film extends Picture {
   async glance(trackId: string, sequence: number): Promise<number | null> {
     const track = this.store.recording.tracks.find(({ id }) => id === trackId);
     if (track?.kind === "actions") void this.#deeds.read();
-    if (track?.kind === "audio") void this.fill();
+    if (track?.kind === "audio") await this.#heard();
     if (track?.kind !== "video") return null;
     const segment = track.segments.find((each) => each.sequence === sequence);
     return segment ? segment.start_us / 1000 : null;
+  }
+
+  /** Sound has come: the picture may have waited for it. */
+  async #heard(): Promise<void> {
+    await this.fill();
+    const { wantsPlay, waiting } = this.store.state;
+    if (wantsPlay && waiting) this.run();
   }
 
   setSpeed(speed: number): void {
@@ -154,21 +160,26 @@ export class Film extends Picture {
     const gap = gapAt(line.gaps, atMs * 1000);
     const found = stretchAt(line, atMs * 1000);
     if (gap || !found) {
+      this.#seekTo = null;
       if (gap) this.standInGap(gap);
       else this.ended();
       return;
     }
     this.#seekTo = found.atUs / 1000;
     store.set({ trackId: found.stretch.video.id });
-    const tracks = tracksOf(found.stretch);
-    const held = tracks.every((track, n) => holds(track.segments, this.#held[n] ?? null, found.atUs));
-    if (!this.#isOf(found.stretch) || !held) {
+    if (!this.#has(found.stretch, found.atUs)) {
       await this.#wind(found.stretch, found.atUs);
       return;
     }
     performance.mark("clerestory:seek-asked");
     this.#video.currentTime = found.atUs / 1e6;
     if (store.state.wantsPlay) this.run();
+  }
+
+  /** Whether the element holds a moment of a stretch. */
+  #has(stretch: Stretch, atUs: number): boolean {
+    const held = tracksOf(stretch).every(({ segments }, n) => holds(segments, this.#held[n] ?? null, atUs));
+    return held && this.#isOf(stretch);
   }
 
   #isOf(stretch: Stretch): boolean {
@@ -186,7 +197,7 @@ export class Film extends Picture {
     this.#loading = true;
     this.store.set({ waiting: true });
     const tracks = tracksOf(stretch);
-    const windows = tracks.map(({ segments: all }) => indices(beginAt(all, atUs), segmentAt(all, atUs)));
+    const windows = tracks.map((track) => windowAt(track.segments, atUs));
     try {
       const opened = await this.#openAll(segments, tracks, windows);
       if (load !== this.#load) return;
@@ -308,18 +319,19 @@ export class Film extends Picture {
 
   run(): void {
     const [video, { state }] = [this.#video, this.store];
-    if (!video || state.gap) return;
-    if (this.empty) {
-      // What was to be shown did not come: it is asked for again.
-      if (!this.#loading) void this.show(state.atMs);
+    if (!video || state.gap || this.#loading) return;
+    const found = stretchAt(this.#line, state.atMs * 1000);
+    if (!found || state.atMs >= found.stretch.to_us / 1000 - STOP_MS) {
+      this.#reached(state.atMs);
+      return;
+    }
+    if (!this.#has(found.stretch, found.atUs)) {
+      // It came only now, or did not come when it was asked for.
+      void this.show(state.atMs);
       return;
     }
     // Where the element is sent to has to be shown first; that plays on.
     if (this.#seekTo !== null) return;
-    if (state.atMs >= this.#untilMs(state.atMs) - STOP_MS) {
-      this.#reached(state.atMs);
-      return;
-    }
     video.muted = !state.sound;
     video.playbackRate = state.speed;
     this.store.set({ waiting: false });
@@ -477,9 +489,6 @@ export class Film extends Picture {
 }
 
 const tracksOf = ({ video, audio }: Stretch): Track[] => (audio ? [video, audio] : [video]);
-
-const indices = (first: number, last: number): number[] =>
-  Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => first + n);
 
 async function appendAll(reel: Reel, contents: readonly (readonly Content[])[]): Promise<void> {
   await Promise.all(
