@@ -215,6 +215,8 @@ export class Film extends Picture {
       this.#seekTo = to * 1000;
       video.currentTime = to;
       this.#landed();
+      // Near the end of what it holds, the element shows nothing before it has more, or knows that there is no more.
+      void this.fill();
     } catch (error) {
       if (load !== this.#load) return;
       this.#drop();
