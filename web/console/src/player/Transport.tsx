@@ -126,7 +126,6 @@ function Sound({ session }: { session: PlaySession }) {
       className="b s bare soundb"
       role="switch"
       aria-checked={on}
-      aria-label="Sound"
       title={on ? "Turn the sound off  M" : "Open the sound, and hear it  M"}
       disabled={!open}
       onClick={() => session.setSound(!on)}

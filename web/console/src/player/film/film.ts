@@ -211,7 +211,9 @@ export class Film extends Picture {
       this.#held = windows.map((window) => ({ first: window[0] ?? 0, last: window.at(-1) ?? 0 }));
       // Picture and sound do not begin at the same moment; where only one is there, the element would wait for ever.
       const at = atUs / 1e6;
-      const to = isWithin(video.buffered, at) ? at : (hop(video.buffered, at, SMALL_US / 1e6) ?? at);
+      const to = isWithin(video.buffered, at)
+        ? at
+        : (hop(video.buffered, at, stretch.to_us / 1e6 - at) ?? at);
       this.#seekTo = to * 1000;
       video.currentTime = to;
       this.#landed();
@@ -382,7 +384,8 @@ export class Film extends Picture {
 
   /** The element has nothing to go on with: it waits, or there is a small hole, or what is left is less than it seems. */
   #starved(video: HTMLVideoElement, atMs: number, untilMs: number): void {
-    const to = hop(video.buffered, video.currentTime, SMALL_US / 1e6);
+    // Within a stretch nothing is missing: what was opened as the newest there was does not know how long it stood.
+    const to = hop(video.buffered, video.currentTime, (untilMs - atMs) / 1000);
     if (to !== null) {
       video.currentTime = to;
       return;
