@@ -139,7 +139,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function opened(atMs: number) {
+async function opened(atMs: number | null) {
   const session = new PlaySession(recording, atMs, async () => recording);
   const element = new Element();
   if (session.picture.kind === "video") session.picture.attach(element as unknown as HTMLVideoElement);
@@ -204,6 +204,20 @@ describe("the picture of a screen", () => {
     refused.add("trk_v:3");
     const { session } = await opened(7_000);
     expect(session.state.gap?.gap).toEqual({ from_us: 6e6, to_us: 8e6, reason: "damaged" });
+  });
+  it("shows nothing of a moment that was left for a gap while it was opened", async () => {
+    const { session, element } = await opened(5_000);
+    session.seek(40_000);
+    session.seek(21_000);
+    await soon(() => expect(session.state.gap?.gap).toEqual(blocked));
+    await new Promise((done) => setTimeout(done, 30));
+    expect(element.currentTime).toBe(5);
+    expect(session.state.watched.every(({ from_us }) => from_us < 40e6)).toBe(true);
+  });
+  it("plays by itself where no moment is named", async () => {
+    const { session, element } = await opened(null);
+    await soon(() => expect(element.paused).toBe(false));
+    expect(session.state.waiting).toBe(false);
   });
   it("plays to the edge of a gap and not over it", async () => {
     const { session, element } = await opened(19_000);

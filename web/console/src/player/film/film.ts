@@ -160,6 +160,9 @@ export class Film extends Picture {
     const gap = gapAt(line.gaps, atMs * 1000);
     const found = stretchAt(line, atMs * 1000);
     if (gap || !found) {
+      // What is on its way belongs to a moment that was left.
+      this.#load += 1;
+      this.#loading = false;
       this.#seekTo = null;
       if (gap) this.standInGap(gap);
       else this.ended();
@@ -209,6 +212,7 @@ export class Film extends Picture {
       await this.#hand(stretch, contents);
       if (load !== this.#load) return;
       this.#held = windows.map((window) => ({ first: window[0] ?? 0, last: window.at(-1) ?? 0 }));
+      this.#loading = false;
       // Picture and sound do not begin at the same moment; where only one is there, the element would wait for ever.
       const at = atUs / 1e6;
       const to = isWithin(video.buffered, at)
