@@ -1,7 +1,9 @@
-/** Browsers that record the screen of their person. */
+/** Browsers that record the screen of one person. */
 import * as v from "valibot";
 import { call, callEmpty } from "./client";
 import { PersonRef } from "./types";
+
+const seg = encodeURIComponent;
 
 export const RecorderItem = v.object({
   id: v.string(),
@@ -14,12 +16,13 @@ export const RecorderItem = v.object({
 });
 export type RecorderItem = v.InferOutput<typeof RecorderItem>;
 export const RecorderList = v.object({ items: v.array(RecorderItem) });
-/** Told once: `code` works once, for ten minutes. */
+/** Told once: whoever has it lets a browser record the screen of whom it was made for. */
 export const RecorderCode = v.object({ code: v.string(), expires_at: v.string(), link: v.string() });
 export type RecorderCode = v.InferOutput<typeof RecorderCode>;
 
+/** Those that whoever asks may see: their own, or everybody's. */
 export const listRecorders = (signal?: AbortSignal) =>
   call("GET", "/recorders", RecorderList, signal ? { signal } : {});
 export const offerRecorder = () => call("POST", "/recorders/codes", RecorderCode);
 /** What it sends is refused from now on. */
-export const endRecorder = (id: string) => callEmpty("DELETE", `/recorders/${encodeURIComponent(id)}`);
+export const endRecorder = (id: string) => callEmpty("DELETE", `/recorders/${seg(id)}`);

@@ -122,6 +122,9 @@ const NAMES: Record<string, string> = {
   "recorder.end": "End such a browser",
   "key.read": "See API keys",
   "key.manage": "Make and end API keys",
+  "recorder.enrol": "Let a browser record one's screen",
+  "recorder.read": "See which browsers record screens",
+  "recorder.end": "End that a browser records a screen",
   "profile.read": "See one's own name",
   "mine.read": "See what is kept about oneself",
 };

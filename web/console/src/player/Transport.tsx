@@ -126,13 +126,12 @@ function Sound({ session }: { session: PlaySession }) {
       className="b s bare soundb"
       role="switch"
       aria-checked={on}
-      aria-label="Sound"
       title={on ? "Turn the sound off  M" : "Open the sound, and hear it  M"}
       disabled={!open}
       onClick={() => session.setSound(!on)}
     >
       <Icon name={on ? "sound" : "mute"} />
-      {on ? "Sound on" : "Sound sealed"}
+      <span>{on ? "Sound on" : "Sound sealed"}</span>
     </button>
   );
 }

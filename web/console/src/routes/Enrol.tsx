@@ -1,37 +1,45 @@
 import { useState } from "react";
 import { CopyButton } from "../components/CopyButton";
-import { Empty } from "../components/States";
+import { Door } from "../components/Door";
+import { JoinSteps } from "../components/recorders/JoinSteps";
+import { enrolCode } from "../lib/enrol";
 import { useTitle } from "../lib/useTitle";
+import "../styles/people.css";
+import "../styles/recorders.css";
 
-/** The code in the address, from where the extension takes it when its person presses Join there. */
-const codeIn = (hash: string): string | null => /^#?code=(cre_[\w-]{22})$/.exec(hash)?.[1] ?? null;
-
-/** The page that hands a code to the extension. It needs nobody signed in: whoever has the code may use it, once. */
+/**
+ * Where a link with a code leads. The extension reads the code from the address of this page, so it stays there; it
+ * works once, for ten minutes, and whoever has it needs to be nobody here.
+ */
 export default function Enrol() {
-  useTitle("Let this browser join");
-  const [code] = useState(() => codeIn(window.location.hash));
-  if (code === null) {
+  useTitle("Record my screen");
+  const [link] = useState(() => (enrolCode(location.hash) === null ? null : location.href));
+  if (link === null) {
     return (
-      <Empty title="There is no code here">
-        <p>Ask for one under Settings, Screen recorders: it works once, for ten minutes.</p>
-      </Empty>
+      <Door title="Record my screen">
+        <p className="ink2">
+          This address carries no code. Open the link as it was given to you, or make a new one: on My data,
+          under “Browsers that record your screen”.
+        </p>
+        <a className="b lead" href="/my-data">
+          Go to My data
+        </a>
+      </Door>
     );
   }
   return (
-    <main className="pagew narrow">
-      <header className="ph1">
-        <div className="grow">
-          <h1>Let this browser join</h1>
-          <p>
-            Open the extension in the browser's bar and press Join while you see this page. It takes this code
-            from the address; it works once, for ten minutes.
-          </p>
-        </div>
-      </header>
-      <p className="card row">
-        <code className="grow">{code}</code>
-        <CopyButton text={code} />
+    <Door title="Record my screen">
+      <JoinSteps here />
+      <p className="small ink2">
+        Where the extension cannot read this page, paste its address there. It works once, within ten minutes
+        of its making.
       </p>
-    </main>
+      <p className="link-box">
+        <code>{link}</code>
+      </p>
+      <p>
+        <CopyButton text={link} label="Copy the address" />
+      </p>
+    </Door>
   );
 }

@@ -9,11 +9,10 @@ import type { Content } from "../api";
 import { gapAt } from "../gaps";
 import type { Looks } from "../looks";
 import { Picture } from "../picture";
-import { segmentAt } from "../seek";
 import { keyOf, type Opened, Segments } from "../segments";
 import type { PlayerStore } from "../store";
 import { Deeds } from "./deeds";
-import { ahead, beginAt, type Held, holds, hop, isWithin, letGo } from "./plan";
+import { ahead, type Held, holds, hop, isWithin, letGo, windowAt } from "./plan";
 import { Reel } from "./reel";
 import { Sound } from "./sound";
 import { type Line, lineOf, SMALL_US, type Stretch, stretchAt, videosOf } from "./stretches";
@@ -106,10 +105,17 @@ export class Film extends Picture {
   async glance(trackId: string, sequence: number): Promise<number | null> {
     const track = this.store.recording.tracks.find(({ id }) => id === trackId);
     if (track?.kind === "actions") void this.#deeds.read();
-    if (track?.kind === "audio") void this.fill();
+    if (track?.kind === "audio") await this.#heard();
     if (track?.kind !== "video") return null;
     const segment = track.segments.find((each) => each.sequence === sequence);
     return segment ? segment.start_us / 1000 : null;
+  }
+
+  /** Sound has come: the picture may have waited for it. */
+  async #heard(): Promise<void> {
+    await this.fill();
+    const { wantsPlay, waiting } = this.store.state;
+    if (wantsPlay && waiting) this.run();
   }
 
   setSpeed(speed: number): void {
@@ -154,21 +160,29 @@ export class Film extends Picture {
     const gap = gapAt(line.gaps, atMs * 1000);
     const found = stretchAt(line, atMs * 1000);
     if (gap || !found) {
+      // What is on its way belongs to a moment that was left.
+      this.#load += 1;
+      this.#loading = false;
+      this.#seekTo = null;
       if (gap) this.standInGap(gap);
       else this.ended();
       return;
     }
     this.#seekTo = found.atUs / 1000;
     store.set({ trackId: found.stretch.video.id });
-    const tracks = tracksOf(found.stretch);
-    const held = tracks.every((track, n) => holds(track.segments, this.#held[n] ?? null, found.atUs));
-    if (!this.#isOf(found.stretch) || !held) {
+    if (!this.#has(found.stretch, found.atUs)) {
       await this.#wind(found.stretch, found.atUs);
       return;
     }
     performance.mark("clerestory:seek-asked");
     this.#video.currentTime = found.atUs / 1e6;
     if (store.state.wantsPlay) this.run();
+  }
+
+  /** Whether the element holds a moment of a stretch. */
+  #has(stretch: Stretch, atUs: number): boolean {
+    const held = tracksOf(stretch).every(({ segments }, n) => holds(segments, this.#held[n] ?? null, atUs));
+    return held && this.#isOf(stretch);
   }
 
   #isOf(stretch: Stretch): boolean {
@@ -186,7 +200,7 @@ export class Film extends Picture {
     this.#loading = true;
     this.store.set({ waiting: true });
     const tracks = tracksOf(stretch);
-    const windows = tracks.map(({ segments: all }) => indices(beginAt(all, atUs), segmentAt(all, atUs)));
+    const windows = tracks.map((track) => windowAt(track.segments, atUs));
     try {
       const opened = await this.#openAll(segments, tracks, windows);
       if (load !== this.#load) return;
@@ -198,12 +212,17 @@ export class Film extends Picture {
       await this.#hand(stretch, contents);
       if (load !== this.#load) return;
       this.#held = windows.map((window) => ({ first: window[0] ?? 0, last: window.at(-1) ?? 0 }));
+      this.#loading = false;
       // Picture and sound do not begin at the same moment; where only one is there, the element would wait for ever.
       const at = atUs / 1e6;
-      const to = isWithin(video.buffered, at) ? at : (hop(video.buffered, at, SMALL_US / 1e6) ?? at);
+      const to = isWithin(video.buffered, at)
+        ? at
+        : (hop(video.buffered, at, stretch.to_us / 1e6 - at) ?? at);
       this.#seekTo = to * 1000;
       video.currentTime = to;
       this.#landed();
+      // Near the end of what it holds, the element shows nothing before it has more, or knows that there is no more.
+      void this.fill();
     } catch (error) {
       if (load !== this.#load) return;
       this.#drop();
@@ -308,18 +327,19 @@ export class Film extends Picture {
 
   run(): void {
     const [video, { state }] = [this.#video, this.store];
-    if (!video || state.gap) return;
-    if (this.empty) {
-      // What was to be shown did not come: it is asked for again.
-      if (!this.#loading) void this.show(state.atMs);
+    if (!video || state.gap || this.#loading) return;
+    const found = stretchAt(this.#line, state.atMs * 1000);
+    if (!found || state.atMs >= found.stretch.to_us / 1000 - STOP_MS) {
+      this.#reached(state.atMs);
+      return;
+    }
+    if (!this.#has(found.stretch, found.atUs)) {
+      // It came only now, or did not come when it was asked for.
+      void this.show(state.atMs);
       return;
     }
     // Where the element is sent to has to be shown first; that plays on.
     if (this.#seekTo !== null) return;
-    if (state.atMs >= this.#untilMs(state.atMs) - STOP_MS) {
-      this.#reached(state.atMs);
-      return;
-    }
     video.muted = !state.sound;
     video.playbackRate = state.speed;
     this.store.set({ waiting: false });
@@ -368,7 +388,8 @@ export class Film extends Picture {
 
   /** The element has nothing to go on with: it waits, or there is a small hole, or what is left is less than it seems. */
   #starved(video: HTMLVideoElement, atMs: number, untilMs: number): void {
-    const to = hop(video.buffered, video.currentTime, SMALL_US / 1e6);
+    // Within a stretch nothing is missing: what was opened as the newest there was does not know how long it stood.
+    const to = hop(video.buffered, video.currentTime, (untilMs - atMs) / 1000);
     if (to !== null) {
       video.currentTime = to;
       return;
@@ -477,9 +498,6 @@ export class Film extends Picture {
 }
 
 const tracksOf = ({ video, audio }: Stretch): Track[] => (audio ? [video, audio] : [video]);
-
-const indices = (first: number, last: number): number[] =>
-  Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => first + n);
 
 async function appendAll(reel: Reel, contents: readonly (readonly Content[])[]): Promise<void> {
   await Promise.all(

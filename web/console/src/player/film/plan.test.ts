@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ahead, beginAt, holds, hop, isWithin, letGo } from "./plan";
+import { ahead, beginAt, holds, hop, isWithin, letGo, windowAt } from "./plan";
 
 const segments = Array.from({ length: 40 }, (_, n) => ({
   sequence: n,
@@ -19,6 +19,15 @@ describe("a window", () => {
   it("begins with the frame that others hang on", () => {
     expect(beginAt(segments, 7e6)).toBe(2);
     expect(beginAt(segments, 8e6)).toBe(4);
+  });
+  it("reaches to the next segment where the moment lies between two", () => {
+    const told = { sequence: 0, start_us: 0, duration_us: 0, size_bytes: 1, keyframe: true };
+    const sound = { ...told, sequence: 1, start_us: 8.03e6, duration_us: 2e6 };
+    expect(windowAt([told, sound], 8e6)).toEqual([0, 1]);
+    expect(windowAt([told, sound], 9e6)).toEqual([1]);
+    expect(windowAt(segments, 7e6)).toEqual([2, 3]);
+    expect(windowAt(segments, 80e6)).toEqual([38, 39]);
+    expect(windowAt([], 0)).toEqual([]);
   });
   it("is held from its first to its last segment", () => {
     expect(holds(segments, { first: 2, last: 5 }, 11.9e6)).toBe(true);

@@ -1,6 +1,6 @@
 /** Which segments the video element is given around a moment, and which it may let go. Times are microseconds. */
 import type { SegmentItem } from "../../api/types";
-import { keyframeBefore, segmentAt } from "../seek";
+import { endOf, keyframeBefore, segmentAt } from "../seek";
 
 /** What the element holds of a track: the indices of the first and the last segment, one after another. */
 export interface Held {
@@ -17,6 +17,18 @@ export function beginAt(segments: readonly SegmentItem[], atUs: number): number 
   const at = segmentAt(segments, atUs);
   const key = keyframeBefore(segments, at);
   return key === -1 ? at : key;
+}
+
+/**
+ * What a moment needs: from where to begin up to the segment that holds it, or the next one where it lies between two.
+ * Sound does not begin at the same moment as its picture.
+ */
+export function windowAt(segments: readonly SegmentItem[], atUs: number): number[] {
+  const [first, at] = [beginAt(segments, atUs), segmentAt(segments, atUs)];
+  const here = segments[at];
+  if (!here) return [];
+  const last = endOf(here) <= atUs && at + 1 < segments.length ? at + 1 : at;
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => first + n);
 }
 
 /** Whether what is held reaches a moment without a hole before it. */
