@@ -292,13 +292,13 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_and_nothing_is_installed_without_leave() {
         let place = Place { root: "/nonexistent".into(), target: "/nonexistent/target".into() };
-        let lacking = Lacking { debian: vec!["chromium"], python: true, cargo_deny: true };
+        let lacking = Lacking { debian: vec!["chromium"], python: true, azurite: true, cargo_deny: true };
         let steps = Steps::new(place.logs());
         let Failure(text) = lacking.settle(&place, &steps, false).unwrap_err();
         for word in ["chromium", "tink==1.16.1", "cargo-deny 0.20.2", "--install"] {
             assert!(text.contains(word), "{text}");
         }
-        let lacking = Lacking { debian: vec![], python: false, cargo_deny: false };
+        let lacking = Lacking { debian: vec![], python: false, azurite: false, cargo_deny: false };
         assert!(lacking.settle(&place, &steps, false).is_ok());
     }
 }

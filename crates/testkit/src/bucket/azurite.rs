@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clerestory_model::{Clock, SystemClock};
 use reqwest::StatusCode;
 
 /// The account of every Azurite and its key, which its documentation tells everybody.
@@ -74,7 +75,8 @@ impl Azurite {
     /// Create Container, signed with the shared key: the account stands twice in what is signed, as it does in the path.
     async fn make_container(&self, client: &reqwest::Client) -> Option<StatusCode> {
         let container = super::BUCKET;
-        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+        let now = Duration::from_millis(SystemClock.now().unix_millis());
+        let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + now);
         let signed = format!(
             "PUT\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:{date}\nx-ms-version:{VERSION}\n\
              /{ACCOUNT}/{ACCOUNT}/{container}\nrestype:container"
