@@ -196,6 +196,15 @@ describe("sending", () => {
     expect(scene.log.at(-1)).toBe("end stopped");
   });
 
+  it("deletes what the server says was taken back", async () => {
+    await scene.spool.beginRun(run("a"));
+    await scene.lies("a", name(0), name(1));
+    scene.put = (_, segment) =>
+      segment.sequence === 0 ? answer(422, "segment-taken-back") : receipt(segment);
+    await scene.uploader.nudge();
+    expect([scene.names, scene.log.at(-1)]).toEqual([[], "end stopped"]);
+  });
+
   it("waits longer each time where the server cannot be reached, and loses nothing", async () => {
     await scene.spool.beginRun(run("a"));
     await scene.lies("a", name(0));

@@ -141,7 +141,7 @@ export class Receiver {
   }
 
   #join({ code, label }) {
-    if (!this.codes.delete(code)) return problem(404, "code-unknown");
+    if (!this.codes.delete(code)) return problem(403, "code-refused");
     const token = `crt_${randomUUID()}`;
     this.recorders.add(token);
     this.label = label;
@@ -189,7 +189,7 @@ export class Receiver {
     const sha = createHash("sha256").update(bytes);
     const digest = sha.copy().digest("base64");
     const receipt = sha.digest("hex");
-    if (headers["content-digest"] !== `sha-256=:${digest}:`) return problem(422, "digest-differs");
+    if (headers["content-digest"] !== `sha-256=:${digest}:`) return problem(408, "digest-mismatch");
     if (headers["content-type"] !== "application/vnd.clerestory.spool") return problem(415, "form");
     if (headers["clerestory-spool-key"] !== this.spool.id) return problem(422, "spool-key");
     const info = Buffer.from(

@@ -31,6 +31,7 @@ export interface Trouble {
 /** What became of one request. `later`: nothing can be sent now. */
 type Outcome = "done" | "later";
 
+const TAKEN_BACK = "segment-taken-back";
 /** After so many receipts for other bytes than ours the segment is put aside. */
 const WRONG_RECEIPTS = 5;
 /** Nothing that an attempt could change: somebody has to do something first. */
@@ -145,6 +146,11 @@ export class Uploader {
     const sealed = { kind, sequence, policyVersion, spoolKeyId, body, digest };
     const answer = await this.#receiver(run.server).put(run.token, sealed);
     if (answer.status === 200) return this.#receipted(run, segment, answer, hex(digest));
+    // The person took this time back: nobody is to have it any more, here neither.
+    if (answer.slug === TAKEN_BACK) {
+      await this.#spool.remove(run.writer, segment);
+      return "done";
+    }
     return this.#refused(run, answer, async (reason) => {
       await this.#spool.quarantine(run, segment, reason);
     });
@@ -216,7 +222,7 @@ export class Uploader {
   async #finish(run: Run): Promise<Outcome> {
     if (run.ended === "stopped" || run.ended === "shutdown") {
       const answer = await this.#receiver(run.server).end(run.token, run.ended);
-      if (answer.status === 401) return this.#renew(run);
+      // Where it may not be told any more, the server ends it by itself when nothing came for a day.
       if (isPassing(answer)) return this.#later(answer.slug || "unreachable", answer);
     }
     await this.#spool.forgetRun(run.writer);

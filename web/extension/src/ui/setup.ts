@@ -8,7 +8,9 @@ import { h, lintel } from "./dom";
 const ALL_PAGES = { origins: ["https://*/*", "http://*/*"] };
 
 const JOIN_FAILED: Readonly<Record<string, string>> = {
-  "code-unknown": "This link was used already, or is older than ten minutes. Ask for another one.",
+  "code-refused": "This link was used already, or is older than ten minutes. Ask for another one.",
+  "too-many-recorders":
+    "You have as many browsers as you may have. End one that you do not use, in the console.",
 };
 
 async function join(link: string, label: string, fixed: Managed): Promise<string | null> {

@@ -104,7 +104,12 @@ export function facts(
     ...(notice ? [{ name: "Why", text: `${notice.basis}, notice ${notice.version}.` }] : []),
     {
       name: "How long",
-      text: keptDays === null ? "As long as your organisation keeps it." : `Kept ${plural(keptDays, "day")}.`,
+      text:
+        keptDays === null
+          ? "As long as your organisation keeps it."
+          : keptDays === 0
+            ? "Less than a day."
+            : `Kept ${plural(keptDays, "day")}.`,
     },
     { name: "Live", text: LIVE[liveView] },
   ];
