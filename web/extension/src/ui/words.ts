@@ -34,6 +34,7 @@ const ENDED: Readonly<Record<string, string>> = {
   "source-ended":
     "The tab or window is gone, or sharing was ended in the browser's own bar. The recording ended with it.",
   "no-picture": "The browser gave no picture for ten seconds, so the recording ended.",
+  "no-encoder": "This browser has nothing to encode pictures with, so the recording ended.",
   "recording-off": "Your organisation has recording switched off for you.",
   "capture-off": "Your organisation has recording switched off for you.",
   "surface-off": "Your organisation does not allow this kind of recording.",
