@@ -82,7 +82,8 @@ function handle(
         });
       return null;
     case "painted":
-      if (tab !== undefined && sender.frameId === 0) desk.recorder?.painted(tab, sender.url ?? "");
+      if (tab !== undefined && sender.frameId === 0)
+        desk.recorder?.painted(tab, sender.url ?? "", sender.documentId);
       return null;
   }
 }

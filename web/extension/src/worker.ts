@@ -172,12 +172,13 @@ type Navigation = {
   readonly frameId: number;
   readonly url: string;
   readonly timeStamp: number;
+  readonly documentId?: string;
 };
 
 const forward =
   (stage: "before" | "committed" | "changed" | "failed") =>
-  ({ tabId: tab, frameId: frame, url, timeStamp: at }: Navigation): void =>
-    mention({ to: "recorder", kind: "went", went: { at, tab, frame, url, stage } });
+  ({ tabId: tab, frameId: frame, url, timeStamp: at, documentId: document }: Navigation): void =>
+    mention({ to: "recorder", kind: "went", went: { at, tab, frame, url, document, stage } });
 
 chrome.webNavigation.onBeforeNavigate.addListener(forward("before"));
 chrome.webNavigation.onCommitted.addListener(forward("committed"));

@@ -3,13 +3,22 @@ import type { SeenTab } from "./gate";
 
 async function seen(tab: number): Promise<SeenTab> {
   const told = (await chrome.webNavigation.getAllFrames({ tabId: tab })) ?? [];
-  // A tab of which nothing is told shows a page without an address; where only named pages are allowed, that is none.
-  const frames = told.length > 0 ? told : [{ frameId: 0, url: "" }];
-  return { tab, frames: frames.map(({ frameId: frame, url }) => ({ frame, url })) };
+  const frames = told.map(({ frameId: frame, url, documentId: document }) => ({ frame, url, document }));
+  return { tab, frames };
+}
+
+/** Two tabs beside each other have one such number, every other tab -1; an older browser knows no such thing. */
+const isSplit = ({ splitViewId }: chrome.tabs.Tab): boolean => (splitViewId ?? -1) !== -1;
+
+/** The tab in front, and the one that stands beside it. */
+function inFront(tabs: readonly chrome.tabs.Tab[]): chrome.tabs.Tab[] {
+  const active = tabs.filter((tab) => tab.active);
+  const sides = new Set(active.filter(isSplit).map(({ splitViewId }) => splitViewId));
+  return tabs.filter((tab) => tab.active || (isSplit(tab) && sides.has(tab.splitViewId)));
 }
 
 /**
- * The captured tab alone, or of each window that is not minimised the tab in front. `apart`: tabs with something in
+ * The captured tab alone, or of each window that is not minimised what is in front. `apart`: tabs with something in
  * picture-in-picture, which stands above whatever else is in front.
  */
 export async function seenTabs(only: number | null, apart: readonly number[]): Promise<SeenTab[]> {
@@ -17,7 +26,7 @@ export async function seenTabs(only: number | null, apart: readonly number[]): P
   const windows = await chrome.windows.getAll({ populate: true });
   const front = windows
     .filter(({ state }) => state !== "minimized")
-    .flatMap(({ tabs }) => tabs?.filter(({ active }) => active) ?? [])
+    .flatMap(({ tabs }) => inFront(tabs ?? []))
     .flatMap(({ id }) => (id === undefined ? [] : [id]));
   const open = new Set(windows.flatMap(({ tabs }) => tabs ?? []).map(({ id }) => id));
   const ids = new Set([...front, ...apart.filter((id) => open.has(id))]);

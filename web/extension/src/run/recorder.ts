@@ -120,7 +120,11 @@ export class Recorder {
       sample: (atMs, sample) => this.#soundEncoder.encode(atMs, sample),
       entry: (_, entry) => this.#actions.add(entry),
       gap: (gap) => this.#tell(gap),
-      opened: () => this.#pictures.refresh(),
+      // What was shown last was of before the gap, and is not told again after it.
+      opened: () => {
+        this.#last = null;
+        this.#pictures.refresh();
+      },
     });
     this.#pictures = new Pictures(sources.picture, {
       taken: (atMs, picture) => this.#take(atMs, picture),
@@ -185,8 +189,8 @@ export class Recorder {
       this.#navigated(went);
   }
 
-  painted(tab: number, address: string): void {
-    this.#gate.painted(tab, address, Date.now());
+  painted(tab: number, address: string, document: string | undefined): void {
+    this.#gate.painted(tab, address, document, Date.now());
   }
 
   /** New rules, or the end of all of them. */
