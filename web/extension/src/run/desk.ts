@@ -92,7 +92,7 @@ export class Desk {
   }
 
   /** What may be recorded has to be known before the person is asked to pick anything. */
-  async #policy({ enrolment, surface }: Begin): Promise<Answered<PolicyKeeper>> {
+  async #policy({ enrolment, surface, notice }: Begin): Promise<Answered<PolicyKeeper>> {
     const server = new Server(enrolment.server);
     const fetch = () => server.policy(enrolment.token);
     const answer = await fetch();
@@ -100,7 +100,7 @@ export class Desk {
     const clock = { serverMs: Date.now(), deviceMs: Date.now(), steadyMs: performance.now() };
     const keeper = new PolicyKeeper(enrolment.policyKey, clock, fetch);
     await keeper.accept(answer.body);
-    const against = keeper.against(surface);
+    const against = keeper.against(surface, notice);
     return against === null ? { ok: keeper } : { refused: against };
   }
 
@@ -122,7 +122,7 @@ export class Desk {
     const clock = { serverMs: leave.serverTimeMs, deviceMs: Date.now(), steadyMs: performance.now() };
     const keeper = new PolicyKeeper(enrolment.policyKey, clock, () => server.policy(enrolment.token));
     await keeper.accept(leave.policy);
-    const against = keeper.against(surface);
+    const against = keeper.against(surface, notice);
     const isOlder = (keeper.policy?.version ?? 0) < (first.policy?.version ?? 0);
     if (against !== null || isOlder) return this.#notBegun(against ?? "policy-older", sources);
     const run = this.#newRun(begin, leave, writer);
@@ -354,7 +354,7 @@ export class Desk {
       startedAtMs: running?.recorder.startedAtMs ?? null,
       shut: shut ? { reason: shut.reason, since: shut.from } : null,
       pausedFor: running?.recorder.pausedFor ?? null,
-      hears: running?.sources.hears ?? { page: false, microphone: false },
+      hears: running?.recorder.hears ?? { page: false, microphone: false },
       policy: policy ?? null,
       watchers: this.#watchers,
       slices: this.#slices.row(Date.now()),

@@ -66,14 +66,18 @@ export class PolicyKeeper {
     return status;
   }
 
-  /** Why nothing may be captured, or `null`. */
-  against(surface: Surface): PolicyRefusal | "recording-off" | "surface-off" | null {
+  /** Why nothing may be captured, or `null`. `notice`: the version the person was shown. */
+  against(
+    surface: Surface,
+    notice: string,
+  ): PolicyRefusal | "recording-off" | "surface-off" | "notice-needed" | null {
     const policy = this.#policy;
     // A policy that the server sends and that cannot be believed is not passed over for an older one.
     if (this.#refused) return this.#refused;
     if (policy === null) return "policy-malformed";
     if (endsAtMs(policy) <= serverNow(this.#clock)) return "policy-expired";
     if (!policy.recording) return "recording-off";
-    return policy.surfaces.includes(surface) ? null : "surface-off";
+    if (!policy.surfaces.includes(surface)) return "surface-off";
+    return policy.notice?.version === notice ? null : "notice-needed";
   }
 }

@@ -11,10 +11,10 @@ import type { Gap, GapReason } from "../media/segment";
 import { type Sample, Sound, SoundEncoder, type SoundFormat } from "../media/sound";
 import { TrackCutter } from "../media/track";
 import { toldAddress } from "../policy/pages";
-import type { Surface } from "../policy/screen";
 import { Gate, type SeenTab, type Went } from "../rules/gate";
 import { Valve } from "../rules/valve";
 import type { Run } from "../spool/spool";
+import { Ear } from "./ear";
 import type { PolicyKeeper } from "./keeper";
 import type { Shelf } from "./shelf";
 import type { Sources } from "./sources";
@@ -59,6 +59,8 @@ const ASK_PICTURE_MS = 20_000;
 const ASK_AGAIN_MS = 5000;
 /** And so long after that nobody knows what is on the screen; a minimised window gives none, for one. */
 const NO_PICTURE_MS = 30_000;
+/** Said by rules that are believed: there is nothing to wait for. */
+const FINAL: readonly string[] = ["recording-off", "surface-off", "notice-needed"];
 /** Without a policy for so long the recording ends. */
 const POLICY_MS = 60_000;
 /** What was taken last waits for the same judgement as everything else, and no longer than this. */
@@ -75,7 +77,7 @@ export class Recorder {
   readonly #pictureEncoder: PictureEncoder;
   readonly #soundEncoder: SoundEncoder;
   readonly #pictures: Pictures;
-  readonly #sound: Sound | null;
+  readonly #ear: Ear;
   readonly #startedAtMs = Date.now();
   #timers: ReturnType<typeof setInterval>[] = [];
   #last: { readonly atMs: number; readonly picture: Picture } | null = null;
@@ -117,7 +119,10 @@ export class Recorder {
     });
     this.#valve = new Valve(this.#gate, this.#startedAtMs, {
       picture: (atMs, picture) => this.#pictureEncoder.encode(atMs, picture),
-      sample: (atMs, sample) => this.#soundEncoder.encode(atMs, sample),
+      // What waited when the rules took sound away is not kept.
+      sample: (atMs, sample) => {
+        if (keeper.policy?.audio) this.#soundEncoder.encode(atMs, sample);
+      },
       entry: (_, entry) => this.#actions.add(entry),
       gap: (gap) => this.#tell(gap),
       // What was shown last was of before the gap, and is not told again after it.
@@ -130,7 +135,7 @@ export class Recorder {
       taken: (atMs, picture) => this.#take(atMs, picture),
       ended: () => void this.stop("stopped", "source-ended"),
     });
-    this.#sound = this.#listen(sources);
+    this.#ear = new Ear(sources, policy.audio, () => this.#listen(sources));
     this.#timers = [setInterval(() => this.#pump(), PUMP_MS), setInterval(() => void this.look(), LOOK_MS)];
     void this.look();
   }
@@ -147,12 +152,11 @@ export class Recorder {
     return this.#valve.shut;
   }
 
-  get surface(): Surface {
-    return this.#parts.run.surface;
+  get hears(): Sources["hears"] {
+    return this.#ear.hears;
   }
 
-  #listen({ sounds }: Sources): Sound | null {
-    if (sounds.length === 0) return null;
+  #listen({ sounds }: Sources): Sound {
     const sound = new Sound((atMs, sample) => this.#valve.addSample(atMs, sample));
     for (const { stream, audible } of sounds) sound.add(stream, audible);
     sound.begin();
@@ -196,7 +200,10 @@ export class Recorder {
   /** New rules, or the end of all of them. */
   policyChanged(): void {
     const { policy } = this.#parts.keeper;
-    if (policy) this.#gate.replaceRules(policy.pages);
+    if (policy) {
+      this.#gate.replaceRules(policy.pages);
+      void this.#ear.follow(policy.audio).then(() => this.#events.changed());
+    }
     this.#pump();
     void this.look();
   }
@@ -300,8 +307,13 @@ export class Recorder {
     }
   }
 
+  #refusal(): ReturnType<PolicyKeeper["against"]> {
+    const { keeper, run } = this.#parts;
+    return keeper.against(run.surface, run.notice);
+  }
+
   #against(now: number): GapReason | null {
-    const refusal = this.#parts.keeper.against(this.surface);
+    const refusal = this.#refusal();
     this.#noPolicySince = refusal === null ? null : (this.#noPolicySince ?? now);
     if (refusal !== null) return "policy";
     if (this.#pausedFor !== null) return "paused";
@@ -316,9 +328,9 @@ export class Recorder {
       this.#askedPictureAtMs = now;
       this.#pictures.refresh();
     }
-    const refusal = this.#parts.keeper.against(this.surface);
+    const refusal = this.#refusal();
     if (refusal === null) return;
-    const isFinal = refusal === "recording-off" || refusal === "surface-off";
+    const isFinal = FINAL.includes(refusal);
     if (isFinal || (this.#noPolicySince !== null && now - this.#noPolicySince > POLICY_MS))
       void this.stop("shutdown", refusal);
   }
@@ -368,7 +380,7 @@ export class Recorder {
   async #stop(reason: "stopped" | "shutdown", why: string | null): Promise<void> {
     this.#events.changed();
     this.#pictures.stop();
-    await this.#sound?.stop();
+    await this.#ear.stop();
     const until = Date.now() + DRAIN_MS;
     while (!this.#valve.isEmpty && Date.now() < until) await new Promise((done) => setTimeout(done, PUMP_MS));
     for (const timer of this.#timers) clearInterval(timer);
