@@ -12,6 +12,10 @@ function browser(
   frames: object[] | null = [{ frameId: 0, url: "https://a.example/" }],
 ) {
   vi.stubGlobal("chrome", {
+    runtime: {
+      ContextType: { TAB: "TAB" },
+      getContexts: async () => [{ tabId: 50, documentUrl: "chrome-extension://ours/popup.html" }],
+    },
     windows: { getAll: async () => [{ state: "normal", tabs }] },
     webNavigation: { getAllFrames: async () => frames },
   });
@@ -47,6 +51,13 @@ describe("what can be seen", () => {
       { id: 2, active: false, splitViewId: -1 },
     ]);
     expect(await tabsSeen()).toEqual([1]);
+  });
+
+  it("is known of this extension's own pages, of which no frames are told", async () => {
+    browser([{ id: 50, active: true }], []);
+    expect(await seenTabs(null, [])).toEqual([
+      { tab: 50, frames: [{ frame: 0, url: "chrome-extension://ours/popup.html" }] },
+    ]);
   });
 
   it("is unknown where the browser does not tell of a tab", async () => {

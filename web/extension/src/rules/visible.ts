@@ -1,10 +1,17 @@
 /** Which pages can be seen now, by the browser's own account. */
 import type { SeenTab } from "./gate";
 
-async function seen(tab: number): Promise<SeenTab> {
+/** Tabs and windows with a page of this extension: of these the browser tells no frames. */
+async function ownTabs(): Promise<ReadonlyMap<number, string>> {
+  const contexts = await chrome.runtime.getContexts({ contextTypes: [chrome.runtime.ContextType.TAB] });
+  return new Map(contexts.map(({ tabId, documentUrl }) => [tabId, documentUrl ?? ""]));
+}
+
+async function seen(tab: number, own: ReadonlyMap<number, string>): Promise<SeenTab> {
   const told = (await chrome.webNavigation.getAllFrames({ tabId: tab })) ?? [];
   const frames = told.map(({ frameId: frame, url, documentId: document }) => ({ frame, url, document }));
-  return { tab, frames };
+  const ours = own.get(tab);
+  return { tab, frames: frames.length === 0 && ours !== undefined ? [{ frame: 0, url: ours }] : frames };
 }
 
 /** Two tabs beside each other have one such number, every other tab -1; an older browser knows no such thing. */
@@ -22,7 +29,8 @@ function inFront(tabs: readonly chrome.tabs.Tab[]): chrome.tabs.Tab[] {
  * picture-in-picture, which stands above whatever else is in front.
  */
 export async function seenTabs(only: number | null, apart: readonly number[]): Promise<SeenTab[]> {
-  if (only !== null) return [await seen(only)];
+  const own = await ownTabs();
+  if (only !== null) return [await seen(only, own)];
   const windows = await chrome.windows.getAll({ populate: true });
   const front = windows
     .filter(({ state }) => state !== "minimized")
@@ -30,5 +38,5 @@ export async function seenTabs(only: number | null, apart: readonly number[]): P
     .flatMap(({ id }) => (id === undefined ? [] : [id]));
   const open = new Set(windows.flatMap(({ tabs }) => tabs ?? []).map(({ id }) => id));
   const ids = new Set([...front, ...apart.filter((id) => open.has(id))]);
-  return Promise.all([...ids].map(seen));
+  return Promise.all([...ids].map((tab) => seen(tab, own)));
 }
