@@ -257,4 +257,15 @@ const onAlarm = (): void => {
 chrome.runtime.onStartup.addListener(onAlarm);
 chrome.runtime.onInstalled.addListener(onAlarm);
 chrome.alarms.onAlarm.addListener(onAlarm);
-void chrome.alarms.create(LEFTOVERS, { periodInMinutes: 1 });
+
+/** The worker begins anew often; an alarm made anew each time would never ring. */
+async function setAlarm(): Promise<void> {
+  if (!(await chrome.alarms.get(LEFTOVERS))) await chrome.alarms.create(LEFTOVERS, { periodInMinutes: 1 });
+}
+
+/** Our script in a page stands beside the page's own, and has no business with tokens. */
+const keepFromPages = (): Promise<void> =>
+  chrome.storage.local.setAccessLevel({ accessLevel: chrome.storage.AccessLevel.TRUSTED_CONTEXTS });
+
+for (const prepared of [setAlarm(), keepFromPages()])
+  prepared.catch((error: unknown) => console.error("the worker is not as it should be", error));
