@@ -78,7 +78,12 @@ export interface Status {
   readonly pausedFor: string | null;
   readonly hears: { readonly page: boolean; readonly microphone: boolean };
   readonly policy: Pick<ScreenPolicy, "audio" | "pause" | "liveView" | "keptDays" | "notice"> | null;
-  readonly watchers: readonly Watcher[];
+  /** `null` where it is not known now. */
+  readonly watchers: readonly Watcher[] | null;
+  /** What was captured and could not be kept. */
+  readonly lost: { readonly segments: number; readonly why: "disk" | "missing" } | null;
+  /** Times thrown away here of which the server has not heard yet. */
+  readonly untold: number;
   /** The last minutes, for a row of panes. */
   readonly slices: readonly Slice[];
   /** Acknowledged since this recorder began: the server has it, whatever happens here. */

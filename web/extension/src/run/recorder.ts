@@ -264,14 +264,13 @@ export class Recorder {
     this.#pump();
   }
 
-  /** Throws away what is in memory of the time since `fromMs`. What lies on the disk is the caller's. */
-  async discard(fromMs: number): Promise<void> {
-    const now = Date.now();
+  /** Throws away what is in memory of this time, up to now. What lies on the disk is the caller's. */
+  async discard(fromMs: number, toMs: number): Promise<void> {
     this.#last = null;
     this.#valve.discard(fromMs);
     const gap: Gap = {
       from_ms: Math.round(Math.max(fromMs, this.#startedAtMs)),
-      to_ms: now,
+      to_ms: toMs,
       reason: "discarded",
     };
     const drop = (track: TrackCutter<PictureFormat> | TrackCutter<SoundFormat>) => {

@@ -7,12 +7,24 @@ import { byAge, readSegmentName, type SegmentName, segmentName } from "./names";
 /** Performs one request about files. Rejects where the disk refuses. */
 export type Files = (request: FileRequest) => Promise<unknown>;
 
+/** Times the server still has to be told are thrown away. */
+export interface Times {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Of what waits here they are gone already. */
+  readonly isTakenHere: boolean;
+}
+
 /** What the next run of the browser needs in order to send what this one left behind. */
 export interface Run {
   readonly writer: string;
   readonly server: string;
+  /** Which enrolment began it: no other may speak for it. */
+  readonly recorder: string;
   /** May write these tracks; worth nothing else. */
   readonly token: string;
+  /** When the token is to be renewed while it is recorded, by the device's clock. */
+  readonly renewAtMs: number | null;
   readonly recording: string;
   readonly tracks: Readonly<Record<Kind, string | null>>;
   readonly spoolKeyId: string;
@@ -22,8 +34,7 @@ export interface Run {
   readonly startedAtMs: number;
   /** How it ended, where it did so by itself; `continued`: another run goes on in its recording. */
   readonly ended: "stopped" | "shutdown" | "continued" | null;
-  /** Times the server still has to be told are thrown away. */
-  readonly discarded: readonly { readonly fromMs: number; readonly toMs: number }[];
+  readonly discarded: readonly Times[];
 }
 
 export interface Waiting extends SegmentName {
@@ -44,7 +55,7 @@ export const RUN_FILE = "run.json";
 export const isRun = (value: unknown): value is Run =>
   typeof value === "object" &&
   value !== null &&
-  ["writer", "server", "token", "recording", "spoolKeyId", "spoolKey"].every(
+  ["writer", "server", "recorder", "token", "recording", "spoolKeyId", "spoolKey"].every(
     (field) => typeof (value as Record<string, unknown>)[field] === "string",
   ) &&
   Array.isArray((value as Partial<Run>).discarded);

@@ -10,10 +10,12 @@ import {
   endedText,
   facts,
   heardText,
+  lostText,
   recordingTitle,
   refusedText,
   SURFACE_NAMES,
   shutText,
+  untoldText,
   watchingText,
 } from "./words";
 
@@ -316,8 +318,8 @@ function recordingView(): HTMLElement {
         )
       : null,
     living.made(
-      () => status?.watchers ?? [],
-      (watchers) => h("p", { class: watchers.length > 0 ? "note lit" : "ink2" }, watchingText(watchers)),
+      () => status?.watchers ?? null,
+      (watchers) => h("p", { class: watchers?.length === 0 ? "ink2" : "note lit" }, watchingText(watchers)),
     ),
     h(
       "p",
@@ -375,6 +377,15 @@ function safeView(): HTMLElement {
     { class: "safe", "aria-label": "What is safe" },
     h("p", {}, living.text(upTo)),
     h("p", { class: "ink2" }, living.text(waiting)),
+    living.made(
+      () => [status?.lost ? lostText(status.lost) : null, status?.untold ? untoldText(status.untold) : null],
+      (lines) =>
+        h(
+          "div",
+          { class: "stack" },
+          ...lines.map((line) => (line === null ? null : h("p", { class: "note attn" }, line))),
+        ),
+    ),
     living.made(
       () => status?.refused ?? [],
       (refused) =>

@@ -77,6 +77,17 @@ const LIVE: Readonly<Record<ScreenPolicy["liveView"], string>> = {
   admin: "Admins may watch while it runs; you see who.",
 };
 
+const LOST = {
+  disk: "this computer did not take them. Is its disk full?",
+  missing: "they are not on this computer any more.",
+} as const;
+
+export const lostText = ({ segments, why }: NonNullable<Status["lost"]>): string =>
+  `Lost: ${plural(segments, "piece")}, as ${LOST[why]}`;
+
+export const untoldText = (untold: number): string =>
+  `The server has not heard yet of ${plural(untold, "time")} you threw away. Here it is gone; the server is told as soon as it answers.`;
+
 type Told = NonNullable<Status["policy"]>;
 
 export interface Fact {
@@ -126,6 +137,7 @@ export function heardText({ page, microphone }: Status["hears"], surface: Surfac
 }
 
 export function watchingText(watchers: Status["watchers"]): string {
+  if (watchers === null) return "The server does not answer: whether somebody is watching is not known now.";
   const names = watchers.map(({ name }) => name);
   if (names.length === 0) return "Nobody is watching.";
   return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} watching now.`;
