@@ -26,6 +26,7 @@ export type ToRecorder =
   | { readonly to: "recorder"; readonly kind: "resume" }
   | { readonly to: "recorder"; readonly kind: "discard"; readonly minutes: number }
   | { readonly to: "recorder"; readonly kind: "forget-refused" }
+  | { readonly to: "recorder"; readonly kind: "retry-refused" }
   | { readonly to: "recorder"; readonly kind: "send"; readonly enrolment: Enrolment }
   | { readonly to: "recorder"; readonly kind: "status" }
   | { readonly to: "recorder"; readonly kind: "went"; readonly went: Went }

@@ -58,6 +58,8 @@ function handle(
       return desk.discard(message.minutes);
     case "forget-refused":
       return desk.forgetRefused();
+    case "retry-refused":
+      return desk.retryRefused();
     case "send":
       void desk.send(message.enrolment);
       return { ok: null };

@@ -1,4 +1,5 @@
 /** Encodes pictures: in the device's own hardware where it has it, and begins anew where an encoder gives up. */
+import { recordingClock } from "./clock";
 import { frameOf, type Picture } from "./pictures";
 import type { Chunk } from "./segment";
 
@@ -107,8 +108,8 @@ export class PictureEncoder {
     const keyFrame = atMs - this.#keyAtMs >= this.#keyEveryMs;
     const frame = frameOf(picture, atMs);
     try {
-      if (encoder.encodeQueueSize === 0) this.#outAtMs = Date.now();
-      this.#inAtMs = Date.now();
+      if (encoder.encodeQueueSize === 0) this.#outAtMs = recordingClock.now();
+      this.#inAtMs = recordingClock.now();
       encoder.encode(frame, { keyFrame });
       if (keyFrame) this.#keyAtMs = atMs;
     } catch {
@@ -156,7 +157,7 @@ export class PictureEncoder {
 
   #put(from: VideoEncoder, chunk: EncodedVideoChunk, config: VideoDecoderConfig | undefined): void {
     if (from !== this.#encoder) return;
-    this.#outAtMs = Date.now();
+    this.#outAtMs = recordingClock.now();
     if (config) {
       const [width, height] = this.#size.split("x").map(Number);
       const description = config.description ? { description: base64Url(bytesOf(config.description)) } : {};

@@ -1,6 +1,6 @@
 /** Sound: what the tab plays and what the person says, mixed into one, and encoded as Opus. */
 
-import { CaptureClock } from "./clock";
+import { CaptureClock, recordingClock } from "./clock";
 import { base64Url, bytesOf } from "./picture-encoder";
 import type { Chunk } from "./segment";
 
@@ -59,7 +59,7 @@ export class Sound {
       if (done) return;
       const data = new Float32Array(heard.numberOfFrames);
       heard.copyTo(data, { planeIndex: 0, format: "f32-planar" });
-      const atMs = this.#clock.at(heard.timestamp, Date.now());
+      const atMs = this.#clock.at(heard.timestamp, recordingClock.now());
       heard.close();
       this.#taken(atMs, { data });
     }

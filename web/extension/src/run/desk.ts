@@ -1,5 +1,6 @@
 /** The offscreen document's one object: the recorder that runs, what waits to be sent, and what the person is told. */
 import { type Answer, isPassing } from "@clerestory/capture/src/transport/ask";
+import { recordingClock } from "../media/clock";
 import type { Answered, Badge, Begin, SeenTab, Status } from "../messages";
 import { mayGoOn, Uploader } from "../send/uploader";
 import {
@@ -92,6 +93,7 @@ export class Desk {
     this.#phase = "starting";
     this.#ended = null;
     this.#lost = null;
+    recordingClock.begin();
     this.#shown();
     let sources: Sources | null = null;
     try {
@@ -205,7 +207,7 @@ export class Desk {
       setInterval(() => void this.#refreshPolicy(), POLICY_MS),
     ];
     this.#running = { recorder, keeper, run, sources, only, timers };
-    this.#watchedAtMs = Date.now();
+    this.#watchedAtMs = recordingClock.now();
     this.#uploader.current = run.writer;
     this.#phase = "recording";
     this.#shown();
@@ -243,7 +245,7 @@ export class Desk {
       this.#shown();
       return;
     }
-    this.#watchedAtMs = Date.now();
+    this.#watchedAtMs = recordingClock.now();
     const { watchers, version } = readWatching(answer.body);
     const changed = JSON.stringify(watchers) !== JSON.stringify(this.#watchers);
     this.#watchers = watchers;
@@ -290,7 +292,7 @@ export class Desk {
   async discard(minutes: number): Promise<Answered<null>> {
     const running = this.#running;
     if (!running || !(minutes > 0)) return { refused: "not-recording" };
-    const toMs = Math.round(Date.now());
+    const toMs = recordingClock.now();
     const fromMs = Math.round(toMs - minutes * 60_000);
     const times: Times = { fromMs, toMs, isTakenHere: false };
     // Between two segments: one that is on its way has arrived by then, and the server is told after it. What is
@@ -350,6 +352,11 @@ export class Desk {
     return { ok: null };
   }
 
+  async retryRefused(): Promise<Answered<null>> {
+    await this.#uploader.between(() => this.#spool.retryRefused());
+    return { ok: null };
+  }
+
   // -------------------------------------------------------------------- what the person is told
 
   #shown(): void {
@@ -361,7 +368,7 @@ export class Desk {
 
   /** `null` where it is not known: nobody is told that nobody watches on the word of an answer from long ago. */
   #knownWatchers(): readonly Watcher[] | null {
-    const isKnown = this.#running === null || Date.now() - this.#watchedAtMs < WATCHING_KNOWN_MS;
+    const isKnown = this.#running === null || recordingClock.now() - this.#watchedAtMs < WATCHING_KNOWN_MS;
     return isKnown ? this.#watchers : null;
   }
 
@@ -375,7 +382,7 @@ export class Desk {
     const running = this.#running;
     const { policy } = running?.keeper ?? {};
     const shut = running?.recorder.shut;
-    if (shut) this.#slices.gap(shut.from, Date.now());
+    if (shut) this.#slices.gap(shut.from, recordingClock.now());
     const runs = await this.#spool.runs();
     const waiting = (await Promise.all(runs.map((run) => this.#spool.waiting(run.writer)))).flat();
     const refused = new Map<string, { reason: string; segments: number; bytes: number }>();
@@ -396,7 +403,7 @@ export class Desk {
       watchers: this.#knownWatchers(),
       lost: this.#lost,
       untold: runs.reduce((sum, { discarded }) => sum + discarded.length, 0),
-      slices: this.#slices.row(Date.now()),
+      slices: this.#slices.row(recordingClock.now()),
       safe: this.#safe,
       waiting: { segments: waiting.length, bytes: waiting.reduce((sum, { size }) => sum + size, 0) },
       refused: [...refused.values()],

@@ -5,6 +5,7 @@
 
 import { type Entry, type PlaceEntry, readPageEntry, shortText } from "../actions/entries";
 import { ActionLog } from "../actions/log";
+import { recordingClock } from "../media/clock";
 import { PictureEncoder, type PictureFormat } from "../media/picture-encoder";
 import { type Picture, Pictures } from "../media/pictures";
 import type { Gap, GapReason } from "../media/segment";
@@ -63,8 +64,15 @@ const NO_PICTURE_MS = 30_000;
 const FINAL: readonly string[] = ["recording-off", "surface-off", "notice-needed"];
 /** Without a policy for so long the recording ends. */
 const POLICY_MS = 60_000;
+const MOST_APART_MS = 10_000;
 /** What was taken last waits for the same judgement as everything else, and no longer than this. */
 const DRAIN_MS = 2500;
+
+/** Whoever tells a time by the device's clock, or by one of its own, is put right where it matters. */
+const told = (atMs: number): number => {
+  const now = recordingClock.now();
+  return Math.abs(now - atMs) > MOST_APART_MS ? now : Math.round(atMs);
+};
 
 export class Recorder {
   readonly #parts: RecorderParts;
@@ -78,7 +86,7 @@ export class Recorder {
   readonly #soundEncoder: SoundEncoder;
   readonly #pictures: Pictures;
   readonly #ear: Ear;
-  readonly #startedAtMs = Date.now();
+  readonly #startedAtMs = recordingClock.now();
   #timers: ReturnType<typeof setInterval>[] = [];
   #last: { readonly atMs: number; readonly picture: Picture } | null = null;
   #tookAtMs: number | null = null;
@@ -164,7 +172,7 @@ export class Recorder {
   }
 
   #take(atMs: number, picture: Picture): void {
-    this.#tookAtMs = Date.now();
+    this.#tookAtMs = recordingClock.now();
     this.#last = { atMs, picture };
     this.#valve.addPicture(atMs, picture);
   }
@@ -175,11 +183,11 @@ export class Recorder {
   async look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    const askedAt = Date.now();
+    const askedAt = recordingClock.now();
     try {
       const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("late")), LATE_MS));
       const visible = await Promise.race([this.#events.look(), late]);
-      if (this.#gate.see(visible, askedAt, Date.now())) this.#pump();
+      if (this.#gate.see(visible, askedAt, recordingClock.now())) this.#pump();
     } catch {
       // Who does not answer lets nothing through: the valve counts the time since the last answer.
     } finally {
@@ -188,13 +196,13 @@ export class Recorder {
   }
 
   went(went: Went): void {
-    if (this.#gate.went(went, Date.now())) this.#pump();
+    if (this.#gate.went(went, recordingClock.now())) this.#pump();
     else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
       this.#navigated(went);
   }
 
   painted(tab: number, address: string, document: string | undefined): void {
-    this.#gate.painted(tab, address, document, Date.now());
+    this.#gate.painted(tab, address, document, recordingClock.now());
   }
 
   /** New rules, or the end of all of them. */
@@ -212,7 +220,7 @@ export class Recorder {
 
   #navigated({ tab, url, at }: Went): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
-    this.#place({ t: Math.round(at), kind: "navigate", tab, url: toldAddress(url), title: "" }, url);
+    this.#place({ t: told(at), kind: "navigate", tab, url: toldAddress(url), title: "" }, url);
   }
 
   #place(entry: PlaceEntry, address: string): void {
@@ -227,14 +235,13 @@ export class Recorder {
   }
 
   /** Something a page told of itself. */
-  entry(told: unknown, atMs: number, { tab, frame, address, top }: Teller): void {
+  entry(said: unknown, atMs: number, { tab, frame, address, top }: Teller): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
     if (this.#gate.excludes(address, frame !== 0) || this.#gate.excludes(top, false)) return;
-    // A page's clock is the device's; one that tells another time is put right where it matters.
-    const t = Math.abs(Date.now() - atMs) > 10_000 ? Date.now() : Math.round(atMs);
-    const entry = readPageEntry(told, t);
+    const t = told(atMs);
+    const entry = readPageEntry(said, t);
     if (entry) this.#valve.addEntry(t, entry);
-    else if (frame === 0) this.#entitle(tab, toldAddress(top), told);
+    else if (frame === 0) this.#entitle(tab, toldAddress(top), said);
   }
 
   /** The page tells its title when it was read, sooner or later than the browser tells of the navigation. */
@@ -249,7 +256,7 @@ export class Recorder {
   /** Another tab is in front. */
   tab(tab: number, atMs: number, url: string): void {
     if (this.#parts.only !== null) return;
-    this.#place({ t: Math.round(atMs), kind: "tab", tab, url: toldAddress(url), title: "" }, url);
+    this.#place({ t: told(atMs), kind: "tab", tab, url: toldAddress(url), title: "" }, url);
   }
 
   // -------------------------------------------------------------------- the person
@@ -292,7 +299,7 @@ export class Recorder {
 
   #pump(): void {
     if (this.#stopping && this.#timers.length === 0) return;
-    const now = Date.now();
+    const now = recordingClock.now();
     if (!this.#stopping) this.#watch(now);
     this.#repeat(now);
     this.#valve.pump(now, this.#against(now));
@@ -344,7 +351,7 @@ export class Recorder {
 
   /** An encoder gave up: what it had not put out yet is missing. */
   #lost(track: TrackCutter<PictureFormat> | TrackCutter<SoundFormat>): void {
-    const now = Date.now();
+    const now = recordingClock.now();
     const from = Math.round((track.endUs ?? now * 1000) / 1000);
     track.cut();
     if (now > from) track.gap({ from_ms: from, to_ms: now, reason: "lost" });
@@ -380,11 +387,12 @@ export class Recorder {
     this.#events.changed();
     this.#pictures.stop();
     await this.#ear.stop();
-    const until = Date.now() + DRAIN_MS;
-    while (!this.#valve.isEmpty && Date.now() < until) await new Promise((done) => setTimeout(done, PUMP_MS));
+    const until = recordingClock.now() + DRAIN_MS;
+    while (!this.#valve.isEmpty && recordingClock.now() < until)
+      await new Promise((done) => setTimeout(done, PUMP_MS));
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
-    this.#valve.end(Date.now());
+    this.#valve.end(recordingClock.now());
     await Promise.all([
       this.#pictureEncoder.after(() => this.#video.cut()),
       this.#soundEncoder.after(() => this.#audio.cut()),

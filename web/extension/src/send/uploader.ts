@@ -44,6 +44,7 @@ interface Job {
 interface Wait {
   readonly tries: number;
   readonly reason: string;
+  readonly sinceMs: number;
   readonly untilMs: number;
 }
 
@@ -176,7 +177,8 @@ export class Uploader {
     let untilMs = Number.POSITIVE_INFINITY;
     for (const job of await this.#jobs(now)) {
       const wait = this.#waits.get(job.name);
-      if (!wait || wait.untilMs <= now) return job;
+      // A clock that was set back does not make it longer.
+      if (!wait || wait.untilMs <= now || now < wait.sinceMs) return job;
       untilMs = Math.min(untilMs, wait.untilMs);
     }
     return untilMs === Number.POSITIVE_INFINITY ? null : { untilMs };
@@ -323,7 +325,8 @@ export class Uploader {
     const tries = (this.#waits.get(name)?.tries ?? 0) + 1;
     const none = { status: 0, slug: "", body: {}, retryAfterMs: null };
     const wait = Math.max(least, backoffMs(tries, answer ?? none));
-    this.#waits.set(name, { tries, reason, untilMs: Date.now() + wait });
+    const now = Date.now();
+    this.#waits.set(name, { tries, reason, sinceMs: now, untilMs: now + wait });
     return "later";
   }
 

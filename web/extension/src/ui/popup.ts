@@ -395,9 +395,18 @@ function safeView(): HTMLElement {
           ...refused.map((row) => h("p", { class: "note attn" }, refusedText(row))),
           refused.length > 0 &&
             h(
-              "button",
-              { class: "b s", onclick: () => void act({ to: "recorder", kind: "forget-refused" }) },
-              "Delete what was refused",
+              "div",
+              { class: "row" },
+              h(
+                "button",
+                { class: "b s", onclick: () => void act({ to: "recorder", kind: "retry-refused" }) },
+                "Try again",
+              ),
+              h(
+                "button",
+                { class: "b s", onclick: () => void act({ to: "recorder", kind: "forget-refused" }) },
+                "Delete what was refused",
+              ),
             ),
         ),
     ),

@@ -64,6 +64,7 @@ export const BESIDE =
 const REFUSED: Readonly<Record<string, string>> = {
   "recording-closed": "it came more than 7 days late",
   "sequence-taken": "the server has something else under its number",
+  "run-unreadable": "what is needed to send it cannot be read any more",
   "receipt-differs": "the server stored it otherwise than it was sent",
 };
 
