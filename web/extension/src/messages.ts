@@ -16,6 +16,8 @@ export interface Begin extends BeginWish {
   readonly enrolment: Enrolment;
   readonly streamId: string | null;
   readonly framesPerSecond: number;
+  /** The highest version of the policy that was ever believed here. */
+  readonly policyFloor: number;
 }
 
 /** What the offscreen document is told. */
@@ -50,6 +52,7 @@ export type ToWorker =
   | { readonly to: "worker"; readonly kind: "ended" }
   /** Nothing is recorded and nothing waits; `last` is what the person is told from then on. */
   | { readonly to: "worker"; readonly kind: "nothing-left"; readonly last: Status }
+  | { readonly to: "worker"; readonly kind: "believed"; readonly version: number }
   /** From a page's script: picture-in-picture was entered or left. */
   | { readonly to: "worker"; readonly kind: "apart"; readonly on: boolean };
 

@@ -36,6 +36,7 @@ const mention = (message: ToWorker): void => {
 const desk = new Desk(new Spool(openFiles()), {
   look: async (only) => (await tell({ to: "worker", kind: "look", only })) as readonly SeenTab[],
   badge: (state) => mention({ to: "worker", kind: "state", state }),
+  believed: (version) => mention({ to: "worker", kind: "believed", version }),
   enrolmentEnded: () => mention({ to: "worker", kind: "ended" }),
   nothingLeft: (last) => mention({ to: "worker", kind: "nothing-left", last }),
 });

@@ -12,7 +12,15 @@ import {
   type ToWorker,
 } from "./messages";
 import { seenTabs } from "./rules/visible";
-import { type Joined, LAST, managed, readEnrolled, SETTINGS } from "./settings";
+import {
+  type Joined,
+  LAST,
+  managed,
+  raisePolicyFloor,
+  readEnrolled,
+  readPolicyFloor,
+  SETTINGS,
+} from "./settings";
 import { leftAnything } from "./spool/left";
 
 const PAGE_SCRIPT = "page";
@@ -61,17 +69,20 @@ async function begin(wish: BeginWish): Promise<Answered<null>> {
 async function beginAs(wish: BeginWish): Promise<Answered<null>> {
   const enrolment = await readEnrolled();
   if (!enrolment) return { refused: "not-joined" };
+  const { framesPerSecond, server } = await managed();
+  // The organisation may have fixed another server since this browser joined.
+  if (server !== null && server !== enrolment.server) return { refused: "other-server" };
   await openRecorder();
   const isTab = wish.surface === "tab" && wish.tab !== null;
   if (wish.surface !== "tab" && !(await chrome.permissions.contains(ALL_PAGES)))
     return { refused: "pages-not-allowed" };
   const streamId = isTab ? await chrome.tabCapture.getMediaStreamId({ targetTabId: wish.tab ?? 0 }) : null;
-  const { framesPerSecond } = await managed();
+  const policyFloor = await readPolicyFloor(enrolment.recorder);
   await beginPages(wish.surface === "tab" ? wish.tab : null);
   const answer = (await tellRecorder({
     to: "recorder",
     kind: "begin",
-    begin: { ...wish, enrolment, streamId, framesPerSecond },
+    begin: { ...wish, enrolment, streamId, framesPerSecond, policyFloor },
   })) as Answered<null>;
   if ("refused" in answer) await endPages();
   return answer;
@@ -224,6 +235,10 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
       return showState(message.state);
     case "ended":
       return chrome.storage.local.remove(SETTINGS.enrolment satisfies keyof Joined);
+    case "believed": {
+      const enrolment = await readEnrolled();
+      return enrolment && raisePolicyFloor(enrolment.recorder, message.version);
+    }
     case "nothing-left":
       return closeRecorder(message.last);
     case "apart":
@@ -242,11 +257,33 @@ chrome.runtime.onMessage.addListener((message: unknown, sender, reply) => {
 
 const LEFTOVERS = "leftovers";
 
+/** What the person is told of a recorder that can tell nothing any more. */
+const goneStatus: Status = {
+  phase: "idle",
+  ended: "recorder-gone",
+  recording: null,
+  surface: null,
+  startedAtMs: null,
+  shut: null,
+  pausedFor: null,
+  hears: { page: false, microphone: false },
+  policy: null,
+  watchers: [],
+  lost: null,
+  untold: 0,
+  slices: [],
+  safe: { segments: 0, bytes: 0, upToMs: null },
+  waiting: { segments: 0, bytes: 0 },
+  refused: [],
+  trouble: null,
+};
+
 /** A recorder that went without a word left everything but its last moments on the disk. */
 async function findRecorderGone(): Promise<void> {
   const state = await isRecording();
-  if (state && !beginning && !(await chrome.offscreen.hasDocument()))
-    await showState({ phase: "idle", shut: null, watched: false, only: null });
+  if (!state || beginning || (await chrome.offscreen.hasDocument())) return;
+  await chrome.storage.session.set({ [LAST]: goneStatus });
+  await showState({ phase: "idle", shut: null, watched: false, only: null });
 }
 
 const onAlarm = (): void => {

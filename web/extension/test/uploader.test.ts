@@ -245,10 +245,11 @@ describe("sending", () => {
     let reachable = false;
     scene.put = (_, segment) => (reachable ? receipt(segment) : answer(0));
     const done = scene.uploader.nudge();
-    await pass(60_000);
-    const tries = scene.log.length;
-    expect(tries).toBeGreaterThan(2);
-    expect(tries).toBeLessThan(12);
+    const began = Date.now();
+    await until(() => scene.log.length === 4);
+    // Three quarters of 1, 2 and 4 seconds at least.
+    expect(Date.now() - began).toBeGreaterThan(5000);
+    await until(() => scene.uploader.trouble !== null && scene.uploader.trouble.nextTryAtMs > Date.now());
     expect(scene.uploader.trouble?.reason).toBe("unreachable");
     reachable = true;
     scene.uploader.hurry();

@@ -1,4 +1,5 @@
 /** Encodes pictures: in the device's own hardware where it has it, and begins anew where an encoder gives up. */
+import { Chain } from "./chain";
 import { recordingClock } from "./clock";
 import { frameOf, type Picture } from "./pictures";
 import type { Chunk } from "./segment";
@@ -54,7 +55,7 @@ export class PictureEncoder {
   #keyAtMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
   /** One picture after the other: configuring waits. */
-  #before: Promise<void> = Promise.resolve();
+  readonly #chain = new Chain(() => this.#failed());
   /** When the encoder last put something out, and took something in. */
   #outAtMs = 0;
   #inAtMs = 0;
@@ -67,17 +68,16 @@ export class PictureEncoder {
 
   encode(atMs: number, picture: Picture): void {
     // One picture that cannot be encoded takes nothing with it that comes after.
-    this.#before = this.#before.then(() => this.#encode(atMs, picture)).catch(() => this.#failed());
+    void this.#chain.add(() => this.#encode(atMs, picture));
   }
 
   /** Calls `then` when everything given in so far has come out, and before anything given in later. */
   after(then: () => void): Promise<void> {
-    this.#before = this.#before.then(async () => {
-      await this.#flush();
-      then();
+    void this.#chain.add(() => this.#flush());
+    return this.#chain.add(() => {
       this.#keyAtMs = Number.NEGATIVE_INFINITY;
+      then();
     });
-    return this.#before;
   }
 
   async #flush(): Promise<void> {

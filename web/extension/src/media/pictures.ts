@@ -16,6 +16,8 @@ export interface Picture {
 
 export interface PicturesEvents {
   taken(atMs: number, picture: Picture): void;
+  /** There was another picture, and it could not be read: the one before is not what is there. */
+  unread(): void;
   /** Nothing more will come of this track. */
   ended(): void;
 }
@@ -92,7 +94,8 @@ export class Pictures {
       try {
         await this.#take(frame);
       } catch {
-        // One picture could not be read. Where none can be, whoever watches for them notices.
+        // Where none can be, whoever watches for them notices.
+        this.#events.unread();
       } finally {
         frame.close();
       }

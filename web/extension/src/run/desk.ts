@@ -25,6 +25,8 @@ export interface DeskEvents {
   look(only: number | null): Promise<readonly SeenTab[]>;
   /** Shown on the badge. */
   badge(badge: Badge): void;
+  /** A policy of this version is in force: no older one is ever again. */
+  believed(version: number): void;
   /** The server does not know this browser any more. */
   enrolmentEnded(): void;
   /** Nothing is recorded and nothing waits: the document may be closed. */
@@ -115,13 +117,13 @@ export class Desk {
   }
 
   /** What may be recorded has to be known before the person is asked to pick anything. */
-  async #policy({ enrolment, surface, notice }: Begin): Promise<Answered<PolicyKeeper>> {
+  async #policy({ enrolment, surface, notice, policyFloor }: Begin): Promise<Answered<PolicyKeeper>> {
     const server = new Server(enrolment.server);
     const fetch = () => server.policy(enrolment.token);
     const answer = await fetch();
     if (answer.status !== 200) return { refused: this.#why(answer) };
     const clock = { serverMs: Date.now(), deviceMs: Date.now(), steadyMs: performance.now() };
-    const keeper = new PolicyKeeper(enrolment.policyKey, clock, fetch);
+    const keeper = new PolicyKeeper(enrolment.policyKey, clock, policyFloor, fetch);
     await keeper.accept(answer.body);
     const against = keeper.against(surface, notice);
     return against === null ? { ok: keeper } : { refused: against };
@@ -141,11 +143,13 @@ export class Desk {
     const leave = answer.status === 201 ? readLeave(answer.body) : null;
     if (!leave) return this.#notBegun(this.#why(answer), sources);
     const clock = { serverMs: leave.serverTimeMs, deviceMs: Date.now(), steadyMs: performance.now() };
-    const keeper = new PolicyKeeper(enrolment.policyKey, clock, () => server.policy(enrolment.token));
+    const floor = Math.max(begin.policyFloor, first.policy?.version ?? 0);
+    const fetch = () => server.policy(enrolment.token);
+    const keeper = new PolicyKeeper(enrolment.policyKey, clock, floor, fetch);
     await keeper.accept(leave.policy);
     const against = keeper.against(surface, notice);
-    const isOlder = (keeper.policy?.version ?? 0) < (first.policy?.version ?? 0);
-    if (against !== null || isOlder) return this.#notBegun(against ?? "policy-older", sources);
+    if (against !== null) return this.#notBegun(against, sources);
+    this.#events.believed(keeper.policy?.version ?? 0);
     const run = this.#newRun(begin, leave, writer);
     await this.#spool.beginRun(run);
     if (before) await this.#spool.changeRun(before.writer, () => ({ ended: "continued" }));
@@ -199,6 +203,7 @@ export class Desk {
       {
         look: () => this.#events.look(only),
         changed: () => this.#shown(),
+        needsPolicy: () => void this.#refreshPolicy(),
         ended: (reason, why) => void this.#over(run, reason, why),
       },
     );
@@ -265,7 +270,10 @@ export class Desk {
     const before = running.keeper.policy;
     const status = await running.keeper.refresh();
     if (status === 401) return this.#forgotten();
-    if (running.keeper.policy !== before && running === this.#running) running.recorder.policyChanged();
+    const { policy } = running.keeper;
+    if (policy === before || running !== this.#running) return;
+    this.#events.believed(policy?.version ?? 0);
+    running.recorder.policyChanged();
   }
 
   get recorder(): Recorder | null {

@@ -35,6 +35,8 @@ export interface RecorderEvents {
   /** Asks the browser for all visible pages. Rejects, or is late, where it does not answer. */
   look(): Promise<readonly SeenTab[]>;
   changed(): void;
+  /** There are no rules to go by: they are to be asked for again. */
+  needsPolicy(): void;
   /** It ended, by itself or because it was told to. */
   ended(reason: "stopped" | "shutdown", why: string | null): void;
 }
@@ -64,6 +66,8 @@ const NO_PICTURE_MS = 30_000;
 const FINAL: readonly string[] = ["recording-off", "surface-off", "notice-needed"];
 /** Without a policy for so long the recording ends. */
 const POLICY_MS = 60_000;
+/** The beat stood still for so long: the device slept, and what was asked for before is asked for again first. */
+const SLEPT_MS = 5000;
 const MOST_APART_MS = 10_000;
 /** What was taken last waits for the same judgement as everything else, and no longer than this. */
 const DRAIN_MS = 2500;
@@ -94,6 +98,7 @@ export class Recorder {
   #looking = false;
   #pausedFor: string | null = null;
   #noPolicySince: number | null = null;
+  #beatAtMs = recordingClock.now();
   #stopping: Promise<void> | null = null;
   /** Where each tab is, as far as it was logged. */
   readonly #places = new Map<number, PlaceEntry>();
@@ -141,6 +146,9 @@ export class Recorder {
     });
     this.#pictures = new Pictures(sources.picture, {
       taken: (atMs, picture) => this.#take(atMs, picture),
+      unread: () => {
+        this.#last = null;
+      },
       ended: () => void this.stop("stopped", "source-ended"),
     });
     this.#ear = new Ear(sources, policy.audio, () => this.#listen(sources));
@@ -304,6 +312,7 @@ export class Recorder {
     this.#repeat(now);
     this.#valve.pump(now, this.#against(now));
     this.#pictureEncoder.watch(now);
+    this.#soundEncoder.watch(now);
     this.#actions.tick(now);
     const shut = this.#valve.shut?.reason ?? null;
     if (shut !== null) this.#last = null;
@@ -321,6 +330,8 @@ export class Recorder {
   #against(now: number): GapReason | null {
     const refusal = this.#refusal();
     this.#noPolicySince = refusal === null ? null : (this.#noPolicySince ?? now);
+    if (now - this.#beatAtMs > SLEPT_MS && this.#noPolicySince !== null) this.#noPolicySince = now;
+    this.#beatAtMs = now;
     if (refusal !== null) return "policy";
     if (this.#pausedFor !== null) return "paused";
     return now - (this.#tookAtMs ?? now) > NO_PICTURE_MS ? "lost" : null;
@@ -334,6 +345,7 @@ export class Recorder {
       this.#askedPictureAtMs = now;
       this.#pictures.refresh();
     }
+    if (this.#parts.keeper.isToRetry(now)) this.#events.needsPolicy();
     const refusal = this.#refusal();
     if (refusal === null) return;
     const isFinal = FINAL.includes(refusal);

@@ -34,6 +34,8 @@ const ENDED: Readonly<Record<string, string>> = {
   "source-ended":
     "The tab or window is gone, or sharing was ended in the browser's own bar. The recording ended with it.",
   "no-picture": "The browser gave no picture for ten seconds, so the recording ended.",
+  "recorder-gone":
+    "The browser ended the recorder. What it had captured up to then is sent; its last moments may be missing.",
   "no-encoder": "This browser has nothing to encode pictures with, so the recording ended.",
   "recording-off": "Your organisation has recording switched off for you.",
   "capture-off": "Your organisation has recording switched off for you.",
@@ -45,6 +47,8 @@ const ENDED: Readonly<Record<string, string>> = {
   "policy-older": "The rules that came are older than those in force.",
   "policy-not-yet-valid": "The rules that came are from the future. Is the clock of this computer right?",
   "recorder-ended": "This browser was taken off the list of recorders. Join again to record.",
+  "other-server":
+    "Your organisation allows this browser another server than the one it joined. Leave, and join again.",
   "not-joined": "This browser has not joined an organisation.",
   "pages-not-allowed":
     "A window or the screen is recorded only where this extension may see which pages are open.",
