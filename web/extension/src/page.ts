@@ -66,6 +66,8 @@ function begin(): () => void {
     });
   });
   on<SubmitEvent>("submit", (event) => {
+    // A page may send its own forms, and the browser calls that trusted, too.
+    if (!navigator.userActivation.isActive) return;
     tellKeys();
     if (event.target instanceof Element)
       tell({ kind: "submit", target: describe(event.submitter ?? event.target) });
@@ -126,9 +128,15 @@ interface DocumentPictureInPicture extends EventTarget {
   readonly window: Window | null;
 }
 
+/** Asked of the browser: a page may call something of its own by this name. */
+function inPicture(): boolean {
+  const told = Object.getOwnPropertyDescriptor(Document.prototype, "pictureInPictureElement");
+  return (told?.get?.call(document) ?? null) !== null;
+}
+
 /** Says when a part of this page stands in a window of its own, above everything else. */
 function watchApart(send: (message: ToWorker) => void, signal: AbortSignal): void {
-  let isApart = document.pictureInPictureElement !== null;
+  let isApart = inPicture();
   const say = (on: boolean): void => {
     if (on || isApart) send({ to: "worker", kind: "apart", on });
     isApart = on;
@@ -136,18 +144,19 @@ function watchApart(send: (message: ToWorker) => void, signal: AbortSignal): voi
   if (isApart) say(true);
   const options = { capture: true, signal } as const;
   document.addEventListener("enterpictureinpicture", () => say(true), options);
-  document.addEventListener("leavepictureinpicture", () => say(false), options);
+  // That it is over a page could say of itself.
+  document.addEventListener("leavepictureinpicture", (event) => event.isTrusted && say(false), options);
   const whole = (window as { documentPictureInPicture?: DocumentPictureInPicture }).documentPictureInPicture;
   whole?.addEventListener(
     "enter",
     () => {
       say(true);
-      whole.window?.addEventListener("pagehide", () => say(false));
+      whole.window?.addEventListener("pagehide", (event) => event.isTrusted && say(false));
     },
     { signal },
   );
   if (whole?.window) say(true);
-  window.addEventListener("pagehide", () => say(false), { signal });
+  window.addEventListener("pagehide", (event) => event.isTrusted && say(false), { signal });
 }
 
 /** Here, because a page may be given this script twice. */

@@ -212,15 +212,27 @@ chrome.tabs.onActivated.addListener(({ tabId }) => {
   });
 });
 
-/** Tabs of which a part stands in a window of its own, above everything else. */
-async function apart(): Promise<number[]> {
-  return ((await chrome.storage.session.get(APART))[APART] as number[] | undefined) ?? [];
+interface Apart {
+  readonly tab: number;
+  readonly frame: number;
 }
 
-async function setApart(tab: number, on: boolean): Promise<void> {
-  const others = (await apart()).filter((other) => other !== tab);
-  await chrome.storage.session.set({ [APART]: on ? [...others, tab] : others });
-  lookAgain();
+/** Frames of which a part stands in a window of its own, above everything else. */
+async function apart(): Promise<Apart[]> {
+  return ((await chrome.storage.session.get(APART))[APART] as Apart[] | undefined) ?? [];
+}
+
+/** Two pages may say so at once: one after the other, or one of them would be forgotten. */
+let settingApart: Promise<void> = Promise.resolve();
+
+function setApart({ tab, frame }: Apart, on: boolean): Promise<void> {
+  const set = async () => {
+    const others = (await apart()).filter((other) => other.tab !== tab || other.frame !== frame);
+    await chrome.storage.session.set({ [APART]: on ? [...others, { tab, frame }] : others });
+    lookAgain();
+  };
+  settingApart = settingApart.then(set, set);
+  return settingApart;
 }
 
 // ------------------------------------------------------------------------ messages
@@ -230,7 +242,10 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
     case "begin":
       return begin(message.begin);
     case "look":
-      return seenTabs(message.only, await apart());
+      return seenTabs(
+        message.only,
+        (await apart()).map(({ tab }) => tab),
+      );
     case "state":
       return showState(message.state);
     case "ended":
@@ -242,7 +257,7 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
     case "nothing-left":
       return closeRecorder(message.last);
     case "apart":
-      return setApart(sender.tab?.id ?? 0, message.on);
+      return setApart({ tab: sender.tab?.id ?? 0, frame: sender.frameId ?? 0 }, message.on);
   }
 }
 

@@ -54,3 +54,12 @@ group("the description of a target", () => {
     expect((found as Element | null)?.id).toBe("save");
   });
 });
+
+group("a form whose fields are called as what it is asked", () => {
+  it("is described all the same", () => {
+    const form = element("#save");
+    for (const name of ["getAttribute", "closest", "matches", "localName", "textContent"])
+      Object.defineProperty(form, name, { value: "a field", configurable: true });
+    expect(describe(form)).toEqual({ role: "button", name: "Save it", tag: "button" });
+  });
+});

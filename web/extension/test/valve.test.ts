@@ -237,6 +237,18 @@ describe("what goes through", () => {
     expect(scene.valve.shut?.reason).toBe("blocked");
   });
 
+  it("is not shut by a frame in a tab that cannot be seen, and is by one in a tab that can", () => {
+    const scene = new Scene(null);
+    scene.run(1000);
+    const hidden = { tab: 99, frame: 3, url: BANK, document: "hidden", stage: "committed" } as const;
+    for (let times = 0; times < 5; times += 1) {
+      expect(scene.gate.went({ at: scene.now, ...hidden }, scene.now)).toBe(false);
+      scene.run(1000);
+    }
+    expect(scene.gaps).toEqual([]);
+    expect(scene.gate.went({ at: scene.now, ...hidden, tab: TAB }, scene.now)).toBe(true);
+  });
+
   it("counts frames", () => {
     const scene = new Scene();
     scene.run(1000);

@@ -47,6 +47,8 @@ const AFTER_PAINT_MS = 700;
 const WITHOUT_PAINT_MS = 4500;
 /** Another tab is in front, or a window is gone. */
 const AFTER_SWITCH_MS = 1500;
+/** An answer of what can be seen is good for so long. */
+const SEEN_MS = 1000;
 /** A navigation to an excluded page that was begun and never heard of again. */
 const BEGUN_MS = 30_000;
 
@@ -65,6 +67,8 @@ export class Gate {
   /** When an exclusion was last heard of: an answer to an earlier question does not lift it. */
   #heardAt = 0;
   #switchedUntil = 0;
+  /** The tabs the browser told of last, by its answer that counted. */
+  #visible = new Set<number>();
   #askedAt = 0;
 
   constructor(rules: PageRules, only: number | null) {
@@ -119,6 +123,10 @@ export class Gate {
     if (frame === 0 && stage === "committed" && document)
       this.#documents.set(tab, { document, paintedAt: null });
     if (!this.excludes(url, frame !== 0)) return false;
+    // What cannot be seen shuts nothing. Should it come to the front now, the next answer names it, and no picture
+    // goes on before one that was asked for after it was taken.
+    const isKnown = this.#clearSince !== null && now - this.#askedAt < SEEN_MS;
+    if (frame !== 0 && isKnown && !this.#visible.has(tab)) return false;
     if (stage === "before") this.#begun.set(way, now);
     else this.#exclude(tab, went);
     this.#heardAt = now;
@@ -159,6 +167,7 @@ export class Gate {
       return true;
     }
     this.#askedAt = askedAt;
+    this.#visible = new Set(visible.map(({ tab }) => tab));
     if (this.#clearSince === null) {
       this.#clearSince = now;
       this.#settle(visible, now);

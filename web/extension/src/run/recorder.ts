@@ -4,6 +4,7 @@
  */
 
 import { type Entry, type PlaceEntry, readPageEntry, shortText } from "../actions/entries";
+import { Flood } from "../actions/flood";
 import { ActionLog } from "../actions/log";
 import { recordingClock } from "../media/clock";
 import { PictureEncoder, type PictureFormat } from "../media/picture-encoder";
@@ -104,6 +105,7 @@ export class Recorder {
   readonly #places = new Map<number, PlaceEntry>();
   readonly #titles = new Map<number, { readonly url: string; readonly title: string }>();
   #shutShown: GapReason | null = null;
+  readonly #flood = new Flood();
 
   constructor(parts: RecorderParts, events: RecorderEvents) {
     const { keeper, shelf, sources, segmentMs, segmentBytes } = parts;
@@ -246,6 +248,7 @@ export class Recorder {
   entry(said: unknown, atMs: number, { tab, frame, address, top }: Teller): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
     if (this.#gate.excludes(address, frame !== 0) || this.#gate.excludes(top, false)) return;
+    if (this.#flood.isTooMuch(tab, recordingClock.now())) return;
     const t = told(atMs);
     const entry = readPageEntry(said, t);
     if (entry) this.#valve.addEntry(t, entry);
