@@ -47,7 +47,13 @@ export type ToRecorder =
 /** What the worker is told. */
 export type ToWorker =
   | { readonly to: "worker"; readonly kind: "begin"; readonly begin: BeginWish }
-  | { readonly to: "worker"; readonly kind: "look"; readonly only: number | null }
+  | {
+      readonly to: "worker";
+      readonly kind: "look";
+      readonly only: number | null;
+      /** Whether what other tabs play can be heard in what is recorded. */
+      readonly heard: boolean;
+    }
   | { readonly to: "worker"; readonly kind: "state"; readonly state: Badge }
   | { readonly to: "worker"; readonly kind: "ended" }
   /** Nothing is recorded and nothing waits; `last` is what the person is told from then on. */

@@ -34,7 +34,8 @@ const mention = (message: ToWorker): void => {
 };
 
 const desk = new Desk(new Spool(openFiles()), {
-  look: async (only) => (await tell({ to: "worker", kind: "look", only })) as readonly SeenTab[],
+  look: async (only, heard) =>
+    (await tell({ to: "worker", kind: "look", only, heard })) as readonly SeenTab[],
   badge: (state) => mention({ to: "worker", kind: "state", state }),
   believed: (version) => mention({ to: "worker", kind: "believed", version }),
   enrolmentEnded: () => mention({ to: "worker", kind: "ended" }),

@@ -3,7 +3,7 @@
  * It reads nothing of the page but the name of what was clicked and the title.
  */
 import type { PageEntry } from "./actions/entries";
-import { describe, targetOf } from "./actions/target";
+import { describe, isSecret, targetOf } from "./actions/target";
 import type { ToPage, ToRecorder, ToWorker } from "./messages";
 
 const IDLE_MS = 60_000;
@@ -74,13 +74,14 @@ function begin(): () => void {
   });
   on<KeyboardEvent>("keydown", (event) => {
     active();
-    if (event.repeat) return;
+    if (event.repeat || isSecret(event)) return;
     if (keys === 0) keysSince = Date.now();
     keys += 1;
   });
-  on("copy", () => tell({ kind: "copy", length: selectedLength() }));
-  on("cut", () => tell({ kind: "cut", length: selectedLength() }));
+  on("copy", (event) => !isSecret(event) && tell({ kind: "copy", length: selectedLength() }));
+  on("cut", (event) => !isSecret(event) && tell({ kind: "cut", length: selectedLength() }));
   on<ClipboardEvent>("paste", (event) => {
+    if (isSecret(event)) return;
     tell({ kind: "paste", length: event.clipboardData?.getData("text").length ?? 0 });
   });
   on("pointermove", active);

@@ -245,6 +245,7 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
       return seenTabs(
         message.only,
         (await apart()).map(({ tab }) => tab),
+        message.heard,
       );
     case "state":
       return showState(message.state);

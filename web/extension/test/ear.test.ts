@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Ear } from "../src/run/ear";
+import { Ear, hearsOthers } from "../src/run/ear";
 
 function sources(count: number) {
   const stopped: number[] = [];
@@ -29,6 +29,15 @@ describe("the ear", () => {
       [0, 1],
       1,
     ]);
+  });
+
+  it.each([
+    ["tab", true, false, false],
+    ["tab", false, true, true],
+    ["screen", true, false, true],
+    ["window", false, false, false],
+  ] as const)("hears other tabs or not: %s, page %s, microphone %s", (surface, page, microphone, hears) => {
+    expect(hearsOthers({ surface }, { page, microphone })).toBe(hears);
   });
 
   it("lets go of what it was given where sound is not allowed from the start", () => {

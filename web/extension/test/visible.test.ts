@@ -16,6 +16,7 @@ function browser(
       ContextType: { TAB: "TAB" },
       getContexts: async () => [{ tabId: 50, documentUrl: "chrome-extension://ours/popup.html" }],
     },
+    tabs: { query: async () => [{ id: 80 }] },
     windows: { getAll: async () => [{ state: "normal", tabs }] },
     webNavigation: { getAllFrames: async () => frames },
   });
@@ -24,7 +25,7 @@ function browser(
 describe("what can be seen", () => {
   afterEach(() => vi.unstubAllGlobals());
 
-  const tabsSeen = async (apart: number[] = []) => (await seenTabs(null, apart)).map(({ tab }) => tab);
+  const tabsSeen = async (apart: number[] = []) => (await seenTabs(null, apart, false)).map(({ tab }) => tab);
 
   it("is what is in front, and what stands in a window of its own", async () => {
     browser([
@@ -55,14 +56,21 @@ describe("what can be seen", () => {
 
   it("is known of this extension's own pages, of which no frames are told", async () => {
     browser([{ id: 50, active: true }], []);
-    expect(await seenTabs(null, [])).toEqual([
+    expect(await seenTabs(null, [], false)).toEqual([
       { tab: 50, frames: [{ frame: 0, url: "chrome-extension://ours/popup.html" }] },
     ]);
   });
 
+  it("is what plays in another tab, too, where that can be heard", async () => {
+    browser([{ id: 1, active: true }]);
+    expect((await seenTabs(null, [], true)).map(({ tab }) => tab)).toEqual([1, 80]);
+    expect((await seenTabs(1, [], true)).map(({ tab }) => tab)).toEqual([1, 80]);
+    expect((await seenTabs(1, [], false)).map(({ tab }) => tab)).toEqual([1]);
+  });
+
   it("is unknown where the browser does not tell of a tab", async () => {
     browser([{ id: 1, active: true }], null);
-    expect(await seenTabs(null, [])).toEqual([{ tab: 1, frames: [] }]);
-    expect(await seenTabs(7, [])).toEqual([{ tab: 7, frames: [] }]);
+    expect(await seenTabs(null, [], false)).toEqual([{ tab: 1, frames: [] }]);
+    expect(await seenTabs(7, [], false)).toEqual([{ tab: 7, frames: [] }]);
   });
 });

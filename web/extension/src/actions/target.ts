@@ -78,3 +78,9 @@ export function targetOf(event: Event): Element | null {
     deepest instanceof Element ? deepest : deepest instanceof Node ? deepest.parentElement : null;
   return element && (nearest(element, INTERACTIVE) ?? element);
 }
+
+/** Of a password not even the length is told. */
+export function isSecret(event: Event): boolean {
+  const [deepest] = event.composedPath();
+  return deepest instanceof HTMLInputElement && deepest.type === "password";
+}

@@ -26,17 +26,24 @@ function inFront(tabs: readonly chrome.tabs.Tab[]): chrome.tabs.Tab[] {
 
 /**
  * The captured tab alone, or of each window that is not minimised what is in front. `apart`: tabs with something in
- * picture-in-picture, which stands above whatever else is in front.
+ * picture-in-picture, which stands above whatever else is in front. `heard`: what other tabs play can be heard in what is
+ * recorded, so they count as well.
  */
-export async function seenTabs(only: number | null, apart: readonly number[]): Promise<SeenTab[]> {
+export async function seenTabs(
+  only: number | null,
+  apart: readonly number[],
+  heard: boolean,
+): Promise<SeenTab[]> {
   const own = await ownTabs();
-  if (only !== null) return [await seen(only, own)];
+  const loud = heard ? await chrome.tabs.query({ audible: true, muted: false }) : [];
+  const playing = loud.flatMap(({ id }) => (id === undefined ? [] : [id]));
+  if (only !== null) return Promise.all([...new Set([only, ...playing])].map((tab) => seen(tab, own)));
   const windows = await chrome.windows.getAll({ populate: true });
   const front = windows
     .filter(({ state }) => state !== "minimized")
     .flatMap(({ tabs }) => inFront(tabs ?? []))
     .flatMap(({ id }) => (id === undefined ? [] : [id]));
   const open = new Set(windows.flatMap(({ tabs }) => tabs ?? []).map(({ id }) => id));
-  const ids = new Set([...front, ...apart.filter((id) => open.has(id))]);
+  const ids = new Set([...front, ...playing, ...apart.filter((id) => open.has(id))]);
   return Promise.all([...ids].map((tab) => seen(tab, own)));
 }

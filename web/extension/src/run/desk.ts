@@ -22,7 +22,7 @@ import { openSources, SourceError, type Sources } from "./sources";
 import { takeBack } from "./take-back";
 
 export interface DeskEvents {
-  look(only: number | null): Promise<readonly SeenTab[]>;
+  look(only: number | null, heard: boolean): Promise<readonly SeenTab[]>;
   /** Shown on the badge. */
   badge(badge: Badge): void;
   /** A policy of this version is in force: no older one is ever again. */
@@ -201,7 +201,7 @@ export class Desk {
     const recorder = new Recorder(
       { run, sources, keeper, shelf, segmentMs, segmentBytes, only },
       {
-        look: () => this.#events.look(only),
+        look: (heard) => this.#events.look(only, heard),
         changed: () => this.#shown(),
         needsPolicy: () => void this.#refreshPolicy(),
         ended: (reason, why) => void this.#over(run, reason, why),

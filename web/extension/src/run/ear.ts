@@ -1,4 +1,5 @@
 /** What is heard, for as long as the policy allows sound. Once it did not, a recording stays silent to its end. */
+import type { Run } from "../spool/spool";
 import type { Sources } from "./sources";
 
 export interface Listening {
@@ -6,6 +7,10 @@ export interface Listening {
 }
 
 const NOTHING: Sources["hears"] = { page: false, microphone: false };
+
+/** Whether what a tab plays that is not captured can be heard: in the system's sound, or through the microphone. */
+export const hearsOthers = ({ surface }: Pick<Run, "surface">, hears: Sources["hears"]): boolean =>
+  hears.microphone || (hears.page && surface !== "tab");
 
 export class Ear {
   readonly #sources: Pick<Sources, "sounds" | "hears">;

@@ -16,7 +16,7 @@ import { toldAddress } from "../policy/pages";
 import { Gate, type SeenTab, type Went } from "../rules/gate";
 import { Valve } from "../rules/valve";
 import type { Run } from "../spool/spool";
-import { Ear } from "./ear";
+import { Ear, hearsOthers } from "./ear";
 import type { PolicyKeeper } from "./keeper";
 import type { Shelf } from "./shelf";
 import type { Sources } from "./sources";
@@ -34,7 +34,7 @@ export interface RecorderParts {
 
 export interface RecorderEvents {
   /** Asks the browser for all visible pages. Rejects, or is late, where it does not answer. */
-  look(): Promise<readonly SeenTab[]>;
+  look(heard: boolean): Promise<readonly SeenTab[]>;
   changed(): void;
   /** There are no rules to go by: they are to be asked for again. */
   needsPolicy(): void;
@@ -196,7 +196,7 @@ export class Recorder {
     const askedAt = recordingClock.now();
     try {
       const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("late")), LATE_MS));
-      const visible = await Promise.race([this.#events.look(), late]);
+      const visible = await Promise.race([this.#events.look(hearsOthers(this.#parts.run, this.hears)), late]);
       if (this.#gate.see(visible, askedAt, recordingClock.now())) this.#pump();
     } catch {
       // Who does not answer lets nothing through: the valve counts the time since the last answer.

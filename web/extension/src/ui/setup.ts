@@ -53,7 +53,8 @@ function joinStep(enrolment: Enrolment | null, link: string, fixed: Managed): HT
       const stop: ToRecorder = { to: "recorder", kind: "stop", reason: "shutdown" };
       // Where no recorder is there, there is nothing to stop.
       await chrome.runtime.sendMessage(stop).catch(() => undefined);
-      await chrome.storage.local.remove(SETTINGS.enrolment);
+      // Another organisation has a notice of its own, to be read anew.
+      await chrome.storage.local.remove([SETTINGS.enrolment, SETTINGS.noticeRead]);
       location.reload();
     };
     return step(

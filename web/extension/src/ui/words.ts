@@ -63,7 +63,7 @@ export const endedText = (why: string): string => ENDED[why] ?? `It ended: ${why
 
 /** Said where more than a tab is recorded. */
 export const BESIDE =
-  "Excluded pages are kept out as long as they are open in an ordinary window of this browser. Other programs, other browsers and private windows are recorded like anything else.";
+  "While an excluded page stands open in front in an ordinary window of this browser, or plays where it can be heard, nothing is taken. What the browser itself shows of other pages is: titles of tabs, addresses, lists. Other programs, other browsers and private windows are recorded like anything else.";
 
 const REFUSED: Readonly<Record<string, string>> = {
   "recording-closed": "it came more than 7 days late",
