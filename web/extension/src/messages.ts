@@ -58,6 +58,8 @@ export type ToWorker =
   | { readonly to: "worker"; readonly kind: "ended" }
   /** Nothing is recorded and nothing waits; `last` is what the person is told from then on. */
   | { readonly to: "worker"; readonly kind: "nothing-left"; readonly last: Status }
+  /** What was put aside is to be tried again, or deleted; the recorder may have to be opened for it. */
+  | { readonly to: "worker"; readonly kind: "refused"; readonly retry: boolean }
   | { readonly to: "worker"; readonly kind: "believed"; readonly version: number }
   /** From a page's script: picture-in-picture was entered or left. */
   | { readonly to: "worker"; readonly kind: "apart"; readonly on: boolean };

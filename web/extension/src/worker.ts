@@ -97,6 +97,15 @@ async function sendLeftovers(): Promise<void> {
   await tellRecorder({ to: "recorder", kind: "send", enrolment });
 }
 
+async function handleRefused(retry: boolean): Promise<unknown> {
+  await openRecorder();
+  const answer = await tellRecorder({ to: "recorder", kind: retry ? "retry-refused" : "forget-refused" });
+  const enrolment = await readEnrolled();
+  // Sends it, and closes the recorder when there is nothing left to do.
+  if (enrolment && !(await isRecording())) mention({ to: "recorder", kind: "send", enrolment });
+  return answer;
+}
+
 async function closeRecorder(last: Status): Promise<void> {
   if (beginning || (await isRecording())) return;
   await chrome.storage.session.set({ [LAST]: last });
@@ -251,6 +260,8 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
       return showState(message.state);
     case "ended":
       return chrome.storage.local.remove(SETTINGS.enrolment satisfies keyof Joined);
+    case "refused":
+      return handleRefused(message.retry);
     case "believed": {
       const enrolment = await readEnrolled();
       return enrolment && raisePolicyFloor(enrolment.recorder, message.version);

@@ -399,12 +399,12 @@ function safeView(): HTMLElement {
               { class: "row" },
               h(
                 "button",
-                { class: "b s", onclick: () => void act({ to: "recorder", kind: "retry-refused" }) },
+                { class: "b s", onclick: () => void act({ to: "worker", kind: "refused", retry: true }) },
                 "Try again",
               ),
               h(
                 "button",
-                { class: "b s", onclick: () => void act({ to: "recorder", kind: "forget-refused" }) },
+                { class: "b s", onclick: () => void act({ to: "worker", kind: "refused", retry: false }) },
                 "Delete what was refused",
               ),
             ),
