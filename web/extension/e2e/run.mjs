@@ -11,7 +11,7 @@ import { launch, prepare } from "./lib/browser.mjs";
 import { servePages } from "./lib/pages.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 
-const STORIES = ["journey", "rules", "trouble", "still", "screen", "kills"];
+const STORIES = ["journey", "rules", "trouble", "still", "leaving", "screen", "beside", "kills"];
 
 async function tell(name) {
   const place = mkdtempSync(join(tmpdir(), "clerestory-extension-"));

@@ -16,6 +16,8 @@ export interface Begin extends BeginWish {
   readonly enrolment: Enrolment;
   readonly streamId: string | null;
   readonly framesPerSecond: number;
+  /** The highest version of the policy that was ever believed here. */
+  readonly policyFloor: number;
 }
 
 /** What the offscreen document is told. */
@@ -26,6 +28,7 @@ export type ToRecorder =
   | { readonly to: "recorder"; readonly kind: "resume" }
   | { readonly to: "recorder"; readonly kind: "discard"; readonly minutes: number }
   | { readonly to: "recorder"; readonly kind: "forget-refused" }
+  | { readonly to: "recorder"; readonly kind: "retry-refused" }
   | { readonly to: "recorder"; readonly kind: "send"; readonly enrolment: Enrolment }
   | { readonly to: "recorder"; readonly kind: "status" }
   | { readonly to: "recorder"; readonly kind: "went"; readonly went: Went }
@@ -44,11 +47,20 @@ export type ToRecorder =
 /** What the worker is told. */
 export type ToWorker =
   | { readonly to: "worker"; readonly kind: "begin"; readonly begin: BeginWish }
-  | { readonly to: "worker"; readonly kind: "look"; readonly only: number | null }
+  | {
+      readonly to: "worker";
+      readonly kind: "look";
+      readonly only: number | null;
+      /** Whether what other tabs play can be heard in what is recorded. */
+      readonly heard: boolean;
+    }
   | { readonly to: "worker"; readonly kind: "state"; readonly state: Badge }
   | { readonly to: "worker"; readonly kind: "ended" }
   /** Nothing is recorded and nothing waits; `last` is what the person is told from then on. */
   | { readonly to: "worker"; readonly kind: "nothing-left"; readonly last: Status }
+  /** What was put aside is to be tried again, or deleted; the recorder may have to be opened for it. */
+  | { readonly to: "worker"; readonly kind: "refused"; readonly retry: boolean }
+  | { readonly to: "worker"; readonly kind: "believed"; readonly version: number }
   /** From a page's script: picture-in-picture was entered or left. */
   | { readonly to: "worker"; readonly kind: "apart"; readonly on: boolean };
 
@@ -78,7 +90,12 @@ export interface Status {
   readonly pausedFor: string | null;
   readonly hears: { readonly page: boolean; readonly microphone: boolean };
   readonly policy: Pick<ScreenPolicy, "audio" | "pause" | "liveView" | "keptDays" | "notice"> | null;
-  readonly watchers: readonly Watcher[];
+  /** `null` where it is not known now. */
+  readonly watchers: readonly Watcher[] | null;
+  /** What was captured and could not be kept. */
+  readonly lost: { readonly segments: number; readonly why: "disk" | "missing" } | null;
+  /** Times thrown away here of which the server has not heard yet. */
+  readonly untold: number;
   /** The last minutes, for a row of panes. */
   readonly slices: readonly Slice[];
   /** Acknowledged since this recorder began: the server has it, whatever happens here. */

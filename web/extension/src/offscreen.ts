@@ -34,8 +34,10 @@ const mention = (message: ToWorker): void => {
 };
 
 const desk = new Desk(new Spool(openFiles()), {
-  look: async (only) => (await tell({ to: "worker", kind: "look", only })) as readonly SeenTab[],
+  look: async (only, heard) =>
+    (await tell({ to: "worker", kind: "look", only, heard })) as readonly SeenTab[],
   badge: (state) => mention({ to: "worker", kind: "state", state }),
+  believed: (version) => mention({ to: "worker", kind: "believed", version }),
   enrolmentEnded: () => mention({ to: "worker", kind: "ended" }),
   nothingLeft: (last) => mention({ to: "worker", kind: "nothing-left", last }),
 });
@@ -58,6 +60,8 @@ function handle(
       return desk.discard(message.minutes);
     case "forget-refused":
       return desk.forgetRefused();
+    case "retry-refused":
+      return desk.retryRefused();
     case "send":
       void desk.send(message.enrolment);
       return { ok: null };
@@ -82,7 +86,8 @@ function handle(
         });
       return null;
     case "painted":
-      if (tab !== undefined && sender.frameId === 0) desk.recorder?.painted(tab, sender.url ?? "");
+      if (tab !== undefined && sender.frameId === 0)
+        desk.recorder?.painted(tab, sender.url ?? "", sender.documentId);
       return null;
   }
 }

@@ -3,7 +3,7 @@
  * It reads nothing of the page but the name of what was clicked and the title.
  */
 import type { PageEntry } from "./actions/entries";
-import { describe, targetOf } from "./actions/target";
+import { describe, isSecret, targetOf } from "./actions/target";
 import type { ToPage, ToRecorder, ToWorker } from "./messages";
 
 const IDLE_MS = 60_000;
@@ -66,19 +66,22 @@ function begin(): () => void {
     });
   });
   on<SubmitEvent>("submit", (event) => {
+    // A page may send its own forms, and the browser calls that trusted, too.
+    if (!navigator.userActivation.isActive) return;
     tellKeys();
     if (event.target instanceof Element)
       tell({ kind: "submit", target: describe(event.submitter ?? event.target) });
   });
   on<KeyboardEvent>("keydown", (event) => {
     active();
-    if (event.repeat) return;
+    if (event.repeat || isSecret(event)) return;
     if (keys === 0) keysSince = Date.now();
     keys += 1;
   });
-  on("copy", () => tell({ kind: "copy", length: selectedLength() }));
-  on("cut", () => tell({ kind: "cut", length: selectedLength() }));
+  on("copy", (event) => !isSecret(event) && tell({ kind: "copy", length: selectedLength() }));
+  on("cut", (event) => !isSecret(event) && tell({ kind: "cut", length: selectedLength() }));
   on<ClipboardEvent>("paste", (event) => {
+    if (isSecret(event)) return;
     tell({ kind: "paste", length: event.clipboardData?.getData("text").length ?? 0 });
   });
   on("pointermove", active);
@@ -126,9 +129,15 @@ interface DocumentPictureInPicture extends EventTarget {
   readonly window: Window | null;
 }
 
+/** Asked of the browser: a page may call something of its own by this name. */
+function inPicture(): boolean {
+  const told = Object.getOwnPropertyDescriptor(Document.prototype, "pictureInPictureElement");
+  return (told?.get?.call(document) ?? null) !== null;
+}
+
 /** Says when a part of this page stands in a window of its own, above everything else. */
 function watchApart(send: (message: ToWorker) => void, signal: AbortSignal): void {
-  let isApart = document.pictureInPictureElement !== null;
+  let isApart = inPicture();
   const say = (on: boolean): void => {
     if (on || isApart) send({ to: "worker", kind: "apart", on });
     isApart = on;
@@ -136,18 +145,19 @@ function watchApart(send: (message: ToWorker) => void, signal: AbortSignal): voi
   if (isApart) say(true);
   const options = { capture: true, signal } as const;
   document.addEventListener("enterpictureinpicture", () => say(true), options);
-  document.addEventListener("leavepictureinpicture", () => say(false), options);
+  // That it is over a page could say of itself.
+  document.addEventListener("leavepictureinpicture", (event) => event.isTrusted && say(false), options);
   const whole = (window as { documentPictureInPicture?: DocumentPictureInPicture }).documentPictureInPicture;
   whole?.addEventListener(
     "enter",
     () => {
       say(true);
-      whole.window?.addEventListener("pagehide", () => say(false));
+      whole.window?.addEventListener("pagehide", (event) => event.isTrusted && say(false));
     },
     { signal },
   );
   if (whole?.window) say(true);
-  window.addEventListener("pagehide", () => say(false), { signal });
+  window.addEventListener("pagehide", (event) => event.isTrusted && say(false), { signal });
 }
 
 /** Here, because a page may be given this script twice. */

@@ -6,12 +6,15 @@ export interface Joined {
   /** The version of the notice the person was shown and said to have read. */
   readonly noticeRead: string;
   readonly microphone: boolean;
+  /** The highest version of the policy that was believed, of this enrolment. */
+  readonly policyFloor: { readonly recorder: string; readonly version: number };
 }
 
 export const SETTINGS = {
   enrolment: "enrolment",
   noticeRead: "noticeRead",
   microphone: "microphone",
+  policyFloor: "policyFloor",
 } as const;
 
 /** In the session's storage: what the recorder told last before it was closed. */
@@ -20,6 +23,16 @@ export const LAST = "last";
 export async function readEnrolled(): Promise<Enrolment | null> {
   const { enrolment } = await chrome.storage.local.get<Partial<Joined>>(SETTINGS.enrolment);
   return enrolment ?? null;
+}
+
+export async function readPolicyFloor(recorder: string): Promise<number> {
+  const { policyFloor } = await chrome.storage.local.get<Partial<Joined>>(SETTINGS.policyFloor);
+  return policyFloor?.recorder === recorder ? policyFloor.version : 0;
+}
+
+export async function raisePolicyFloor(recorder: string, version: number): Promise<void> {
+  if (version <= (await readPolicyFloor(recorder))) return;
+  await chrome.storage.local.set({ [SETTINGS.policyFloor]: { recorder, version } });
 }
 
 export interface Managed {

@@ -12,7 +12,15 @@ import {
   type ToWorker,
 } from "./messages";
 import { seenTabs } from "./rules/visible";
-import { type Joined, LAST, managed, readEnrolled, SETTINGS } from "./settings";
+import {
+  type Joined,
+  LAST,
+  managed,
+  raisePolicyFloor,
+  readEnrolled,
+  readPolicyFloor,
+  SETTINGS,
+} from "./settings";
 import { leftAnything } from "./spool/left";
 
 const PAGE_SCRIPT = "page";
@@ -61,17 +69,20 @@ async function begin(wish: BeginWish): Promise<Answered<null>> {
 async function beginAs(wish: BeginWish): Promise<Answered<null>> {
   const enrolment = await readEnrolled();
   if (!enrolment) return { refused: "not-joined" };
+  const { framesPerSecond, server } = await managed();
+  // The organisation may have fixed another server since this browser joined.
+  if (server !== null && server !== enrolment.server) return { refused: "other-server" };
   await openRecorder();
   const isTab = wish.surface === "tab" && wish.tab !== null;
   if (wish.surface !== "tab" && !(await chrome.permissions.contains(ALL_PAGES)))
     return { refused: "pages-not-allowed" };
   const streamId = isTab ? await chrome.tabCapture.getMediaStreamId({ targetTabId: wish.tab ?? 0 }) : null;
-  const { framesPerSecond } = await managed();
+  const policyFloor = await readPolicyFloor(enrolment.recorder);
   await beginPages(wish.surface === "tab" ? wish.tab : null);
   const answer = (await tellRecorder({
     to: "recorder",
     kind: "begin",
-    begin: { ...wish, enrolment, streamId, framesPerSecond },
+    begin: { ...wish, enrolment, streamId, framesPerSecond, policyFloor },
   })) as Answered<null>;
   if ("refused" in answer) await endPages();
   return answer;
@@ -84,6 +95,15 @@ async function sendLeftovers(): Promise<void> {
   if (!(await leftAnything())) return;
   await openRecorder();
   await tellRecorder({ to: "recorder", kind: "send", enrolment });
+}
+
+async function handleRefused(retry: boolean): Promise<unknown> {
+  await openRecorder();
+  const answer = await tellRecorder({ to: "recorder", kind: retry ? "retry-refused" : "forget-refused" });
+  const enrolment = await readEnrolled();
+  // Sends it, and closes the recorder when there is nothing left to do.
+  if (enrolment && !(await isRecording())) mention({ to: "recorder", kind: "send", enrolment });
+  return answer;
 }
 
 async function closeRecorder(last: Status): Promise<void> {
@@ -172,12 +192,13 @@ type Navigation = {
   readonly frameId: number;
   readonly url: string;
   readonly timeStamp: number;
+  readonly documentId?: string;
 };
 
 const forward =
   (stage: "before" | "committed" | "changed" | "failed") =>
-  ({ tabId: tab, frameId: frame, url, timeStamp: at }: Navigation): void =>
-    mention({ to: "recorder", kind: "went", went: { at, tab, frame, url, stage } });
+  ({ tabId: tab, frameId: frame, url, timeStamp: at, documentId: document }: Navigation): void =>
+    mention({ to: "recorder", kind: "went", went: { at, tab, frame, url, document, stage } });
 
 chrome.webNavigation.onBeforeNavigate.addListener(forward("before"));
 chrome.webNavigation.onCommitted.addListener(forward("committed"));
@@ -200,15 +221,27 @@ chrome.tabs.onActivated.addListener(({ tabId }) => {
   });
 });
 
-/** Tabs of which a part stands in a window of its own, above everything else. */
-async function apart(): Promise<number[]> {
-  return ((await chrome.storage.session.get(APART))[APART] as number[] | undefined) ?? [];
+interface Apart {
+  readonly tab: number;
+  readonly frame: number;
 }
 
-async function setApart(tab: number, on: boolean): Promise<void> {
-  const others = (await apart()).filter((other) => other !== tab);
-  await chrome.storage.session.set({ [APART]: on ? [...others, tab] : others });
-  lookAgain();
+/** Frames of which a part stands in a window of its own, above everything else. */
+async function apart(): Promise<Apart[]> {
+  return ((await chrome.storage.session.get(APART))[APART] as Apart[] | undefined) ?? [];
+}
+
+/** Two pages may say so at once: one after the other, or one of them would be forgotten. */
+let settingApart: Promise<void> = Promise.resolve();
+
+function setApart({ tab, frame }: Apart, on: boolean): Promise<void> {
+  const set = async () => {
+    const others = (await apart()).filter((other) => other.tab !== tab || other.frame !== frame);
+    await chrome.storage.session.set({ [APART]: on ? [...others, { tab, frame }] : others });
+    lookAgain();
+  };
+  settingApart = settingApart.then(set, set);
+  return settingApart;
 }
 
 // ------------------------------------------------------------------------ messages
@@ -218,15 +251,25 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
     case "begin":
       return begin(message.begin);
     case "look":
-      return seenTabs(message.only, await apart());
+      return seenTabs(
+        message.only,
+        (await apart()).map(({ tab }) => tab),
+        message.heard,
+      );
     case "state":
       return showState(message.state);
     case "ended":
       return chrome.storage.local.remove(SETTINGS.enrolment satisfies keyof Joined);
+    case "refused":
+      return handleRefused(message.retry);
+    case "believed": {
+      const enrolment = await readEnrolled();
+      return enrolment && raisePolicyFloor(enrolment.recorder, message.version);
+    }
     case "nothing-left":
       return closeRecorder(message.last);
     case "apart":
-      return setApart(sender.tab?.id ?? 0, message.on);
+      return setApart({ tab: sender.tab?.id ?? 0, frame: sender.frameId ?? 0 }, message.on);
   }
 }
 
@@ -241,11 +284,33 @@ chrome.runtime.onMessage.addListener((message: unknown, sender, reply) => {
 
 const LEFTOVERS = "leftovers";
 
+/** What the person is told of a recorder that can tell nothing any more. */
+const goneStatus: Status = {
+  phase: "idle",
+  ended: "recorder-gone",
+  recording: null,
+  surface: null,
+  startedAtMs: null,
+  shut: null,
+  pausedFor: null,
+  hears: { page: false, microphone: false },
+  policy: null,
+  watchers: [],
+  lost: null,
+  untold: 0,
+  slices: [],
+  safe: { segments: 0, bytes: 0, upToMs: null },
+  waiting: { segments: 0, bytes: 0 },
+  refused: [],
+  trouble: null,
+};
+
 /** A recorder that went without a word left everything but its last moments on the disk. */
 async function findRecorderGone(): Promise<void> {
   const state = await isRecording();
-  if (state && !beginning && !(await chrome.offscreen.hasDocument()))
-    await showState({ phase: "idle", shut: null, watched: false, only: null });
+  if (!state || beginning || (await chrome.offscreen.hasDocument())) return;
+  await chrome.storage.session.set({ [LAST]: goneStatus });
+  await showState({ phase: "idle", shut: null, watched: false, only: null });
 }
 
 const onAlarm = (): void => {
@@ -256,4 +321,15 @@ const onAlarm = (): void => {
 chrome.runtime.onStartup.addListener(onAlarm);
 chrome.runtime.onInstalled.addListener(onAlarm);
 chrome.alarms.onAlarm.addListener(onAlarm);
-void chrome.alarms.create(LEFTOVERS, { periodInMinutes: 1 });
+
+/** The worker begins anew often; an alarm made anew each time would never ring. */
+async function setAlarm(): Promise<void> {
+  if (!(await chrome.alarms.get(LEFTOVERS))) await chrome.alarms.create(LEFTOVERS, { periodInMinutes: 1 });
+}
+
+/** Our script in a page stands beside the page's own, and has no business with tokens. */
+const keepFromPages = (): Promise<void> =>
+  chrome.storage.local.setAccessLevel({ accessLevel: chrome.storage.AccessLevel.TRUSTED_CONTEXTS });
+
+for (const prepared of [setAlarm(), keepFromPages()])
+  prepared.catch((error: unknown) => console.error("the worker is not as it should be", error));

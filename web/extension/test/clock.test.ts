@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CaptureClock } from "../src/media/clock";
+import { CaptureClock, RisingClock } from "../src/media/clock";
 import { SLICE_MS, SLICES, Slices } from "../src/run/slices";
 
 describe("the clock of what is captured", () => {
@@ -43,5 +43,39 @@ describe("slices of the last minutes", () => {
     slices.discarded(now - SLICE_MS, now);
     expect(slices.row(now - 1 + SLICE_MS)).not.toContain(3);
     expect(slices.row(now - 1 + SLICE_MS).at(-2)).toBe("gap");
+  });
+});
+
+describe("the clock of a recording", () => {
+  function clocks() {
+    const at = { wall: 1_000_000, steady: 500 };
+    const clock = new RisingClock(
+      () => at.wall,
+      () => at.steady,
+    );
+    const pass = (ms: number) => {
+      at.wall += ms;
+      at.steady += ms;
+    };
+    return { at, clock, pass };
+  }
+
+  it("goes on where the device's is set back, and begins anew by it", () => {
+    const { at, clock, pass } = clocks();
+    pass(1000);
+    at.wall -= 3_600_000;
+    expect(clock.now()).toBe(1_001_000);
+    pass(250);
+    expect(clock.now()).toBe(1_001_250);
+    clock.begin();
+    expect(clock.now()).toBe(at.wall);
+  });
+
+  it("follows the device's forward, as after sleep", () => {
+    const { at, clock, pass } = clocks();
+    at.wall += 60_000;
+    expect(clock.now()).toBe(1_060_000);
+    pass(10);
+    expect(clock.now()).toBe(1_060_010);
   });
 });

@@ -60,6 +60,7 @@ describe("entries of the action log", () => {
   it("cut texts by characters, and leave out what is none", () => {
     expect([...shortText("😀".repeat(300))]).toHaveLength(200);
     expect(shortText("a\u0000b\ud800c")).toBe("a bc");
+    expect(shortText("pay \u202egnp.exe\u2066")).toBe("pay gnp.exe");
   });
 });
 

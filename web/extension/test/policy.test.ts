@@ -1,38 +1,11 @@
-import { generateKeyPairSync, sign } from "node:crypto";
-import { canonicalJson } from "@clerestory/capture/src/policy/canonical";
 import { describe, expect, it } from "vitest";
 import { endsAtMs, parseScreenPolicy, verifyScreenPolicy } from "../src/policy/screen";
+import { policyAt, policyKey, signed } from "./support";
 
 const DAY = 24 * 60 * 60_000;
 const NOW = 1_795_441_802_560;
-const document = {
-  format: "clerestory screen policy 1",
-  version: 7,
-  issued_at_ms: NOW - 1000,
-  expires_at_ms: NOW + 3_600_000,
-  recording: true,
-  audio: false,
-  surfaces: ["tab", "window"],
-  urls: { mode: "block", patterns: ["https://bank.example/*"] },
-  pause: "reason",
-  live_view: "off",
-  kept_days: 90,
-  notice: { version: "2026-1", basis: "works agreement", text_url: null },
-};
-
-const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const { x = "", y = "" } = publicKey.export({ format: "jwk" });
-const key = Buffer.concat([
-  Buffer.from([4]),
-  Buffer.from(x, "base64url"),
-  Buffer.from(y, "base64url"),
-]).toString("base64url");
-
-function signed(content: unknown, write: (value: unknown) => string = canonicalJson) {
-  const bytes = Buffer.from(write(content));
-  const signature = sign("sha256", bytes, { key: privateKey, dsaEncoding: "ieee-p1363" });
-  return { document: bytes.toString("base64url"), signature: signature.toString("base64url") };
-}
+const document = policyAt(NOW);
+const key = policyKey;
 
 const verify = (content: unknown, over: Partial<{ key: string; now: number; before: number }> = {}) =>
   verifyScreenPolicy(content, { key, now: NOW, before: 0, ...over });

@@ -59,6 +59,8 @@ describe("media segments", () => {
     expect(() => writeSegment(video(chunk(1, false)))).toThrow("key frame");
     expect(() => writeSegment(video(chunk(5, true), chunk(5, false)))).toThrow("rise");
     expect(() => writeSegment(video(chunk(0, true), chunk(9_999_500, false)))).toThrow("longer");
+    expect(() => writeSegment(video())).toThrow("neither");
+    expect(() => writeSegment(video({ ...chunk(1, true), bytes: new Uint8Array(0) }))).toThrow("empty");
     const many = Array.from({ length: 4097 }, (_, at) => chunk(at, at === 0, 1));
     expect(() => writeSegment(video(...many))).toThrow("4097");
   });

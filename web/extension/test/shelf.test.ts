@@ -12,7 +12,9 @@ server.generateKeys();
 const run: Run = {
   writer: "w",
   server: "https://clerestory.example",
+  recorder: "rcr_1",
   token: "cit_1",
+  renewAtMs: null,
   recording: "rec_1",
   tracks: { video: "trk_v", audio: null, actions: "trk_a" },
   spoolKeyId: "key_1",

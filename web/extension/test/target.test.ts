@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, describe as group, it } from "vitest";
-import { describe, targetOf } from "../src/actions/target";
+import { describe, isSecret, targetOf } from "../src/actions/target";
 
 const element = (selector: string): Element => {
   const found = document.querySelector(selector);
@@ -52,5 +52,26 @@ group("the description of a target", () => {
     });
     element("#inside").dispatchEvent(new Event("click", { bubbles: true }));
     expect((found as Element | null)?.id).toBe("save");
+  });
+});
+
+group("a form whose fields are called as what it is asked", () => {
+  it("is described all the same", () => {
+    const form = element("#save");
+    const names = ["getAttribute", "closest", "matches", "localName", "textContent"];
+    for (const name of names) Object.defineProperty(form, name, { value: "a field", configurable: true });
+    const described = describe(form);
+    for (const name of names) Reflect.deleteProperty(form, name);
+    expect(described).toEqual({ role: "button", name: "Save it", tag: "button" });
+  });
+});
+
+group("what is done in a field for passwords", () => {
+  it("is not told, and what is done in others is", () => {
+    const secret: boolean[] = [];
+    document.addEventListener("keydown", (event) => secret.push(isSecret(event)));
+    for (const selector of ["#secret", "#name", "#note"])
+      element(selector).dispatchEvent(new Event("keydown", { bubbles: true, composed: true }));
+    expect(secret).toEqual([true, false, false]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { PageRule } from "../src/policy/pages";
 import { parsePageRule } from "../src/policy/pages";
-import { Gate } from "../src/rules/gate";
+import { Gate, type SeenFrame, type SeenTab } from "../src/rules/gate";
 import { Valve } from "../src/rules/valve";
 
 const BANK = "https://bank.example/account";
@@ -20,7 +20,9 @@ class Scene {
   url = NEWS;
   answers = true;
   against: "paused" | "policy" | null = null;
-  extra: { tab: number; frames: { frame: number; url: string }[] }[] = [];
+  extra: SeenTab[] = [];
+  frames: SeenFrame[] = [];
+  document = "first";
 
   constructor(only: number | null = TAB) {
     this.gate = new Gate(rules, only);
@@ -34,7 +36,8 @@ class Scene {
   }
 
   look(): void {
-    const seen = [{ tab: TAB, frames: [{ frame: 0, url: this.url }] }, ...this.extra];
+    const page = { frame: 0, url: this.url, document: this.document };
+    const seen = [{ tab: TAB, frames: [page, ...this.frames] }, ...this.extra];
     if (this.gate.see(seen, this.now, this.now)) this.pump();
   }
 
@@ -53,7 +56,18 @@ class Scene {
 
   go(url: string, stage: "before" | "committed" | "changed" | "failed" = "committed", frame = 0): void {
     if (stage !== "before" && stage !== "failed" && frame === 0) this.url = url;
-    if (this.gate.went({ at: this.now, tab: TAB, frame, url, stage }, this.now)) this.pump();
+    if (stage === "committed" && frame === 0) this.document = `at ${this.now}`;
+    const document = frame === 0 ? this.document : `frame at ${this.now}`;
+    if (this.gate.went({ at: this.now, tab: TAB, frame, url, document, stage }, this.now)) this.pump();
+  }
+
+  paint(url = this.url): void {
+    this.gate.painted(TAB, url, this.document, this.now);
+  }
+
+  /** The first picture that was kept of what was taken after `from`, in milliseconds after it. */
+  firstAfter(from: number): number {
+    return (this.kept.find((at) => at > from) ?? Number.POSITIVE_INFINITY) - from;
   }
 
   keptWithin(from: number, to: number): number[] {
@@ -116,7 +130,7 @@ describe("what goes through", () => {
     quick.run(1000);
     quick.go(NEWS);
     quick.run(300);
-    quick.gate.painted(TAB, NEWS, quick.now);
+    quick.paint();
     const painted = quick.now;
     quick.run(3000);
     expect(Math.min(...quick.kept.filter((at) => at > painted))).toBeGreaterThanOrEqual(painted + 700);
@@ -127,12 +141,112 @@ describe("what goes through", () => {
     const scene = new Scene();
     scene.go(BANK);
     scene.run(1000);
-    scene.gate.painted(TAB, BANK, scene.now);
+    scene.paint();
     scene.run(200);
     const back = scene.now;
     scene.go(NEWS);
     scene.run(3000);
     expect(scene.keptWithin(back, back + 3000)).toEqual([]);
+  });
+
+  it("waits whole where the same document goes from an excluded address to another", () => {
+    const scene = new Scene();
+    scene.go(NEWS);
+    scene.paint();
+    scene.run(3000);
+    scene.go(BANK, "changed");
+    scene.run(5000);
+    const left = scene.now;
+    scene.go(NEWS, "changed");
+    scene.paint();
+    scene.run(8000);
+    expect(scene.firstAfter(left)).toBeGreaterThanOrEqual(4500);
+    expect(scene.firstAfter(left)).toBeLessThanOrEqual(5500);
+  });
+
+  it("does not take a document's paint from before an excluded page for one after it", () => {
+    const scene = new Scene();
+    scene.go(NEWS);
+    scene.run(50);
+    scene.paint();
+    scene.run(300);
+    scene.go(BANK);
+    scene.run(200);
+    const left = scene.now;
+    scene.go("https://news.example/back");
+    scene.run(8000);
+    expect(scene.firstAfter(left)).toBeGreaterThanOrEqual(4500);
+  });
+
+  it("waits for the paint of a page that comes back as it was, and not for the one it once had", () => {
+    const scene = new Scene();
+    scene.go(NEWS);
+    scene.paint();
+    const { document } = scene;
+    scene.run(1000);
+    scene.go(BANK);
+    scene.run(1000);
+    scene.go(NEWS);
+    scene.document = document;
+    scene.gate.went(
+      { at: scene.now, tab: TAB, frame: 0, url: NEWS, document, stage: "committed" },
+      scene.now,
+    );
+    const left = scene.now;
+    scene.run(8000);
+    expect(scene.firstAfter(left)).toBeGreaterThanOrEqual(4500);
+  });
+
+  it("waits whole after an excluded frame was taken out of a page", () => {
+    const scene = new Scene();
+    scene.go(NEWS);
+    scene.paint();
+    scene.run(3000);
+    scene.go(BANK, "before", 5);
+    scene.go(BANK, "committed", 5);
+    scene.frames = [{ frame: 5, url: BANK, document: "frame" }];
+    scene.run(2000);
+    scene.frames = [];
+    const left = scene.now;
+    scene.run(8000);
+    expect(scene.firstAfter(left)).toBeGreaterThanOrEqual(4500);
+    expect(scene.firstAfter(left)).toBeLessThanOrEqual(5500);
+  });
+
+  it("waits for each tab that showed something excluded", () => {
+    const scene = new Scene(null);
+    scene.run(1000);
+    scene.extra = [{ tab: 9, frames: [{ frame: 0, url: BANK, document: "bank" }] }];
+    scene.go(BANK);
+    scene.run(1000);
+    scene.go(NEWS);
+    scene.extra = [{ tab: 9, frames: [{ frame: 0, url: NEWS, document: "bank" }] }];
+    const left = scene.now;
+    scene.paint();
+    scene.run(8000);
+    expect(scene.firstAfter(left)).toBeGreaterThanOrEqual(4500);
+  });
+
+  it("keeps nothing while the browser does not tell what a tab shows", () => {
+    const scene = new Scene(null);
+    scene.run(1000);
+    scene.extra = [{ tab: 9, frames: [] }];
+    const at = scene.now;
+    scene.run(3000);
+    expect(scene.keptWithin(at - 300, scene.now)).toEqual([]);
+    expect(scene.valve.shut?.reason).toBe("blocked");
+  });
+
+  it("is not shut by a frame in a tab that cannot be seen, and is by one in a tab that can", () => {
+    const scene = new Scene(null);
+    scene.run(1000);
+    const hidden = { tab: 99, frame: 3, url: BANK, document: "hidden", stage: "committed" } as const;
+    for (let times = 0; times < 5; times += 1) {
+      expect(scene.gate.went({ at: scene.now, ...hidden }, scene.now)).toBe(false);
+      scene.run(1000);
+    }
+    expect(scene.gaps).toEqual([]);
+    expect(scene.gate.went({ at: scene.now, ...hidden, tab: TAB }, scene.now)).toBe(true);
   });
 
   it("counts frames", () => {

@@ -25,7 +25,13 @@ export function prepare(folder) {
 }
 
 /** `flags`: more for the browser. `display`: of an X server, for a browser with windows; none for one without. */
-export async function launch({ extension, profile, flags = [], display = null }) {
+export async function launch({
+  extension,
+  profile,
+  flags = [],
+  display = null,
+  size = { width: 1280, height: 720 },
+}) {
   const id = idOf(extension);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -35,7 +41,7 @@ export async function launch({ extension, profile, flags = [], display = null })
       "--disable-extensions",
       "--disable-component-extensions-with-background-pages",
     ],
-    viewport: display ? null : { width: 1280, height: 720 },
+    viewport: display ? null : size,
     ...(display ? { env: { ...process.env, DISPLAY: display } } : {}),
     args: [
       ...(display ? ["--ozone-platform=x11"] : ["--headless=new"]),

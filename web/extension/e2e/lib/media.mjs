@@ -24,11 +24,13 @@ export function readSegment(bytes) {
     const key = bytes[row + 16] === 1;
     need(bytes[row + 16] <= 1 && bytes.readUIntBE(row + 17, 3) === 0, "flags that are not known");
     need(timestampUs > (chunks.at(-1)?.timestampUs ?? 0), "times that do not rise");
+    need(length > 0, "an empty chunk");
     chunks.push({ timestampUs, durationUs, key, bytes: bytes.subarray(at, at + length) });
     at += length;
   }
   need(at === bytes.length, "bytes after its end");
   const kind = bytes[5] === 1 ? "video" : "audio";
+  need(count > 0 || head.gaps.length > 0, "neither chunks nor gaps");
   need(kind === "audio" || count === 0 || chunks[0].key, "no key frame first");
   const [first] = chunks;
   const last = chunks.at(-1);

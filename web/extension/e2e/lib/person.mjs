@@ -13,22 +13,33 @@ export async function openPopup({ context, worker, id }) {
   return popup;
 }
 
+/** What the recorder tells, or told last before it closed. */
 export const statusOf = (popup) =>
-  popup.evaluate(() => chrome.runtime.sendMessage({ to: "recorder", kind: "status" }));
+  popup.evaluate(async () => {
+    const told = await chrome.runtime.sendMessage({ to: "recorder", kind: "status" }).catch(() => undefined);
+    return told ?? (await chrome.storage.session.get("last")).last;
+  });
 
-export async function joinIn(browser, receiver) {
+/** Joins with a link, on the page it leads to. */
+export async function joinAt(browser, link, label) {
+  const { origin } = new URL(link);
   const page = browser.context.pages()[0];
-  await page.goto(`${receiver.origin}/enrol#code=${receiver.code()}`);
+  await page.goto(link);
   const popup = await openPopup(browser);
   const opened = browser.context.waitForEvent("page");
-  await popup.getByRole("button", { name: `Join ${receiver.origin}` }).click();
+  await popup.getByRole("button", { name: `Join ${origin}` }).click();
   const setup = await opened;
-  await setup.getByLabel("Name of this browser").fill("Ada's laptop");
+  await setup.getByLabel("Name of this browser").fill(label);
   await setup.getByRole("button", { name: "Join" }).click();
-  await setup.getByText("Joined Fernwick").waitFor();
-  assert.equal(receiver.label, "Ada's laptop");
+  await setup.getByText(/^Joined /).waitFor();
   await setup.close();
+  // The popup closed itself when it opened the page.
   await popup.close().catch(() => {});
+}
+
+export async function joinIn(browser, receiver) {
+  await joinAt(browser, `${receiver.origin}/enrol#code=${receiver.code()}`, "Ada's laptop");
+  assert.equal(receiver.label, "Ada's laptop");
 }
 
 export async function begin(

@@ -54,6 +54,8 @@ export class Receiver {
       notice: { version: "2026-1", basis: "works agreement", text_url: null },
     };
     this.lifetimeMs = 3600_000;
+    /** Of a token to write with. */
+    this.tokenLifetimeMs = 15 * 60_000;
     /** Changes a signed policy on its way. */
     this.tamper = (signed) => signed;
     /** Whether policies can be fetched. */
@@ -123,6 +125,9 @@ export class Receiver {
       return this.recorders.has(bearer) ? this.#start(asked()) : problem(401, "unknown-token");
     const run = [...this.runs.values()].find(({ token }) => token === bearer);
     if (!run) return problem(401, "unknown-token");
+    // What lies sealed is taken for days with a token that ran out; nothing else is.
+    if (!path.startsWith("/screens/segments/") && run.tokenEndsMs <= Date.now())
+      return problem(401, "token-expired");
     if (path === "/screens/watching")
       return { status: 200, body: { watching: this.watchers, policy_version: this.version } };
     if (path === "/screens/discard") {
@@ -141,7 +146,7 @@ export class Receiver {
   }
 
   #join({ code, label }) {
-    if (!this.codes.delete(code)) return problem(404, "code-unknown");
+    if (!this.codes.delete(code)) return problem(403, "code-refused");
     const token = `crt_${randomUUID()}`;
     this.recorders.add(token);
     this.label = label;
@@ -164,6 +169,7 @@ export class Receiver {
       segments: { video: new Map(), audio: new Map(), actions: new Map() },
     };
     run.token = token;
+    run.tokenEndsMs = Date.now() + this.tokenLifetimeMs;
     this.runs.set(writer, run);
     const track = (kind) =>
       run.tracks[kind] && {
@@ -173,7 +179,7 @@ export class Receiver {
     const tracks = { video: track("video"), audio: track("audio"), actions: track("actions") };
     const body = {
       token,
-      expires_at: new Date(Date.now() + 3600_000).toISOString(),
+      expires_at: new Date(run.tokenEndsMs).toISOString(),
       recording: run.recording,
       continued: before !== undefined,
       tracks,
@@ -189,7 +195,7 @@ export class Receiver {
     const sha = createHash("sha256").update(bytes);
     const digest = sha.copy().digest("base64");
     const receipt = sha.digest("hex");
-    if (headers["content-digest"] !== `sha-256=:${digest}:`) return problem(422, "digest-differs");
+    if (headers["content-digest"] !== `sha-256=:${digest}:`) return problem(408, "digest-mismatch");
     if (headers["content-type"] !== "application/vnd.clerestory.spool") return problem(415, "form");
     if (headers["clerestory-spool-key"] !== this.spool.id) return problem(422, "spool-key");
     const info = Buffer.from(

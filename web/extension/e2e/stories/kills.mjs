@@ -56,7 +56,12 @@ export async function run({ receiver, pages, start, profile, place, say }) {
   assert.equal(new Set(runs.map(({ recording }) => recording)).size, 1, "one recording");
   const lost = runs.map((recorded, number) => {
     const seen = lookAt(place, recorded, `run-${number}`);
-    assert.equal(seen.frames.length, seen.chunks.length, "every chunk is a picture");
+    const told = seen.chunks.map(
+      ({ timestampUs, key, bytes }) => `${timestampUs}${key ? "*" : ""} ${bytes.length}`,
+    );
+    const shapes = seen.video.map(({ head }) => `${head.codec} ${head.width}×${head.height}`);
+    const what = `every chunk is a picture in run ${number}: ${told.join(", ")}; ${shapes.join(", ")}`;
+    assert.equal(seen.frames.length, seen.chunks.length, what);
     assert.deepEqual(
       probe(seen.file).map(({ codec_type: type }) => type),
       ["video", "audio"],

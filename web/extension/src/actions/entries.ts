@@ -33,12 +33,12 @@ export type Entry =
 
 const MAX_TEXT = 200;
 
-/** At most 200 characters, no control characters, runs of white space as one space. */
+/** At most 200 characters, none that control or turn the direction of others, runs of white space as one space. */
 export const shortText = (text: string): string =>
   [
     ...text
       .replace(/[\s\p{Cc}]+/gu, " ")
-      .replace(/[\ud800-\udfff]/gu, "")
+      .replace(/[\ud800-\udfff\p{Bidi_Control}]/gu, "")
       .trim(),
   ]
     .slice(0, MAX_TEXT)

@@ -21,3 +21,37 @@ export class CaptureClock {
     return timestampUs / 1000 + this.#offsetMs;
   }
 }
+
+/** Set forward by more than this the device was asleep, or put right: it is followed. */
+const AHEAD_MS = 1000;
+
+/**
+ * The device's clock as a recording tells time: it never goes back. Where somebody sets it back, what is recorded goes
+ * on in the time it began in, or nothing could be kept until the clock has caught up.
+ */
+export class RisingClock {
+  readonly #wall: () => number;
+  readonly #steady: () => number;
+  #offsetMs: number;
+
+  constructor(wall: () => number = Date.now, steady: () => number = () => performance.now()) {
+    this.#wall = wall;
+    this.#steady = steady;
+    this.#offsetMs = wall() - steady();
+  }
+
+  /** Another recording begins: it tells the time there is. */
+  begin(): void {
+    this.#offsetMs = this.#wall() - this.#steady();
+  }
+
+  /** Milliseconds since 1970. */
+  readonly now = (): number => {
+    const ahead = this.#wall() - this.#steady() - this.#offsetMs;
+    if (ahead > AHEAD_MS) this.#offsetMs += ahead;
+    return Math.round(this.#steady() + this.#offsetMs);
+  };
+}
+
+/** What all parts of the recorder tell time by. */
+export const recordingClock = new RisingClock();

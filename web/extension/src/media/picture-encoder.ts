@@ -1,4 +1,6 @@
 /** Encodes pictures: in the device's own hardware where it has it, and begins anew where an encoder gives up. */
+import { Chain } from "./chain";
+import { recordingClock } from "./clock";
 import { frameOf, type Picture } from "./pictures";
 import type { Chunk } from "./segment";
 
@@ -15,6 +17,8 @@ export interface PictureEncoderEvents {
   chunk(chunk: Chunk): void;
   /** What was under way is gone; it begins anew with the next picture. */
   lost(): void;
+  /** This device has nothing to encode with. */
+  none(): void;
 }
 
 const CANDIDATES: readonly Pick<VideoEncoderConfig, "codec" | "hardwareAcceleration">[] = [
@@ -51,7 +55,7 @@ export class PictureEncoder {
   #keyAtMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
   /** One picture after the other: configuring waits. */
-  #before: Promise<void> = Promise.resolve();
+  readonly #chain = new Chain(() => this.#failed());
   /** When the encoder last put something out, and took something in. */
   #outAtMs = 0;
   #inAtMs = 0;
@@ -63,17 +67,17 @@ export class PictureEncoder {
   }
 
   encode(atMs: number, picture: Picture): void {
-    this.#before = this.#before.then(() => this.#encode(atMs, picture));
+    // One picture that cannot be encoded takes nothing with it that comes after.
+    void this.#chain.add(() => this.#encode(atMs, picture));
   }
 
   /** Calls `then` when everything given in so far has come out, and before anything given in later. */
   after(then: () => void): Promise<void> {
-    this.#before = this.#before.then(async () => {
-      await this.#flush();
-      then();
+    void this.#chain.add(() => this.#flush());
+    return this.#chain.add(() => {
       this.#keyAtMs = Number.NEGATIVE_INFINITY;
+      then();
     });
-    return this.#before;
   }
 
   async #flush(): Promise<void> {
@@ -104,8 +108,8 @@ export class PictureEncoder {
     const keyFrame = atMs - this.#keyAtMs >= this.#keyEveryMs;
     const frame = frameOf(picture, atMs);
     try {
-      if (encoder.encodeQueueSize === 0) this.#outAtMs = Date.now();
-      this.#inAtMs = Date.now();
+      if (encoder.encodeQueueSize === 0) this.#outAtMs = recordingClock.now();
+      this.#inAtMs = recordingClock.now();
       encoder.encode(frame, { keyFrame });
       if (keyFrame) this.#keyAtMs = atMs;
     } catch {
@@ -120,7 +124,10 @@ export class PictureEncoder {
     this.close();
     const config = await this.#supported(picture.width & ~1, picture.height & ~1);
     this.#size = size;
-    if (!config) throw new Error("no encoder for pictures");
+    if (!config) {
+      this.#events.none();
+      return;
+    }
     const encoder: VideoEncoder = new VideoEncoder({
       output: (chunk, metadata) => this.#put(encoder, chunk, metadata?.decoderConfig),
       error: () => encoder === this.#encoder && this.#failed(),
@@ -150,7 +157,7 @@ export class PictureEncoder {
 
   #put(from: VideoEncoder, chunk: EncodedVideoChunk, config: VideoDecoderConfig | undefined): void {
     if (from !== this.#encoder) return;
-    this.#outAtMs = Date.now();
+    this.#outAtMs = recordingClock.now();
     if (config) {
       const [width, height] = this.#size.split("x").map(Number);
       const description = config.description ? { description: base64Url(bytesOf(config.description)) } : {};

@@ -2,7 +2,7 @@
  * Takes pictures out of a captured track, as raw copies: the capturer stalls when a few of its own are held. How many
  * there are is the capturer's to keep: whoever left one out here could leave out the last change for a long time.
  */
-import { CaptureClock } from "./clock";
+import { CaptureClock, recordingClock } from "./clock";
 
 /** A picture that owes nothing to the capturer any more. */
 export interface Picture {
@@ -16,6 +16,8 @@ export interface Picture {
 
 export interface PicturesEvents {
   taken(atMs: number, picture: Picture): void;
+  /** There was another picture, and it could not be read: the one before is not what is there. */
+  unread(): void;
   /** Nothing more will come of this track. */
   ended(): void;
 }
@@ -91,6 +93,9 @@ export class Pictures {
       }
       try {
         await this.#take(frame);
+      } catch {
+        // Where none can be, whoever watches for them notices.
+        this.#events.unread();
       } finally {
         frame.close();
       }
@@ -98,7 +103,7 @@ export class Pictures {
   }
 
   async #take(frame: VideoFrame): Promise<void> {
-    const atMs = this.#clock.at(frame.timestamp, Date.now());
+    const atMs = this.#clock.at(frame.timestamp, recordingClock.now());
     const picture = await copyOut(frame);
     if (picture && !this.#stopped) this.#events.taken(atMs, picture);
   }

@@ -51,11 +51,12 @@ const ROW = 20;
 const KINDS = { video: 1, audio: 2 } as const;
 
 /** What keeps a segment from being one, or `null`. The server refuses the same. */
-function fault({ kind, chunks }: MediaSegment): string | null {
+function fault({ kind, head, chunks }: MediaSegment): string | null {
   if (chunks.length > MAX_CHUNKS) return `${chunks.length} chunks`;
+  if (chunks.some(({ bytes }) => bytes.length === 0)) return "an empty chunk";
   const [first] = chunks;
   const last = chunks.at(-1);
-  if (!first || !last) return null;
+  if (!first || !last) return head.gaps.length > 0 ? null : "neither chunks nor gaps";
   if (kind === "video" && !first.key) return "no key frame first";
   if (last.timestampUs + last.durationUs - first.timestampUs > MAX_SPAN_MS * 1000)
     return "longer than allowed";

@@ -1,6 +1,7 @@
 /** Sound: what the tab plays and what the person says, mixed into one, and encoded as Opus. */
 
-import { CaptureClock } from "./clock";
+import { Chain } from "./chain";
+import { CaptureClock, recordingClock } from "./clock";
 import { base64Url, bytesOf } from "./picture-encoder";
 import type { Chunk } from "./segment";
 
@@ -20,6 +21,8 @@ export const SAMPLE_RATE = 48_000;
 const BITRATE = 40_000;
 /** Further than this beside what is expected, the clocks of sound and device went apart, or something is missing. */
 const APART_MS = 80;
+/** So long without anything coming out, an encoder is begun anew. */
+const SILENT_MS = 5000;
 
 /** Mixes streams and hands out what is heard, in pieces. */
 export class Sound {
@@ -59,7 +62,7 @@ export class Sound {
       if (done) return;
       const data = new Float32Array(heard.numberOfFrames);
       heard.copyTo(data, { planeIndex: 0, format: "f32-planar" });
-      const atMs = this.#clock.at(heard.timestamp, Date.now());
+      const atMs = this.#clock.at(heard.timestamp, recordingClock.now());
       heard.close();
       this.#taken(atMs, { data });
     }
@@ -82,23 +85,24 @@ export class SoundEncoder {
   readonly #events: SoundEncoderEvents;
   #encoder: AudioEncoder | null = null;
   #expectedMs = 0;
-  #before: Promise<void> = Promise.resolve();
+  /** Since when it has had something to do and put nothing out. */
+  #busySinceMs: number | null = null;
+  readonly #chain = new Chain(() => this.#failed());
 
   constructor(events: SoundEncoderEvents) {
     this.#events = events;
   }
 
   encode(atMs: number, sample: Sample): void {
-    this.#before = this.#before.then(() => this.#encode(atMs, sample));
+    void this.#chain.add(() => this.#encode(atMs, sample));
   }
 
   /** Calls `then` when everything given in so far has come out, and before anything given in later. */
   after(then: () => void): Promise<void> {
-    this.#before = this.#before.then(async () => {
-      if (this.#encoder?.state === "configured") await this.#encoder.flush().catch(() => this.#failed());
-      then();
+    void this.#chain.add(async () => {
+      if (this.#encoder?.state === "configured") await this.#encoder.flush();
     });
-    return this.#before;
+    return this.#chain.add(then);
   }
 
   async #encode(atMs: number, { data }: Sample): Promise<void> {
@@ -118,11 +122,18 @@ export class SoundEncoder {
       data,
     });
     this.#expectedMs += (data.length * 1000) / SAMPLE_RATE;
+    this.#busySinceMs ??= recordingClock.now();
     encoder.encode(sample);
     sample.close();
   }
 
+  /** An encoder that swallows everything is not one. Called now and then. */
+  watch(nowMs: number): void {
+    if (this.#busySinceMs !== null && nowMs - this.#busySinceMs > SILENT_MS) this.#failed();
+  }
+
   close(): void {
+    this.#busySinceMs = null;
     if (this.#encoder?.state !== "closed") this.#encoder?.close();
     this.#encoder = null;
   }
@@ -144,6 +155,7 @@ export class SoundEncoder {
   }
 
   #put(chunk: EncodedAudioChunk, config: AudioDecoderConfig | undefined): void {
+    this.#busySinceMs = null;
     if (config) {
       const description = config.description ? { description: base64Url(bytesOf(config.description)) } : {};
       this.#events.format({ codec: "opus", sample_rate: SAMPLE_RATE, channels: 1, ...description });

@@ -58,7 +58,7 @@ export class TrackCutter<Format> {
 
   /** Adds a chunk. What comes before a key frame cannot be drawn and is left out. */
   add(chunk: Chunk): void {
-    if (chunk.timestampUs <= this.#lastUs) return;
+    if (chunk.timestampUs <= this.#lastUs || chunk.bytes.length === 0) return;
     this.#lastsUntil(chunk.timestampUs);
     const began = this.beganUs;
     if (began === null) {

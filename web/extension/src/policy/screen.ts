@@ -98,7 +98,7 @@ export function parseScreenPolicy(value: unknown): ScreenPolicy | null {
   const { kept_days: keptDays } = value;
   const notice = readNotice(value.notice);
   if (surfaces.includes(null) || !pages || !pause || !liveView || notice === undefined) return null;
-  if (keptDays !== null && !isWhole(keptDays)) return null;
+  if (keptDays !== null && keptDays !== 0 && !isWhole(keptDays)) return null;
   return {
     version,
     issuedAtMs,

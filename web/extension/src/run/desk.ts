@@ -1,20 +1,32 @@
 /** The offscreen document's one object: the recorder that runs, what waits to be sent, and what the person is told. */
 import { type Answer, isPassing } from "@clerestory/capture/src/transport/ask";
+import { recordingClock } from "../media/clock";
 import type { Answered, Badge, Begin, SeenTab, Status } from "../messages";
 import { mayGoOn, Uploader } from "../send/uploader";
-import { type Enrolment, type Leave, readLeave, readWatching, Server, type Watcher } from "../server/server";
+import {
+  type Enrolment,
+  type Leave,
+  readLeave,
+  readWatching,
+  renewAtMs,
+  Server,
+  type Watcher,
+} from "../server/server";
 import type { Kind } from "../spool/names";
-import type { Run, Spool } from "../spool/spool";
+import type { Run, Spool, Times, Waiting } from "../spool/spool";
 import { PolicyKeeper } from "./keeper";
 import { Recorder } from "./recorder";
-import { discardedSegment, Shelf, sealFor } from "./shelf";
+import { Shelf } from "./shelf";
 import { Slices } from "./slices";
 import { openSources, SourceError, type Sources } from "./sources";
+import { takeBack } from "./take-back";
 
 export interface DeskEvents {
-  look(only: number | null): Promise<readonly SeenTab[]>;
+  look(only: number | null, heard: boolean): Promise<readonly SeenTab[]>;
   /** Shown on the badge. */
   badge(badge: Badge): void;
+  /** A policy of this version is in force: no older one is ever again. */
+  believed(version: number): void;
   /** The server does not know this browser any more. */
   enrolmentEnded(): void;
   /** Nothing is recorded and nothing waits: the document may be closed. */
@@ -22,7 +34,13 @@ export interface DeskEvents {
 }
 
 const WATCHING_MS = 5000;
+/** After so long without an answer nobody knows who watches. */
+const WATCHING_KNOWN_MS = 15_000;
 const POLICY_MS = 10 * 60_000;
+
+/** Whether this enrolment began the run, at this server: no other speaks for it, nor is it given another's token. */
+const isOf = (run: Run, enrolment: Enrolment | null): enrolment is Enrolment =>
+  run.server === enrolment?.server && run.recorder === enrolment.recorder;
 
 interface Running {
   readonly recorder: Recorder;
@@ -42,6 +60,9 @@ export class Desk {
   #phase: Status["phase"] = "idle";
   #ended: string | null = null;
   #watchers: readonly Watcher[] = [];
+  #watchedAtMs = 0;
+  /** What was captured and is gone, since this recorder began. */
+  #lost: Status["lost"] = null;
   readonly #slices = new Slices();
   #safe = { segments: 0, bytes: 0, upToMs: null as number | null };
 
@@ -51,13 +72,15 @@ export class Desk {
     this.#uploader = new Uploader(
       spool,
       (server) => new Server(server),
-      () => this.#enrolment?.token ?? null,
+      (run) => (isOf(run, this.#enrolment) ? this.#enrolment.token : null),
       {
         acknowledged: (run, segment, version) => {
           const upToMs = Math.max(this.#safe.upToMs ?? 0, segment.toMs);
           this.#safe = { segments: this.#safe.segments + 1, bytes: this.#safe.bytes + segment.size, upToMs };
           if (run.writer === this.#running?.run.writer) this.#policyVersion(version);
         },
+        missing: (segment) => this.#lose(segment, "missing"),
+        takeBack: (run, times) => takeBack(spool, run, times),
         changed: () => {},
         ended: () => void this.#forgotten(),
       },
@@ -71,6 +94,8 @@ export class Desk {
     this.#enrolment = begin.enrolment;
     this.#phase = "starting";
     this.#ended = null;
+    this.#lost = null;
+    recordingClock.begin();
     this.#shown();
     let sources: Sources | null = null;
     try {
@@ -92,24 +117,22 @@ export class Desk {
   }
 
   /** What may be recorded has to be known before the person is asked to pick anything. */
-  async #policy({ enrolment, surface }: Begin): Promise<Answered<PolicyKeeper>> {
+  async #policy({ enrolment, surface, notice, policyFloor }: Begin): Promise<Answered<PolicyKeeper>> {
     const server = new Server(enrolment.server);
     const fetch = () => server.policy(enrolment.token);
     const answer = await fetch();
     if (answer.status !== 200) return { refused: this.#why(answer) };
     const clock = { serverMs: Date.now(), deviceMs: Date.now(), steadyMs: performance.now() };
-    const keeper = new PolicyKeeper(enrolment.policyKey, clock, fetch);
+    const keeper = new PolicyKeeper(enrolment.policyKey, clock, policyFloor, fetch);
     await keeper.accept(answer.body);
-    const against = keeper.against(surface);
+    const against = keeper.against(surface, notice);
     return against === null ? { ok: keeper } : { refused: against };
   }
 
   async #start(begin: Begin, first: PolicyKeeper, sources: Sources): Promise<Answered<null>> {
     const { enrolment, surface, notice, tab } = begin;
     const server = new Server(enrolment.server);
-    const before = (await this.#spool.runs())
-      .filter((run) => run.server === enrolment.server && mayGoOn(run))
-      .at(-1);
+    const before = (await this.#spool.runs()).filter((run) => isOf(run, enrolment) && mayGoOn(run)).at(-1);
     const writer = crypto.randomUUID();
     const audio = sources.sounds.length > 0;
     const wish = { writer, resume: before?.token ?? null, surface, audio, notice };
@@ -120,11 +143,13 @@ export class Desk {
     const leave = answer.status === 201 ? readLeave(answer.body) : null;
     if (!leave) return this.#notBegun(this.#why(answer), sources);
     const clock = { serverMs: leave.serverTimeMs, deviceMs: Date.now(), steadyMs: performance.now() };
-    const keeper = new PolicyKeeper(enrolment.policyKey, clock, () => server.policy(enrolment.token));
+    const floor = Math.max(begin.policyFloor, first.policy?.version ?? 0);
+    const fetch = () => server.policy(enrolment.token);
+    const keeper = new PolicyKeeper(enrolment.policyKey, clock, floor, fetch);
     await keeper.accept(leave.policy);
-    const against = keeper.against(surface);
-    const isOlder = (keeper.policy?.version ?? 0) < (first.policy?.version ?? 0);
-    if (against !== null || isOlder) return this.#notBegun(against ?? "policy-older", sources);
+    const against = keeper.against(surface, notice);
+    if (against !== null) return this.#notBegun(against, sources);
+    this.#events.believed(keeper.policy?.version ?? 0);
     const run = this.#newRun(begin, leave, writer);
     await this.#spool.beginRun(run);
     if (before) await this.#spool.changeRun(before.writer, () => ({ ended: "continued" }));
@@ -137,7 +162,9 @@ export class Desk {
     return {
       writer,
       server: enrolment.server,
+      recorder: enrolment.recorder,
       token: leave.token,
+      renewAtMs: renewAtMs(leave, Date.now()),
       recording: leave.recording,
       tracks: { video: id("video"), audio: id("audio"), actions: id("actions") },
       spoolKeyId: leave.spoolKeyId,
@@ -164,15 +191,19 @@ export class Desk {
             this.#slices.captured(Math.max(fromMs, ...gaps.map(({ to_ms }) => to_ms)), toMs, bytes);
           void this.#uploader.nudge();
         },
-        lost: (kind, fromMs, toMs) => recorder.notKept(kind, fromMs, toMs),
+        lost: (kind, fromMs, toMs) => {
+          this.#lose({ fromMs, toMs }, "disk");
+          recorder.notKept(kind, fromMs, toMs);
+        },
       },
     );
     const { segmentMs, segmentBytes } = leave;
     const recorder = new Recorder(
       { run, sources, keeper, shelf, segmentMs, segmentBytes, only },
       {
-        look: () => this.#events.look(only),
+        look: (heard) => this.#events.look(only, heard),
         changed: () => this.#shown(),
+        needsPolicy: () => void this.#refreshPolicy(),
         ended: (reason, why) => void this.#over(run, reason, why),
       },
     );
@@ -181,6 +212,7 @@ export class Desk {
       setInterval(() => void this.#refreshPolicy(), POLICY_MS),
     ];
     this.#running = { recorder, keeper, run, sources, only, timers };
+    this.#watchedAtMs = recordingClock.now();
     this.#uploader.current = run.writer;
     this.#phase = "recording";
     this.#shown();
@@ -202,18 +234,23 @@ export class Desk {
 
   // -------------------------------------------------------------------- while it runs
 
-  /** The token may have been renewed since the run began. */
-  async #token(run: Run): Promise<string> {
-    return (await this.#spool.run(run.writer))?.token ?? run.token;
-  }
-
   async #askWatching(): Promise<void> {
     const running = this.#running;
     if (!running) return;
-    const answer = await new Server(running.run.server).watching(await this.#token(running.run));
-    // The token ran out, or the whole recorder was ended: the policy is asked for with the recorder's own.
-    if (answer.status === 401) void this.#refreshPolicy();
-    if (answer.status !== 200 || running !== this.#running) return;
+    const run = (await this.#spool.run(running.run.writer)) ?? running.run;
+    // Nothing may lie there to be sent for a long time, and who watches is told only for a token that is good.
+    if (run.renewAtMs !== null && run.renewAtMs < Date.now()) void this.#uploader.nudge();
+    const answer = await new Server(run.server).watching(run.token);
+    if (running !== this.#running) return;
+    if (answer.status === 401) {
+      this.#uploader.refresh(run.writer);
+      void this.#refreshPolicy();
+    }
+    if (answer.status !== 200) {
+      this.#shown();
+      return;
+    }
+    this.#watchedAtMs = recordingClock.now();
     const { watchers, version } = readWatching(answer.body);
     const changed = JSON.stringify(watchers) !== JSON.stringify(this.#watchers);
     this.#watchers = watchers;
@@ -233,7 +270,10 @@ export class Desk {
     const before = running.keeper.policy;
     const status = await running.keeper.refresh();
     if (status === 401) return this.#forgotten();
-    if (running.keeper.policy !== before && running === this.#running) running.recorder.policyChanged();
+    const { policy } = running.keeper;
+    if (policy === before || running !== this.#running) return;
+    this.#events.believed(policy?.version ?? 0);
+    running.recorder.policyChanged();
   }
 
   get recorder(): Recorder | null {
@@ -260,23 +300,18 @@ export class Desk {
   async discard(minutes: number): Promise<Answered<null>> {
     const running = this.#running;
     if (!running || !(minutes > 0)) return { refused: "not-recording" };
-    const toMs = Date.now();
+    const toMs = recordingClock.now();
     const fromMs = Math.round(toMs - minutes * 60_000);
-    await running.recorder.discard(fromMs);
-    this.#slices.discarded(fromMs, toMs);
-    // Between two segments: one that is on its way has arrived by then, and the server is told after it.
+    const times: Times = { fromMs, toMs, isTakenHere: false };
+    // Between two segments: one that is on its way has arrived by then, and the server is told after it. What is
+    // wanted is written down first, so that it is done whatever happens to this browser meanwhile.
     await this.#uploader.between(async () => {
-      const { recording } = running.run;
-      for (const run of (await this.#spool.runs()).filter((other) => other.recording === recording)) {
-        const hit = (await this.#spool.waiting(run.writer)).filter((name) => name.toMs > fromMs);
-        for (const name of hit) {
-          const sealed = await sealFor(run, name.kind, name.sequence, discardedSegment(name));
-          await this.#spool.replace(run.writer, name, sealed);
-        }
-      }
       await this.#spool.changeRun(running.run.writer, ({ discarded }) => ({
-        discarded: [...discarded, { fromMs, toMs }],
+        discarded: [...discarded, times],
       }));
+      await running.recorder.discard(fromMs, toMs);
+      this.#slices.discarded(fromMs, toMs);
+      await takeBack(this.#spool, running.run, times);
     });
     void this.#uploader.nudge();
     return { ok: null };
@@ -325,6 +360,11 @@ export class Desk {
     return { ok: null };
   }
 
+  async retryRefused(): Promise<Answered<null>> {
+    await this.#uploader.between(() => this.#spool.retryRefused());
+    return { ok: null };
+  }
+
   // -------------------------------------------------------------------- what the person is told
 
   #shown(): void {
@@ -334,11 +374,23 @@ export class Desk {
     this.#events.badge({ phase, shut, watched: this.#watchers.length > 0, only: only ?? null });
   }
 
+  /** `null` where it is not known: nobody is told that nobody watches on the word of an answer from long ago. */
+  #knownWatchers(): readonly Watcher[] | null {
+    const isKnown = this.#running === null || recordingClock.now() - this.#watchedAtMs < WATCHING_KNOWN_MS;
+    return isKnown ? this.#watchers : null;
+  }
+
+  #lose({ fromMs, toMs }: Pick<Waiting, "fromMs" | "toMs">, why: "disk" | "missing"): void {
+    const { segments = 0 } = this.#lost ?? {};
+    this.#lost = { segments: segments + 1, why };
+    this.#slices.gap(fromMs, toMs);
+  }
+
   async status(): Promise<Status> {
     const running = this.#running;
     const { policy } = running?.keeper ?? {};
     const shut = running?.recorder.shut;
-    if (shut) this.#slices.gap(shut.from, Date.now());
+    if (shut) this.#slices.gap(shut.from, recordingClock.now());
     const runs = await this.#spool.runs();
     const waiting = (await Promise.all(runs.map((run) => this.#spool.waiting(run.writer)))).flat();
     const refused = new Map<string, { reason: string; segments: number; bytes: number }>();
@@ -354,10 +406,12 @@ export class Desk {
       startedAtMs: running?.recorder.startedAtMs ?? null,
       shut: shut ? { reason: shut.reason, since: shut.from } : null,
       pausedFor: running?.recorder.pausedFor ?? null,
-      hears: running?.sources.hears ?? { page: false, microphone: false },
+      hears: running?.recorder.hears ?? { page: false, microphone: false },
       policy: policy ?? null,
-      watchers: this.#watchers,
-      slices: this.#slices.row(Date.now()),
+      watchers: this.#knownWatchers(),
+      lost: this.#lost,
+      untold: runs.reduce((sum, { discarded }) => sum + discarded.length, 0),
+      slices: this.#slices.row(recordingClock.now()),
       safe: this.#safe,
       waiting: { segments: waiting.length, bytes: waiting.reduce((sum, { size }) => sum + size, 0) },
       refused: [...refused.values()],

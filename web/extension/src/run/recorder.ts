@@ -4,17 +4,19 @@
  */
 
 import { type Entry, type PlaceEntry, readPageEntry, shortText } from "../actions/entries";
+import { Flood } from "../actions/flood";
 import { ActionLog } from "../actions/log";
+import { recordingClock } from "../media/clock";
 import { PictureEncoder, type PictureFormat } from "../media/picture-encoder";
 import { type Picture, Pictures } from "../media/pictures";
 import type { Gap, GapReason } from "../media/segment";
 import { type Sample, Sound, SoundEncoder, type SoundFormat } from "../media/sound";
 import { TrackCutter } from "../media/track";
 import { toldAddress } from "../policy/pages";
-import type { Surface } from "../policy/screen";
 import { Gate, type SeenTab, type Went } from "../rules/gate";
 import { Valve } from "../rules/valve";
 import type { Run } from "../spool/spool";
+import { Ear, hearsOthers } from "./ear";
 import type { PolicyKeeper } from "./keeper";
 import type { Shelf } from "./shelf";
 import type { Sources } from "./sources";
@@ -32,8 +34,10 @@ export interface RecorderParts {
 
 export interface RecorderEvents {
   /** Asks the browser for all visible pages. Rejects, or is late, where it does not answer. */
-  look(): Promise<readonly SeenTab[]>;
+  look(heard: boolean): Promise<readonly SeenTab[]>;
   changed(): void;
+  /** There are no rules to go by: they are to be asked for again. */
+  needsPolicy(): void;
   /** It ended, by itself or because it was told to. */
   ended(reason: "stopped" | "shutdown", why: string | null): void;
 }
@@ -59,10 +63,21 @@ const ASK_PICTURE_MS = 20_000;
 const ASK_AGAIN_MS = 5000;
 /** And so long after that nobody knows what is on the screen; a minimised window gives none, for one. */
 const NO_PICTURE_MS = 30_000;
+/** Said by rules that are believed: there is nothing to wait for. */
+const FINAL: readonly string[] = ["recording-off", "surface-off", "notice-needed"];
 /** Without a policy for so long the recording ends. */
 const POLICY_MS = 60_000;
+/** The beat stood still for so long: the device slept, and what was asked for before is asked for again first. */
+const SLEPT_MS = 5000;
+const MOST_APART_MS = 10_000;
 /** What was taken last waits for the same judgement as everything else, and no longer than this. */
 const DRAIN_MS = 2500;
+
+/** Whoever tells a time by the device's clock, or by one of its own, is put right where it matters. */
+const told = (atMs: number): number => {
+  const now = recordingClock.now();
+  return Math.abs(now - atMs) > MOST_APART_MS ? now : Math.round(atMs);
+};
 
 export class Recorder {
   readonly #parts: RecorderParts;
@@ -75,8 +90,8 @@ export class Recorder {
   readonly #pictureEncoder: PictureEncoder;
   readonly #soundEncoder: SoundEncoder;
   readonly #pictures: Pictures;
-  readonly #sound: Sound | null;
-  readonly #startedAtMs = Date.now();
+  readonly #ear: Ear;
+  readonly #startedAtMs = recordingClock.now();
   #timers: ReturnType<typeof setInterval>[] = [];
   #last: { readonly atMs: number; readonly picture: Picture } | null = null;
   #tookAtMs: number | null = null;
@@ -84,11 +99,13 @@ export class Recorder {
   #looking = false;
   #pausedFor: string | null = null;
   #noPolicySince: number | null = null;
+  #beatAtMs = recordingClock.now();
   #stopping: Promise<void> | null = null;
   /** Where each tab is, as far as it was logged. */
   readonly #places = new Map<number, PlaceEntry>();
   readonly #titles = new Map<number, { readonly url: string; readonly title: string }>();
   #shutShown: GapReason | null = null;
+  readonly #flood = new Flood();
 
   constructor(parts: RecorderParts, events: RecorderEvents) {
     const { keeper, shelf, sources, segmentMs, segmentBytes } = parts;
@@ -108,6 +125,7 @@ export class Recorder {
       format: (format) => this.#video.describe(format),
       chunk: (chunk) => this.#video.add(chunk),
       lost: () => this.#lost(this.#video),
+      none: () => void this.stop("shutdown", "no-encoder"),
     });
     this.#soundEncoder = new SoundEncoder({
       format: (format) => this.#audio.describe(format),
@@ -116,16 +134,26 @@ export class Recorder {
     });
     this.#valve = new Valve(this.#gate, this.#startedAtMs, {
       picture: (atMs, picture) => this.#pictureEncoder.encode(atMs, picture),
-      sample: (atMs, sample) => this.#soundEncoder.encode(atMs, sample),
+      // What waited when the rules took sound away is not kept.
+      sample: (atMs, sample) => {
+        if (keeper.policy?.audio) this.#soundEncoder.encode(atMs, sample);
+      },
       entry: (_, entry) => this.#actions.add(entry),
       gap: (gap) => this.#tell(gap),
-      opened: () => this.#pictures.refresh(),
+      // What was shown last was of before the gap, and is not told again after it.
+      opened: () => {
+        this.#last = null;
+        this.#pictures.refresh();
+      },
     });
     this.#pictures = new Pictures(sources.picture, {
       taken: (atMs, picture) => this.#take(atMs, picture),
+      unread: () => {
+        this.#last = null;
+      },
       ended: () => void this.stop("stopped", "source-ended"),
     });
-    this.#sound = this.#listen(sources);
+    this.#ear = new Ear(sources, policy.audio, () => this.#listen(sources));
     this.#timers = [setInterval(() => this.#pump(), PUMP_MS), setInterval(() => void this.look(), LOOK_MS)];
     void this.look();
   }
@@ -142,12 +170,11 @@ export class Recorder {
     return this.#valve.shut;
   }
 
-  get surface(): Surface {
-    return this.#parts.run.surface;
+  get hears(): Sources["hears"] {
+    return this.#ear.hears;
   }
 
-  #listen({ sounds }: Sources): Sound | null {
-    if (sounds.length === 0) return null;
+  #listen({ sounds }: Sources): Sound {
     const sound = new Sound((atMs, sample) => this.#valve.addSample(atMs, sample));
     for (const { stream, audible } of sounds) sound.add(stream, audible);
     sound.begin();
@@ -155,7 +182,7 @@ export class Recorder {
   }
 
   #take(atMs: number, picture: Picture): void {
-    this.#tookAtMs = Date.now();
+    this.#tookAtMs = recordingClock.now();
     this.#last = { atMs, picture };
     this.#valve.addPicture(atMs, picture);
   }
@@ -166,11 +193,11 @@ export class Recorder {
   async look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    const askedAt = Date.now();
+    const askedAt = recordingClock.now();
     try {
       const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("late")), LATE_MS));
-      const visible = await Promise.race([this.#events.look(), late]);
-      if (this.#gate.see(visible, askedAt, Date.now())) this.#pump();
+      const visible = await Promise.race([this.#events.look(hearsOthers(this.#parts.run, this.hears)), late]);
+      if (this.#gate.see(visible, askedAt, recordingClock.now())) this.#pump();
     } catch {
       // Who does not answer lets nothing through: the valve counts the time since the last answer.
     } finally {
@@ -179,19 +206,22 @@ export class Recorder {
   }
 
   went(went: Went): void {
-    if (this.#gate.went(went, Date.now())) this.#pump();
+    if (this.#gate.went(went, recordingClock.now())) this.#pump();
     else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
       this.#navigated(went);
   }
 
-  painted(tab: number, address: string): void {
-    this.#gate.painted(tab, address, Date.now());
+  painted(tab: number, address: string, document: string | undefined): void {
+    this.#gate.painted(tab, address, document, recordingClock.now());
   }
 
   /** New rules, or the end of all of them. */
   policyChanged(): void {
     const { policy } = this.#parts.keeper;
-    if (policy) this.#gate.replaceRules(policy.pages);
+    if (policy) {
+      this.#gate.replaceRules(policy.pages);
+      void this.#ear.follow(policy.audio).then(() => this.#events.changed());
+    }
     this.#pump();
     void this.look();
   }
@@ -200,7 +230,7 @@ export class Recorder {
 
   #navigated({ tab, url, at }: Went): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
-    this.#place({ t: Math.round(at), kind: "navigate", tab, url: toldAddress(url), title: "" }, url);
+    this.#place({ t: told(at), kind: "navigate", tab, url: toldAddress(url), title: "" }, url);
   }
 
   #place(entry: PlaceEntry, address: string): void {
@@ -215,14 +245,14 @@ export class Recorder {
   }
 
   /** Something a page told of itself. */
-  entry(told: unknown, atMs: number, { tab, frame, address, top }: Teller): void {
+  entry(said: unknown, atMs: number, { tab, frame, address, top }: Teller): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
     if (this.#gate.excludes(address, frame !== 0) || this.#gate.excludes(top, false)) return;
-    // A page's clock is the device's; one that tells another time is put right where it matters.
-    const t = Math.abs(Date.now() - atMs) > 10_000 ? Date.now() : Math.round(atMs);
-    const entry = readPageEntry(told, t);
+    if (this.#flood.isTooMuch(tab, recordingClock.now())) return;
+    const t = told(atMs);
+    const entry = readPageEntry(said, t);
     if (entry) this.#valve.addEntry(t, entry);
-    else if (frame === 0) this.#entitle(tab, toldAddress(top), told);
+    else if (frame === 0) this.#entitle(tab, toldAddress(top), said);
   }
 
   /** The page tells its title when it was read, sooner or later than the browser tells of the navigation. */
@@ -237,7 +267,7 @@ export class Recorder {
   /** Another tab is in front. */
   tab(tab: number, atMs: number, url: string): void {
     if (this.#parts.only !== null) return;
-    this.#place({ t: Math.round(atMs), kind: "tab", tab, url: toldAddress(url), title: "" }, url);
+    this.#place({ t: told(atMs), kind: "tab", tab, url: toldAddress(url), title: "" }, url);
   }
 
   // -------------------------------------------------------------------- the person
@@ -252,14 +282,13 @@ export class Recorder {
     this.#pump();
   }
 
-  /** Throws away what is in memory of the time since `fromMs`. What lies on the disk is the caller's. */
-  async discard(fromMs: number): Promise<void> {
-    const now = Date.now();
+  /** Throws away what is in memory of this time, up to now. What lies on the disk is the caller's. */
+  async discard(fromMs: number, toMs: number): Promise<void> {
     this.#last = null;
     this.#valve.discard(fromMs);
     const gap: Gap = {
       from_ms: Math.round(Math.max(fromMs, this.#startedAtMs)),
-      to_ms: now,
+      to_ms: toMs,
       reason: "discarded",
     };
     const drop = (track: TrackCutter<PictureFormat> | TrackCutter<SoundFormat>) => {
@@ -267,6 +296,7 @@ export class Recorder {
       track.cut();
       track.gap(gap);
     };
+    this.#pictures.refresh();
     this.#actions.discard(gap.from_ms);
     this.#actions.gap(gap);
     await Promise.all([
@@ -280,11 +310,12 @@ export class Recorder {
 
   #pump(): void {
     if (this.#stopping && this.#timers.length === 0) return;
-    const now = Date.now();
+    const now = recordingClock.now();
     if (!this.#stopping) this.#watch(now);
     this.#repeat(now);
     this.#valve.pump(now, this.#against(now));
     this.#pictureEncoder.watch(now);
+    this.#soundEncoder.watch(now);
     this.#actions.tick(now);
     const shut = this.#valve.shut?.reason ?? null;
     if (shut !== null) this.#last = null;
@@ -294,9 +325,16 @@ export class Recorder {
     }
   }
 
+  #refusal(): ReturnType<PolicyKeeper["against"]> {
+    const { keeper, run } = this.#parts;
+    return keeper.against(run.surface, run.notice);
+  }
+
   #against(now: number): GapReason | null {
-    const refusal = this.#parts.keeper.against(this.surface);
+    const refusal = this.#refusal();
     this.#noPolicySince = refusal === null ? null : (this.#noPolicySince ?? now);
+    if (now - this.#beatAtMs > SLEPT_MS && this.#noPolicySince !== null) this.#noPolicySince = now;
+    this.#beatAtMs = now;
     if (refusal !== null) return "policy";
     if (this.#pausedFor !== null) return "paused";
     return now - (this.#tookAtMs ?? now) > NO_PICTURE_MS ? "lost" : null;
@@ -310,9 +348,10 @@ export class Recorder {
       this.#askedPictureAtMs = now;
       this.#pictures.refresh();
     }
-    const refusal = this.#parts.keeper.against(this.surface);
+    if (this.#parts.keeper.isToRetry(now)) this.#events.needsPolicy();
+    const refusal = this.#refusal();
     if (refusal === null) return;
-    const isFinal = refusal === "recording-off" || refusal === "surface-off";
+    const isFinal = FINAL.includes(refusal);
     if (isFinal || (this.#noPolicySince !== null && now - this.#noPolicySince > POLICY_MS))
       void this.stop("shutdown", refusal);
   }
@@ -327,7 +366,7 @@ export class Recorder {
 
   /** An encoder gave up: what it had not put out yet is missing. */
   #lost(track: TrackCutter<PictureFormat> | TrackCutter<SoundFormat>): void {
-    const now = Date.now();
+    const now = recordingClock.now();
     const from = Math.round((track.endUs ?? now * 1000) / 1000);
     track.cut();
     if (now > from) track.gap({ from_ms: from, to_ms: now, reason: "lost" });
@@ -362,12 +401,13 @@ export class Recorder {
   async #stop(reason: "stopped" | "shutdown", why: string | null): Promise<void> {
     this.#events.changed();
     this.#pictures.stop();
-    await this.#sound?.stop();
-    const until = Date.now() + DRAIN_MS;
-    while (!this.#valve.isEmpty && Date.now() < until) await new Promise((done) => setTimeout(done, PUMP_MS));
+    await this.#ear.stop();
+    const until = recordingClock.now() + DRAIN_MS;
+    while (!this.#valve.isEmpty && recordingClock.now() < until)
+      await new Promise((done) => setTimeout(done, PUMP_MS));
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
-    this.#valve.end(Date.now());
+    this.#valve.end(recordingClock.now());
     await Promise.all([
       this.#pictureEncoder.after(() => this.#video.cut()),
       this.#soundEncoder.after(() => this.#audio.cut()),

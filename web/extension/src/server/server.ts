@@ -24,6 +24,8 @@ export interface Track {
 /** The right to write some tracks of one recording for a while. */
 export interface Leave {
   readonly token: string;
+  /** How long the token is worth something, where the server says so. */
+  readonly lifetimeMs: number | null;
   readonly recording: string;
   readonly continued: boolean;
   readonly tracks: Readonly<Record<Kind, Track | null>>;
@@ -155,9 +157,11 @@ export function readLeave(body: Fields): Leave | null {
   const spoolKeyId = text(spool.key_id);
   const spoolKey = text(spool.public_key);
   if (!video || !actions || !spoolKeyId || !spoolKey) return null;
+  const expiresAtMs = Date.parse(text(body.expires_at) ?? "");
   const bounds = isFields(limits) ? limits : {};
   return {
     token,
+    lifetimeMs: expiresAtMs > serverTimeMs ? expiresAtMs - serverTimeMs : null,
     recording,
     continued: body.continued === true,
     tracks: { video, audio, actions },
@@ -169,6 +173,13 @@ export function readLeave(body: Fields): Leave | null {
     segmentMs: whole(bounds.segment_ms) || 2000,
   };
 }
+
+/** A token is renewed well before it runs out. */
+const RENEW_BEFORE_MS = 3 * 60_000;
+
+/** When to ask for another token, by the device's clock. */
+export const renewAtMs = ({ lifetimeMs }: Leave, nowMs: number): number | null =>
+  lifetimeMs === null ? null : nowMs + lifetimeMs - Math.min(RENEW_BEFORE_MS, lifetimeMs / 2);
 
 /** Reads the answer to `watching`. */
 export function readWatching(body: Fields): {

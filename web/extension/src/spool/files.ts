@@ -3,6 +3,8 @@
  * has a folder; below `quarantine/` lies what the server refused.
  */
 
+import { UNFINISHED } from "./names";
+
 export type FileRequest =
   | { readonly op: "write"; readonly path: readonly string[]; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly op: "read"; readonly path: readonly string[] }
@@ -17,8 +19,6 @@ export interface Listed {
 }
 
 type Answer = { readonly result: unknown } | { readonly error: string };
-
-const UNFINISHED = ".writing";
 
 async function folder(path: readonly string[], create: boolean): Promise<FileSystemDirectoryHandle> {
   let at = await navigator.storage.getDirectory();

@@ -1,6 +1,6 @@
 /** Whether there is anything to do about what earlier runs left, without opening the recorder to find out. */
 import { mayGoOn } from "../send/uploader";
-import { isRun, RUN_FILE, RUNS } from "./spool";
+import { RUN_FILE, RUNS, readRun } from "./spool";
 
 export async function leftAnything(): Promise<boolean> {
   try {
@@ -18,8 +18,15 @@ export async function leftAnything(): Promise<boolean> {
 
 /** A run that was cut off and of which all is sent only waits for another to go on in its recording. */
 async function isUnfinished(folder: FileSystemDirectoryHandle): Promise<boolean> {
-  for await (const name of folder.keys()) if (name !== RUN_FILE) return true;
+  let hasRun = false;
+  for await (const name of folder.keys()) {
+    if (name !== RUN_FILE) return true;
+    hasRun = true;
+  }
+  // A folder in which nothing was ever written, or of which all is gone.
+  if (!hasRun) return false;
   const file = await (await folder.getFileHandle(RUN_FILE)).getFile();
-  const run: unknown = JSON.parse(await file.text());
-  return isRun(run) && (!mayGoOn(run) || run.discarded.length > 0);
+  const run = readRun(await file.text());
+  // One that cannot be read is put away by whoever opens it.
+  return run === null || !mayGoOn(run) || run.discarded.length > 0;
 }

@@ -12,6 +12,9 @@ export interface SegmentName {
   readonly toMs: number;
 }
 
+/** At the end of the name of a file that is being written. */
+export const UNFINISHED = ".writing";
+
 const NAME = /^(video|audio|actions)-(\d{12})-(\d+)-(\d+)-(\d+)\.sealed$/;
 
 export const segmentName = ({ kind, sequence, policyVersion, fromMs, toMs }: SegmentName): string =>

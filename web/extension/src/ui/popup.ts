@@ -10,10 +10,12 @@ import {
   endedText,
   facts,
   heardText,
+  lostText,
   recordingTitle,
   refusedText,
   SURFACE_NAMES,
   shutText,
+  untoldText,
   watchingText,
 } from "./words";
 
@@ -316,8 +318,8 @@ function recordingView(): HTMLElement {
         )
       : null,
     living.made(
-      () => status?.watchers ?? [],
-      (watchers) => h("p", { class: watchers.length > 0 ? "note lit" : "ink2" }, watchingText(watchers)),
+      () => status?.watchers ?? null,
+      (watchers) => h("p", { class: watchers?.length === 0 ? "ink2" : "note lit" }, watchingText(watchers)),
     ),
     h(
       "p",
@@ -376,6 +378,15 @@ function safeView(): HTMLElement {
     h("p", {}, living.text(upTo)),
     h("p", { class: "ink2" }, living.text(waiting)),
     living.made(
+      () => [status?.lost ? lostText(status.lost) : null, status?.untold ? untoldText(status.untold) : null],
+      (lines) =>
+        h(
+          "div",
+          { class: "stack" },
+          ...lines.map((line) => (line === null ? null : h("p", { class: "note attn" }, line))),
+        ),
+    ),
+    living.made(
       () => status?.refused ?? [],
       (refused) =>
         h(
@@ -384,9 +395,18 @@ function safeView(): HTMLElement {
           ...refused.map((row) => h("p", { class: "note attn" }, refusedText(row))),
           refused.length > 0 &&
             h(
-              "button",
-              { class: "b s", onclick: () => void act({ to: "recorder", kind: "forget-refused" }) },
-              "Delete what was refused",
+              "div",
+              { class: "row" },
+              h(
+                "button",
+                { class: "b s", onclick: () => void act({ to: "worker", kind: "refused", retry: true }) },
+                "Try again",
+              ),
+              h(
+                "button",
+                { class: "b s", onclick: () => void act({ to: "worker", kind: "refused", retry: false }) },
+                "Delete what was refused",
+              ),
             ),
         ),
     ),

@@ -8,7 +8,9 @@ import { h, lintel } from "./dom";
 const ALL_PAGES = { origins: ["https://*/*", "http://*/*"] };
 
 const JOIN_FAILED: Readonly<Record<string, string>> = {
-  "code-unknown": "This link was used already, or is older than ten minutes. Ask for another one.",
+  "code-refused": "This link was used already, or is older than ten minutes. Ask for another one.",
+  "too-many-recorders":
+    "You have as many browsers as you may have. End one that you do not use, in the console.",
 };
 
 async function join(link: string, label: string, fixed: Managed): Promise<string | null> {
@@ -51,7 +53,8 @@ function joinStep(enrolment: Enrolment | null, link: string, fixed: Managed): HT
       const stop: ToRecorder = { to: "recorder", kind: "stop", reason: "shutdown" };
       // Where no recorder is there, there is nothing to stop.
       await chrome.runtime.sendMessage(stop).catch(() => undefined);
-      await chrome.storage.local.remove(SETTINGS.enrolment);
+      // Another organisation has a notice of its own, to be read anew.
+      await chrome.storage.local.remove([SETTINGS.enrolment, SETTINGS.noticeRead]);
       location.reload();
     };
     return step(

@@ -34,6 +34,9 @@ const ENDED: Readonly<Record<string, string>> = {
   "source-ended":
     "The tab or window is gone, or sharing was ended in the browser's own bar. The recording ended with it.",
   "no-picture": "The browser gave no picture for ten seconds, so the recording ended.",
+  "recorder-gone":
+    "The browser ended the recorder. What it had captured up to then is sent; its last moments may be missing.",
+  "no-encoder": "This browser has nothing to encode pictures with, so the recording ended.",
   "recording-off": "Your organisation has recording switched off for you.",
   "capture-off": "Your organisation has recording switched off for you.",
   "surface-off": "Your organisation does not allow this kind of recording.",
@@ -44,6 +47,8 @@ const ENDED: Readonly<Record<string, string>> = {
   "policy-older": "The rules that came are older than those in force.",
   "policy-not-yet-valid": "The rules that came are from the future. Is the clock of this computer right?",
   "recorder-ended": "This browser was taken off the list of recorders. Join again to record.",
+  "other-server":
+    "Your organisation allows this browser another server than the one it joined. Leave, and join again.",
   "not-joined": "This browser has not joined an organisation.",
   "pages-not-allowed":
     "A window or the screen is recorded only where this extension may see which pages are open.",
@@ -58,11 +63,12 @@ export const endedText = (why: string): string => ENDED[why] ?? `It ended: ${why
 
 /** Said where more than a tab is recorded. */
 export const BESIDE =
-  "Excluded pages are kept out as long as they are open in an ordinary window of this browser. Other programs, other browsers and private windows are recorded like anything else.";
+  "While an excluded page stands open in front in an ordinary window of this browser, or plays where it can be heard, nothing is taken. What the browser itself shows of other pages is: titles of tabs, addresses, lists. Other programs, other browsers and private windows are recorded like anything else.";
 
 const REFUSED: Readonly<Record<string, string>> = {
   "recording-closed": "it came more than 7 days late",
   "sequence-taken": "the server has something else under its number",
+  "run-unreadable": "what is needed to send it cannot be read any more",
   "receipt-differs": "the server stored it otherwise than it was sent",
 };
 
@@ -75,6 +81,17 @@ const LIVE: Readonly<Record<ScreenPolicy["liveView"], string>> = {
   manager: "Your manager may watch while it runs; you see who.",
   admin: "Admins may watch while it runs; you see who.",
 };
+
+const LOST = {
+  disk: "this computer did not take them. Is its disk full?",
+  missing: "they are not on this computer any more.",
+} as const;
+
+export const lostText = ({ segments, why }: NonNullable<Status["lost"]>): string =>
+  `Lost: ${plural(segments, "piece")}, as ${LOST[why]}`;
+
+export const untoldText = (untold: number): string =>
+  `The server has not heard yet of ${plural(untold, "time")} you threw away. Here it is gone; the server is told as soon as it answers.`;
 
 type Told = NonNullable<Status["policy"]>;
 
@@ -104,7 +121,12 @@ export function facts(
     ...(notice ? [{ name: "Why", text: `${notice.basis}, notice ${notice.version}.` }] : []),
     {
       name: "How long",
-      text: keptDays === null ? "As long as your organisation keeps it." : `Kept ${plural(keptDays, "day")}.`,
+      text:
+        keptDays === null
+          ? "As long as your organisation keeps it."
+          : keptDays === 0
+            ? "Less than a day."
+            : `Kept ${plural(keptDays, "day")}.`,
     },
     { name: "Live", text: LIVE[liveView] },
   ];
@@ -120,6 +142,7 @@ export function heardText({ page, microphone }: Status["hears"], surface: Surfac
 }
 
 export function watchingText(watchers: Status["watchers"]): string {
+  if (watchers === null) return "The server does not answer: whether somebody is watching is not known now.";
   const names = watchers.map(({ name }) => name);
   if (names.length === 0) return "Nobody is watching.";
   return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} watching now.`;
