@@ -17,7 +17,7 @@ const ROWS: &[&[&str]] = &[
     &["seal"],
     &["settings"],
     &["sql"],
-    &["jobs", "confine"],
+    &["jobs", "confine", "media"],
     &["keys"],
     &["custody"],
     &["store"],
@@ -35,7 +35,7 @@ const ROWS: &[&[&str]] = &[
 ];
 
 /// Crates that know nothing of ours.
-const WITHOUT_DOMAIN: &[&str] = &["http", "confine"];
+const WITHOUT_DOMAIN: &[&str] = &["http", "confine", "media"];
 
 /// Nothing that ships may use these.
 const LAST: &[&str] = &["testkit", "agent"];

@@ -99,6 +99,10 @@ impl Lacking {
         if output("python3", &["-c", "import venv, ensurepip"]).is_none() {
             debian.push("python3-venv");
         }
+        // What plays say of pictures and sound is held against it.
+        if output("ffprobe", &["-version"]).is_none() {
+            debian.push("ffmpeg");
+        }
         if !has_postgres() {
             debian.push("postgresql");
         }

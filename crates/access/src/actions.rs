@@ -8,7 +8,7 @@ use clerestory_store::Kind;
 
 use crate::grant::{
     Action, ErasureRef, HandedOutRef, HoldRef, OrganisationRef, PersonRef, PictureRef, ReceiptsRef,
-    RecordingRef, RequestRef, SiteRef, SubjectRef, SupportRef, UploadRef,
+    RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
 };
 
 macro_rules! actions {
@@ -171,6 +171,16 @@ actions! {
     StartCapture(SiteRef) = "capture.start", API_CREATE, opens [Site];
     /// Sending segments under an ingest token.
     Upload(UploadRef) = "capture.upload", API_CREATE, opens [Recording, Site], continues "capture.start";
+    /// Beginning to record one's screen.
+    StartScreen(PersonRef) = "capture.start", API_CREATE, opens [];
+    /// Sending what was recorded of it.
+    SendScreen(ScreenRef) = "capture.upload", API_CREATE, opens [Recording], continues "capture.start";
+    /// Taking back a little of what was recorded of it: it is erased.
+    DiscardScreen(ScreenRef) = "capture.discard", RESOURCE_DELETE, opens [];
+    /// Seeing who watches one's screen while it is recorded.
+    SeeWatching(ScreenRef) = "capture.upload", RESOURCE_READ, opens [Person], continues "capture.start";
+    /// Signing the policies of the browsers that record screens, with a key that is opened once an hour.
+    SignScreenPolicies(OrganisationRef) = "policy.sign", ENTITY_READ, opens [SigningKey];
     /// Signing a site's policy for its recorders, once an hour.
     SignPolicy(SiteRef) = "policy.sign", ENTITY_READ, opens [SigningKey];
     /// Closing recordings that fell silent.
@@ -194,6 +204,14 @@ actions! {
     ManagePlaces(OrganisationRef) = "block.manage", ENTITY_UPDATE, opens [], seen by "block.read";
     /// Comparing where a request comes from with the networks that are blocked.
     CheckPlaces(OrganisationRef) = "block.check", ENTITY_READ, opens [PlaceBlock];
+
+    /// Letting a browser record one's screen.
+    EnrolRecorder(PersonRef) = "recorder.enrol", ENTITY_CREATE, opens [Person, Organisation],
+        seen by "profile.read";
+    /// Seeing the browsers that record screens.
+    ReadRecorders(OrganisationRef) = "recorder.read", ENTITY_READ, opens [Device, Person], lists rows;
+    /// Ending that a browser does.
+    EndRecorder(PersonRef) = "recorder.end", ENTITY_DELETE, opens [], seen by "profile.read";
 
     /// Ending sessions of a person.
     EndSession(PersonRef) = "session.end", LOGOFF, opens [], seen by "profile.read";

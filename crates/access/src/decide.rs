@@ -218,7 +218,7 @@ impl Access {
         let Refused::Stopped(stopped) = refused else { return Ok(refused) };
         let Stopped { told, entry } = *stopped;
         let lane = match entry.actor_kind {
-            ActorKind::Site => Lane::Arrivals,
+            ActorKind::Site | ActorKind::Recorder => Lane::Arrivals,
             _ => Lane::Interactive,
         };
         self.audit.deny(&self.database, lane, entry).await?;
@@ -453,6 +453,9 @@ impl Access {
 /// The actor with the roles they have in this transaction; `None` where they are kept out by now.
 pub(crate) async fn standing_now(tx: &mut Tx, op: &OpContext) -> Result<Option<Actor>, SqlError> {
     let mut actor = op.actor.clone();
+    if let Actor::Recorder { person, .. } = &actor {
+        return Ok(standing(tx, *person, None, op.at).await?.map(|_| actor));
+    }
     let Actor::Person { id, role, also, session, .. } = &mut actor else {
         return Ok(Some(actor));
     };

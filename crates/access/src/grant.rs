@@ -101,6 +101,17 @@ pub struct UploadRef {
     pub recording: RecordingId,
 }
 
+/// A recording that a browser sends of its person's screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScreenRef {
+    /// The organisation of the person.
+    pub organisation: OrganisationId,
+    /// The person.
+    pub person: PersonId,
+    /// The recording, which must be about them.
+    pub recording: RecordingId,
+}
+
 /// A site that somebody who is signed in looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiptsRef {
@@ -270,6 +281,29 @@ impl Object for UploadRef {
     }
     fn site(&self) -> Option<SiteId> {
         Some(self.site)
+    }
+}
+
+impl Object for ScreenRef {
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        object("recording", self.recording.as_bytes())
+    }
+    fn decided_on(&self) -> ObjectRef {
+        object("person", self.person.as_bytes())
+    }
+    /// Who watches may be shown with it.
+    fn includes(&self, about: &About) -> bool {
+        match about {
+            About::Recording(recording) => *recording == self.recording,
+            About::Person(_) => true,
+            _ => false,
+        }
+    }
+    fn recording(&self) -> Option<RecordingId> {
+        Some(self.recording)
     }
 }
 

@@ -26,7 +26,7 @@ pub use actions::*;
 pub use clerestory_store::Kind;
 pub use grant::{
     Action, ErasureRef, Grant, HandedOutRef, HoldRef, Object, OrganisationRef, PersonRef, PictureRef,
-    ReceiptsRef, RecordingRef, RequestRef, SiteRef, SubjectRef, SupportRef, UploadRef,
+    ReceiptsRef, RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
 };
 pub use matrix::{AboutWhom, Cell, Matrix, MatrixError, Scope, Wider};
 pub use roles::{NoRights, Rights};

@@ -53,7 +53,9 @@ impl Scope {
     pub fn filter(self, organisation: OrganisationId, actor: &Actor) -> ScopeFilter {
         let subjects = match (self, actor) {
             (Self::Organisation, _) => Subjects::All,
-            (Self::Own, Actor::Person { subject, .. }) => Subjects::One(*subject),
+            (Self::Own, Actor::Person { subject, .. } | Actor::Recorder { subject, .. }) => {
+                Subjects::One(*subject)
+            }
             (Self::Reports, Actor::Person { id, .. }) => Subjects::Reports { manager: *id, visitors: false },
             (Self::Visitors, Actor::Person { id, .. }) => Subjects::Reports { manager: *id, visitors: true },
             // Whoever is no person owns nothing and nobody reports to them: nil is nobody's.
@@ -70,7 +72,9 @@ impl Scope {
         }
         match (self, actor, about) {
             (Self::Organisation, ..) => true,
-            (Self::Own, Actor::Person { subject, .. }, Some(about)) => about.subject == *subject,
+            (Self::Own, Actor::Person { subject, .. } | Actor::Recorder { subject, .. }, Some(about)) => {
+                about.subject == *subject
+            }
             (Self::Visitors, Actor::Person { .. }, Some(AboutWhom { person: None, .. })) => true,
             (Self::Reports | Self::Visitors, Actor::Person { id, .. }, Some(about)) => {
                 about.person == Some(*id) || about.manager == Some(*id)
@@ -113,6 +117,7 @@ struct Row {
     support: Option<Written>,
     site: Option<Written>,
     key: Option<Written>,
+    device: Option<Written>,
     system: Option<Written>,
     anonymous: Option<Written>,
 }
@@ -227,6 +232,7 @@ impl Matrix {
                 ("support", row.support),
                 ("site", row.site),
                 ("key", row.key),
+                ("device", row.device),
                 ("system", row.system),
                 ("anonymous", row.anonymous),
             ];

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use clerestory_audit::ActorKind;
 use clerestory_audit::authority::ChangedBy;
-use clerestory_model::{ApiKeyId, OrganisationId, PersonId, SessionId, SiteId, SubjectId, Timestamp};
+use clerestory_model::{
+    ApiKeyId, OrganisationId, PersonId, RecorderId, SessionId, SiteId, SubjectId, Timestamp,
+};
 use clerestory_store::people::Role;
 
 /// Somebody or something that asks.
@@ -45,6 +47,17 @@ pub enum Actor {
         /// The actions it may do.
         scopes: Vec<String>,
     },
+    /// A browser that records the screen of one person.
+    Recorder {
+        /// Which one.
+        id: RecorderId,
+        /// Whose person's it is.
+        organisation: OrganisationId,
+        /// Whose screen it records.
+        person: PersonId,
+        /// The subject that is they.
+        subject: SubjectId,
+    },
     /// The program itself, at a named job.
     System {
         /// On whose data.
@@ -62,6 +75,7 @@ impl Actor {
             Self::Person { organisation, .. }
             | Self::Site { organisation, .. }
             | Self::Key { organisation, .. }
+            | Self::Recorder { organisation, .. }
             | Self::System { organisation } => *organisation,
             Self::Anonymous => OrganisationId::nil(),
         }
@@ -83,6 +97,7 @@ impl Actor {
             Self::Person { id, .. } => (ActorKind::Person, *id.as_bytes()),
             Self::Site { id, .. } => (ActorKind::Site, *id.as_bytes()),
             Self::Key { id, .. } => (ActorKind::Key, *id.as_bytes()),
+            Self::Recorder { id, .. } => (ActorKind::Recorder, *id.as_bytes()),
             Self::System { .. } => (ActorKind::System, [0; 16]),
             Self::Anonymous => (ActorKind::Anonymous, [0; 16]),
         }
@@ -98,6 +113,7 @@ impl Actor {
             }
             Self::Site { .. } => vec!["site"],
             Self::Key { .. } => vec!["key"],
+            Self::Recorder { .. } => vec!["device"],
             Self::System { .. } => vec!["system"],
             Self::Anonymous => vec!["anonymous"],
         }
@@ -108,7 +124,11 @@ impl Actor {
     pub fn roles(&self) -> Vec<Role> {
         match self {
             Self::Person { role, also, .. } => std::iter::once(role).chain(also).copied().collect(),
-            Self::Site { .. } | Self::Key { .. } | Self::System { .. } | Self::Anonymous => Vec::new(),
+            Self::Site { .. }
+            | Self::Key { .. }
+            | Self::Recorder { .. }
+            | Self::System { .. }
+            | Self::Anonymous => Vec::new(),
         }
     }
 
@@ -116,7 +136,7 @@ impl Actor {
     #[must_use]
     pub fn subject(&self) -> Option<SubjectId> {
         match self {
-            Self::Person { subject, .. } => Some(*subject),
+            Self::Person { subject, .. } | Self::Recorder { subject, .. } => Some(*subject),
             Self::Site { .. } | Self::Key { .. } | Self::System { .. } | Self::Anonymous => None,
         }
     }
@@ -145,7 +165,7 @@ impl OpContext {
                 stepped_up.is_some_and(|at| self.at.since(at) < STEP_UP_LASTS)
             }
             Actor::System { .. } => true,
-            Actor::Site { .. } | Actor::Key { .. } | Actor::Anonymous => false,
+            Actor::Site { .. } | Actor::Key { .. } | Actor::Recorder { .. } | Actor::Anonymous => false,
         }
     }
 

@@ -97,7 +97,7 @@ pub(crate) struct Gap {
     /// Microseconds since the recording began.
     pub(crate) from_us: i64,
     pub(crate) to_us: i64,
-    /// `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`, `lost`.
+    /// `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`, `lost`, `discarded`.
     pub(crate) reason: String,
 }
 
@@ -168,7 +168,7 @@ pub(crate) struct AuditItem {
 /// Who an entry tells of.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct AuditActor {
-    /// `person`, `site`, `system` or `anonymous`.
+    /// `person`, `site`, `key`, `recorder`, `system` or `anonymous`.
     pub(crate) kind: String,
     pub(crate) id: Option<String>,
     pub(crate) name: Option<String>,

@@ -99,8 +99,8 @@ pub(crate) async fn console(State(api): State<Api>, request: Request) -> Respons
     let frames = frames(&api, &parts.headers, &whence).await;
     let mut response = answer("index.html", index, "no-store");
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; \
-         connect-src 'self'; frame-src {frames}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; \
+         font-src 'self'; connect-src 'self'; frame-src {frames}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'"
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

@@ -6,7 +6,7 @@ use clerestory_access::{Action, Grant, Object, OpContext, PictureRef, ShowPictur
 use clerestory_audit::forgetting::{Forgotten, MONTH_KEY};
 use clerestory_audit::{ActorKind, Entry, Personal};
 use clerestory_model::{
-    ApiKeyId, KeyId, OrganisationId, PersonId, RecordingState, SiteId, SubjectId, Timestamp,
+    ApiKeyId, KeyId, OrganisationId, PersonId, RecorderId, RecordingState, SiteId, SubjectId, Timestamp,
 };
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
@@ -258,6 +258,7 @@ impl<'a, A: Action> Names<'a, A> {
                 let id = SiteId::from_bytes(entry.actor);
                 ("site", Some(id.to_string()), Some(self.site(tx, id).await?))
             }
+            ActorKind::Recorder => ("recorder", Some(RecorderId::from_bytes(entry.actor).to_string()), None),
             ActorKind::Key => ("key", Some(ApiKeyId::from_bytes(entry.actor).to_string()), None),
             ActorKind::System => ("system", None, Some("Clerestory".to_owned())),
             ActorKind::Anonymous => ("anonymous", None, None),

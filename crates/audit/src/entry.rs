@@ -78,11 +78,13 @@ pub enum ActorKind {
     Anonymous = 4,
     /// A program of an organisation, by an API key.
     Key = 5,
+    /// A browser that records its person's screen.
+    Recorder = 6,
 }
 
 impl ActorKind {
     pub(crate) fn from_number(number: i64) -> Option<Self> {
-        [Self::Person, Self::Site, Self::System, Self::Anonymous, Self::Key]
+        [Self::Person, Self::Site, Self::System, Self::Anonymous, Self::Key, Self::Recorder]
             .into_iter()
             .find(|one| *one as i64 == number)
     }

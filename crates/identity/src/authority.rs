@@ -3,7 +3,7 @@
 use clerestory_audit::authority::{ChangedBy, Table, Told, Touched};
 use clerestory_audit::{ActorKind, ObjectRef};
 use clerestory_model::{
-    ApiKeyId, BlockId, OrganisationId, PersonId, RoleId, SessionId, SupportGrantId, Timestamp,
+    ApiKeyId, BlockId, OrganisationId, PersonId, RecorderId, RoleId, SessionId, SupportGrantId, Timestamp,
 };
 use clerestory_sql::{SqlError, Tx};
 use clerestory_store::tree::NodeId;
@@ -186,8 +186,21 @@ static RESETS: Table = Table {
     ends: Some("expires_at"),
 };
 
+static RECORDERS: Table = Table {
+    name: "recorders",
+    key: &["recorder_id"],
+    columns: &[("organisation_id", Told::Plain), ("person_id", Told::Plain), ("token_hash", Told::Plain)],
+    ends: None,
+};
+static RECORDER_CODES: Table = Table {
+    name: "recorder_codes",
+    key: &["code_hash"],
+    columns: &[("person_id", Told::Plain), ("expires_at", Told::Plain)],
+    ends: Some("expires_at"),
+};
+
 /// Every table of people, sessions and keys whose rows are authority.
-pub static AUTHORITY: [&Table; 20] = [
+pub static AUTHORITY: [&Table; 22] = [
     &ORGANISATIONS,
     &PEOPLE,
     &CREDENTIALS,
@@ -208,6 +221,8 @@ pub static AUTHORITY: [&Table; 20] = [
     &TEAMS,
     &PLACE_BLOCKS,
     &RESETS,
+    &RECORDERS,
+    &RECORDER_CODES,
 ];
 
 pub(crate) fn organisation(id: OrganisationId) -> Touched {
@@ -268,6 +283,14 @@ pub(crate) fn block(id: BlockId) -> Touched {
 
 pub(crate) fn reset(token_hash: [u8; 32]) -> Touched {
     Touched::row(&RESETS, [token_hash.into()])
+}
+
+pub(crate) fn recorder(id: RecorderId) -> Touched {
+    Touched::row(&RECORDERS, [id.into()])
+}
+
+pub(crate) fn recorder_code(code_hash: [u8; 32]) -> Touched {
+    Touched::row(&RECORDER_CODES, [code_hash.into()])
 }
 
 pub(crate) fn place_block(id: BlockId) -> Touched {

@@ -17,7 +17,7 @@ const BATCH: u32 = 200;
 
 /// Those of an organisation `$1` that ended before `$2`: the table, the column that names a row, when it ends, and whose it
 /// is.
-const ENDING: [(&str, &str, &str, &str); 8] = [
+const ENDING: [(&str, &str, &str, &str); 9] = [
     ("sessions", "session_id", "expires_at", OWN),
     ("api_keys", "key_id", "expires_at", OWN),
     ("blocks", "block_id", "ends_at", OWN),
@@ -25,6 +25,7 @@ const ENDING: [(&str, &str, &str, &str); 8] = [
     ("password_resets", "token_hash", "expires_at", OF_PERSON),
     ("sign_in_links", "token_hash", "expires_at", OF_PERSON),
     ("pending_sign_ins", "token_hash", "expires_at", OF_PERSON),
+    ("recorder_codes", "code_hash", "expires_at", OF_PERSON),
     ("invitations", "person_id", "expires_at", OF_PERSON),
 ];
 const OWN: &str = "organisation_id = $1";
@@ -110,6 +111,7 @@ async fn remove(
                 "password_resets" => authority::reset(row.get(0)?),
                 "sign_in_links" => authority::link(row.get(0)?),
                 "pending_sign_ins" => authority::pending(row.get(0)?),
+                "recorder_codes" => authority::recorder_code(row.get(0)?),
                 _ => authority::invitation(row.get(0)?),
             });
         }

@@ -9,7 +9,7 @@ use clerestory_store::tree::{self, NodeId};
 use clerestory_store::{blocks, lines, pictures, roles};
 
 use crate::people::support::ended_rows;
-use crate::{Identity, api_keys, authority, places, second_factor};
+use crate::{Identity, api_keys, authority, places, recorders, second_factor};
 
 /// What came of the end of an account.
 #[derive(Debug)]
@@ -94,6 +94,7 @@ impl Identity {
         touched.extend(ended_rows(tx, Of::Maker(person), ended).await?);
         touched.extend(second_factor::forget(tx, person).await?);
         touched.extend(api_keys::end_those_of(tx, person).await?);
+        touched.extend(recorders::end_those_of(tx, person).await?);
         pictures::forget(tx, person).await?;
         for sql in [
             "DELETE FROM credentials WHERE person_id = $1",

@@ -5,7 +5,7 @@ use clerestory_sql::{SqlError, Tx, Value};
 
 /// The tables that tell of somebody with an account, and the column that names them. Ended blocks, reporting lines and
 /// grants of support name nobody else either, and go with whom they are about.
-const OF_PERSON: [(&str, &str); 16] = [
+const OF_PERSON: [(&str, &str); 18] = [
     ("people", "person_id"),
     ("credentials", "person_id"),
     ("address_index", "person_id"),
@@ -16,6 +16,8 @@ const OF_PERSON: [(&str, &str); 16] = [
     ("second_factors", "person_id"),
     ("recovery_codes", "person_id"),
     ("api_keys", "made_by"),
+    ("recorders", "person_id"),
+    ("recorder_codes", "person_id"),
     ("invitations", "person_id"),
     ("pictures", "person_id"),
     ("person_roles", "person_id"),
@@ -25,8 +27,8 @@ const OF_PERSON: [(&str, &str); 16] = [
 ];
 
 /// The tables of accounts that name the organisation.
-const OF_EVERYBODY: [&str; 6] =
-    ["people", "sessions", "api_keys", "pictures", "person_roles", "reporting_lines"];
+const OF_EVERYBODY: [&str; 7] =
+    ["people", "sessions", "api_keys", "recorders", "pictures", "person_roles", "reporting_lines"];
 
 /// How many tables are looked at for one account.
 pub const TABLES_OF_PERSON: u64 = OF_PERSON.len() as u64;

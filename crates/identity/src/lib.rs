@@ -16,6 +16,7 @@ mod passwords;
 mod pending;
 mod people;
 mod places;
+mod recorders;
 mod relaxing;
 mod resets;
 mod roles;
@@ -56,6 +57,9 @@ pub use people::support::{MadeSupport, NewSupport, Supporter};
 pub use people::{NewOrganisation, NewPerson};
 pub use places::network::{Network, NetworkError};
 pub use places::{DeviceView, NewPlace, PlaceBlockView, PlaceView};
+pub use recorders::{
+    Enrolled, EnrolmentCode, NewRecorder, RECORDER_PREFIX, RecorderError, RecorderInfo, RecorderStands,
+};
 pub use roles::{NewRole, RoleChange, RoleView};
 pub use rules::{Limits, SecondFactor, SignInRules};
 pub use second_factor::{Enrolment, FactorState};
@@ -76,6 +80,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "invitations", sql: include_str!("0004-invitations.sql") },
         Migration { name: "blocks of networks and devices", sql: include_str!("0005-place-blocks.sql") },
         Migration { name: "forgotten passwords", sql: include_str!("0006-password-resets.sql") },
+        Migration { name: "browsers that record screens", sql: include_str!("0007-recorders.sql") },
     ],
 };
 

@@ -2,7 +2,7 @@
 //! of them.
 
 use clerestory_audit::authority::{Table, Told, Touched};
-use clerestory_model::SiteId;
+use clerestory_model::{OrganisationId, SiteId};
 
 static SITES: Table = Table {
     name: "sites",
@@ -31,8 +31,19 @@ static POLICIES: Table = Table {
     ends: None,
 };
 
+static SIGNERS: Table = Table {
+    name: "capture_signers",
+    key: &["organisation_id"],
+    columns: &[("policy_key", Told::Plain), ("signing_key", Told::Digest)],
+    ends: None,
+};
+
 /// Every table of sites and policies whose rows are authority.
-pub static AUTHORITY: [&Table; 3] = [&SITES, &ORIGINS, &POLICIES];
+pub static AUTHORITY: [&Table; 4] = [&SITES, &ORIGINS, &POLICIES, &SIGNERS];
+
+pub(crate) fn signer(of: OrganisationId) -> Touched {
+    Touched::row(&SIGNERS, [of.into()])
+}
 
 pub(crate) fn site(id: SiteId) -> Touched {
     Touched::row(&SITES, [id.into()])

@@ -1,5 +1,7 @@
 //! Closing recordings: by their recorder, or by silence.
 
+use std::time::Duration;
+
 use clerestory_access::{AccessError, Actor, CloseSilent, OpContext, OrganisationRef, Upload, UploadRef};
 use clerestory_model::{GapReason, OrganisationId, RecordingId, Source};
 use clerestory_sql::{Lane, Lock, SqlError};
@@ -7,7 +9,7 @@ use clerestory_store::recordings;
 use clerestory_store::tracks::{self, Gap};
 
 use crate::origin::Origin;
-use crate::{Intake, IntakeError, SILENCE};
+use crate::{Intake, IntakeError, SCREEN_SILENCE, SILENCE};
 
 impl Intake {
     /// Ends the sending of one tab. A visit that was stopped on purpose is closed and says so; one whose page was left
@@ -54,18 +56,30 @@ impl Intake {
         self.told(ended).await
     }
 
-    /// Closes every web recording that has been silent for half an hour; says which. One entry per organisation that
-    /// had any.
+    /// Closes every recording that has been silent for as long as its source may be; says which. One entry per organisation
+    /// and source that had any.
     ///
     /// # Errors
     /// [`IntakeError::Sql`], [`IntakeError::Access`].
     pub async fn close_silent(&self) -> Result<Vec<(OrganisationId, RecordingId)>, IntakeError> {
+        let mut closed = Vec::new();
+        for (source, silence) in [(Source::Web, SILENCE), (Source::Screen, SCREEN_SILENCE)] {
+            closed.extend(self.close_silent_of(source, silence).await?);
+        }
+        Ok(closed)
+    }
+
+    async fn close_silent_of(
+        &self,
+        source: Source,
+        silence: Duration,
+    ) -> Result<Vec<(OrganisationId, RecordingId)>, IntakeError> {
         let now = self.clock.now();
-        let since = now.minus(SILENCE);
+        let since = now.minus(silence);
         let silent: Result<Vec<OrganisationId>, SqlError> = self
             .database
             .read(move |tx| {
-                Box::pin(async move { recordings::silent_organisations(tx, Source::Web, since).await })
+                Box::pin(async move { recordings::silent_organisations(tx, source, since).await })
             })
             .await;
         let mut closed = Vec::new();
@@ -75,7 +89,7 @@ impl Intake {
                 Box::pin(async move {
                     // Another node may have closed them since this one looked; then there is nothing to decide.
                     access.audit().take_turn(tx, organisation).await.map_err(AccessError::from)?;
-                    let silent = recordings::silent_organisations(tx, Source::Web, since).await?;
+                    let silent = recordings::silent_organisations(tx, source, since).await?;
                     if !silent.contains(&organisation) {
                         return Ok(Vec::new());
                     }
@@ -83,7 +97,7 @@ impl Intake {
                     let op = OpContext { actor, request_id: String::new(), at: now };
                     let _grant =
                         access.decide::<CloseSilent>(tx, &op, OrganisationRef(organisation), None).await??;
-                    let ids = recordings::close_silent(tx, organisation, Source::Web, since).await?;
+                    let ids = recordings::close_silent(tx, organisation, source, since).await?;
                     Ok::<_, IntakeError>(ids)
                 })
             });

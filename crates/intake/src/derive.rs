@@ -12,6 +12,7 @@ use clerestory_vault::{Base, OpenError, unpack_events};
 
 use crate::refine::add_told;
 use crate::rrweb::{self, Limits};
+use crate::screen::Actions;
 use crate::{Intake, IntakeError};
 
 /// Bytes of a segment's events at most: what is played.
@@ -43,10 +44,20 @@ impl Intake {
                     .find(|(of, base)| of.id == track.id && base.sequence == number)
                     .map(|(_, base)| base)
             };
-            let Some(events) = self.events(grant, track, segment, all, &mut bases).await? else { continue };
-            let limits = Limits { bytes: EVENT_BYTES, ..Limits::default() };
-            if let Ok(segment) = rrweb::Segment::parse(&events, &limits) {
-                add_told(&segment.summary(), &mut summary);
+            let told = match segment.content_type {
+                ContentType::Media => continue,
+                ContentType::Actions => {
+                    let packed = self.packed(grant, track, segment).await?;
+                    packed.and_then(|packed| Actions::unpack(&packed).ok()).map(|actions| actions.told())
+                }
+                ContentType::Rrweb | ContentType::RrwebOnBase(_) => {
+                    let events = self.events(grant, track, segment, all, &mut bases).await?;
+                    let limits = Limits { bytes: EVENT_BYTES, ..Limits::default() };
+                    events.and_then(|events| Some(rrweb::Segment::parse(&events, &limits).ok()?.summary()))
+                }
+            };
+            if let Some(told) = told {
+                add_told(&told, &mut summary);
             }
         }
         if summary == Summary::default() {
@@ -89,7 +100,7 @@ impl Intake {
         bases: &mut BTreeMap<(TrackId, u64), Base>,
     ) -> Result<Option<Vec<u8>>, IntakeError> {
         let Some(packed) = self.packed(grant, track, segment).await? else { return Ok(None) };
-        let ContentType::RrwebOnBase(number) = segment.content_type else {
+        let Some(number) = segment.content_type.base() else {
             return Ok(unpack_events(&packed, EVENT_BYTES).ok());
         };
         let base = match bases.entry((track.id, number)) {

@@ -52,6 +52,11 @@ impl Departing for Intake {
                 tx.execute("DELETE FROM sites WHERE site_id = $1", &[site.into()]).await?;
                 touched.push(authority::site(site));
             }
+            let sql = "DELETE FROM capture_signers WHERE organisation_id = $1";
+            if tx.execute(sql, &[organisation.into()]).await? > 0 {
+                touched.push(authority::signer(organisation));
+            }
+            self.forget_signer(organisation);
             Ok(touched)
         })
     }

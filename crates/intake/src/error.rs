@@ -24,6 +24,21 @@ pub enum IntakeError {
     /// The ingest token is not one, is for another segment, or has run out.
     #[error("the ingest token is not valid")]
     Token(#[from] TokenProblem),
+    /// The screen of this person is not recorded.
+    #[error("recording is off for this person")]
+    CaptureOff,
+    /// The person was not shown the notice that is in force, or there is none.
+    #[error("the notice in force is to be shown first")]
+    NoticeNeeded {
+        /// The version in force, where there is one.
+        version: Option<String>,
+    },
+    /// Its time was taken back, or erased: the recording goes on without it.
+    #[error("what was captured then was taken back or erased")]
+    TakenBack,
+    /// What arrived is not what was sent.
+    #[error("what arrived is not what was sent")]
+    Digest,
     /// Too many at once.
     #[error("too many requests")]
     TooMany,

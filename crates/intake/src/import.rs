@@ -7,18 +7,19 @@ use clerestory_access::{ImportRecording, OpContext, SiteRef, UploadRef, WriteImp
 use clerestory_audit::Personal;
 use clerestory_model::{
     OrganisationId, PersonId, RecordingId, RecordingState, RetentionClass, Source, SubjectId, Timestamp,
-    WriterId,
+    TrackKind, WriterId,
 };
 use clerestory_seal::random;
 use clerestory_sql::{Lane, Tx};
 use clerestory_store::people;
 use clerestory_store::recordings::{self, Recording};
-use clerestory_store::segments::{ContentType, Segment};
+use clerestory_store::segments::Segment;
 use clerestory_store::tracks::Track;
 use clerestory_store::{retention, sites};
 use clerestory_vault::{SegmentPlace, Stored};
 
-use crate::receive::{off_thread, provenance};
+use crate::keep::provenance;
+use crate::receive::off_thread;
 use crate::refine::{Refined, pack, too_much_to_judge};
 use crate::rrweb::{self, Limits, TreeState};
 use crate::{Intake, IntakeError};
@@ -62,8 +63,8 @@ impl Intake {
         let grant = self.access.authorize::<ImportRecording>(op, on, personal).await??;
         let issued = self.issued(on.id, &op.request_id).await?;
         let (pieces, events, dropped) = off_thread(move || clean(&bytes, &issued.rules)).await?;
-        let first = pieces.iter().map(|piece| piece.refined.first_ms).min().unwrap_or_default();
-        let (recording, track) = self.new_import(on, about, Timestamp::from_millis(first)).await?;
+        let first = pieces.iter().map(|piece| piece.refined.first_us).min().unwrap_or_default();
+        let (recording, track) = self.new_import(on, about, Timestamp::from_micros(first)).await?;
         let mut stored = Vec::with_capacity(pieces.len());
         for (sequence, piece) in (0..).zip(pieces) {
             stored.push(self.store_piece(&recording, &track, sequence, piece).await?);
@@ -113,7 +114,7 @@ impl Intake {
                     };
                     recordings::insert(tx, &recording).await?;
                     let writer = WriterId::new(now, random());
-                    let track = intake.new_track(tx, &recording, writer, 0, now).await?;
+                    let track = intake.new_track(tx, &recording, (TrackKind::Dom, writer), 0, now).await?;
                     Ok::<_, IntakeError>((recording, track))
                 })
             })
@@ -131,14 +132,14 @@ impl Intake {
         let sealer = self.vault.segment_sealer(SegmentPlace::of(track, sequence)).await?;
         let sealed = sealer.seal(&sent, &refined.packed);
         let (header, sha256, content_mac) = (sealed.header, sealed.sha256, sealed.content_mac);
-        let start_us = refined.first_ms.saturating_mul(1000).saturating_sub(recording.started_at.micros());
+        let start_us = refined.first_us.saturating_sub(recording.started_at.micros());
         let mut segment = Segment {
             track: track.id,
             sequence,
             start_us: start_us.max(0),
-            duration_us: refined.last_ms.saturating_sub(refined.first_ms).max(0).saturating_mul(1000),
+            duration_us: refined.last_us.saturating_sub(refined.first_us).max(0),
             keyframe: refined.keyframe,
-            content_type: ContentType::Rrweb,
+            content_type: refined.content_type,
             policy_version: 0,
             extent: sealed.unplaced(),
             header,

@@ -10,12 +10,15 @@ mod derive;
 mod erase;
 mod error;
 mod import;
+mod keep;
 mod origin;
+mod packing;
 mod policies;
 mod receive;
 mod refine;
 mod rooms;
 pub mod rrweb;
+mod screen;
 mod sites;
 mod start;
 mod tokens;
@@ -36,9 +39,13 @@ pub use authority::AUTHORITY;
 pub use error::IntakeError;
 pub use import::{IMPORT_BYTES, Imported};
 pub use origin::{Origin, OriginError};
+pub use packing::Encoding;
 pub use policies::{PolicyVersion, SignedPolicy};
-pub use receive::{Acknowledged, Encoding, Upload};
+pub use receive::{Acknowledged, Upload};
 pub use rooms::{BodyRoom, ImportRoom};
+pub use screen::{
+    ScreenReceipt, ScreenSender, ScreenStart, ScreenStarted, ScreenTrack, ScreenUpload, Surface,
+};
 pub use sites::{NewSite, SiteChange, SiteView};
 pub use start::{Start, Started};
 pub use tokens::{IngestToken, TokenProblem};
@@ -46,11 +53,16 @@ pub use tokens::{IngestToken, TokenProblem};
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
     name: "intake",
-    migrations: &[Migration { name: "capture policies", sql: include_str!("0001-intake.sql") }],
+    migrations: &[
+        Migration { name: "capture policies", sql: include_str!("0001-intake.sql") },
+        Migration { name: "keys that sign policies for screens", sql: include_str!("0002-signers.sql") },
+    ],
 };
 
 /// A visit is over after this long without a segment.
 pub const SILENCE: Duration = Duration::from_secs(30 * 60);
+/// A recording of a screen is over after this long without a segment.
+pub const SCREEN_SILENCE: Duration = Duration::from_secs(24 * 3600);
 /// Segments that come later than this after the last are refused.
 pub const LATE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Bytes of a segment's events at most, uncompressed.
@@ -60,6 +72,8 @@ pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 const NETWORK_STARTS: (u32, u32) = (20, 200);
 /// Starts per site: a burst of two hundred, then fifty a second.
 const STARTS: (u32, u32) = (50, 200);
+/// Starts per browser that records a screen: a burst of twenty, then one a second.
+const SCREEN_STARTS: (u32, u32) = (1, 20);
 /// Segments per track: a burst of two hundred, then fifty a second.
 const SEGMENTS: (u32, u32) = (50, 200);
 
@@ -80,6 +94,11 @@ struct Shared {
     networks: DefaultKeyedRateLimiter<IpAddr>,
     starts: DefaultKeyedRateLimiter<SiteId>,
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
+    /// Browsers that record screens, and their runs: each sends to three tracks.
+    screen_starts: DefaultKeyedRateLimiter<clerestory_model::RecorderId>,
+    screen_segments: DefaultKeyedRateLimiter<clerestory_model::WriterId>,
+    /// Keys that sign the policies of those, and when each was opened.
+    signers: Mutex<HashMap<clerestory_model::OrganisationId, (Arc<screen::Signer>, Timestamp)>>,
     policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
     /// Whoever signs a site's policy has its turn.
     signing: Mutex<HashMap<SiteId, Arc<tokio::sync::Mutex<()>>>>,
@@ -100,6 +119,9 @@ impl Intake {
             networks: RateLimiter::keyed(quota(NETWORK_STARTS)),
             starts: RateLimiter::keyed(quota(STARTS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
+            screen_starts: RateLimiter::keyed(quota(SCREEN_STARTS)),
+            screen_segments: RateLimiter::keyed(quota(SEGMENTS)),
+            signers: Mutex::default(),
             policies: Mutex::default(),
             signing: Mutex::default(),
             heard: Mutex::default(),
@@ -145,6 +167,9 @@ impl Intake {
         self.shared.starts.retain_recent();
         self.shared.segments.retain_recent();
         self.shared.segments.shrink_to_fit();
+        self.shared.screen_starts.retain_recent();
+        self.shared.screen_segments.retain_recent();
+        self.shared.screen_segments.shrink_to_fit();
         self.shared.trees.tidy();
         self.shared.rooms.tidy();
     }

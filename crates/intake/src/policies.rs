@@ -253,7 +253,11 @@ impl Intake {
     }
 
     /// How long a recorder of this organisation follows a signed policy.
-    async fn max_age(&self, tx: &mut Tx, organisation: OrganisationId) -> Result<Duration, IntakeError> {
+    pub(crate) async fn max_age(
+        &self,
+        tx: &mut Tx,
+        organisation: OrganisationId,
+    ) -> Result<Duration, IntakeError> {
         let said = self.access.settings().span(tx, organisation, "capture.policy.max_age").await?;
         Ok(said.ok_or(IntakeError::Inner("reading how long a policy is followed"))?.length())
     }
@@ -396,7 +400,7 @@ pub(crate) fn new_signing_key() -> Result<(String, String), IntakeError> {
     Ok((STANDARD.encode(&*kept), URL_SAFE_NO_PAD.encode(key.public())))
 }
 
-fn signing_key(kept: &str) -> Result<SigningKey, IntakeError> {
+pub(crate) fn signing_key(kept: &str) -> Result<SigningKey, IntakeError> {
     let bytes = STANDARD.decode(kept).map_err(|_| IntakeError::Inner("reading a signing key"))?;
     SigningKey::from_pkcs8(&bytes).map_err(|_| IntakeError::Inner("reading a signing key"))
 }

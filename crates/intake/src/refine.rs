@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use clerestory_model::{GapReason, TrackId};
 use clerestory_settings::capture::Compiled;
 use clerestory_store::recordings::Summary;
+use clerestory_store::segments::ContentType;
 use clerestory_vault::pack_events;
 
 use crate::IntakeError;
@@ -41,13 +42,16 @@ pub(crate) struct ToldGap {
 
 /// What is stored of a segment, and what it says.
 pub(crate) struct Refined {
-    /// The JSON array, packed.
+    /// What is sealed.
     pub(crate) packed: Vec<u8>,
-    pub(crate) first_ms: i64,
-    pub(crate) last_ms: i64,
+    pub(crate) content_type: ContentType,
+    /// When it begins and ends, in microseconds of the client's clock.
+    pub(crate) first_us: i64,
+    pub(crate) last_us: i64,
     pub(crate) keyframe: bool,
     pub(crate) gaps: Vec<ToldGap>,
-    told: rrweb::Summary,
+    /// What of it stands in the summary.
+    pub(crate) told: rrweb::Summary,
 }
 
 impl Refined {
@@ -137,8 +141,9 @@ pub(crate) fn pack(segment: &Segment<'_>) -> Result<Refined, IntakeError> {
         told.gaps.iter().map(|gap| ToldGap { from_ms: gap.from_ms, to_ms: gap.to_ms, reason: gap.reason });
     Ok(Refined {
         packed,
-        first_ms: told.first_ms,
-        last_ms: told.last_ms,
+        content_type: ContentType::Rrweb,
+        first_us: told.first_ms.saturating_mul(1000),
+        last_us: told.last_ms.saturating_mul(1000),
         keyframe: told.has_keyframe,
         gaps: gaps.collect(),
         told,

@@ -260,21 +260,22 @@ impl Intake {
             return Err(IntakeError::TooMany);
         }
         let offset = now.micros().saturating_sub(Timestamp::from_millis(start.client_time_ms).micros());
-        self.new_track(tx, recording, start.writer, offset, now).await
+        self.new_track(tx, recording, (TrackKind::Dom, start.writer), offset, now).await
     }
 
-    /// A `dom` track of a writer, with its key under the subject's.
+    /// A track of a writer, with its key under the subject's.
     pub(crate) async fn new_track(
         &self,
         tx: &mut Tx,
         recording: &Recording,
-        writer: WriterId,
+        (kind, writer): (TrackKind, WriterId),
         clock_offset_us: i64,
         now: Timestamp,
     ) -> Result<Track, IntakeError> {
+        let class = class_of(recording.source, kind);
         let new = NewKey {
             organisation: recording.organisation,
-            class: RetentionClass::Replay,
+            class,
             purpose: Purpose::Track,
             parent: organisations::subject_key(tx, recording.subject).await?,
             at: now,
@@ -283,21 +284,36 @@ impl Intake {
             id: TrackId::new(now, random()),
             recording: recording.id,
             organisation: recording.organisation,
-            kind: TrackKind::Dom,
+            kind,
             writer,
             state: recording.state,
-            class: RetentionClass::Replay,
+            class,
             key: self.vault.keys().make(tx, new).await?,
             clock_offset_us,
             kept_from: now,
-            kept_until: recording.kept_until,
+            kept_until: match class {
+                RetentionClass::Replay => recording.kept_until,
+                class => now.plus(retention::in_force(tx, recording.project, class).await?),
+            },
         };
         tracks::insert(tx, &track).await?;
         Ok(track)
     }
 
-    async fn current_spool_key(&self, tx: &mut Tx, now: Timestamp) -> Result<KeyId, IntakeError> {
+    pub(crate) async fn current_spool_key(&self, tx: &mut Tx, now: Timestamp) -> Result<KeyId, IntakeError> {
         Ok(self.vault.young_standing_key(tx, Purpose::Spool, now, SPOOL_KEY_LIFE).await?)
+    }
+}
+
+/// What decides how long a track is kept.
+const fn class_of(source: Source, kind: TrackKind) -> RetentionClass {
+    match (source, kind) {
+        (Source::Web, _) => RetentionClass::Replay,
+        (Source::Screen, TrackKind::Actions) => RetentionClass::ActionLog,
+        (Source::Screen, _) => RetentionClass::Recording,
+        (Source::Desktop, TrackKind::Screenshots) => RetentionClass::Screenshot,
+        (Source::Desktop, _) => RetentionClass::ActivityRaw,
+        (Source::Live, _) => RetentionClass::EventVod,
     }
 }
 

@@ -1,14 +1,18 @@
-//! Ingest tokens: what a site key buys. Bound to one origin, recording and track; checked by a MAC, kept nowhere.
+//! Ingest tokens: what a site key buys, bound to one origin, recording and track, or what a browser that records a screen is
+//! given, bound to it, a recording and one run of it. Checked by a MAC, kept nowhere.
 //!
 //! Text: `cit_` and base64url of version 1 ‖ key id 16 ‖ site 16 ‖ organisation 16 ‖ recording 16 ‖ track 16 ‖
-//! be64 audit entry ‖ be64 expiry in microseconds ‖ SHA-256 of the origin 32 ‖ HMAC-SHA256 32.
+//! be64 audit entry ‖ be64 expiry in microseconds ‖ SHA-256 of the origin 32 ‖ HMAC-SHA256 32; or of version 2 ‖ key id 16 ‖
+//! recorder 16 ‖ person 16 ‖ organisation 16 ‖ recording 16 ‖ writer 16 ‖ be64 audit entry ‖ be64 expiry ‖ HMAC-SHA256 32.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_keys::Purpose;
-use clerestory_model::{KeyId, OrganisationId, RecordingId, SiteId, Timestamp, TrackId};
+use clerestory_model::{
+    KeyId, OrganisationId, PersonId, RecorderId, RecordingId, SiteId, Timestamp, TrackId, WriterId,
+};
 use clerestory_seal::{MacKey, sha256};
 use clerestory_sql::Lane;
 
@@ -21,6 +25,7 @@ const LIFE: Duration = Duration::from_secs(15 * 60);
 const RESUMABLE: Duration = Duration::from_secs(14 * 24 * 3600);
 const PREFIX: &str = "cit_";
 const CLAIM_BYTES: usize = 1 + 5 * 16 + 8 + 8 + 32;
+const SCREEN_CLAIM_BYTES: usize = 1 + 6 * 16 + 8 + 8;
 
 /// Why a token does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +58,25 @@ pub struct IngestToken {
     pub expires_at: Timestamp,
 }
 
+/// What a valid token of a browser says that records a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScreenToken {
+    /// The browser.
+    pub recorder: RecorderId,
+    /// Whose screen it is.
+    pub person: PersonId,
+    /// Their organisation.
+    pub organisation: OrganisationId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// The run of the browser, whose tracks it sends to.
+    pub writer: WriterId,
+    /// The entry that tells of the decision to let it send.
+    pub entry: u64,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+}
+
 /// The MAC key that makes and checks tokens, by its id.
 pub(crate) struct Minter {
     id: KeyId,
@@ -76,9 +100,37 @@ impl Intake {
         bytes.extend_from_slice(&claims.entry.to_be_bytes());
         bytes.extend_from_slice(&claims.expires_at.micros().to_be_bytes());
         bytes.extend_from_slice(&sha256(origin.as_str().as_bytes()));
-        let mac = minter.mac.mac(&[&bytes]);
-        bytes.extend_from_slice(&mac);
-        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+        Ok(minter.text(bytes))
+    }
+
+    pub(crate) async fn mint_screen(&self, claims: &ScreenToken) -> Result<String, IntakeError> {
+        let minter = self.minter().await?;
+        let mut bytes = Vec::with_capacity(SCREEN_CLAIM_BYTES + 32);
+        bytes.push(2);
+        for id in [
+            minter.id.as_bytes(),
+            claims.recorder.as_bytes(),
+            claims.person.as_bytes(),
+            claims.organisation.as_bytes(),
+            claims.recording.as_bytes(),
+            claims.writer.as_bytes(),
+        ] {
+            bytes.extend_from_slice(id);
+        }
+        bytes.extend_from_slice(&claims.entry.to_be_bytes());
+        bytes.extend_from_slice(&claims.expires_at.micros().to_be_bytes());
+        Ok(minter.text(bytes))
+    }
+
+    /// What a token says of a browser that records a screen: one that sends now, or one that may have run out meanwhile.
+    pub(crate) async fn screen_token(&self, text: &str, late: bool) -> Result<ScreenToken, IntakeError> {
+        let claims = parse_screen(&self.minter().await?.claims(text, SCREEN_CLAIM_BYTES)?)?;
+        let now = self.clock.now();
+        let over = match late {
+            true => now.since(claims.expires_at) >= RESUMABLE,
+            false => now >= claims.expires_at,
+        };
+        if over { Err(TokenProblem::Expired.into()) } else { Ok(claims) }
     }
 
     pub(crate) fn token_expiry(&self) -> Timestamp {
@@ -111,16 +163,8 @@ impl Intake {
     }
 
     async fn read_token(&self, text: &str, origin: &Origin) -> Result<IngestToken, IntakeError> {
-        let minter = self.minter().await?;
-        let bytes = text
-            .strip_prefix(PREFIX)
-            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
-            .ok_or(TokenProblem::Forged)?;
-        let (claims, mac) = bytes.split_at_checked(CLAIM_BYTES).ok_or(TokenProblem::Forged)?;
-        if !minter.mac.verify(&[claims], mac) {
-            return Err(TokenProblem::Forged.into());
-        }
-        parse(claims, origin).map_err(Into::into)
+        let claims = self.minter().await?.claims(text, CLAIM_BYTES)?;
+        parse(&claims, origin).map_err(Into::into)
     }
 
     async fn minter(&self) -> Result<&Minter, IntakeError> {
@@ -143,13 +187,58 @@ impl Intake {
     }
 }
 
+impl Minter {
+    /// The text of a token with these claims.
+    fn text(&self, mut claims: Vec<u8>) -> String {
+        let mac = self.mac.mac(&[&claims]);
+        claims.extend_from_slice(&mac);
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    /// The claims of a token that is ours, and has so many bytes of them.
+    fn claims(&self, text: &str, length: usize) -> Result<Vec<u8>, TokenProblem> {
+        let bytes = text.strip_prefix(PREFIX).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let bytes = bytes.ok_or(TokenProblem::Forged)?;
+        let (claims, mac) = bytes.split_at_checked(length).ok_or(TokenProblem::Forged)?;
+        if !self.mac.verify(&[claims], mac) {
+            return Err(TokenProblem::Forged);
+        }
+        Ok(claims.to_vec())
+    }
+}
+
+/// The next sixteen bytes.
+fn take_id(rest: &mut &[u8]) -> Result<[u8; 16], TokenProblem> {
+    let (first, later) = rest.split_first_chunk::<16>().ok_or(TokenProblem::Forged)?;
+    *rest = later;
+    Ok(*first)
+}
+
+fn parse_screen(claims: &[u8]) -> Result<ScreenToken, TokenProblem> {
+    let Some((2, mut rest)) = claims.split_first() else { return Err(TokenProblem::Forged) };
+    let _key = take_id(&mut rest)?;
+    let recorder = RecorderId::from_bytes(take_id(&mut rest)?);
+    let person = PersonId::from_bytes(take_id(&mut rest)?);
+    let organisation = OrganisationId::from_bytes(take_id(&mut rest)?);
+    let recording = RecordingId::from_bytes(take_id(&mut rest)?);
+    let writer = WriterId::from_bytes(take_id(&mut rest)?);
+    let (entry, rest) = rest.split_first_chunk::<8>().ok_or(TokenProblem::Forged)?;
+    let expires: &[u8; 8] = rest.try_into().map_err(|_| TokenProblem::Forged)?;
+    Ok(ScreenToken {
+        recorder,
+        person,
+        organisation,
+        recording,
+        writer,
+        entry: u64::from_be_bytes(*entry),
+        expires_at: Timestamp::from_micros(i64::from_be_bytes(*expires)),
+    })
+}
+
 fn parse(claims: &[u8], origin: &Origin) -> Result<IngestToken, TokenProblem> {
-    let mut rest = claims.get(1 + 16..).ok_or(TokenProblem::Forged)?;
-    let mut id = || {
-        let (first, later) = rest.split_first_chunk::<16>().ok_or(TokenProblem::Forged)?;
-        rest = later;
-        Ok(*first)
-    };
+    let Some((1, mut rest)) = claims.split_first() else { return Err(TokenProblem::Forged) };
+    let _key = take_id(&mut rest)?;
+    let mut id = || take_id(&mut rest);
     let (site, organisation, recording, track) = (id()?, id()?, id()?, id()?);
     let (entry, rest) = rest.split_first_chunk::<8>().ok_or(TokenProblem::Forged)?;
     let (expires, bound) = rest.split_first_chunk::<8>().ok_or(TokenProblem::Forged)?;

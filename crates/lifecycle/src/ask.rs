@@ -1,8 +1,8 @@
 //! Asking for an erasure: the decision, its entry, and the end of every way to what is erased, in one transaction.
 
 use clerestory_access::{
-    Actor, EraseOrganisation, EraseRecording, EraseSubject, ErasureRef, ListErasures, OpContext,
-    OrganisationRef, ReadErasure, RecordingRef, Refused, SubjectRef,
+    Actor, DiscardScreen, EraseOrganisation, EraseRecording, EraseSubject, ErasureRef, ListErasures,
+    OpContext, OrganisationRef, ReadErasure, RecordingRef, Refused, ScreenRef, SubjectRef,
 };
 use clerestory_audit::authority::{Departing, Gone, Touched};
 use clerestory_audit::{NewEntry, ObjectRef, Outcome, Personal};
@@ -56,6 +56,44 @@ impl Lifecycle {
                     };
                     match begun {
                         Ok(erasure) => Ok(Ok(erasure)),
+                        Err(obstacle) => {
+                            lifecycle.note_obstacle(tx, &op, target, &obstacle).await?;
+                            Ok(Err(obstacle))
+                        }
+                    }
+                })
+            })
+            .await?
+    }
+
+    /// Begins to erase a time of a recording that the person takes back while their browser records it; nothing where
+    /// nothing was sent of it.
+    ///
+    /// # Errors
+    /// [`EraseError::Refused`], [`EraseError::Held`], [`EraseError::HoldStands`].
+    pub async fn discard(
+        &self,
+        op: &OpContext,
+        on: ScreenRef,
+        (from_us, to_us): (i64, i64),
+    ) -> Result<Option<Erasure>, EraseError> {
+        let target = Target::Range { recording: on.recording, from_us, to_us };
+        self.parts.vault.hold_lease().await?;
+        let (lifecycle, op) = (self.clone(), op.clone());
+        self.parts
+            .database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    let detail = Some(format!("{} s to {} s", from_us / 1_000_000, to_us / 1_000_000));
+                    let personal = Some(Personal { detail, ..Personal::default() });
+                    let access = &lifecycle.parts.access;
+                    let entry = match access.decide::<DiscardScreen>(tx, &op, on, personal).await? {
+                        Ok(grant) => grant.entry(),
+                        Err(refused) => return Ok::<_, EraseError>(Err(refused.into())),
+                    };
+                    match lifecycle.begin(tx, &op, target, entry).await? {
+                        Ok(erasure) => Ok(Ok(Some(erasure))),
+                        Err(EraseError::Nothing) => Ok(Ok(None)),
                         Err(obstacle) => {
                             lifecycle.note_obstacle(tx, &op, target, &obstacle).await?;
                             Ok(Err(obstacle))

@@ -187,6 +187,10 @@ id!(
     SessionId, "ses"
 );
 id!(
+    /// A browser that records the screen of one person.
+    RecorderId, "rcr"
+);
+id!(
     /// Something that is being, or was, erased.
     ErasureId, "era"
 );

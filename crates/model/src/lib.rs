@@ -9,8 +9,8 @@ mod time;
 
 pub use ids::{
     ApiKeyId, BlockId, DomainId, ErasureId, GrantId, HoldId, IdError, KeyId, MailId, OrganisationId,
-    PersonId, PlayId, ProjectId, ProposalId, RecordingId, RequestId, RoleId, SessionId, SiteId, SubjectId,
-    SupportGrantId, TeamId, TrackId, ViewId, WriterId, number_as_id,
+    PersonId, PlayId, ProjectId, ProposalId, RecorderId, RecordingId, RequestId, RoleId, SessionId, SiteId,
+    SubjectId, SupportGrantId, TeamId, TrackId, ViewId, WriterId, number_as_id,
 };
 pub use nouns::{Deployment, GapReason, RecordingState, RetentionClass, Source, TrackKind, UnknownWord};
 pub use time::{Clock, SystemClock, TimeError, Timestamp};

@@ -174,6 +174,8 @@ words!(
         Damaged = 10, "damaged";
         /// It was stored, and its bytes are lost: found by a check of the store.
         Lost = 11, "lost";
+        /// The person took it back, soon after it was captured.
+        Discarded = 12, "discarded";
     }
 );
 

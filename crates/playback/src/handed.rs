@@ -7,7 +7,8 @@ use clerestory_sql::{Lane, Tx};
 use clerestory_store::recordings::{self, Recording};
 use clerestory_vault::{OpenError, StoreError};
 
-use crate::plays::{Found, SegmentContent, goes_on, plays};
+use crate::content::{Found, SegmentContent};
+use crate::plays::{goes_on, plays};
 use crate::rows::{self, PlayRow};
 use crate::{Playback, PlaybackError};
 
@@ -88,6 +89,9 @@ impl Playback {
         }
         let of_others = op.actor.subject() != Some(recording.subject);
         if of_others && goes_on(recording) && !self.access.would_allow_in::<Follow>(tx, op, on).await? {
+            return Ok(Handing::GoesOn);
+        }
+        if of_others && goes_on(recording) && !self.shows_live(tx, op, recording).await? {
             return Ok(Handing::GoesOn);
         }
         let seconding = self.seconding(tx, op, on).await?;

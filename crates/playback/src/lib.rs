@@ -4,6 +4,7 @@
 //! decision again by today's rules, so ending a session or taking a right away ends the play at once.
 
 mod bases;
+mod content;
 mod describe;
 mod erase;
 mod handed;
@@ -11,6 +12,7 @@ mod panes;
 mod plays;
 mod rows;
 mod views;
+mod watching;
 
 use std::sync::Arc;
 
@@ -21,12 +23,14 @@ use clerestory_model::Clock;
 use clerestory_sql::{Component, Database, Migration, SqlError};
 use clerestory_vault::{OpenError, Vault};
 
+pub use content::{SegmentContent, packed_list};
 pub use describe::{Described, DescribedTrack, GapFact, SegmentFact};
 pub use handed::Handing;
 pub use panes::{PANES, Pane, panes};
-pub use plays::{Begun, SegmentContent};
+pub use plays::Begun;
 pub use rows::{PlayRow, Viewing};
 pub use views::{AUTHORITY, Answer, Seconding, View};
+pub use watching::Watcher;
 
 /// The tables of this crate.
 pub const SCHEMA: Component = Component {
@@ -66,6 +70,9 @@ pub enum PlaybackError {
     /// It goes on, and a rule refused that it is watched meanwhile.
     #[error("it is not watched while it goes on")]
     GoesOn(#[source] Refused),
+    /// It goes on, and the screen is not watched by whoever asks while it is recorded.
+    #[error("this screen is not watched live by them")]
+    LiveViewOff,
     /// The organisation asks whoever watches to say why.
     #[error("a reason is asked for before this is watched")]
     ReasonRequired,

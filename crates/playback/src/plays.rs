@@ -1,28 +1,27 @@
 //! Beginning, going on with and ending a play.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clerestory_access::{
-    Action, Actor, ContinuePlay, Follow, Grant, KeepFollowing, OpContext, OrganisationRef, Play, ReadHolds,
+    Actor, ContinuePlay, Follow, Grant, KeepFollowing, OpContext, OrganisationRef, Play, ReadHolds,
     RecordingRef,
 };
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
-use clerestory_model::{KeyId, PlayId, RecordingId, RecordingState, TrackId};
+use clerestory_model::{KeyId, PersonId, PlayId, RecordingId, RecordingState, SessionId, TrackId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::Recording;
-use clerestory_store::segments::{ContentType, Segment};
-use clerestory_store::tracks::Track;
+use clerestory_store::segments::Segment;
 use clerestory_store::{recordings, segments, tracks};
-use clerestory_vault::{Base, OpenError, StoreError, unpack_events};
+use clerestory_vault::{OpenError, StoreError};
 
+use crate::content::{Found, SegmentContent};
 use crate::describe::{Described, SegmentFact, facts};
 use crate::rows::{self, PlayRow};
 use crate::{Playback, PlaybackError};
 
 /// A play in which nothing is watched for this long is over.
-const IDLE: Duration = Duration::from_secs(15 * 60);
+pub(crate) const IDLE: Duration = Duration::from_secs(15 * 60);
 /// Reasons are cut to this many characters.
 const REASON_CHARS: usize = 500;
 
@@ -33,64 +32,6 @@ pub struct Begun {
     pub play: PlayRow,
     /// What it may watch.
     pub described: Described,
-}
-
-/// Bytes of a segment's events at most: what intake takes, with room for what cleaning writes out.
-const EVENT_BYTES: usize = 32 * 1024 * 1024;
-
-/// A segment's content: a JSON array of rrweb events.
-pub struct SegmentContent(Vec<u8>);
-
-impl SegmentContent {
-    /// The JSON array.
-    #[must_use]
-    pub fn json(self) -> Vec<u8> {
-        self.0
-    }
-
-    /// The JSON array as a zstd frame (RFC 8878) that any reader unpacks, for the way to a browser.
-    ///
-    /// # Errors
-    /// [`PlaybackError::Packing`]: there was no memory for it.
-    pub fn zstd(self) -> Result<Vec<u8>, PlaybackError> {
-        zstd::bulk::compress(&self.0, 1).map_err(|_| PlaybackError::Packing)
-    }
-}
-
-/// A segment a play may have, and what it is packed on.
-pub(crate) struct Found<A: Action> {
-    grant: Grant<A>,
-    track: Track,
-    segment: Segment,
-    base: Option<Segment>,
-}
-
-impl<A: Action> Found<A> {
-    /// A segment of a recording that the grant is for.
-    pub(crate) async fn look(
-        tx: &mut Tx,
-        grant: Grant<A>,
-        recording: RecordingId,
-        (track, sequence): (TrackId, u64),
-        shown: impl Fn(RecordingState) -> bool,
-    ) -> Result<Self, PlaybackError> {
-        let track = tracks::find(tx, track).await?;
-        let track = track.filter(|track| track.recording == recording);
-        let track = track.ok_or(PlaybackError::NotFound)?;
-        if !shown(track.state) {
-            return Err(PlaybackError::Gone);
-        }
-        if tracks::is_erased(tx, track.id, sequence).await? {
-            return Err(PlaybackError::Gone);
-        }
-        let segment = segments::find(tx, track.id, sequence).await?;
-        let segment = segment.ok_or(PlaybackError::NotFound)?;
-        let base = match segment.content_type {
-            ContentType::Rrweb => None,
-            ContentType::RrwebOnBase(base) => segments::find(tx, track.id, base).await?,
-        };
-        Ok(Self { grant, track, segment, base })
-    }
 }
 
 /// Whether something in this state is shown to anybody.
@@ -124,6 +65,20 @@ impl Playback {
             return Err(PlaybackError::NotFound);
         };
         self.vault.hold_lease().await?;
+        let begun = self.begin_once(op, on, (person, session), reason).await;
+        if let Err(error @ PlaybackError::LiveViewOff) = &begun {
+            self.access.tell_failed::<Follow>(op, on, error.to_string(), None).await?;
+        }
+        begun
+    }
+
+    async fn begin_once(
+        &self,
+        op: &OpContext,
+        on: RecordingRef,
+        (person, session): (PersonId, SessionId),
+        reason: Option<String>,
+    ) -> Result<Begun, PlaybackError> {
         let (playback, op) = (self.clone(), op.clone());
         self.database
             .write(Lane::Interactive, move |tx| {
@@ -181,6 +136,9 @@ impl Playback {
         let goes_on = goes_on(&recording);
         // Whoever will not be let in is not asked for a reason first.
         let may_follow = !goes_on || self.access.would_allow_in::<Follow>(tx, op, on).await?;
+        if goes_on && may_follow && !self.shows_live(tx, op, &recording).await? {
+            return Ok(Err(PlaybackError::LiveViewOff));
+        }
         if may_follow {
             if let Some(seconding) = self.seconding(tx, op, on).await? {
                 return Ok(Err(PlaybackError::SecondNeeded(seconding)));
@@ -221,6 +179,9 @@ impl Playback {
             // One that began before this was asked for begins again.
             let entry = play.follow_entry.ok_or(PlaybackError::PlayEnded)?;
             let _following = self.access.resume_in::<KeepFollowing>(tx, op, on, entry).await??;
+            if !self.shows_live(tx, op, &recording).await? {
+                return Err(PlaybackError::PlayEnded);
+            }
         }
         Ok((play, grant))
     }
@@ -293,66 +254,6 @@ impl Playback {
             .await;
         let found = self.told(found).await?;
         self.unpack(&found, play).await
-    }
-
-    /// Opens a segment and what it is packed on, which is held for others of the same watching.
-    pub(crate) async fn unpack<A: Action>(
-        &self,
-        found: &Found<A>,
-        play: PlayId,
-    ) -> Result<SegmentContent, PlaybackError> {
-        let Found { grant, track, segment, base } = found;
-        let sequence = segment.sequence;
-        let packed = self.open(grant, track, segment).await?;
-        let events = match (segment.content_type, base) {
-            (ContentType::Rrweb, _) => unpack_events(&packed, EVENT_BYTES),
-            (ContentType::RrwebOnBase(_), None) => return Err(PlaybackError::Damaged { sequence }),
-            (ContentType::RrwebOnBase(_), Some(base)) => {
-                self.base(grant, play, track, base).await?.unpack(&packed, EVENT_BYTES)
-            }
-        };
-        events.map(SegmentContent).map_err(|_| PlaybackError::Damaged { sequence })
-    }
-
-    /// Opens a segment. One that is not what was stored is noted, for the health page.
-    async fn open<A: Action>(
-        &self,
-        grant: &Grant<A>,
-        track: &Track,
-        segment: &Segment,
-    ) -> Result<Vec<u8>, PlaybackError> {
-        let error = match self.vault.open_segment(grant, track, segment).await {
-            Ok(packed) => return Ok(packed),
-            Err(error) => error,
-        };
-        // A missing one may have been settled meanwhile; it is noted when its row still says that it lies there.
-        let (id, sequence, extent) = (track.id, segment.sequence, segment.extent.clone());
-        let now =
-            self.database.read(move |tx| Box::pin(async move { segments::find(tx, id, sequence).await }));
-        let now: Result<Option<Segment>, SqlError> = now.await;
-        if now?.is_some_and(|now| now.extent == extent) {
-            self.vault.note_damage_met(track, segment, &error).await?;
-        }
-        Err(error.into())
-    }
-
-    /// What other segments of a part are packed on: opened once for a play, by its grant.
-    async fn base<A: Action>(
-        &self,
-        grant: &Grant<A>,
-        play: PlayId,
-        track: &Track,
-        segment: &Segment,
-    ) -> Result<Arc<Base>, PlaybackError> {
-        if let Some(base) = self.bases.held(play, segment) {
-            return Ok(base);
-        }
-        let packed = self.open(grant, track, segment).await?;
-        let damaged = PlaybackError::Damaged { sequence: segment.sequence };
-        let events = unpack_events(&packed, EVENT_BYTES).map_err(|_| damaged)?;
-        let base = Arc::new(Base::new(&events));
-        self.bases.hold(play, segment, Arc::clone(&base));
-        Ok(base)
     }
 
     /// Segments that arrived since: for each track those numbered from what `after` names, and whether the recording

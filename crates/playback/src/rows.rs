@@ -85,6 +85,20 @@ pub(crate) async fn end(tx: &mut Tx, id: PlayId, at: Timestamp) -> Result<bool, 
     Ok(tx.execute(sql, &[at.into(), id.into()]).await? == 1)
 }
 
+/// The plays of a recording that run and of which something was heard since, oldest first: each such lets it run until then
+/// and longer.
+pub(crate) async fn running(
+    tx: &mut Tx,
+    recording: RecordingId,
+    expires_after: Timestamp,
+) -> Result<Vec<PlayRow>, SqlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM plays WHERE recording_id = $1 AND ended_at IS NULL AND expires_at > $2
+         ORDER BY started_at LIMIT 100"
+    );
+    tx.query(&sql, &[recording.into(), expires_after.into()]).await?.iter().map(play).collect()
+}
+
 /// Notes a range of a play that runs, and lets it run until `expires_at`; `false` when it was ended.
 pub(crate) async fn watched(
     tx: &mut Tx,

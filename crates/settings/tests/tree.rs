@@ -83,6 +83,7 @@ impl Dice {
                 _ => Span::of_months(1 + u32::try_from(self.below(12)).unwrap()),
             }),
             Kind::Words(words) => Value::Word(self.pick::<&'static str>(words)),
+            Kind::Pages | Kind::Text { .. } => unreachable!("no setting of the scene is one"),
             Kind::Set(_) => {
                 let members = ["a", "b", "c", "d"].into_iter().filter(|_| self.below(2) == 1);
                 Value::Set(members.map(str::to_owned).collect())
@@ -332,7 +333,7 @@ fn merged(setting: &Setting, said: &[Value]) -> Value {
             Value::Number(number) => *number,
             Value::Word(word) => i64::try_from(WORDS.iter().position(|one| one == word).unwrap()).unwrap(),
             Value::Span(span) => i64::try_from(span.length().as_secs()).unwrap(),
-            Value::Set(_) => unreachable!(),
+            Value::Set(_) | Value::Text(_) => unreachable!(),
         };
         let wanted = said.iter().map(place).reduce(pick).unwrap();
         said.iter().find(|value| place(value) == wanted).unwrap().clone()

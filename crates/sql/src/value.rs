@@ -148,6 +148,7 @@ id_values!(
     WriterId,
     KeyId,
     ApiKeyId,
+    RecorderId,
     PlayId,
     SessionId,
     ErasureId,

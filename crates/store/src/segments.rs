@@ -14,6 +14,10 @@ pub enum ContentType {
     /// The same, made with vocabulary 1 followed by the events of another segment of the same part, whose number this
     /// is and which is [`Self::Rrweb`]. Only settled segments are.
     RrwebOnBase(u64),
+    /// Encoded picture or sound: `clerestory media 1`, as it was sent.
+    Media,
+    /// A JSON array of what somebody did: one zstd frame without a vocabulary.
+    Actions,
 }
 
 impl ContentType {
@@ -23,6 +27,17 @@ impl ContentType {
         match self {
             Self::Rrweb => 2,
             Self::RrwebOnBase(_) => 3,
+            Self::Media => 4,
+            Self::Actions => 5,
+        }
+    }
+
+    /// The segment that it takes to unpack this one, where it takes one.
+    #[must_use]
+    pub const fn base(self) -> Option<u64> {
+        match self {
+            Self::RrwebOnBase(base) => Some(base),
+            Self::Rrweb | Self::Media | Self::Actions => None,
         }
     }
 
@@ -31,6 +46,8 @@ impl ContentType {
         match number {
             2 => Some(Self::Rrweb),
             3 => base.map(Self::RrwebOnBase),
+            4 => Some(Self::Media),
+            5 => Some(Self::Actions),
             _ => None,
         }
     }

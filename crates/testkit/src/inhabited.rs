@@ -164,6 +164,12 @@ impl Inhabited {
         cast.proposals().await;
         done(cast.second.post(&format!("/api/v1/recordings/{visited}/delete"), json!({})).await);
         cast.blocks(&installation).await;
+        crate::screen::record_screens(&installation).await;
+        let nobody = installation.anonymous();
+        let enrolled = crate::screen::Recorder::enrol(&cast.second, &nobody).await;
+        let now_ms = i64::try_from(installation.now().unix_millis()).expect(WELL);
+        enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000021", None).await;
+        done(cast.second.post("/api/v1/recorders/codes", json!({})).await);
         cast.factors(&installation).await;
         Self {
             person: cast.person.parse().expect(WELL),

@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod one_visit;
 pub mod postgres;
 pub mod process;
+pub mod screen;
 mod stored;
 pub mod visit;
 

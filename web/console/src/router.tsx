@@ -64,6 +64,12 @@ const reset = createRoute({
   component: lazyRouteComponent(() => import("./routes/Reset")),
 });
 
+const enrol = createRoute({
+  getParentRoute: () => root,
+  path: "/enrol",
+  component: lazyRouteComponent(() => import("./routes/Enrol")),
+});
+
 const setUp = createRoute({
   getParentRoute: () => root,
   path: "/set-up",
@@ -273,6 +279,12 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import("./routes/Keys")),
 });
 
+const recorders = createRoute({
+  getParentRoute: () => settings,
+  path: "/recorders",
+  component: lazyRouteComponent(() => import("./routes/Recorders")),
+});
+
 const organisation = createRoute({
   getParentRoute: () => settings,
   path: "/organisation",
@@ -290,6 +302,7 @@ const routeTree = root.addChildren([
   join,
   forgotten,
   reset,
+  enrol,
   setUp,
   shell.addChildren([
     home,
@@ -297,7 +310,18 @@ const routeTree = root.addChildren([
     bin,
     player,
     trust.addChildren([overview, audit, watched, views, support, receipts, requests, holds, blocks]),
-    settings.addChildren([sites, rules, retention, site, health, keys, organisation, sessions, security]),
+    settings.addChildren([
+      sites,
+      rules,
+      retention,
+      site,
+      health,
+      keys,
+      recorders,
+      organisation,
+      sessions,
+      security,
+    ]),
     policy,
     people,
     tree,

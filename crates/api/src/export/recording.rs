@@ -1,8 +1,8 @@
 //! One recording: what it tells of itself, who looked, and what it shows.
 
 use clerestory_access::{HandOutRecording, HandedOutRef};
-use clerestory_model::{RecordingState, TrackId};
-use clerestory_playback::{Described, Handing, PlaybackError};
+use clerestory_model::{RecordingState, TrackId, TrackKind};
+use clerestory_playback::{Described, Handing, PlaybackError, SegmentContent};
 use clerestory_vault::OpenError;
 use serde::Serialize;
 
@@ -36,6 +36,9 @@ pub(super) struct ToldTrack {
     pub(super) gaps: Vec<Gap>,
     /// Where what it shows lies in this archive.
     pub(super) file: Option<String>,
+    /// Where the rest of it does: pictures of another size are a file of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) further_files: Vec<String>,
     /// Why it does not, where it was asked for.
     pub(super) left_out: Option<String>,
     /// Numbers of segments that could not be read, or were erased meanwhile.
@@ -95,6 +98,7 @@ impl Sending {
                 size_bytes: track.segments.iter().map(|segment| segment.size_bytes).sum(),
                 gaps: track.gaps.iter().map(Into::into).collect(),
                 file: None,
+                further_files: Vec::new(),
                 left_out: None,
                 missing: Vec::new(),
             };
@@ -110,10 +114,22 @@ impl Sending {
                 };
                 one.left_out = Some(why.to_owned());
             } else if self.watchable && !track.segments.is_empty() {
-                let name = format!("recordings/{}/{}.json", on.recording, track.track.id);
+                let name = format!("recordings/{}/{}", on.recording, track.track.id);
                 let numbers: Vec<u64> = track.segments.iter().map(|segment| segment.sequence).collect();
-                one.missing = self.events(on, track.track.id, &name, &numbers).await?;
-                one.file = Some(name);
+                let mut files = match track.track.kind {
+                    TrackKind::Video | TrackKind::Audio => {
+                        let (files, missing) = self.media(on, track.track.id, &name, &numbers).await?;
+                        one.missing = missing;
+                        files.into_iter()
+                    }
+                    _ => {
+                        let name = format!("{name}.json");
+                        one.missing = self.events(on, track.track.id, &name, &numbers).await?;
+                        vec![name].into_iter()
+                    }
+                };
+                one.file = files.next();
+                one.further_files = files.collect();
             }
             told.push(one);
         }
@@ -131,22 +147,9 @@ impl Sending {
         self.archive.begin(name)?;
         let (mut missing, mut between) = (Vec::new(), b'[');
         for number in numbers {
-            self.still().await?;
-            let (playback, op) = (&self.api.playback, &self.caller.op);
-            let events = match playback.handed_out(op, (on, self.entry), self.handing, (track, *number)).await
-            {
-                Ok(content) => content.json(),
-                Err(
-                    PlaybackError::Gone
-                    | PlaybackError::Damaged { .. }
-                    | PlaybackError::Open(
-                        OpenError::Segment { .. } | OpenError::Unreadable { .. } | OpenError::Erased,
-                    ),
-                ) => {
-                    missing.push(*number);
-                    continue;
-                }
-                Err(error) => return Err(ApiError::from(error).into()),
+            let Some(SegmentContent::List(events)) = self.content(on, (track, *number)).await? else {
+                missing.push(*number);
+                continue;
             };
             if let Some(inner) = within(&events) {
                 let mut piece = Vec::with_capacity(inner.len() + 1);
@@ -159,6 +162,59 @@ impl Sending {
         let end = if between == b'[' { b"[]".to_vec() } else { b"]\n".to_vec() };
         self.archive.append(end).await?;
         Ok(missing)
+    }
+
+    /// Writes picture or sound of a track as files that players take: one, or a further one where what a player has to know
+    /// of it changes. Their names, and the numbers of segments that are missing.
+    async fn media(
+        &mut self,
+        on: HandedOutRef,
+        track: TrackId,
+        name: &str,
+        numbers: &[u64],
+    ) -> Result<(Vec<String>, Vec<u64>), Cut> {
+        let (mut files, mut missing, mut head) = (Vec::new(), Vec::new(), Vec::new());
+        for number in numbers {
+            let mut file = match self.content(on, (track, *number)).await? {
+                Some(SegmentContent::File(file)) => file,
+                Some(SegmentContent::Nothing) => continue,
+                Some(SegmentContent::List(_)) | None => {
+                    missing.push(*number);
+                    continue;
+                }
+            };
+            let fragment = file.bytes.split_off(file.fragment_at);
+            if head != file.bytes {
+                let ending = if file.content_type.contains("webm") { "webm" } else { "mp4" };
+                let name = match files.len() {
+                    0 => format!("{name}.{ending}"),
+                    more => format!("{name}-{}.{ending}", more + 1),
+                };
+                self.archive.begin(&name)?;
+                self.archive.append(file.bytes.clone()).await?;
+                files.push(name);
+                head = file.bytes;
+            }
+            self.archive.append(fragment).await?;
+        }
+        Ok((files, missing))
+    }
+
+    /// What a segment shows; nothing where it cannot be read, or was erased meanwhile.
+    async fn content(&mut self, on: HandedOutRef, at: (TrackId, u64)) -> Result<Option<SegmentContent>, Cut> {
+        self.still().await?;
+        let (playback, op) = (&self.api.playback, &self.caller.op);
+        match playback.handed_out(op, (on, self.entry), self.handing, at).await {
+            Ok(content) => Ok(Some(content)),
+            Err(
+                PlaybackError::Gone
+                | PlaybackError::Damaged { .. }
+                | PlaybackError::Open(
+                    OpenError::Segment { .. } | OpenError::Unreadable { .. } | OpenError::Erased,
+                ),
+            ) => Ok(None),
+            Err(error) => Err(ApiError::from(error).into()),
+        }
     }
 }
 

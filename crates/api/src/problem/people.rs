@@ -1,7 +1,9 @@
 //! What people, signing in and keys refuse.
 
 use axum::http::StatusCode;
-use clerestory_identity::{ApiKeyError, CredentialError, IdentityError, PeopleError, SignInError};
+use clerestory_identity::{
+    ApiKeyError, CredentialError, IdentityError, PeopleError, RecorderError, SignInError,
+};
 
 use super::{ApiError, sentence};
 
@@ -228,6 +230,32 @@ impl From<ApiKeyError> for ApiError {
                 "End a key that nobody uses.",
             ),
             ApiKeyError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<RecorderError> for ApiError {
+    fn from(error: RecorderError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RecorderError::Refused(refused) => refused.into(),
+            RecorderError::NotFound => Self::not_found(),
+            RecorderError::Code => Self::new(
+                StatusCode::FORBIDDEN,
+                "code-refused",
+                "This code cannot be used",
+                "It was used, has run out, or is none: a code works once, for ten minutes.",
+                "Ask for another one in the console.",
+            ),
+            RecorderError::Label => Self::malformed("label".to_owned(), detail),
+            RecorderError::TooMany => Self::new(
+                StatusCode::CONFLICT,
+                "too-many-recorders",
+                "There are enough",
+                detail,
+                "End a recorder that is not used.",
+            ),
+            RecorderError::Unavailable(error) => error.into(),
         }
     }
 }

@@ -96,6 +96,13 @@ impl From<PlaybackError> for ApiError {
                 "Neither whoever asks to watch agrees to it, nor whoever let them in from outside.",
                 "Ask another Admin or a privacy officer.",
             ),
+            PlaybackError::LiveViewOff => Self::new(
+                StatusCode::FORBIDDEN,
+                "live-view-off",
+                "This screen is not watched while it is recorded",
+                "The settings of whose screen it is do not let you watch it meanwhile.",
+                "Come back when it is over. Who may is said by the setting capture.recording.live_view.",
+            ),
             PlaybackError::WhyMissing => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "reason-required",
@@ -166,6 +173,42 @@ impl From<IntakeError> for ApiError {
                 "The token was not made by this installation, or was altered.",
                 "Start again with the site key.",
             ),
+            IntakeError::CaptureOff => Self::new(
+                StatusCode::FORBIDDEN,
+                "capture-off",
+                "This screen is not recorded",
+                "The organisation does not let the screen of this person be recorded.",
+                "An administrator can change it by the setting capture.recording.enabled.",
+            ),
+            IntakeError::NoticeNeeded { version } => Self::new(
+                StatusCode::CONFLICT,
+                "notice-needed",
+                "A notice comes first",
+                match version {
+                    Some(version) => {
+                        format!("The notice in force is version {version}, and the person was not shown it.")
+                    }
+                    None => "The organisation has named no notice, and without one no screen is recorded."
+                        .to_owned(),
+                },
+                "Show the notice that the policy names, and start again; where it names none, an administrator says which by \
+                 the setting capture.notice.version.",
+            ),
+            IntakeError::TakenBack => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "segment-taken-back",
+                "This was taken back",
+                "What was captured in this time was taken back or erased. The recording goes on without it.",
+                "Drop it, and send the next.",
+            ),
+            IntakeError::Digest => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "digest-mismatch",
+                "What arrived is not what was sent",
+                "The SHA-256 of the body is not the one in Content-Digest.",
+                "Keep it and send it again.",
+            )
+            .after(Duration::from_secs(1)),
             IntakeError::TooMany => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-requests",

@@ -1,6 +1,9 @@
 //! What the capture script calls, from the sites themselves: cross-origin, without cookies.
 
+use std::net::IpAddr;
+
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -8,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use clerestory_access::OpContext;
 use clerestory_identity::{IdentityError, Whence};
-use clerestory_intake::{Encoding, IntakeError, Origin, SILENCE, Start, Upload};
+use clerestory_intake::{BodyRoom, Encoding, IntakeError, Origin, SILENCE, Start, Upload};
 use clerestory_model::{KeyId, OrganisationId, WriterId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,8 +27,8 @@ const FLUSH_MS: u64 = 2000;
 const KEYFRAME_MS: u64 = 60_000;
 
 const POLICY: HeaderName = HeaderName::from_static("clerestory-policy");
-const SPOOL_KEY: HeaderName = HeaderName::from_static("clerestory-spool-key");
-const SPOOLED: &str = "application/vnd.clerestory.spool";
+pub(super) const SPOOL_KEY: HeaderName = HeaderName::from_static("clerestory-spool-key");
+pub(super) const SPOOLED: &str = "application/vnd.clerestory.spool";
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -181,19 +184,7 @@ pub(crate) async fn segment(
     // none holds its part of it for long.
     let organisation = api.intake.check_sender(&token, &origin, encoding).await?;
     take_from(&api, (&op, organisation), &whence, "capture.upload").await?;
-    let limit = clerestory_intake::SEGMENT_BYTES;
-    let length = text(&headers, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok()).unwrap_or(limit);
-    if length > limit {
-        return Err(IntakeError::TooLarge { limit }.into());
-    }
-    let room = api.intake.room_for(network, length).await?;
-    let arriving = tokio::time::timeout(time_for(length), axum::body::to_bytes(body, length));
-    let body: Bytes = match arriving.await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) if is_too_long(&error) => return Err(IntakeError::TooLarge { limit: length }.into()),
-        // The accept loop cuts what stops coming, and connections break: neither says anything about the size.
-        Ok(Err(_)) | Err(_) => return Err(IntakeError::TooSlow.into()),
-    };
+    let (body, room) = segment_body(&api, network, &headers, body).await?;
     let upload =
         Upload { token, origin, sequence, encoding, policy_version, body, room, request_id: op.request_id };
     let done = api.intake.receive(upload).await?;
@@ -203,6 +194,28 @@ pub(crate) async fn segment(
         bytes_stored: done.bytes_stored,
         repeated: done.repeated,
     }))
+}
+
+/// The bytes of a segment, and the room they take.
+pub(super) async fn segment_body(
+    api: &Api,
+    network: Option<IpAddr>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, BodyRoom), ApiError> {
+    let limit = clerestory_intake::SEGMENT_BYTES;
+    let length = text(headers, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok()).unwrap_or(limit);
+    if length > limit {
+        return Err(IntakeError::TooLarge { limit }.into());
+    }
+    let room = api.intake.room_for(network, length).await?;
+    let arriving = tokio::time::timeout(time_for(length), axum::body::to_bytes(body, length));
+    match arriving.await {
+        Ok(Ok(body)) => Ok((body, room)),
+        Ok(Err(error)) if is_too_long(&error) => Err(IntakeError::TooLarge { limit: length }.into()),
+        // The accept loop cuts what stops coming, and connections break: neither says anything about the size.
+        Ok(Err(_)) | Err(_) => Err(IntakeError::TooSlow.into()),
+    }
 }
 
 /// Ends the sending of one tab.
@@ -232,7 +245,7 @@ pub(crate) async fn still_records(api: &Api, organisation: OrganisationId) -> Re
 
 /// Sees that an organisation takes anything at all, and from this network now: where it does not, a recorder waits and keeps
 /// what it has.
-async fn take_from(
+pub(super) async fn take_from(
     api: &Api,
     (op, organisation): (&OpContext, OrganisationId),
     whence: &Whence,
@@ -248,7 +261,7 @@ async fn take_from(
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
@@ -257,7 +270,7 @@ fn origin(headers: &HeaderMap) -> Result<Origin, ApiError> {
     origin.ok_or_else(|| IntakeError::OriginNotAllowed.into())
 }
 
-fn bearer(headers: &HeaderMap) -> Result<String, ApiError> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<String, ApiError> {
     let token = text(headers, &header::AUTHORIZATION)
         .and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
     token.ok_or_else(|| IntakeError::Token(clerestory_intake::TokenProblem::Forged).into())
@@ -281,7 +294,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
     }
 }
 
-fn policy_version(headers: &HeaderMap) -> Result<u64, ApiError> {
+pub(super) fn policy_version(headers: &HeaderMap) -> Result<u64, ApiError> {
     let version = text(headers, &POLICY).and_then(|text| text.parse().ok());
     version.ok_or_else(|| {
         ApiError::malformed("headers".to_owned(), "Clerestory-Policy names the policy's version".to_owned())
@@ -289,7 +302,7 @@ fn policy_version(headers: &HeaderMap) -> Result<u64, ApiError> {
 }
 
 /// A writer is any UUID the tab drew.
-fn writer(text: &str) -> Result<WriterId, ApiError> {
+pub(super) fn writer(text: &str) -> Result<WriterId, ApiError> {
     let digits: String = text.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase();
     let id = format!("{}_{digits}", WriterId::PREFIX).parse();
     id.map_err(|_| ApiError::malformed("writer".to_owned(), "a writer is a UUID".to_owned()))

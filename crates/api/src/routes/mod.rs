@@ -18,11 +18,13 @@ mod people;
 mod plays;
 mod policy;
 mod proposals;
+mod recorders;
 pub(crate) mod recordings;
 mod requests;
 mod resets;
 mod retention;
 mod roles;
+mod screens;
 mod session;
 mod set_up;
 mod settings;
@@ -62,6 +64,8 @@ use crate::Api;
         (name = "audit", description = "The log of every decision."),
         (name = "sites", description = "Where web sessions come from."),
         (name = "capture", description = "What the capture script calls, from the sites themselves."),
+        (name = "screens", description = "What the browser extension calls that records screens: with its own token, `Authorization: Bearer crt_…`, or the one of a recording, `cit_…`."),
+        (name = "recorders", description = "Browsers that record the screen of their person."),
         (name = "settings", description = "What holds at which place, who said so, and saying otherwise."),
         (name = "health", description = "What the installation says of itself.")
     )
@@ -174,6 +178,16 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(capture::policy))
         .routes(routes!(capture::end))
         .routes(routes!(capture::segment))
+        .routes(routes!(recorders::list))
+        .routes(routes!(recorders::offer))
+        .routes(routes!(recorders::end))
+        .routes(routes!(screens::enrol))
+        .routes(routes!(screens::policy))
+        .routes(routes!(screens::start))
+        .routes(routes!(screens::segment))
+        .routes(routes!(screens::watching))
+        .routes(routes!(screens::discard))
+        .routes(routes!(screens::end))
         .routes(routes!(imports::import))
 }
 

@@ -10,7 +10,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use clerestory_identity::Use;
 use clerestory_model::{PlayId, RecordingId, TrackId};
-use clerestory_playback::{PlaybackError, SegmentFact};
+use clerestory_playback::{PlaybackError, SegmentContent, SegmentFact, packed_list};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -100,10 +100,16 @@ pub(crate) async fn begin(
     Ok((StatusCode::CREATED, Json(play)).into_response())
 }
 
-/// One segment of a running play: a JSON array of rrweb events.
+/// One segment of a running play. Of a `dom` track a JSON array of rrweb events; of `actions` one of what somebody did, its
+/// times in milliseconds since the recording began; of `video` and `audio` a file that a player takes, MP4 or WebM with one
+/// fragment, whose codec is in its content type and whose times are those of the recording; nothing of one that only tells
+/// of a gap.
 #[utoipa::path(get, path = "/plays/{play}/tracks/{track}/segments/{sequence}", tag = "plays",
     params(("play" = String, Path), ("track" = String, Path), ("sequence" = u64, Path)), responses(
-    (status = 200, description = "rrweb events", body = Vec<serde_json::Value>), (status = 403, body = Problem),
+    (status = 200, description = "Its content", content(
+        (Vec<serde_json::Value> = "application/json"), (Vec<u8> = "video/mp4"), (Vec<u8> = "audio/mp4"),
+        (Vec<u8> = "video/webm"))),
+    (status = 204, description = "It only tells of a gap"), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 410, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn segment(
     State(api): State<Api>,
@@ -112,14 +118,21 @@ pub(crate) async fn segment(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let content = api.playback.segment(&caller.op, play, track, sequence).await?;
+    let list = match content {
+        SegmentContent::List(list) => list,
+        SegmentContent::File(file) => {
+            return Ok(([(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response());
+        }
+        SegmentContent::Nothing => return Ok(StatusCode::NO_CONTENT.into_response()),
+    };
     let json = HeaderValue::from_static("application/json");
     let vary = HeaderValue::from_static("accept-encoding");
     let head = [(header::CONTENT_TYPE, json), (header::VARY, vary)];
     if !accepts_zstd(&headers) {
-        return Ok((head, content.json()).into_response());
+        return Ok((head, list).into_response());
     }
     let zstd = [(header::CONTENT_ENCODING, HeaderValue::from_static("zstd"))];
-    Ok((head, zstd, content.zstd()?).into_response())
+    Ok((head, zstd, packed_list(&list)?).into_response())
 }
 
 fn accepts_zstd(headers: &HeaderMap) -> bool {

@@ -13,7 +13,7 @@ use clerestory_store::people::{self, Person, PersonState};
 
 use super::directory::PersonView;
 use super::error::PeopleError;
-use crate::{Identity, IdentityError, authority, resets};
+use crate::{Identity, IdentityError, authority, recorders, resets};
 
 /// The longest that a block lasts; it can be set again.
 pub(crate) const LONGEST_BLOCK: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -66,6 +66,7 @@ impl Identity {
                 let mut touched = authority::end_sessions(tx, person.id).await?;
                 touched.extend(identity.end_offers(tx, person.id).await?);
                 touched.extend(Self::end_support_of(tx, &asked, person.id).await?);
+                touched.extend(recorders::end_those_of(tx, person.id).await?);
                 identity.stand(tx, &asked, grant, person, touched).await
             })
         })

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Kind, Level, Lock, Span, Value};
 
@@ -88,6 +88,11 @@ impl Setting {
 
     fn note(mut self, note: &'static str) -> Self {
         self.note = Cow::Borrowed(note);
+        self
+    }
+
+    fn stricter(mut self, which: Strict) -> Self {
+        self.near_strict = Some(which);
         self
     }
 
@@ -201,9 +206,87 @@ fn built_in() -> Vec<Setting> {
         .unreadable(Value::Word("self"))
         .note("Who is shown somebody's picture: only they themselves, or whoever may see the person."),
     ];
+    all.extend(screens());
     all.extend(signing_in());
     all.extend(retentions());
     all
+}
+
+/// What recorders of screens do, and what has to be said before they begin.
+fn screens() -> Vec<Setting> {
+    let none = || Value::Set(BTreeSet::new());
+    let presets = ["banks", "health", "mail"];
+    vec![
+        Setting::new(
+            "capture.recording.enabled",
+            Kind::Switch,
+            Value::Switch(false),
+            Merge::Near,
+            &[B, D, P, T, U],
+        )
+        .stricter(Strict::Lower)
+        .note("Whether people may record their screens; what is said nearest to them counts."),
+        Setting::new("capture.recording.audio", Kind::Switch, Value::Switch(false), Merge::And, &[B, D, P, T, U])
+            .note("Whether sound is recorded with the screen."),
+        Setting::new(
+            "capture.recording.live_view",
+            Kind::Words(&["off", "self", "manager", "admin"]),
+            Value::Word("off"),
+            Merge::Min,
+            &[B, D, P, T],
+        )
+        .note(
+            "Who may watch a screen while it is recorded: nobody, only the person, also who leads them, or also Admins; each \
+             of them as far as their role may.",
+        ),
+        Setting::new(
+            "capture.url.mode",
+            Kind::Words(&["block", "allow"]),
+            Value::Word("block"),
+            Merge::Near,
+            &[B, D, P, T],
+        )
+        .unreadable(Value::Word("allow"))
+        .stricter(Strict::Higher)
+        .note("Whether every page is recorded but those that are kept out, or none but those that are let in."),
+        Setting::new("capture.url.patterns", Kind::Pages, none(), Merge::Union, &[B, D, P, T, U])
+            .note("Pages that are kept out of recordings of screens, beside those of the presets."),
+        Setting::new(
+            "capture.url.presets",
+            Kind::Set(Some(&["banks", "health", "mail"])),
+            Value::Set(presets.map(str::to_owned).into()),
+            Merge::Near,
+            &[B, D, P, T],
+        )
+        .stricter(Strict::Higher)
+        .note("Lists of well-known sites that are kept out of recordings of screens."),
+        Setting::new("capture.url.allow", Kind::Pages, none(), Merge::Near, &[B, D, P, T])
+            .stricter(Strict::Lower)
+            .note("Pages that are let in where only such are recorded."),
+        Setting::new(
+            "capture.subject_pause",
+            Kind::Words(&["no", "reason", "free"]),
+            Value::Word("reason"),
+            Merge::Near,
+            &[B, D, P, T],
+        )
+        .unreadable(Value::Word("free"))
+        .stricter(Strict::Higher)
+        .note("Whether people may pause the recording of their screen: not, with a reason, or as they like."),
+        Setting::new("capture.notice.version", Kind::Text { most: 40 }, Value::Text(String::new()), Merge::Near, &[B, D])
+            .note(
+                "Which notice people are shown before their screen is recorded for the first time; while none is named, \
+                 nothing is recorded.",
+            ),
+        Setting::new(
+            "capture.notice.legal_basis",
+            Kind::Text { most: 200 },
+            Value::Text(String::new()),
+            Merge::Near,
+            &[B, D],
+        )
+        .note("On what grounds screens are recorded, as the notice says it."),
+    ]
 }
 
 /// What is asked of those who sign in.
@@ -341,7 +424,8 @@ mod tests {
             assert!(setting.levels.is_sorted() && !setting.levels.is_empty(), "{key}");
             assert!(setting.note.ends_with('.'), "{key}");
             let merges = match setting.kind {
-                Kind::Set(_) => &[Merge::Near, Merge::Union, Merge::Inter][..],
+                Kind::Set(_) | Kind::Pages => &[Merge::Near, Merge::Union, Merge::Inter][..],
+                Kind::Text { .. } => &[Merge::Near],
                 Kind::Switch => &[Merge::Near, Merge::Min, Merge::Max, Merge::And],
                 _ => &[Merge::Near, Merge::Min, Merge::Max],
             };

@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::Value as Json;
 
 use super::Span;
+use crate::capture::PageRule;
 
 /// Members of a set at most.
 const MEMBERS: usize = 200;
@@ -26,6 +27,8 @@ pub enum Value {
     Word(&'static str),
     /// Some texts, each once.
     Set(BTreeSet<String>),
+    /// A text; empty for none.
+    Text(String),
 }
 
 /// Which values a setting can have, with their bounds.
@@ -53,6 +56,13 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// Sets of texts, or of some of these words. A set is above those it contains.
     Set(Option<&'static [&'static str]>),
+    /// Sets of rules about pages.
+    Pages,
+    /// Texts of at most so many characters; none of them is higher than another.
+    Text {
+        /// The most.
+        most: usize,
+    },
 }
 
 /// Why something is not a value of a setting: told to whoever sent it.
@@ -71,7 +81,8 @@ impl Kind {
             Self::Number { .. } => "number",
             Self::Span { .. } => "duration",
             Self::Words(_) => "word",
-            Self::Set(_) => "set",
+            Self::Set(_) | Self::Pages => "set",
+            Self::Text { .. } => "text",
         }
     }
 
@@ -92,6 +103,12 @@ impl Kind {
             Self::Set(None) => {
                 format!("a list of at most {MEMBERS} texts of 1 to {MEMBER_CHARS} characters")
             }
+            Self::Pages => {
+                format!(
+                    "a list of at most {MEMBERS} pages, for example https://bank.example/**, *.bank.example or /account/**"
+                )
+            }
+            Self::Text { most } => format!("a text of at most {most} characters"),
         }
     }
 
@@ -107,7 +124,8 @@ impl Kind {
             (Self::Words(words), Json::String(text)) => {
                 words.iter().find(|word| **word == text).map(|word| Value::Word(word))
             }
-            (Self::Set(_), Json::Array(members)) => {
+            (Self::Text { .. }, Json::String(text)) => Some(Value::Text(text.trim().to_owned())),
+            (Self::Set(_) | Self::Pages, Json::Array(members)) => {
                 let texts = members.iter().map(|one| one.as_str().map(str::to_owned));
                 texts.collect::<Option<BTreeSet<String>>>().map(Value::Set)
             }
@@ -135,6 +153,12 @@ impl Kind {
                                 && !one.chars().any(char::is_control)
                         }
                     })
+            }
+            (Self::Pages, Value::Set(members)) => {
+                members.len() <= MEMBERS && members.iter().all(|one| PageRule::parse(one).is_ok())
+            }
+            (Self::Text { most }, Value::Text(text)) => {
+                text.chars().count() <= most && !text.chars().any(char::is_control)
             }
             _ => false,
         }
@@ -193,6 +217,7 @@ impl Value {
             Self::Span(span) => Json::from(span.to_string()),
             Self::Word(word) => Json::from(*word),
             Self::Set(members) => members.iter().map(String::as_str).collect(),
+            Self::Text(text) => Json::from(text.as_str()),
         }
     }
 }
@@ -204,6 +229,8 @@ impl fmt::Display for Value {
             Self::Number(number) => number.fmt(f),
             Self::Span(span) => span.fmt(f),
             Self::Word(word) => f.write_str(word),
+            Self::Text(text) if text.is_empty() => f.write_str("nothing"),
+            Self::Text(text) => f.write_str(text),
             Self::Set(members) if members.is_empty() => f.write_str("nothing"),
             Self::Set(members) => {
                 let members: Vec<&str> = members.iter().map(String::as_str).collect();
@@ -232,6 +259,9 @@ mod tests {
             (words, json!("on")),
             (Kind::Set(None), json!(["a", "b"])),
             (Kind::Set(Some(&["mail"])), json!(["mail"])),
+            (Kind::Pages, json!(["*.bank.example", "/account/**"])),
+            (Kind::Text { most: 3 }, json!("a b")),
+            (Kind::Text { most: 3 }, json!("")),
         ] {
             assert_eq!(kind.read(&json).unwrap().json(), json);
         }
@@ -245,6 +275,9 @@ mod tests {
             (Kind::Set(None), json!(["a", 1])),
             (Kind::Set(None), json!([""])),
             (Kind::Set(Some(&["mail"])), json!(["post"])),
+            (Kind::Pages, json!(["*.*"])),
+            (Kind::Text { most: 3 }, json!("abcd")),
+            (Kind::Text { most: 3 }, json!("a\nb")),
         ] {
             assert!(kind.read(&json).is_err(), "{json}");
         }

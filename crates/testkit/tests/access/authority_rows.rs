@@ -20,7 +20,8 @@ const EMPTY: [(&str, &str); 0] = [];
 const UNREMOVABLE: [(&str, &str); 2] =
     [("organisations", "whatever is in an organisation refers to it"), ("sites", "its origins refer to it")];
 /// Sealed columns that are written once, and have no older value.
-const WRITTEN_ONCE: [(&str, &str); 9] = [
+const WRITTEN_ONCE: [(&str, &str); 10] = [
+    ("capture_signers.signing_key", "another key is another organisation's"),
     ("erasure_proposals.details", "a reason and what was shown, as they were proposed"),
     ("holds.details", "matter and reason, as they were proposed"),
     ("place_blocks.network", "another network is another block"),

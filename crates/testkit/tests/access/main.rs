@@ -40,8 +40,9 @@ const PASSWORD: &str = "high windows, all lit";
 const MATRIX: &str = include_str!("../../../../policies/matrix.toml");
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
-const NOT_BY_PEOPLE: [&str; 18] = [
+const NOT_BY_PEOPLE: [&str; 19] = [
     "block.check",
+    "capture.discard",
     "capture.start",
     "capture.upload",
     "credential.check",
@@ -62,10 +63,16 @@ const NOT_BY_PEOPLE: [&str; 18] = [
 ];
 
 /// Routes that answer without a session: an exact list, which may only be changed on purpose.
-const OPEN: [&str; 12] = [
+const OPEN: [&str; 19] = [
     "GET /api/v1/capture/policy",
+    "GET /api/v1/capture/screens/policy",
+    "GET /api/v1/capture/screens/watching",
     "GET /api/v1/health",
     "POST /api/v1/capture/end",
+    "POST /api/v1/capture/recorders",
+    "POST /api/v1/capture/screens/discard",
+    "POST /api/v1/capture/screens/end",
+    "POST /api/v1/capture/screens/start",
     "POST /api/v1/capture/start",
     "POST /api/v1/session",
     "POST /api/v1/session/forgotten",
@@ -74,6 +81,7 @@ const OPEN: [&str; 12] = [
     "POST /api/v1/session/reset",
     "POST /api/v1/session/second-factor",
     "POST /api/v1/set-up",
+    "PUT /api/v1/capture/screens/segments/{kind}/{sequence}",
     "PUT /api/v1/capture/segments/{sequence}",
 ];
 
@@ -106,6 +114,8 @@ impl Scene {
             .replace("{request}", &self.request)
             .replace("{tile}", "0/000.p/1")
             .replace("{session}", "ses_0190a5e200007000800000000000000a")
+            .replace("{recorder}", "rcr_0190a5e200007000800000000000000a")
+            .replace("{kind}", "video")
             .replace("{key}", "apk_0190a5e200007000800000000000000a")
             .replace("{name}", "view.reason_required")
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{MATRIX, PASSWORD};
 
 /// Columns of the matrix that are no roles of people, and what else a row says.
-const NO_ROLES: [&str; 6] = ["action", "controls", "anonymous", "key", "site", "system"];
+const NO_ROLES: [&str; 7] = ["action", "controls", "anonymous", "device", "key", "site", "system"];
 
 /// The roles that the matrix speaks of.
 pub(crate) fn roles() -> BTreeSet<String> {

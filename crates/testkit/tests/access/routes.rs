@@ -12,7 +12,7 @@ use super::{OPEN, Scene, scene};
 
 /// What a member may ask for who may see no recording: about themselves and how they sign in. An exact list, which may
 /// only be changed on purpose.
-const OWN: [&str; 14] = [
+const OWN: [&str; 16] = [
     "DELETE /api/v1/session",
     "DELETE /api/v1/session/factor",
     "DELETE /api/v1/sessions",
@@ -20,10 +20,12 @@ const OWN: [&str; 14] = [
     "GET /api/v1/my/data",
     "GET /api/v1/my/requests",
     "GET /api/v1/people",
+    "GET /api/v1/recorders",
     "GET /api/v1/session",
     "GET /api/v1/session/factor",
     "GET /api/v1/sessions",
     "POST /api/v1/my/requests",
+    "POST /api/v1/recorders/codes",
     "POST /api/v1/session/factor",
     "POST /api/v1/session/factor/recovery-codes",
     "PUT /api/v1/session/password",

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clerestory_testkit::screen::Recorder;
 use clerestory_testkit::visit::{Visit, snapshot};
 use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::{Value, json};
@@ -231,6 +232,16 @@ impl Scene {
             }
             "factor.manage" => caller.post("/api/v1/session/factor", json!({})).await,
             "factor.reset" => caller.delete(&format!("/api/v1/people/{}/factor", self.admin)).await,
+            "recorder.enrol" => caller.post("/api/v1/recorders/codes", json!({})).await,
+            "recorder.read" => caller.get("/api/v1/recorders").await,
+            "recorder.end" => {
+                let (person, nobody) = (self.beside(&self.named).await, self.installation.anonymous());
+                let enrolled = Recorder::enrol(&person, &nobody).await;
+                let path = format!("/api/v1/recorders/{}", enrolled.id);
+                let answer = caller.delete(&path).await;
+                person.delete(&path).await;
+                answer
+            }
             "key.read" => caller.get("/api/v1/keys").await,
             "request.ask" => caller.post("/api/v1/my/requests", json!({ "kind": "access" })).await,
             "request.manage" => caller.get("/api/v1/requests").await,

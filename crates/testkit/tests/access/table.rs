@@ -30,7 +30,7 @@ const CALLERS: [(&str, &[&str]); 15] = [
     ("security", &[]),
     ("support", &["support"]),
     ("key", &["key", "site"]),
-    ("device", &[]),
+    ("device", &["device"]),
 ];
 /// Roles that the table leaves to each organisation, made in advance: nothing that an Admin may not.
 const WITHIN_ADMIN: [&str; 2] = ["viewer", "assigner"];
@@ -46,7 +46,7 @@ const BY_TWO: [&str; 5] =
 /// The row about web sessions of visitors: a manager of who reports to them sees those only by a setting.
 const OF_VISITORS: u32 = 12;
 /// How many cells of the table are not built, and how many are built otherwise. Neither number ever grows.
-const NOT_YET: (usize, usize) = (115, 4);
+const NOT_YET: (usize, usize) = (108, 4);
 /// Rows that nobody may ever do.
 const NOBODY: [u32; 2] = [49, 54];
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use clerestory_notices::Post;
 use clerestory_sql::Value;
+use clerestory_testkit::screen::{Recorder, Screen, pictures, record_screens, screen_start};
 use clerestory_testkit::visit::{Visit, gzip, snapshot};
 use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::json;
@@ -18,6 +19,18 @@ use super::{OPEN, PASSWORD, Scene, scene};
 const ANSWERED: &[(&str, u16, &str)] = &[
     ("POST /api/v1/capture/end", 204, "rides on the entry of the visit's start, and only closes it"),
     ("GET /api/v1/capture/policy", 200, "the signed policy is given to whoever opens the page"),
+    (
+        "POST /api/v1/capture/screens/end",
+        204,
+        "rides on the entry of the recording's start, and only closes it",
+    ),
+    ("GET /api/v1/capture/screens/policy", 200, "the signed policy is given to the recorder whose it is"),
+    (
+        "PUT /api/v1/capture/screens/segments/{kind}/{sequence}",
+        200,
+        "rides on the entry of the recording's start",
+    ),
+    ("GET /api/v1/capture/screens/watching", 200, "rides on the entry of the recording's start"),
     ("PUT /api/v1/capture/segments/{sequence}", 200, "rides on the entry of the visit's start"),
     ("GET /api/v1/health", 200, "says that it is there"),
     ("GET /api/v1/people/{person}/picture", 200, "rides on the entry of the list or of the sign-in"),
@@ -30,7 +43,12 @@ const ANSWERED: &[(&str, u16, &str)] = &[
     ("GET /api/v1/sites/{site}/receipts", 200, "rides on the entry of the sign-in, and opens nothing"),
 ];
 /// Routes that go on with what an entry told of before.
-const RIDES: &[&str] = &["POST /api/v1/capture/end", "PUT /api/v1/capture/segments/{sequence}"];
+const RIDES: &[&str] = &[
+    "POST /api/v1/capture/end",
+    "POST /api/v1/capture/screens/end",
+    "PUT /api/v1/capture/screens/segments/{kind}/{sequence}",
+    "PUT /api/v1/capture/segments/{sequence}",
+];
 
 /// Every row of every table, as it is.
 async fn rows(installation: &Installation) -> BTreeMap<String, Vec<Vec<Value>>> {
@@ -58,6 +76,10 @@ fn changed(
 /// What those who have no session need for what they ask.
 struct Outside {
     visit: Visit,
+    screen: Screen,
+    further_screen: Screen,
+    recorder: Recorder,
+    code: String,
     link: String,
     invitation: String,
 }
@@ -75,7 +97,18 @@ impl Outside {
             .app
             .notices
             .post_by(Post::new(&address, None, "Clerestory <c@example.org>").unwrap());
+        let installation = &scene.installation;
+        let person = installation.person("manager").await;
+        record_screens(installation).await;
+        let enrolled = Recorder::enrol(&person, &installation.anonymous()).await;
+        let screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000011", None).await;
+        let further_screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000012", None).await;
+        let code = person.post("/api/v1/recorders/codes", json!({})).await.ok();
         Self {
+            screen,
+            further_screen,
+            recorder: enrolled,
+            code: code["code"].as_str().unwrap().to_owned(),
             visit: Visit::start(recorder, &scene.site_key, now_ms).await,
             link: scene.installation.link("member@example.org").await,
             invitation,
@@ -94,6 +127,23 @@ impl Outside {
                 let sender = self.visit.sender().with("content-encoding", "gzip");
                 let packed = gzip(snapshot(now_ms, 2, "x").to_string().as_bytes());
                 return sender.send(method, "/api/v1/capture/segments/0", packed).await;
+            }
+            "/capture/recorders" => json!({ "code": self.code, "label": "Laptop" }),
+            "/capture/screens/policy" => return self.recorder.sender().get(path).await,
+            "/capture/screens/start" => {
+                let asked = screen_start(now_ms, "0190a5e2-0000-7000-8000-000000000013", None);
+                return self.recorder.sender().post(path, asked).await;
+            }
+            "/capture/screens/segments/{kind}/{sequence}" => {
+                return self.screen.send("video", 0, pictures(now_ms, 1)).await;
+            }
+            "/capture/screens/watching" => return self.screen.sender().get(path).await,
+            "/capture/screens/discard" => {
+                let asked = json!({ "from_ms": now_ms, "to_ms": now_ms + 1000 });
+                return self.screen.sender().post(path, asked).await;
+            }
+            "/capture/screens/end" => {
+                return self.further_screen.sender().post(path, json!({ "reason": "stopped" })).await;
             }
             "/capture/end" => return self.visit.sender().post(path, json!({ "reason": "stopped" })).await,
             "/capture/start" => {

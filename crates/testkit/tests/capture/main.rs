@@ -11,6 +11,8 @@ mod nodes;
 mod objects;
 mod races;
 mod ranges;
+mod screen_files;
+mod screens;
 
 /// The stories of `capture.rs`, with the ingest log and large segments in a bucket.
 #[path = "capture.rs"]

@@ -63,6 +63,8 @@ const NAMES: &[(&str, Fate)] = &[
     ("place_blocks.set_by", Stays(ACT)),
     ("plays.person_id", Stays(ACT)),
     ("recordings.subject_id", Stays(EMPTIED)),
+    ("recorder_codes.person_id", Goes),
+    ("recorders.person_id", Goes),
     ("recovery_codes.person_id", Goes),
     ("reporting_lines.manager_id", Goes),
     ("reporting_lines.person_id", Goes),
@@ -82,6 +84,7 @@ const NAMES: &[(&str, Fate)] = &[
 /// Tables that name no person.
 const NOBODY: &[&str] = &[
     "audit_heads",
+    "capture_signers",
     "damage",
     "domains",
     "erased_numbers",

@@ -7,7 +7,7 @@ use clerestory_model::{KeyId, RecordingId, Timestamp, TrackId};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::parts::{self, Part, spent};
 use clerestory_store::recordings;
-use clerestory_store::segments::{self, ContentType, Segment};
+use clerestory_store::segments::{self, Segment};
 use clerestory_store::tracks::{self, Track};
 
 use super::manifest::Provenance;
@@ -206,11 +206,7 @@ fn stretches(segments: Vec<Segment>) -> Vec<Vec<Segment>> {
 
 /// What these segments are packed on.
 fn bases_of(stretch: &[Segment], all: &[Segment]) -> Vec<Segment> {
-    let needed = |segment: &Segment| match segment.content_type {
-        ContentType::RrwebOnBase(base) => Some(base),
-        ContentType::Rrweb => None,
-    };
-    let mut numbers: Vec<u64> = stretch.iter().filter_map(needed).collect();
+    let mut numbers: Vec<u64> = stretch.iter().filter_map(|segment| segment.content_type.base()).collect();
     numbers.dedup();
     all.iter().filter(|segment| numbers.contains(&segment.sequence)).cloned().collect()
 }

@@ -57,7 +57,7 @@ pub(super) struct Plan {
     pub(super) provenance: Provenance,
     /// In the order of their numbers.
     pub(super) segments: Vec<Segment>,
-    /// Segments that some of these are packed on today, where they are not of [`ContentType::Rrweb`].
+    /// Segments that some of these are packed on today.
     pub(super) bases: Vec<Segment>,
     pub(super) effort: Effort,
     pub(super) at: Timestamp,
@@ -180,17 +180,16 @@ impl Assembly {
                 moved.push(segment);
                 continue;
             };
-            match self.events(&segment, &sealed, &old_bases) {
-                Some(events) => {
-                    let (packed, content_type) = packers.pack(segment.sequence, &events)?;
+            match self.packed_anew(&segment, &sealed, &old_bases, &mut packers)? {
+                Some((packed, content_type)) => {
                     sealed = self.seal(&segment, &packed);
                     segment.content_type = content_type;
                     segment.header = sealed.first_chunk().copied().unwrap_or(segment.header);
                     segment.sha256 = sha256(&sealed);
                 }
-                // It is what was stored and does not open: it is kept as it lies, so that this stays to be seen. What is
-                // packed on another segment cannot be: the part has one base, and that is not it.
-                None if stays && segment.content_type == ContentType::Rrweb => {}
+                // It is moved as it lies; or it is what was stored and does not open, and is kept so that this stays to be
+                // seen. What is packed on another segment cannot be: the part has one base, and that is not it.
+                None if stays && segment.content_type.base().is_none() => {}
                 None => continue,
             }
             let (offset, length) = (bytes.len() as u64, sealed.len() as u64);
@@ -202,6 +201,35 @@ impl Assembly {
             return Ok(None);
         }
         self.finish(object, bytes, moved, packers.base_number()).map(Some)
+    }
+
+    /// What a segment is sealed of from now on; `None` where it is not sealed anew, as nothing of it changes, or where it does
+    /// not open.
+    fn packed_anew(
+        &self,
+        segment: &Segment,
+        sealed: &[u8],
+        old_bases: &BTreeMap<u64, Base>,
+        packers: &mut Packers,
+    ) -> io::Result<Option<(Zeroizing<Vec<u8>>, ContentType)>> {
+        match segment.content_type {
+            ContentType::Media | ContentType::Actions if self.plan.key == self.plan.track.key => Ok(None),
+            kind @ (ContentType::Media | ContentType::Actions) => {
+                Ok(self.opened(segment, sealed).map(|plain| (plain, kind)))
+            }
+            ContentType::Rrweb | ContentType::RrwebOnBase(_) => {
+                let Some(events) = self.events(segment, sealed, old_bases) else { return Ok(None) };
+                let (packed, content_type) = packers.pack(segment.sequence, &events)?;
+                Ok(Some((Zeroizing::new(packed), content_type)))
+            }
+        }
+    }
+
+    /// What a segment was sealed of, if it opens.
+    fn opened(&self, segment: &Segment, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let place = SegmentPlace::of(&self.plan.track, segment.sequence);
+        let opened = ObjectOpener::open_whole(&self.old, &place.context(&self.deployment), sealed).ok();
+        opened.filter(|_| sealed.starts_with(&segment.header)).map(Zeroizing::new)
     }
 
     /// What segments were packed on before, by its number.
@@ -224,17 +252,16 @@ impl Assembly {
         })
     }
 
-    /// The events of a segment, if it opens and unpacks.
+    /// The events of a segment, if it has some, opens and unpacks.
     fn events(
         &self,
         segment: &Segment,
         sealed: &[u8],
         old_bases: &BTreeMap<u64, Base>,
     ) -> Option<Zeroizing<Vec<u8>>> {
-        let place = SegmentPlace::of(&self.plan.track, segment.sequence);
-        let opened = ObjectOpener::open_whole(&self.old, &place.context(&self.deployment), sealed).ok();
-        let packed = Zeroizing::new(opened.filter(|_| sealed.starts_with(&segment.header))?);
+        let packed = self.opened(segment, sealed)?;
         let events = match segment.content_type {
+            ContentType::Media | ContentType::Actions => return None,
             ContentType::Rrweb => unpack_events(&packed, EVENT_BYTES).ok(),
             ContentType::RrwebOnBase(base) => old_bases.get(&base)?.unpack(&packed, EVENT_BYTES).ok(),
         };

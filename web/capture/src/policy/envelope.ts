@@ -1,13 +1,6 @@
 /** Checks a signed policy against the key the snippet pins. Whatever fails here stops capture. */
-import { fromBase64Url } from "../bytes";
-import { canonicalJson } from "./canonical";
 import { type Policy, parsePolicy } from "./document";
-
-/** A policy as the server sends it; only `document` and `signature` are believed, after checking. */
-export interface SignedPolicy {
-  readonly document: string;
-  readonly signature: string;
-}
+import { CLOCK_TOLERANCE_MS, openSigned } from "./signature";
 
 export type PolicyRefusal =
   | "policy-malformed"
@@ -19,9 +12,6 @@ export type PolicyRefusal =
 
 export type Verified = { readonly policy: Policy } | { readonly refused: PolicyRefusal };
 
-/** How far the server's clock may lie behind the signer's. */
-const CLOCK_TOLERANCE_MS = 5 * 60_000;
-
 export interface VerifyContext {
   /** Raw P-256 point, base64url, from the snippet. */
   readonly pinnedKey: string;
@@ -31,47 +21,13 @@ export interface VerifyContext {
   readonly before: Policy | null;
 }
 
-export const isSignedPolicy = (value: unknown): value is SignedPolicy =>
-  typeof value === "object" &&
-  value !== null &&
-  typeof (value as Partial<SignedPolicy>).document === "string" &&
-  typeof (value as Partial<SignedPolicy>).signature === "string";
-
-async function signatureHolds(
-  bytes: Uint8Array<ArrayBuffer>,
-  signature: string,
-  pinnedKey: string,
-): Promise<boolean> {
-  try {
-    const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-    const key = await crypto.subtle.importKey("raw", fromBase64Url(pinnedKey), algorithm, false, ["verify"]);
-    return await crypto.subtle.verify(algorithm, key, fromBase64Url(signature), bytes);
-  } catch {
-    return false;
-  }
-}
-
 /** Verifies signature, form, site, version and time, in this order. */
 export async function verifyPolicy(signed: unknown, context: VerifyContext): Promise<Verified> {
-  if (!isSignedPolicy(signed)) return { refused: "policy-malformed" };
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = fromBase64Url(signed.document);
-  } catch {
-    return { refused: "policy-malformed" };
-  }
-  if (!(await signatureHolds(bytes, signed.signature, context.pinnedKey)))
-    return { refused: "policy-signature" };
-  let policy: Policy;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    const value: unknown = JSON.parse(text);
-    const parsed = parsePolicy(value);
-    if (!("ok" in parsed) || canonicalJson(value) !== text) return { refused: "policy-malformed" };
-    policy = parsed.ok;
-  } catch {
-    return { refused: "policy-malformed" };
-  }
+  const opened = await openSigned(signed, context.pinnedKey);
+  if ("refused" in opened) return opened;
+  const parsed = parsePolicy(opened.value);
+  if (!("ok" in parsed)) return { refused: "policy-malformed" };
+  const policy = parsed.ok;
   const { before, now } = context;
   if (before && before.site !== policy.site) return { refused: "policy-other-site" };
   if (before && before.version > policy.version) return { refused: "policy-older" };

@@ -3,7 +3,7 @@
 const MAX_CODE_POINTS = 200;
 
 /** Decodes each run of `%XX` that is valid UTF-8, but never `%2F`, `%25` and `%2A`, which would change the meaning. */
-function normalise(path: string): string {
+export function normalisePath(path: string): string {
   return path.replace(/(?:%(?!2[fF]|25|2[aA])[0-9a-fA-F]{2})+|%[0-9a-fA-F]{2}/g, (run) => {
     if (/^%(?:2[fF]|25|2[aA])$/.test(run)) return run.toUpperCase();
     try {
@@ -24,7 +24,7 @@ export function parsePattern(pattern: string): RegExp | null {
     return null;
   }
   let source = "";
-  const normal = normalise(pattern);
+  const normal = normalisePath(pattern);
   const tail = normal.endsWith("/**");
   for (const piece of (tail ? normal.slice(0, -3) : normal).split(/(\*\*?)/)) {
     if (piece === "**") source += "[^]*?";
@@ -47,7 +47,7 @@ export interface UrlRules {
 
 /** Whether a page of this path is captured: deny wins, and an empty allow list allows every page. */
 export function captures(rules: UrlRules, path: string): boolean {
-  const normal = normalise(path);
+  const normal = normalisePath(path);
   if (rules.deny.some((pattern) => pattern.test(normal))) return false;
   return rules.allow.length === 0 || rules.allow.some((pattern) => pattern.test(normal));
 }

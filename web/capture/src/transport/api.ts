@@ -1,5 +1,6 @@
 /** The capture API. Answers are checked before anything relies on them. */
-import { isSignedPolicy, type SignedPolicy } from "../policy/envelope";
+import { isSignedPolicy, type SignedPolicy } from "../policy/signature";
+import { type Answer, ask, type Fields, isFields } from "./ask";
 
 export interface Limits {
   /** Uncompressed bytes of one segment. */
@@ -36,22 +37,6 @@ export interface Put {
     | { readonly kind: "spool"; readonly keyId: string };
   readonly keepalive?: boolean;
 }
-
-/**
- * `status` 0: no answer of this server came. Somebody in between may answer in its place, with any status: a proxy's
- * maintenance page, a firewall's 403, a 404 while the server is replaced. Nothing may be concluded from those.
- * `slug` is the last part of the problem's type.
- */
-export interface Answer {
-  readonly status: number;
-  readonly slug: string;
-  readonly body: Fields;
-  readonly retryAfterMs: number | null;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
 
 export class Api {
   readonly #base: string;
@@ -102,40 +87,12 @@ export class Api {
     return this.#ask("/end", { method: "POST", headers, body: JSON.stringify({ reason }), keepalive: true });
   }
 
-  async #ask(path: string, init: RequestInit): Promise<Answer> {
-    try {
-      const response = await fetch(this.#base + path, {
-        ...init,
-        mode: "cors",
-        credentials: "omit",
-        redirect: "error",
-        referrerPolicy: "no-referrer",
-        signal: this.#ended.signal,
-      });
-      const text = await response.text();
-      const body = parse(text);
-      const after = Number(response.headers.get("Retry-After") ?? Number.NaN);
-      const slug = /^urn:clerestory:problem:([\w-]+)$/.exec(String(body.type))?.[1] ?? "";
-      // Who finds a body too large finds it too large the next time, too, whoever it is.
-      const isOurs = response.ok || slug !== "" || response.status === 413;
-      const status = isOurs ? response.status : 0;
-      return { status, slug, body, retryAfterMs: after >= 0 ? after * 1000 : null };
-    } catch {
-      return { status: 0, slug: "", body: {}, retryAfterMs: null };
-    }
+  #ask(path: string, init: RequestInit): Promise<Answer> {
+    return ask(this.#base + path, { ...init, signal: this.#ended.signal });
   }
 }
 
 const JSON_TYPE = { "Content-Type": "application/json" };
-
-function parse(text: string): Fields {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : {};
-  } catch {
-    return {};
-  }
-}
 
 const positive = (value: unknown, fallback: number): number =>
   typeof value === "number" && Number.isFinite(value) && value > 0 ? value : fallback;
@@ -166,18 +123,4 @@ export function readVisit(body: Fields): Visit | null {
       silenceMs: positive(told.silence_ms, 30 * 60_000),
     },
   };
-}
-
-/** Network errors, overload and server errors pass; anything else would be answered alike again. */
-export const isPassing = ({ status }: Answer): boolean =>
-  status === 0 || status === 408 || status === 429 || status >= 500;
-
-/**
- * Milliseconds to wait before try number `tries` (from 1): twice as long each time, and never less than the server
- * asks. A server that names a time is believed sooner than silence.
- */
-export function backoffMs(tries: number, { retryAfterMs }: Answer): number {
-  const [first, most] = retryAfterMs === null ? [500, 60_000] : [100, 5000];
-  const own = Math.min(most, first * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
-  return Math.max(retryAfterMs ?? 0, own);
 }

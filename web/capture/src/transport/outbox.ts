@@ -4,7 +4,8 @@
  */
 import { concat, fromBase64Url, utf8 } from "../bytes";
 import type { GapReason } from "../engine/events";
-import { type Answer, type Api, backoffMs, isPassing, type Visit } from "./api";
+import type { Api, Visit } from "./api";
+import { type Answer, backoffMs, isPassing } from "./ask";
 import { seal, spoolInfo } from "./hpke";
 import { SPOOL_LIMIT, type Spool, type SpoolEntry, type Spooled, spoolId } from "./spool";
 import type { Writer } from "./writer";

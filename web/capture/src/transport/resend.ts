@@ -1,5 +1,6 @@
 /** Sends what earlier pages left in the spool, as it lies. */
-import { type Answer, type Api, backoffMs, isPassing, readVisit, type Visit } from "./api";
+import { type Api, readVisit, type Visit } from "./api";
+import { type Answer, backoffMs, isPassing } from "./ask";
 import type { Spool, Spooled } from "./spool";
 import { livingWriters } from "./writer";
 

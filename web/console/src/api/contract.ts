@@ -7,6 +7,7 @@ import type * as b from "./blocks";
 import type * as e from "./erasing";
 import type * as k from "./keeping";
 import type * as a from "./keys";
+import type * as d from "./recorders";
 import type * as r from "./roles";
 import type { components, paths } from "./schema";
 import type * as s from "./support";
@@ -107,6 +108,9 @@ export type Drift = None<
   | Missing<typeof a.KeyItem, Described["KeyItem"]>
   | Missing<typeof a.KeyList, Described["KeyList"]>
   | Missing<typeof a.MadeKey, Described["MadeKey"]>
+  | Missing<typeof d.RecorderItem, Described["RecorderItem"]>
+  | Missing<typeof d.RecorderList, Described["RecorderList"]>
+  | Missing<typeof d.RecorderCode, Described["RecorderCode"]>
   | Missing<typeof s.SupportItem, Described["SupportItem"]>
   | Missing<typeof s.SupportList, Described["SupportList"]>
   | Missing<typeof s.SupportActs, Described["SupportActs"]>

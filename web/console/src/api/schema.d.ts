@@ -133,6 +133,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/capture/recorders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Exchanges a code for a token: from now on this browser may record the screen of whoever was given the code. */
+        post: operations["enrol"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capture/screens/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back a time of the recording: what was sent of it is erased for good. */
+        post: operations["discard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capture/screens/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the sending of one run of a browser. */
+        post: operations["end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capture/screens/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed policy that a recorder follows. */
+        get: operations["policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capture/screens/segments/{kind}/{sequence}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Takes a segment of pictures, sound or actions: durable when this answers 200. */
+        put: operations["segment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capture/screens/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins or goes on with a recording. */
+        post: operations["start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capture/screens/watching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who watches the recording now, for whoever records it. */
+        get: operations["watching"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/capture/segments/{sequence}": {
         parameters: {
             query?: never;
@@ -860,11 +979,67 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One segment of a running play: a JSON array of rrweb events. */
+        /**
+         * One segment of a running play. Of a `dom` track a JSON array of rrweb events; of `actions` one of what somebody did, its
+         *     times in milliseconds since the recording began; of `video` and `audio` a file that a player takes, MP4 or WebM with one
+         *     fragment, whose codec is in its content type and whose times are those of the recording; nothing of one that only tells
+         *     of a gap.
+         */
         get: operations["segment"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recorders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers that record screens, as far as the caller sees them. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recorders/codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A code by which one browser of the caller's comes to record their screen. It works once, for ten minutes. */
+        post: operations["offer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recorders/{recorder}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a recorder: what it sends is refused from now on. */
+        delete: operations["end"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1944,7 +2119,7 @@ export interface components {
         /** @description Who an entry tells of. */
         AuditActor: {
             id?: string | null;
-            /** @description `person`, `site`, `system` or `anonymous`. */
+            /** @description `person`, `site`, `key`, `recorder`, `system` or `anonymous`. */
             kind: string;
             name?: string | null;
         };
@@ -2142,6 +2317,15 @@ export interface components {
         DeviceList: {
             items: components["schemas"]["Device"][];
         };
+        DiscardBody: {
+            /**
+             * Format: int64
+             * @description Milliseconds of the browser's clock.
+             */
+            from_ms: number;
+            /** Format: int64 */
+            to_ms: number;
+        };
         /** @description What was left out, and how often. */
         Dropped: {
             /** Format: int64 */
@@ -2154,6 +2338,23 @@ export interface components {
         };
         /** @enum {string} */
         EndReason: "stopped" | "unload";
+        EnrolBody: {
+            /** @description The code that the console gave to its person. */
+            code: string;
+            /** @description What to call this browser. */
+            label: string;
+        };
+        EnrolledBody: {
+            organisation: components["schemas"]["Named"];
+            person: components["schemas"]["Named"];
+            /** @description base64url of the raw key that its policies are signed with. */
+            policy_public_key: string;
+            recorder: string;
+            /** Format: int64 */
+            server_time_ms: number;
+            /** @description What the browser sends from now on. It is told this once. */
+            token: string;
+        };
         /** @description What an authenticator app is given. It is shown this once. */
         Enrolment: {
             /** @description The same as a picture, SVG. */
@@ -2377,7 +2578,7 @@ export interface components {
              * @description Microseconds since the recording began.
              */
             from_us: number;
-            /** @description `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`, `lost`. */
+            /** @description `missing`, `url_denied`, `paused`, `hidden`, `policy_stale`, `quota`, `stopped`, `erased`, `oversized`, `damaged`, `lost`, `discarded`. */
             reason: string;
             /** Format: int64 */
             to_us: number;
@@ -2639,6 +2840,9 @@ export interface components {
              */
             restorable_until?: string | null;
             viewers: components["schemas"]["Viewer"][];
+        };
+        Named: {
+            name: string;
         };
         /** @description Something with a name. */
         NamedRef: {
@@ -2962,6 +3166,30 @@ export interface components {
             /** Format: int64 */
             latest: number;
         };
+        /** @description A code for one browser. It is shown this once. */
+        RecorderCode: {
+            code: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description The page that hands it to the extension. */
+            link: string;
+        };
+        RecorderItem: {
+            /** Format: date-time */
+            enrolled_at: string;
+            id: string;
+            /** @description What its person calls it. */
+            label: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used_at?: string | null;
+            person: components["schemas"]["PersonRef"];
+        };
+        RecorderList: {
+            items: components["schemas"]["RecorderItem"][];
+        };
         /** @description One recording, with what it is made of. */
         Recording: components["schemas"]["RecordingItemWithoutViewers"] & {
             /** Format: int64 */
@@ -3196,6 +3424,71 @@ export interface components {
             reason?: string | null;
             /** @description The value; `null` to say nothing any more. */
             value: unknown;
+        };
+        ScreenEndBody: {
+            /** @description `stopped`: on purpose, the recording is over; `shutdown`: the browser ends, and may go on within a day. */
+            reason: components["schemas"]["ScreenEndReason"];
+        };
+        /** @enum {string} */
+        ScreenEndReason: "stopped" | "shutdown";
+        ScreenLimits: {
+            segment_bytes: number;
+            /** Format: int64 */
+            segment_ms: number;
+        };
+        ScreenReceiptBody: {
+            /** Format: int64 */
+            acknowledged: number;
+            /** Format: int64 */
+            bytes_stored: number;
+            /** Format: int64 */
+            policy_version: number;
+            /** @description Whether it had been stored before. */
+            repeated: boolean;
+            /** @description SHA-256 of the body as it came, hex. */
+            sha256: string;
+        };
+        /** @description What segments are sealed to. */
+        ScreenSpool: {
+            key_id: string;
+            /** @description base64url of the raw P-256 point. */
+            public_key: string;
+        };
+        ScreenStartBody: {
+            /** @description Whether sound is to be recorded too. */
+            audio: boolean;
+            /**
+             * Format: int64
+             * @description The browser's clock.
+             */
+            client_time_ms: number;
+            /** @description The version of the notice that the person was shown. */
+            notice?: string | null;
+            /** @description The token of the recording so far. */
+            resume?: string | null;
+            surface: components["schemas"]["ScreenSurface"];
+            /** @description This run of the browser: a UUID. */
+            writer: string;
+        };
+        ScreenStartedBody: {
+            continued: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            limits: components["schemas"]["ScreenLimits"];
+            policy: components["schemas"]["Signed"];
+            recording: string;
+            /** Format: int64 */
+            server_time_ms: number;
+            spool: components["schemas"]["ScreenSpool"];
+            token: string;
+            tracks: components["schemas"]["ScreenTracks"];
+        };
+        /** @enum {string} */
+        ScreenSurface: "tab" | "window" | "screen";
+        ScreenTracks: {
+            actions: components["schemas"]["TrackToSend"];
+            audio?: components["schemas"]["TrackToSend"] | null;
+            video: components["schemas"]["TrackToSend"];
         };
         SecondFactor: {
             /** @description Six digits of the app, or a recovery code. */
@@ -3611,6 +3904,11 @@ export interface components {
             state: string;
             writer: string;
         };
+        TrackToSend: {
+            id: string;
+            /** Format: int64 */
+            next_sequence: number;
+        };
         /** @description The tree, flat: domains, then projects, then teams. */
         Tree: {
             items: components["schemas"]["Node"][];
@@ -3704,6 +4002,17 @@ export interface components {
             from_us: number;
             /** Format: int64 */
             to_us: number;
+        };
+        /** @description Somebody who watches now. */
+        Watcher: {
+            name: string;
+            /** Format: date-time */
+            since: string;
+        };
+        Watching: {
+            /** Format: int64 */
+            policy_version: number;
+            watching: components["schemas"]["Watcher"][];
         };
         Why: {
             /** @description Why; kept sealed in the audit log. */
@@ -4062,6 +4371,377 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Signed"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrolBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolledBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscardBody"];
+            };
+        };
+        responses: {
+            /** @description It is being erased */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreenEndBody"];
+            };
+        };
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signed"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    segment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `video`, `audio` or `actions`. */
+                kind: string;
+                sequence: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.clerestory.media": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreenReceiptBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreenStartBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreenStartedBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watching: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Watching"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -6496,14 +7176,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description rrweb events */
+            /** @description Its content */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown[];
+                    "video/mp4": number[];
+                    "audio/mp4": number[];
+                    "video/webm": number[];
                 };
+            };
+            /** @description It only tells of a gap */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             403: {
                 headers: {
@@ -6530,6 +7220,121 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecorderList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecorderCode"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The recorder. */
+                recorder: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -120,6 +120,7 @@ export type RecordingList = v.InferOutput<typeof RecordingList>;
 export const GapReason = v.picklist([
   "missing",
   "url_denied",
+  "discarded",
   "paused",
   "hidden",
   "policy_stale",
@@ -129,6 +130,9 @@ export const GapReason = v.picklist([
   "oversized",
   "damaged",
   "lost",
+  "discarded",
+  /** Said by no server: the time between two runs of a browser, which nothing was captured of. */
+  "off",
 ]);
 export type GapReason = v.InferOutput<typeof GapReason>;
 

@@ -6,6 +6,7 @@ const now = new Date("2026-11-20T15:00:42.500Z");
 describe("the sentence in the address", () => {
   it("reads what it knows", () => {
     const raw = {
+      source: "web",
       site: "sit_0198f3",
       state: "active",
       last: "7d",
@@ -16,7 +17,15 @@ describe("the sentence in the address", () => {
   });
 
   it("leaves out what it does not know, and keeps the rest", () => {
-    const raw = { site: "../sites", state: "exploded", last: "7d", longer: 60, watched: true, other: "x" };
+    const raw = {
+      source: "camera",
+      site: "../sites",
+      state: "exploded",
+      last: "7d",
+      longer: 60,
+      watched: true,
+      other: "x",
+    };
     expect(parseListSearch(raw)).toEqual({ last: "7d" });
   });
 
@@ -41,6 +50,14 @@ describe("changing a part", () => {
   it("sets it and takes it out again", () => {
     expect(withPart({ last: "7d" }, "watched", "no")).toEqual({ last: "7d", watched: "no" });
     expect(withPart({ last: "7d", watched: "no" }, "watched", null)).toEqual({ last: "7d" });
+  });
+
+  it("asks for screens of no site", () => {
+    expect(withPart({ site: "sit_1", last: "7d" }, "source", "screen")).toEqual({
+      source: "screen",
+      last: "7d",
+    });
+    expect(listQuery({ source: "screen" }, now)).toMatchObject({ source: "screen" });
   });
 
   it("proposes the narrowest condition first", () => {

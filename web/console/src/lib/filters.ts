@@ -10,6 +10,7 @@ export const STATES = [
   "shredded",
   "verified",
 ] as const;
+export const SOURCES = ["web", "screen"] as const;
 export const PERIODS = ["1h", "24h", "7d", "30d", "90d"] as const;
 export const LENGTHS = ["10s", "1m", "5m", "15m"] as const;
 
@@ -23,6 +24,7 @@ const periodMs: Record<Period, number> = {
 };
 const lengthMs: Record<Length, number> = { "10s": 10_000, "1m": 60_000, "5m": 300_000, "15m": 900_000 };
 
+export type Source = (typeof SOURCES)[number];
 export type State = (typeof STATES)[number];
 export type Period = (typeof PERIODS)[number];
 export type Length = (typeof LENGTHS)[number];
@@ -30,6 +32,7 @@ export type Watched = "yes" | "no";
 
 /** What differs from "everything from every site": an empty object is the whole list. */
 export interface ListSearch {
+  source?: Source;
   site?: string;
   state?: State;
   last?: Period;
@@ -38,6 +41,7 @@ export interface ListSearch {
 }
 
 const part = {
+  source: v.picklist(SOURCES),
   site: v.pipe(v.string(), v.regex(/^sit_[0-9a-z]{1,64}$/)),
   state: v.picklist(STATES),
   last: v.picklist(PERIODS),
@@ -48,6 +52,8 @@ const part = {
 /** Reads an address. A part that is not understood is left out: the rest of the sentence still holds. */
 export function parseListSearch(raw: Record<string, unknown>): ListSearch {
   const found: ListSearch = {};
+  const source = v.safeParse(part.source, raw.source);
+  if (source.success) found.source = source.output;
   const site = v.safeParse(part.site, raw.site);
   if (site.success) found.site = site.output;
   const state = v.safeParse(part.state, raw.state);
@@ -69,6 +75,7 @@ export function periodStart(period: Period, now: Date): string {
 /** What the API is asked for a sentence. */
 export function listQuery(search: ListSearch, now: Date): Query {
   return {
+    source: search.source,
     site: search.site,
     state: search.state,
     from: search.last ? periodStart(search.last, now) : undefined,
@@ -86,9 +93,12 @@ export function withPart<K extends keyof ListSearch>(
   const next: ListSearch = { ...search };
   if (value === null || value === undefined) delete next[key];
   else next[key] = value;
+  // A screen is of no site.
+  if (next.source === "screen") delete next.site;
   return next;
 }
 
+export const sourceWords: Record<Source, string> = { web: "sessions", screen: "screens" };
 export const stateWords: Record<State, string> = {
   capturing: "still going on",
   active: "closed and kept",
@@ -113,6 +123,7 @@ export const lengthWords: Record<Length, string> = {
 export const watchedWords: Record<Watched, string> = { yes: "somebody watched", no: "nobody watched" };
 
 const partWords: Record<keyof ListSearch, string> = {
+  source: "what was recorded",
   site: "the site",
   state: "the state",
   last: "the period",
@@ -122,6 +133,6 @@ const partWords: Record<keyof ListSearch, string> = {
 
 /** The conditions of a sentence, the one to try dropping first at the front. */
 export function conditions(search: ListSearch): { key: keyof ListSearch; words: string }[] {
-  const order: (keyof ListSearch)[] = ["longer", "watched", "state", "last", "site"];
+  const order: (keyof ListSearch)[] = ["longer", "watched", "state", "last", "site", "source"];
   return order.filter((key) => search[key] !== undefined).map((key) => ({ key, words: partWords[key] }));
 }

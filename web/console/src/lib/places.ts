@@ -19,6 +19,7 @@ export interface PlaceLink {
     | "/settings/retention"
     | "/settings/health"
     | "/settings/keys"
+    | "/settings/recorders"
     | "/settings/sessions"
     | "/settings/security"
     | "/people";
@@ -44,6 +45,7 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/settings/retention", name: "Retention", letter: "t", icon: "clock" },
   { to: "/settings/health", name: "Health", letter: "h", icon: "now" },
   { to: "/settings/keys", name: "API keys", letter: "y", icon: "key" },
+  { to: "/settings/recorders", name: "Screen recorders", letter: "c", icon: "window" },
   { to: "/settings/sessions", name: "Your sign-ins", letter: "i", icon: "web" },
   { to: "/settings/security", name: "Your password and app", letter: "p", icon: "bolt" },
   { to: "/people", name: "People", letter: "o", icon: "people" },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RecordingItem } from "../api/types";
-import { joined, panesSentence, pathOf, refreshed, runs, step, whereLine } from "./recording";
+import { joined, panesSentence, pathOf, refreshed, runs, sourceOf, step, whereLine } from "./recording";
 
 function item(id: string, more: Partial<RecordingItem> = {}): RecordingItem {
   return {
@@ -35,6 +35,12 @@ describe("what a row says", () => {
     expect(whereLine(item("a"))).toBe("Shop, /checkout, 14 pages"));
   it("says so where there is no site", () =>
     expect(whereLine(item("a", { site: null, summary: null }))).toBe("Imported"));
+  it("names a screen, and the page with its site", () => {
+    const screen = item("a", { source: "screen", site: null });
+    expect(whereLine(screen)).toBe("Screen, shop.example/checkout, 14 pages");
+    expect(sourceOf("screen").icon).toBe("screen");
+    expect(sourceOf("live").short).toBe("live");
+  });
   it("takes the path of an address and leaves other text alone", () => {
     expect(pathOf("https://shop.example/a/b?c=1")).toBe("/a/b");
     expect(pathOf("not an address")).toBe("not an address");

@@ -1,11 +1,22 @@
 /** What a row of the list says about a recording. */
-import type { RecordingItem } from "../api/types";
+import type { Recording, RecordingItem } from "../api/types";
+import type { IconName } from "../components/Icon";
 import { formatSpan, plural } from "./format";
 
 /** The path of an address without its host: `/checkout/payment`. The whole text where it is no address. */
 export function pathOf(url: string): string {
   try {
     return new URL(url).pathname;
+  } catch {
+    return url;
+  }
+}
+
+/** Where a page is, whatever its site: its host and its path. The whole text where it is no such address. */
+export function placeOf(url: string): string {
+  try {
+    const { protocol, host, pathname } = new URL(url);
+    return protocol === "http:" || protocol === "https:" ? `${host}${pathname === "/" ? "" : pathname}` : url;
   } catch {
     return url;
   }
@@ -21,10 +32,35 @@ export function isDeleted(recording: Pick<RecordingItem, "state">): boolean {
   return recording.state === "soft_deleted";
 }
 
+export interface Source {
+  icon: IconName;
+  short: string;
+  long: string;
+}
+
+const SOURCES: Record<string, Source> = {
+  web: { icon: "web", short: "Web session", long: "Recorded on a site" },
+  screen: { icon: "screen", short: "Screen", long: "A screen, recorded by a browser" },
+};
+
+/** What it was recorded by. One this console does not know is called what the server calls it. */
+export const sourceOf = (source: string): Source =>
+  SOURCES[source] ?? { icon: "doc", short: source, long: source };
+
+/** Where it was recorded: the site, or what else it is of. */
+export function placeName({ site, source }: Pick<RecordingItem, "site" | "source">): string {
+  return site?.name ?? (source === "web" ? "Imported" : sourceOf(source).short);
+}
+
+/** Whether anything can be heard of it. */
+export const hasSound = ({ tracks }: Pick<Recording, "tracks">): boolean =>
+  tracks.some(({ kind, segments }) => kind === "audio" && segments.length > 0);
+
 /** The second line of a row: where, on which page, how much of it. */
-export function whereLine(item: Pick<RecordingItem, "site" | "summary">): string {
-  const parts: string[] = [item.site?.name ?? "Imported"];
-  if (item.summary?.url) parts.push(pathOf(item.summary.url));
+export function whereLine(item: Pick<RecordingItem, "site" | "source" | "summary">): string {
+  const parts: string[] = [placeName(item)];
+  if (item.summary?.url)
+    parts.push(item.source === "screen" ? placeOf(item.summary.url) : pathOf(item.summary.url));
   if (item.summary && item.summary.pages > 0) parts.push(plural(item.summary.pages, "page"));
   return parts.join(", ");
 }

@@ -12,7 +12,7 @@ const GROUPS: readonly { name: string; of: readonly string[] }[] = [
     of: ["site", "policy", "setting", "retention", "hold"],
   },
   { name: "Requests and the record", of: ["request", "audit", "health"] },
-  { name: "Signing in, and programs", of: ["session", "credential", "factor", "key"] },
+  { name: "Signing in, and programs", of: ["session", "credential", "factor", "key", "recorder"] },
   { name: "Oneself", of: ["profile", "mine"] },
 ];
 
@@ -117,6 +117,9 @@ const NAMES: Record<string, string> = {
   "credential.change": "Change one's password",
   "factor.manage": "Set up one's second factor",
   "factor.reset": "Take a lost second factor away",
+  "recorder.enrol": "Let a browser record one's screen",
+  "recorder.read": "See browsers that record screens",
+  "recorder.end": "End such a browser",
   "key.read": "See API keys",
   "key.manage": "Make and end API keys",
   "profile.read": "See one's own name",

@@ -54,7 +54,7 @@ export function valueWords(kind: string, value: Json): string {
   if (kind === "switch") return value === true ? "on" : "off";
   if (kind === "duration") return durationWords(String(value));
   if (Array.isArray(value)) return value.length === 0 ? "nothing" : value.join(", ");
-  return String(value);
+  return value === "" ? "nothing" : String(value);
 }
 
 /** Which values it takes, as the console writes them. */
@@ -136,6 +136,8 @@ export function readValue(kind: string, typed: string): Json | undefined {
       return /^P(?=.)/.test(text) ? text : shortDuration(text);
     case "set":
       return text === "" ? [] : text.split(/\s*[\n,]\s*/).filter((word) => word !== "");
+    case "text":
+      return text;
     default:
       return text === "" ? undefined : text;
   }

@@ -12,10 +12,14 @@ const ICONS: Record<MarkKind, IconName> = {
   click: "click",
   rage: "bolt",
   input: "click",
+  submit: "check",
+  copy: "copy",
+  paste: "doc",
   scroll: "more",
   resize: "fit",
   error: "warn",
   note: "flag",
+  idle: "clock",
 };
 
 /** What happened, as a list that can be read without the picture, in step with the playhead. */
@@ -76,7 +80,7 @@ function List({ session, marks, inStep }: { session: PlaySession; marks: readonl
   }, [now, inStep]);
   if (rows.length === 0) {
     const opened = recording.tracks.some((track) => track.segments.length > 0);
-    return <p className="ishut small">{opened ? "Nothing but the page itself so far." : "No events yet."}</p>;
+    return <p className="ishut small">{opened ? "Nothing happened so far." : "No events yet."}</p>;
   }
   return (
     <ol ref={list} className="evs" aria-label={`${plural(rows.length, "event")}, in step with the playhead`}>

@@ -5,7 +5,7 @@ import { Panes } from "../components/Panes";
 import { Person } from "../components/Person";
 import { formatBytes, formatClock, formatDate, shorten } from "../lib/format";
 import { leftPanes } from "../lib/left";
-import { isErased } from "../lib/recording";
+import { hasSound, isErased } from "../lib/recording";
 import { useNow } from "../lib/useNow";
 import { Inside } from "./Inside";
 import type { PlaySession } from "./session";
@@ -20,6 +20,7 @@ interface FactsProps {
 export function Facts({ session, person }: FactsProps) {
   const recording = usePlayer(session, (state) => state.recording);
   const open = usePlayer(session, (state) => state.phase.kind === "open");
+  const sound = usePlayer(session, (state) => state.sound);
   const [inside, setInside] = useState(false);
   const now = useNow(60_000);
   if (isErased(recording)) return <aside className="left" aria-label="This recording" />;
@@ -34,8 +35,9 @@ export function Facts({ session, person }: FactsProps) {
         </h2>
         <p>
           {open
-            ? `${recording.tracks.length === 1 ? "One track is" : `${recording.tracks.length} tracks are`} open for this play only.`
+            ? `${openWords(recording, sound)} open for this play only.`
             : "Nothing is open. What you see of the tracks is times and sizes, which are not sealed."}
+          {open && hasSound(recording) && !sound && " Sound stays sealed until you turn it on."}
         </p>
         <dl className="kv">
           <dt>{recording.sealed_keys === 1 ? "Key" : "Keys"}</dt>
@@ -79,6 +81,13 @@ export function Facts({ session, person }: FactsProps) {
   );
 }
 
+function openWords({ tracks }: Recording, sound: boolean): string {
+  const open = tracks.filter(({ kind }) => sound || kind !== "audio").length;
+  return open === 1 ? "One track is" : `${open} tracks are`;
+}
+
+const TRACKS: Record<string, string> = { dom: "Page", video: "Screen", audio: "Sound", actions: "Actions" };
+
 /** The capture policy it was recorded under; what was imported was recorded under none of ours (version 0). */
 function policyOf({ policy_version }: Recording): string {
   return policy_version === null || policy_version === 0 ? "imported" : `v${policy_version}, signed`;
@@ -88,7 +97,7 @@ function policyOf({ policy_version }: Recording): string {
 function byRetention(tracks: readonly Track[]): { name: string; until: string | null }[] {
   const found = new Map<string, { name: string; until: string | null }>();
   for (const track of tracks) {
-    const name = track.kind === "dom" ? "Page" : track.kind;
+    const name = TRACKS[track.kind] ?? track.kind;
     const day = track.kept_until === null ? "" : formatDate(track.kept_until);
     found.set(`${name} ${day}`, { name, until: track.kept_until });
   }

@@ -8,7 +8,7 @@ import { Icon } from "../components/Icon";
 import { Panes } from "../components/Panes";
 import { formatClock, formatDate, formatTime, plural, shorten, timeLeft } from "../lib/format";
 import { leftPanes } from "../lib/left";
-import { isDeleted, isErased } from "../lib/recording";
+import { isDeleted, isErased, placeName, sourceOf } from "../lib/recording";
 import { useNow } from "../lib/useNow";
 import { queryClient } from "../queryClient";
 import { titleOf } from "./PlayerRoute";
@@ -29,8 +29,8 @@ export function Header({ session }: { session: PlaySession }) {
           <span className="cut">
             {gone ? `A recording of ${recording.subject.label}` : titleOf(recording)}
           </span>
-          <span className="srcs" title="Recorded on a site">
-            <Icon name="web" small />
+          <span className="srcs" title={sourceOf(recording.source).long}>
+            <Icon name={sourceOf(recording.source).icon} small />
           </span>
           {isDeleted(recording) && (
             <Link className="tag attn" to="/recordings/bin" search={{ open: recording.id }}>
@@ -47,7 +47,7 @@ export function Header({ session }: { session: PlaySession }) {
         </h1>
         <p className="small ink2 cut facts">
           <span>{recording.subject.label}</span>
-          <span>{recording.site?.name ?? "Imported"}</span>
+          <span>{placeName(recording)}</span>
           <span className="num">{whenOf(recording)}</span>
           <span className="num">{formatClock(recording.duration_us)}</span>
           <span className="mono idc" title={recording.id}>

@@ -1,8 +1,10 @@
 import { useMemo } from "react";
 import { useSession } from "../api/session";
+import type { Recording } from "../api/types";
 import { Icon } from "../components/Icon";
-import { isErased, pathOf } from "../lib/recording";
+import { isErased, pathOf, placeOf } from "../lib/recording";
 import { Cards } from "./Cards";
+import { Video } from "./film/Video";
 import { InertFrame } from "./InertFrame";
 import { pageAt } from "./lane";
 import type { PlaySession } from "./session";
@@ -11,11 +13,9 @@ import { usePlayer } from "./usePlayer";
 
 /** The picture, and whatever stands in its place. */
 export function Stage({ session }: { session: PlaySession }) {
-  const origin = useSession().content_origin;
   const erased = usePlayer(session, (state) => isErased(state.recording));
   const picture = usePlayer(session, (state) => state.picture && state.gap === null);
   const viewport = usePlayer(session, (state) => state.viewport);
-  const subject = usePlayer(session, (state) => state.recording.subject.label);
   const shape = useMemo(() => {
     const { width, height } = viewport ?? { width: 16, height: 9 };
     return { "--rw": width, "--rh": height } as React.CSSProperties;
@@ -25,13 +25,7 @@ export function Stage({ session }: { session: PlaySession }) {
       <Bar session={session} />
       <div className="view">
         <div className="rec" data-shown={picture} style={shape}>
-          {!erased && (
-            <InertFrame
-              contentOrigin={origin}
-              title={`Replay of the page ${subject} saw. What happened is in the list of events.`}
-              onReady={session.attach}
-            />
-          )}
+          {!erased && <Shown session={session} />}
           {picture && (
             <button
               type="button"
@@ -48,11 +42,30 @@ export function Stage({ session }: { session: PlaySession }) {
   );
 }
 
+/** A recorded document is drawn by a page that can do nothing else; a screen plays here. */
+function Shown({ session }: { session: PlaySession }) {
+  const origin = useSession().content_origin;
+  const subject = usePlayer(session, (state) => state.recording.subject.label);
+  const { picture } = session;
+  if (picture.kind === "video") {
+    return (
+      <Video film={picture} title={`The screen of ${subject}. What happened is in the list of events.`} />
+    );
+  }
+  return (
+    <InertFrame
+      contentOrigin={origin}
+      title={`Replay of the page ${subject} saw. What happened is in the list of events.`}
+      onReady={picture.attach}
+    />
+  );
+}
+
 function Bar({ session }: { session: PlaySession }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
   const url = usePlayer(
     session,
-    (state) => pageAt(state.marks, state.atMs, state.trackId) ?? pathOf(state.recording.summary?.url ?? ""),
+    (state) => pageAt(state.marks, state.atMs, state.trackId) ?? startOf(state.recording),
   );
   const trouble = usePlayer(session, (state) => state.trouble);
   return (
@@ -60,7 +73,10 @@ function Bar({ session }: { session: PlaySession }) {
       <Tabs session={session} />
       <span className="url cut">{open && <code>{url}</code>}</span>
       {trouble === null ? (
-        open && <span className="small ink3 nowrap inert">Inert: no scripts, no connections</span>
+        open &&
+        session.picture.kind === "page" && (
+          <span className="small ink3 nowrap inert">Inert: no scripts, no connections</span>
+        )
       ) : (
         <span className="small trouble" role="status">
           {trouble}
@@ -77,6 +93,12 @@ function Bar({ session }: { session: PlaySession }) {
       </button>
     </div>
   );
+}
+
+/** The page it began on, as long as nothing that was opened says where it is. */
+function startOf({ source, summary }: Recording): string {
+  const url = summary?.url ?? "";
+  return source === "screen" ? placeOf(url) : pathOf(url);
 }
 
 /** One button per tab the visitor had open, and one for the tab they were in. */

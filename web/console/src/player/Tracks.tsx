@@ -1,19 +1,18 @@
 import { useMemo } from "react";
-import type { Recording, Session } from "../api/types";
-import { Panes } from "../components/Panes";
-import { histogram, panesOf, percent, placed, stack } from "../components/timeline/scale";
+import type { Gap, Recording, SegmentItem, Session, Track } from "../api/types";
+import { panesOf, placed, sliceAt, stack } from "../components/timeline/scale";
 import { Timeline, type TimelineLane, type TimelinePin } from "../components/timeline/Timeline";
-import { formatCount, formatSpan, plural, timeLeft } from "../lib/format";
+import { formatSpan, plural, timeLeft } from "../lib/format";
 import { useNow } from "../lib/useNow";
+import { screenLanes } from "./film/lanes";
+import { lineOf, videosOf } from "./film/stretches";
 import { gapMap, gapWords } from "./gaps";
 import type { Mark } from "./lane";
-import { keyOf } from "./segments";
+import { actionsLane, COUNT, pageLanes } from "./lanes";
+import { keyOf, type SegmentState } from "./segments";
 import type { PlaySession } from "./session";
-import { tabsOf } from "./tabs";
 import { usePlayer } from "./usePlayer";
 import type { Range } from "./watched";
-
-const COUNT = 96;
 
 interface TracksProps {
   session: PlaySession;
@@ -29,32 +28,30 @@ export function Tracks({ session, person }: TracksProps) {
   const states = usePlayer(session, (state) => state.segments);
   const marks = usePlayer(session, (state) => state.marks);
   const watched = usePlayer(session, (state) => state.watched);
-  const days = timeLeft(recording.kept_until, useNow(60_000)).text;
-  const track = recording.tracks.find(({ id }) => id === trackId) ?? null;
+  const sound = usePlayer(session, (state) => state.sound);
+  const peaks = usePlayer(session, (state) => state.peaks);
+  const now = useNow(60_000);
   const durationUs = recording.duration_us;
-  const gaps = useMemo(() => gapMap(track?.gaps ?? []), [track]);
-  const panes = panesOf({
-    segments: track?.segments ?? [],
-    gaps,
-    durationUs,
-    count: COUNT,
-    live: recording.live,
-    ...(open && track
-      ? {
-          atUs: atMs * 1000,
-          open: (sequence: number) => states.get(keyOf(track.id, sequence)) === "open",
-          bad: (sequence: number) => states.get(keyOf(track.id, sequence)) === "damaged",
-        }
-      : {}),
-  });
-  const lanes = useMemo(
-    () => [
-      actionsLane(open, marks, recording, track, days),
-      ...pageLanes(open, recording, days),
+  const isScreen = recording.source === "screen";
+  const shown = useMemo(() => shownOf(recording, trackId), [recording, trackId]);
+  const gaps = useMemo(() => gapsOf(recording, shown), [recording, shown]);
+  const at = sliceAt(atMs * 1000, durationUs, COUNT);
+  const panes = useMemo(() => {
+    const { segments, keys } = segmentsOf(shown);
+    const is = (state: SegmentState) => (segment: SegmentItem) =>
+      states.get(keys.get(segment) ?? "") === state;
+    const playing = { atUs: ((at + 0.5) / COUNT) * durationUs, open: is("open"), bad: is("damaged") };
+    const { live } = recording;
+    return panesOf({ segments, gaps, durationUs, count: COUNT, live, ...(open ? playing : {}) });
+  }, [shown, gaps, durationUs, recording, states, open, at]);
+  const lanes = useMemo(() => {
+    const of = { open, recording, now, days: timeLeft(recording.kept_until, now).text };
+    return [
+      actionsLane(of, marks, shown[0] ?? null),
+      ...(isScreen ? screenLanes(of, sound, peaks) : pageLanes(of)),
       watchedLane(recording, open ? watched : [], person),
-    ],
-    [open, marks, recording, track, days, watched, person],
-  );
+    ];
+  }, [open, marks, recording, shown, now, watched, person, isScreen, sound, peaks]);
   return (
     <Timeline
       durationUs={durationUs}
@@ -74,6 +71,27 @@ export function Tracks({ session, person }: TracksProps) {
   );
 }
 
+/** The tracks whose segments are the panes: the one that is shown, or all runs of a screen. */
+function shownOf(recording: Recording, trackId: string | null): readonly Track[] {
+  if (recording.source === "screen") return videosOf(recording);
+  return recording.tracks.filter(({ id }) => id === trackId);
+}
+
+function gapsOf(recording: Recording, shown: readonly Track[]): readonly Gap[] {
+  if (recording.source === "screen") return lineOf(recording, false).gaps;
+  return gapMap(shown.flatMap((track) => track.gaps));
+}
+
+/** Segments in order, and by what name each is known to whoever opens them. */
+function segmentsOf(tracks: readonly Track[]) {
+  const keys = new Map(
+    tracks.flatMap(({ id, segments }) =>
+      segments.map((segment) => [segment, keyOf(id, segment.sequence)] as const),
+    ),
+  );
+  return { segments: [...keys.keys()].sort((a, b) => a.start_us - b.start_us), keys };
+}
+
 function sentence(recording: Recording, gaps: number, open: boolean): string {
   const parts = [`${formatSpan(recording.duration_us)} in ${plural(recording.segments, "segment")}`];
   if (gaps > 0) parts.push(plural(gaps, "gap"));
@@ -91,104 +109,6 @@ function pins(marks: readonly Mark[]): TimelinePin[] {
     else found.push({ atUs: mark.atMs * 1000, label: "", text: "", count: 1 });
   }
   return found.map(({ atUs, count }) => ({ atUs, text: String(count), label: plural(count, "error") }));
-}
-
-type TrackOf = Recording["tracks"][number] | null;
-
-function coarse(recording: Recording, track: TrackOf) {
-  const gaps = track?.gaps ?? [];
-  const panes = panesOf({
-    segments: track?.segments ?? [],
-    gaps,
-    durationUs: recording.duration_us,
-    count: COUNT,
-  });
-  return <Panes className="coarse" states={panes.map((pane) => (pane === "gap" ? "none" : pane))} />;
-}
-
-function actionsLane(
-  open: boolean,
-  marks: readonly Mark[],
-  recording: Recording,
-  track: TrackOf,
-  days: string,
-): TimelineLane {
-  const { duration_us } = recording;
-  const acts = marks.filter((mark) => mark.kind !== "page");
-  const children = open
-    ? marks.map((mark) => {
-        const key = `${mark.kind}${mark.atMs}`;
-        if (mark.kind === "page") {
-          return (
-            <span key={key} className="ev-n" style={{ left: percent(mark.atMs * 1000, duration_us) }}>
-              {mark.object}
-            </span>
-          );
-        }
-        if (mark.forMs > 0 && mark.kind !== "rage") {
-          const place = placed(mark.atMs * 1000, (mark.atMs + mark.forMs) * 1000, duration_us);
-          return <i key={key} className="ev-k" style={place} />;
-        }
-        return (
-          <i
-            key={key}
-            className={`ev-c ${mark.kind}`}
-            style={{ left: percent(mark.atMs * 1000, duration_us) }}
-          />
-        );
-      })
-    : coarse(recording, track);
-  return {
-    id: "actions",
-    icon: "click",
-    name: "Actions",
-    count: open ? formatCount(acts.length) : "",
-    left: days,
-    state: open ? "open" : "sealed",
-    label: open ? `${plural(acts.length, "action")}; the list of events names them.` : "Sealed.",
-    height: "m",
-    children,
-  };
-}
-
-/** One lane for the page, or one for each tab. */
-function pageLanes(open: boolean, recording: Recording, days: string): TimelineLane[] {
-  const tabs = tabsOf(recording.tracks);
-  if (tabs.length <= 1) return [pageLane(open, recording, tabs[0] ?? null, days)];
-  return tabs.map((track, n) => ({
-    ...pageLane(open, recording, track, days),
-    id: track.id,
-    name: `Tab ${n + 1}`,
-  }));
-}
-
-function pageLane(open: boolean, recording: Recording, track: TrackOf, days: string): TimelineLane {
-  const segments = track?.segments ?? [];
-  const { duration_us } = recording;
-  const keyframes = segments.filter((segment) => segment.keyframe);
-  const children = open ? (
-    <>
-      <svg className="hist" viewBox="0 0 1000 27" preserveAspectRatio="none" aria-hidden="true">
-        <path d={histogram(segments, duration_us, 27)} />
-      </svg>
-      {keyframes.map((segment) => (
-        <i key={segment.sequence} className="kf" style={{ left: percent(segment.start_us, duration_us) }} />
-      ))}
-    </>
-  ) : (
-    coarse(recording, track)
-  );
-  return {
-    id: "page",
-    icon: "page",
-    name: "Page",
-    count: formatCount(segments.length),
-    left: days,
-    state: open ? "open" : "sealed",
-    label: `${plural(segments.length, "segment")}, ${plural(keyframes.length, "keyframe")}.`,
-    height: "m",
-    children,
-  };
 }
 
 function watchedLane(recording: Recording, mine: readonly Range[], person: Session["person"]): TimelineLane {

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Icon } from "../components/Icon";
 import { formatClock, formatTime } from "../lib/format";
+import { hasSound } from "../lib/recording";
 import type { PlaySession } from "./session";
 import { SPEEDS } from "./state";
 import { usePlayer } from "./usePlayer";
@@ -42,6 +43,7 @@ export function Transport({ session }: { session: PlaySession }) {
           <span className="sw" aria-hidden="true" data-on={skipIdle} />
           Skip idle
         </button>
+        <Sound session={session} />
         <Live session={session} />
       </div>
       <div className="row bright">
@@ -109,6 +111,28 @@ function Speed({ session, off }: { session: PlaySession; off: boolean }) {
         ))}
       </select>
     </label>
+  );
+}
+
+/** Sound stays sealed until somebody wants to hear it. */
+function Sound({ session }: { session: PlaySession }) {
+  const open = usePlayer(session, (state) => state.phase.kind === "open");
+  const there = usePlayer(session, (state) => hasSound(state.recording));
+  const on = usePlayer(session, (state) => state.sound);
+  if (!there) return null;
+  return (
+    <button
+      type="button"
+      className="b s bare soundb"
+      role="switch"
+      aria-checked={on}
+      title={on ? "Turn the sound off  M" : "Open the sound, and hear it  M"}
+      disabled={!open}
+      onClick={() => session.setSound(!on)}
+    >
+      <Icon name={on ? "sound" : "mute"} />
+      <span>{on ? "Sound on" : "Sound sealed"}</span>
+    </button>
   );
 }
 

@@ -29,13 +29,20 @@ export const reportRange = (play: string, range: { from_us: number; to_us: numbe
 
 export const endPlay = (play: string) => callEmpty("DELETE", `/plays/${seg(play)}`);
 
-/** One segment's events as the bytes of their JSON, not parsed: the player page reads them itself. */
+/** A segment as the server hands it out. */
+export interface Content {
+  /** A list as the bytes of its JSON, not parsed: whoever shows it reads it. A file of picture or sound as it is. Empty where it only tells of a gap. */
+  bytes: ArrayBuffer;
+  /** What it is, of a file with its codec. */
+  type: string;
+}
+
 export async function fetchSegment(
   play: string,
   track: string,
   sequence: number,
   signal: AbortSignal,
-): Promise<ArrayBuffer> {
+): Promise<Content> {
   let response: Response;
   try {
     response = await fetch(`/api/v1/plays/${seg(play)}/tracks/${seg(track)}/segments/${sequence}`, {
@@ -43,7 +50,9 @@ export async function fetchSegment(
       redirect: "error",
       signal,
     });
-    if (response.ok) return await response.arrayBuffer();
+    if (response.ok) {
+      return { bytes: await response.arrayBuffer(), type: response.headers.get("Content-Type") ?? "" };
+    }
   } catch (cause) {
     if (signal.aborted) throw cause;
     throw new Unreachable("The server did not answer.", { cause });

@@ -15,7 +15,7 @@ const WORDS: Record<GapReason, GapWords> = {
   missing: {
     short: "Missing",
     title: "These segments never arrived",
-    why: "The visitor's browser sent what came before and after, and not this part.",
+    why: "The browser sent what came before and after, and not this part.",
   },
   url_denied: {
     short: "Blocked page",
@@ -67,6 +67,16 @@ const WORDS: Record<GapReason, GapWords> = {
     title: "This part was stored and is lost",
     why: "It was captured and stored, and a check of the store found its bytes missing or damaged.",
   },
+  discarded: {
+    short: "Taken back",
+    title: "This part was taken back",
+    why: "Whoever was recorded discarded it. What had been sent of it is erased for good.",
+  },
+  off: {
+    short: "Not recording",
+    title: "Nothing was being recorded",
+    why: "The recorder was not running: the browser was closed or had broken off, and later went on.",
+  },
 };
 
 export const gapWords = (reason: GapReason): GapWords => WORDS[reason];
@@ -84,6 +94,7 @@ export function gapLine(gap: Gap): string {
   const span = formatSpan(gap.to_us - gap.from_us);
   if (gap.reason === "damaged") return `${span} that do not open`;
   if (gap.reason === "erased") return `${span} erased`;
+  if (gap.reason === "discarded") return `${span} discarded`;
   if (gap.reason === "lost") return `${span} lost in the store`;
   return `${span} not captured`;
 }

@@ -63,8 +63,9 @@ describe("a segment that does not open", () => {
 });
 
 it("hands over what opened, up to the first that did not", () => {
-  const bytes = new ArrayBuffer(1);
-  const { messages, lost } = handed(track.segments, [{ bytes }, { lost: "damaged" }, { bytes }, { bytes }]);
+  const content = { bytes: new ArrayBuffer(1), type: "application/json" };
+  const opened = [content, { lost: "damaged" } as const, content, content];
+  const { messages, lost } = handed(track.segments, opened);
   expect(messages.map(({ sequence }) => sequence)).toEqual([0]);
   expect(lost).toEqual({ offset: 1, reason: "damaged" });
 });

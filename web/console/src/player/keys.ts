@@ -1,27 +1,34 @@
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
+import { hasSound } from "../lib/recording";
 import type { PlaySession } from "./session";
 import { tabsOf } from "./tabs";
 
+const ALL = [
+  { keys: ["Space", "K"], does: "Play or pause" },
+  { keys: ["J"], does: "Back 10 seconds" },
+  { keys: ["L"], does: "Forward 10 seconds" },
+  { keys: ["←", "→"], does: "One second back or forward" },
+  { keys: [","], does: "Previous event" },
+  { keys: ["."], does: "Next event" },
+  { keys: ["["], does: "Slower" },
+  { keys: ["]"], does: "Faster" },
+];
 const HELP = {
-  title: "Player",
-  lines: [
-    { keys: ["Space", "K"], does: "Play or pause" },
-    { keys: ["J"], does: "Back 10 seconds" },
-    { keys: ["L"], does: "Forward 10 seconds" },
-    { keys: ["←", "→"], does: "One second back or forward" },
-    { keys: [","], does: "Previous event" },
-    { keys: ["."], does: "Next event" },
-    { keys: ["["], does: "Slower" },
-    { keys: ["]"], does: "Faster" },
-    { keys: ["1"], does: "First tab of the visitor; 2 to 7 the others" },
-    { keys: ["0"], does: "The tab the visitor was in" },
-  ],
+  page: {
+    title: "Player",
+    lines: [
+      ...ALL,
+      { keys: ["1"], does: "First tab of the visitor; 2 to 7 the others" },
+      { keys: ["0"], does: "The tab the visitor was in" },
+    ],
+  },
+  video: { title: "Player", lines: [...ALL, { keys: ["M"], does: "Sound on or off" }] },
 };
 
 /** The player's keys. They do nothing before a play is begun. */
 export function usePlayerKeys(session: PlaySession): void {
-  useKeyHelp(HELP);
+  useKeyHelp(HELP[session.picture.kind]);
   const open = () => session.state.phase.kind === "open";
   const when = (act: () => void) => () => {
     if (open()) act();
@@ -44,6 +51,9 @@ export function usePlayerKeys(session: PlaySession): void {
     "[": when(() => session.changeSpeed(-1)),
     "]": when(() => session.changeSpeed(1)),
     "0": when(session.followVisitor),
+    m: when(() => {
+      if (hasSound(session.state.recording)) session.setSound(!session.state.sound);
+    }),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7].map((n) => [String(n), tab(n)])),
   });
 }

@@ -7,7 +7,19 @@
 import { pathOf } from "../lib/recording";
 import { type Fields, isFields, list, MASK, Names, spoken, text } from "./names";
 
-export type MarkKind = "page" | "click" | "rage" | "input" | "scroll" | "resize" | "error" | "note";
+export type MarkKind =
+  | "page"
+  | "click"
+  | "rage"
+  | "input"
+  | "submit"
+  | "copy"
+  | "paste"
+  | "scroll"
+  | "resize"
+  | "error"
+  | "note"
+  | "idle";
 
 export interface Mark {
   kind: MarkKind;
@@ -206,8 +218,8 @@ export class LaneReader {
   }
 }
 
-/** Marks that people step through with `,` and `.`; scrolling is too much of it. */
-export const isStep = (mark: Mark): boolean => mark.kind !== "scroll";
+/** Marks that people step through with `,` and `.`; scrolling is too much of it, and in idle time there is nothing. */
+export const isStep = (mark: Mark): boolean => mark.kind !== "scroll" && mark.kind !== "idle";
 
 /** The index of the mark the playhead stands on: the last at or before a moment, or -1. */
 export function markAt(marks: readonly Mark[], atMs: number): number {

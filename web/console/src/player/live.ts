@@ -3,7 +3,8 @@ import type { Gap, Problem, Recording, SegmentItem } from "../api/types";
 import type { Followed, Play } from "./api";
 import { Follow } from "./follow";
 import { grown, withTracks } from "./grow";
-import type { Screen } from "./screen";
+import type { Picture } from "./picture";
+import { trackFor } from "./seek";
 import type { PlayerStore } from "./store";
 
 export interface LiveHooks {
@@ -15,13 +16,13 @@ export interface LiveHooks {
 
 export class Live {
   readonly #store: PlayerStore;
-  readonly #screen: Screen;
+  readonly #picture: Picture;
   readonly #hooks: LiveHooks;
   #follow: Follow | null = null;
 
-  constructor(store: PlayerStore, screen: Screen, hooks: LiveHooks) {
+  constructor(store: PlayerStore, picture: Picture, hooks: LiveHooks) {
     this.#store = store;
-    this.#screen = screen;
+    this.#picture = picture;
     this.#hooks = hooks;
   }
 
@@ -54,7 +55,7 @@ export class Live {
           recording: { ...this.#store.recording, live: false, duration_us: what.durationUs },
           following: "no",
         });
-        if (this.#store.state.wantsPlay && this.#store.state.waiting) this.#screen.run();
+        if (this.#store.state.wantsPlay && this.#store.state.waiting) this.#picture.run();
         break;
       case "gap":
         this.#grow(what.track, [], [what.gap]);
@@ -87,28 +88,28 @@ export class Live {
       return;
     }
     if (state.following === "edge") this.#store.set({ following: "behind" });
-    if (this.#screen.empty) void this.#screen.show(state.atMs);
+    if (this.#picture.empty) void this.#picture.show(state.atMs);
     else if (newest && state.following !== "no") void this.#keepUp(newest.start_us / 1000);
-    else void this.#screen.fill();
+    else void this.#picture.fill();
   }
 
   /** Following shows the newest segment as it comes; quiet time and what was missed before it is passed over. */
   async #keepUp(newestMs: number): Promise<void> {
-    await this.#screen.fill();
+    await this.#picture.fill();
     const { following, wantsPlay, atMs, waiting } = this.#store.state;
     if (following === "no" || !wantsPlay) return;
-    if (atMs < newestMs - 300) this.#screen.jump(newestMs);
-    else if (waiting) this.#screen.run();
+    if (atMs < newestMs - this.#picture.lagMs) this.#picture.jump(newestMs);
+    else if (waiting) this.#picture.run();
   }
 
   /** Something came of a tab that is not shown: if the visitor did something in it, it is the one to show. */
   async #lookAcross(trackId: string, newest: SegmentItem): Promise<void> {
     try {
-      const actedMs = await this.#screen.glance(trackId, newest.sequence);
+      const actedMs = await this.#picture.glance(trackId, newest.sequence);
       const { following, wantsPlay, atMs } = this.#store.state;
       if (actedMs === null || following === "no" || !wantsPlay) return;
       const ms = Math.max(atMs, actedMs);
-      if (this.#screen.tabAt(ms) === trackId) this.#screen.jump(ms);
+      if (this.#picture.tabAt(ms) === trackId) this.#picture.jump(ms);
     } catch (error) {
       this.#hooks.failed(error);
     }
@@ -119,9 +120,10 @@ export class Live {
     this.#hooks.refetch().then(({ tracks }) => {
       const before = new Set(this.#store.recording.tracks.map(({ id }) => id));
       const recording = withTracks(this.#store.recording, tracks);
-      const trackId = this.#store.state.trackId ?? recording.tracks[0]?.id ?? null;
+      const { trackId: shown, atMs } = this.#store.state;
+      const trackId = shown ?? trackFor(recording.tracks, atMs * 1000, null)?.id ?? null;
       this.#store.set({ recording, trackId });
-      if (this.#screen.empty) void this.#screen.show(this.#store.state.atMs);
+      if (this.#picture.empty) void this.#picture.show(atMs);
       for (const track of tracks) {
         const newest = track.segments.at(-1);
         if (newest && !before.has(track.id) && track.id !== trackId) void this.#lookAcross(track.id, newest);

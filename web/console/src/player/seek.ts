@@ -74,6 +74,9 @@ export function playableUntil(
   return gap ? Math.max(fromUs, gap.from_us) : until;
 }
 
+/** Whether a track is what the stage shows: a recorded document, or the picture of a screen. */
+const isShown = (track: Track): boolean => track.kind === "dom" || track.kind === "video";
+
 /** The track to show at a moment: the one chosen if it has it, else one that has, else the first. */
 export function trackFor(tracks: readonly Track[], atUs: number, chosen: string | null): Track | null {
   const covers = (track: Track) => {
@@ -81,6 +84,6 @@ export function trackFor(tracks: readonly Track[], atUs: number, chosen: string 
     const segment = track.segments[index];
     return segment !== undefined && segment.start_us <= atUs + 1_000_000;
   };
-  const dom = tracks.filter((track) => track.kind === "dom" && track.segments.length > 0);
-  return dom.find((track) => track.id === chosen) ?? dom.find(covers) ?? dom[0] ?? null;
+  const shown = tracks.filter((track) => isShown(track) && track.segments.length > 0);
+  return shown.find((track) => track.id === chosen) ?? shown.find(covers) ?? shown[0] ?? null;
 }

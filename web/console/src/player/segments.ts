@@ -1,7 +1,7 @@
 /** Opened segments: fetched once, kept while there is room, read for what happened in them. */
 import { ApiError } from "../api/client";
 import type { SegmentItem } from "../api/types";
-import { fetchSegment } from "./api";
+import { type Content, fetchSegment } from "./api";
 import { LaneReader, type Mark } from "./lane";
 
 /** How many bytes of opened segments stay in memory; what goes is fetched again when it is needed. */
@@ -11,16 +11,15 @@ export type SegmentState = "opening" | "open" | "damaged" | "erased";
 
 export const keyOf = (track: string, sequence: number): string => `${track}:${sequence}`;
 
-/** What a segment's bytes are, or why there are none. */
-export type Opened = { bytes: ArrayBuffer } | { lost: "damaged" | "erased" };
+/** What a segment holds, or why it holds nothing any more. */
+export type Opened = Content | { lost: "damaged" | "erased" };
 
 export class Segments {
   readonly states = new Map<string, SegmentState>();
   readonly #play: string;
   readonly #changed: () => void;
-  readonly #bytes = new Map<string, ArrayBuffer>();
-  readonly #pending = new Map<string, Promise<Opened>>();
-  readonly #abort = new AbortController();
+  readonly #held = new Map<string, Content>();
+  readonly #pending = new Map<string, { opened: Promise<Opened>; abort: AbortController }>();
   #kept = 0;
 
   constructor(play: string, changed: () => void) {
@@ -31,33 +30,45 @@ export class Segments {
   /** Opens a segment. Fails only where the whole play cannot go on. */
   open(track: string, sequence: number): Promise<Opened> {
     const key = keyOf(track, sequence);
-    const bytes = this.#bytes.get(key);
-    if (bytes) {
-      this.#bytes.delete(key);
-      this.#bytes.set(key, bytes); // the most recently used is the last to go
-      return Promise.resolve({ bytes });
+    const held = this.#held.get(key);
+    if (held) {
+      this.#held.delete(key);
+      this.#held.set(key, held); // the most recently used is the last to go
+      return Promise.resolve(held);
     }
     const state = this.states.get(key);
     if (state === "damaged" || state === "erased") return Promise.resolve({ lost: state });
-    const pending = this.#pending.get(key) ?? this.#fetch(track, sequence, key);
-    this.#pending.set(key, pending);
-    return pending;
+    const pending = this.#pending.get(key);
+    if (pending) return pending.opened;
+    const abort = new AbortController();
+    const opened = this.#fetch(track, sequence, key, abort.signal);
+    this.#pending.set(key, { opened, abort });
+    return opened;
+  }
+
+  /** Gives up what is on its way of some tracks, but for what is still wanted. Whoever waits for it hears of an abort. */
+  giveUp(tracks: ReadonlySet<string>, wanted: ReadonlySet<string>): void {
+    for (const [key, { abort }] of this.#pending) {
+      if (!tracks.has(key.slice(0, key.lastIndexOf(":"))) || wanted.has(key)) continue;
+      this.#pending.delete(key);
+      abort.abort();
+    }
   }
 
   close(): void {
-    this.#abort.abort();
-    this.#bytes.clear();
+    for (const { abort } of this.#pending.values()) abort.abort();
+    this.#held.clear();
     this.#pending.clear();
     this.states.clear();
   }
 
-  async #fetch(track: string, sequence: number, key: string): Promise<Opened> {
+  async #fetch(track: string, sequence: number, key: string, signal: AbortSignal): Promise<Opened> {
     if (this.states.get(key) !== "open") this.#set(key, "opening");
     try {
-      const bytes = await fetchSegment(this.#play, track, sequence, this.#abort.signal);
+      const content = await fetchSegment(this.#play, track, sequence, signal);
       this.#set(key, "open");
-      this.#keep(key, bytes);
-      return { bytes };
+      this.#keep(key, content);
+      return content;
     } catch (error) {
       if (!(error instanceof ApiError) || (error.status !== 422 && error.status !== 410)) {
         this.states.delete(key);
@@ -67,7 +78,8 @@ export class Segments {
       this.#set(key, lost);
       return { lost };
     } finally {
-      this.#pending.delete(key);
+      // One that was given up may have been asked for again meanwhile.
+      if (this.#pending.get(key)?.abort.signal === signal) this.#pending.delete(key);
     }
   }
 
@@ -76,13 +88,13 @@ export class Segments {
     this.#changed();
   }
 
-  #keep(key: string, bytes: ArrayBuffer): void {
-    this.#bytes.set(key, bytes);
-    this.#kept += bytes.byteLength;
-    for (const [oldest, held] of this.#bytes) {
+  #keep(key: string, content: Content): void {
+    this.#held.set(key, content);
+    this.#kept += content.bytes.byteLength;
+    for (const [oldest, { bytes }] of this.#held) {
       if (this.#kept <= ROOM_BYTES || oldest === key) break;
-      this.#bytes.delete(oldest);
-      this.#kept -= held.byteLength;
+      this.#held.delete(oldest);
+      this.#kept -= bytes.byteLength;
     }
   }
 }

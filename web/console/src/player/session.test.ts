@@ -77,7 +77,7 @@ function page(session: PlaySession) {
     postMessage: (message: ToPlayer) => sent.push(message),
     close: () => undefined,
   } as unknown as MessagePort;
-  session.attach(new PlayerChannel(port));
+  if (session.picture.kind === "page") session.picture.attach(new PlayerChannel(port));
   const say = (message: FromPlayer) => port.onmessage?.({ data: message } as MessageEvent);
   const last = (type: ToPlayer["type"]) => sent.findLast((message) => message.type === type);
   return { sent, say, last };

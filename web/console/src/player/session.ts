@@ -1,18 +1,17 @@
 /**
  * One person watching one recording: the play is begun and ended here, and everything the page can ask for.
  *
- * The picture is in `screen.ts`, what happened in `reading.ts`, what is being looked at in `looks.ts`, following in
- * `live.ts`; all share one store. Times are recording time, in milliseconds unless a name says `Us`.
+ * The picture is in `picture.ts`, what is being looked at in `looks.ts`, following in `live.ts`; all share one store. Times are recording time, in milliseconds unless a name says `Us`.
  */
 import { ApiError } from "../api/client";
 import type { Gap, Problem, Recording, Track } from "../api/types";
 import { endPlay, leavePlay, type Play, startPlay } from "./api";
-import type { PlayerChannel } from "./channel";
+import { Film } from "./film/film";
 import { stepFrom } from "./lane";
 import { Live } from "./live";
 import { Looks } from "./looks";
-import { Screen } from "./screen";
-import { endOf, trackFor } from "./seek";
+import { Replay } from "./replay";
+import { trackFor } from "./seek";
 import type { Phase, PlayerState } from "./state";
 import { SPEEDS } from "./state";
 import { PlayerStore } from "./store";
@@ -21,7 +20,8 @@ import { addRange, total } from "./watched";
 export class PlaySession {
   readonly #store: PlayerStore;
   readonly #looks: Looks;
-  readonly #screen: Screen;
+  /** What is shown, by what was recorded: whoever draws the stage connects it. */
+  readonly picture: Replay | Film;
   readonly #live: Live;
   /** The page has been left; what still answers is ended at once. */
   #gone = false;
@@ -32,8 +32,9 @@ export class PlaySession {
     const failed = (error: unknown) => this.#failed(error);
     this.#store = store;
     this.#looks = new Looks((range) => store.set({ watched: addRange(store.state.watched, range) }));
-    this.#screen = new Screen(store, this.#looks, failed);
-    this.#live = new Live(store, this.#screen, {
+    const Kind = recording.source === "screen" ? Film : Replay;
+    this.picture = new Kind(store, this.#looks, failed);
+    this.#live = new Live(store, this.picture, {
       revoked: (problem) => this.#revoke(problem),
       failed,
       refetch,
@@ -52,7 +53,7 @@ export class PlaySession {
     return this.#store.track;
   }
 
-  get gaps(): Gap[] {
+  get gaps(): readonly Gap[] {
     return this.#store.gaps;
   }
 
@@ -62,13 +63,12 @@ export class PlaySession {
 
   // ------------------------------------------------------------------ beginning and ending
 
-  /** Connects the picture. The page may be ready before or after the play is. */
-  attach = (channel: PlayerChannel): void => this.#screen.attach(channel);
-
   /** Newer knowledge of the recording, while nothing is open. */
   renew(recording: Recording): void {
     if (this.#store.open) return;
-    this.#store.set({ recording, trackId: this.state.trackId ?? recording.tracks[0]?.id ?? null });
+    const trackId =
+      this.state.trackId ?? trackFor(recording.tracks, this.state.atMs * 1000, null)?.id ?? null;
+    this.#store.set({ recording, trackId });
   }
 
   begin = async (reason?: string, follow = false): Promise<void> => {
@@ -91,7 +91,7 @@ export class PlaySession {
   };
 
   #opened(play: Play, reason: string | null, follow: boolean): void {
-    this.#screen.open(play.id);
+    this.picture.open(play.id);
     const recording = {
       ...this.state.recording,
       tracks: play.tracks,
@@ -99,10 +99,10 @@ export class PlaySession {
       live: play.live,
     };
     const live = follow && play.live;
-    const atMs = live ? edgeMs(play.tracks) : this.state.atMs;
+    this.#store.set({ recording });
+    const atMs = live ? this.picture.edgeMs() : this.state.atMs;
     this.#store.set({
       phase: { kind: "open", play, since: new Date().toISOString(), reason },
-      recording,
       trackId: trackFor(play.tracks, atMs * 1000, this.state.trackId)?.id ?? null,
       following: live ? "behind" : "no",
       wantsPlay: live || this.state.wantsPlay,
@@ -111,7 +111,7 @@ export class PlaySession {
     });
     this.#looks.begin(play.id, (error) => this.#failed(error));
     this.#live.begin(play);
-    void this.#screen.show(atMs);
+    void this.picture.show(atMs);
   }
 
   /** Ends watching: the picture goes, what was watched is told, then the end. */
@@ -153,7 +153,7 @@ export class PlaySession {
   };
 
   #shut(phase: Phase): void {
-    this.#screen.shut();
+    this.picture.shut();
     this.#live.end();
     this.#looks.end();
     this.#store.set({
@@ -163,6 +163,7 @@ export class PlaySession {
       waiting: false,
       segments: new Map(),
       marks: [],
+      peaks: [],
       gap: null,
       following: "no",
     });
@@ -189,7 +190,7 @@ export class PlaySession {
 
   // ------------------------------------------------------------------ moving
 
-  seek = (ms: number): void => this.#screen.goTo(ms);
+  seek = (ms: number): void => this.picture.goTo(ms);
 
   play = (): void => {
     if (!this.#store.open) return;
@@ -198,12 +199,12 @@ export class PlaySession {
     this.#store.set({ wantsPlay: true, trouble: null });
     if (atEnd) this.seek(0);
     else if (gap) this.passGap();
-    else this.#screen.run();
+    else this.picture.run();
   };
 
   pause = (): void => {
     this.#store.set({ wantsPlay: false, waiting: false });
-    this.#screen.pause();
+    this.picture.pause();
   };
 
   toggle = (): void => {
@@ -213,7 +214,7 @@ export class PlaySession {
 
   setSpeed = (speed: number): void => {
     this.#store.set({ speed });
-    this.#screen.setSpeed(speed);
+    this.picture.setSpeed(speed);
   };
 
   changeSpeed = (by: 1 | -1): void => {
@@ -221,6 +222,11 @@ export class PlaySession {
     const index = speeds.indexOf(this.state.speed) + by;
     const speed = speeds[Math.max(0, Math.min(speeds.length - 1, index))];
     if (speed !== undefined) this.setSpeed(speed);
+  };
+
+  setSound = (sound: boolean): void => {
+    this.#store.set({ sound });
+    this.picture.setSound(sound);
   };
 
   setSkipIdle = (skipIdle: boolean): void => this.#store.set({ skipIdle });
@@ -234,7 +240,7 @@ export class PlaySession {
   chooseTrack = (trackId: string): void => {
     this.#store.set({ tab: "chosen" });
     if (trackId === this.state.trackId) return;
-    this.#screen.change(trackId);
+    this.picture.change(trackId);
     this.#store.set({ picture: false });
     this.seek(this.state.atMs);
   };
@@ -242,16 +248,16 @@ export class PlaySession {
   /** Shows the tab the visitor was in. */
   followVisitor = (): void => {
     this.#store.set({ tab: "visitor" });
-    this.#screen.changeTab();
+    this.picture.changeTab();
   };
 
   /** Goes on behind a gap. */
-  passGap = (): void => this.#screen.passGap();
+  passGap = (): void => this.picture.passGap();
 
   goLive = (): void => {
-    const atMs = edgeMs(this.state.recording.tracks);
+    const atMs = this.picture.edgeMs();
     this.#store.set({ following: "behind", wantsPlay: true, atMs, gap: null });
-    void this.#screen.show(atMs);
+    void this.picture.show(atMs);
   };
 }
 
@@ -268,6 +274,8 @@ function sealed(recording: Recording, named: number | null): PlayerState {
     waiting: false,
     speed: 1,
     skipIdle: true,
+    sound: false,
+    peaks: [],
     viewport: null,
     picture: false,
     segments: new Map(),
@@ -284,10 +292,4 @@ function phaseOf(error: unknown): Phase {
   if (!(error instanceof ApiError)) return { kind: "failed", error };
   if (error.slug === "reason-required") return { kind: "reason", problem: error.problem, busy: false };
   return error.status === 403 ? { kind: "refused", error } : { kind: "failed", error };
-}
-
-/** The end of the last segment there is. */
-function edgeMs(tracks: readonly Track[]): number {
-  const lasts = tracks.map((track) => track.segments.at(-1));
-  return Math.max(0, ...lasts.map((last) => (last ? endOf(last) / 1000 : 0)));
 }

@@ -2,6 +2,7 @@
 import type { ApiError } from "../api/client";
 import type { Gap, Problem, Recording } from "../api/types";
 import type { Play } from "./api";
+import type { Peaks } from "./film/peaks";
 import type { Mark } from "./lane";
 import type { SegmentState } from "./segments";
 import type { Range } from "./watched";
@@ -33,11 +34,15 @@ export interface PlayerState {
   waiting: boolean;
   speed: number;
   skipIdle: boolean;
+  /** Whether sound is opened and heard, where there is any. */
+  sound: boolean;
   viewport: { width: number; height: number } | null;
   /** Whether a picture is on the stage. */
   picture: boolean;
   segments: ReadonlyMap<string, SegmentState>;
   marks: readonly Mark[];
+  /** How loud it is, as far as sound is opened. */
+  peaks: readonly Peaks[];
   gap: { gap: Gap; goesOn: boolean } | null;
   following: Following;
   /** What was watched in this play. */

@@ -1,5 +1,6 @@
 /** The one value the player's page shows, who hears of its changes, and what follows from it. */
 import type { Gap, Recording, Track } from "../api/types";
+import { lineOf } from "./film/stretches";
 import { gapMap } from "./gaps";
 import type { PlayerState } from "./state";
 
@@ -35,9 +36,10 @@ export class PlayerStore {
     return this.recording.tracks.find((track) => track.id === this.state.trackId) ?? null;
   }
 
-  /** The gaps of the track that is shown. */
-  get gaps(): Gap[] {
-    return gapMap(this.track?.gaps ?? []);
+  /** The gaps of what is shown: of one track, or of a screen's runs as one line. */
+  get gaps(): readonly Gap[] {
+    const { recording } = this;
+    return recording.source === "screen" ? lineOf(recording, false).gaps : gapMap(this.track?.gaps ?? []);
   }
 
   get durationMs(): number {

@@ -8,6 +8,7 @@ import { Icon } from "../components/Icon";
 import { Captured } from "../components/mydata/Captured";
 import { Hall } from "../components/mydata/Hall";
 import { Looks } from "../components/mydata/Looks";
+import { MyRecorders } from "../components/mydata/MyRecorders";
 import { MyRequests } from "../components/mydata/MyRequests";
 import { PictureShown } from "../components/mydata/PictureShown";
 import { Watching } from "../components/mydata/Watching";
@@ -78,6 +79,7 @@ export default function MyData() {
                   Show older ones
                 </button>
               )}
+              <MyRecorders person={person.id} />
               <MyRequests />
               <Account person={person} />
             </div>

@@ -65,6 +65,9 @@ export function SettingsSection() {
         <Link to="/settings/keys" activeProps={{ "aria-current": "page" }}>
           API keys
         </Link>
+        <Link to="/settings/recorders" activeProps={{ "aria-current": "page" }}>
+          Screen recorders
+        </Link>
         {mayEnd && (
           <Link to="/settings/organisation" activeProps={{ "aria-current": "page" }}>
             Organisation

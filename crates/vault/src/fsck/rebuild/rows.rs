@@ -228,7 +228,7 @@ async fn leave_out_without_base(
         return Ok(());
     }
     let before = more.len();
-    more.retain(|segment| segment.content_type == ContentType::Rrweb);
+    more.retain(|segment| segment.content_type.base().is_none());
     if more.len() < before {
         not(format!("segment {base} is not there, and {} others are packed on it", before - more.len()));
     }

@@ -7,6 +7,7 @@ import { Icon } from "../Icon";
 /** Who acted, in words: a person by name, everything else by its kind. */
 export function actorWords(actor: AuditItem["actor"]): string {
   if (actor.name !== null) return actor.kind === "site" ? `site ${actor.name}` : actor.name;
+  if (actor.kind === "recorder") return "a browser that records a screen";
   if (actor.kind === "system") return "Clerestory itself";
   if (actor.kind === "anonymous") return "somebody not signed in";
   return actor.id ?? actor.kind;

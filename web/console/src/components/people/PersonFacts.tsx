@@ -14,6 +14,7 @@ import { Devices } from "./Devices";
 import { LinkDialog } from "./InviteDialog";
 import { type PersonChange, PersonDialog } from "./PersonDialog";
 import { PictureField } from "./PictureField";
+import { Recorders } from "./Recorders";
 
 interface PersonFactsProps {
   person: Person;
@@ -31,6 +32,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
   const mayBlock = useAllowed("block.manage");
   const own = useSession().person.id === person.id;
   const mayManage = useAllowed("person.manage");
+  const mayEndRecorders = useAllowed("recorder.end") && mayManage;
   const mayPicture = useAllowed("person.picture") && (own || mayManage);
   return (
     <div className="person">
@@ -50,6 +52,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
       {full.data && <Blocks full={full.data} people={people} />}
       <Actions person={person} nodes={nodes} />
       {mayBlock && person.state !== "soft_deleted" && <Devices person={person.id} />}
+      {mayEndRecorders && person.state !== "soft_deleted" && <Recorders person={person.id} />}
       <p className="small ink2 links">
         <Link className="link" to="/trust/audit" search={{ actor: person.id }}>
           What they did, in the audit log

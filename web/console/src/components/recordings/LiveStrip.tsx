@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatClock, plural } from "../../lib/format";
-import { panesSentence, whereLine } from "../../lib/recording";
+import { panesSentence, sourceOf, whereLine } from "../../lib/recording";
 import { useNow } from "../../lib/useNow";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
@@ -26,7 +26,7 @@ function LiveCard({ item }: { item: RecordingItem }) {
   return (
     <article className="lv card">
       <header>
-        <Icon name="web" />
+        <Icon name={sourceOf(item.source).icon} />
         <b className="cut">{item.subject.label}</b>
         <span className="tag live">
           <span className="dot live" />

@@ -3,7 +3,7 @@ import type { KeyboardEvent } from "react";
 import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
-import { isErased, panesSentence, whereLine } from "../../lib/recording";
+import { isErased, panesSentence, sourceOf, whereLine } from "../../lib/recording";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
 import { People } from "../Person";
@@ -37,8 +37,9 @@ export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps)
         data-row={item.id}
         onKeyDown={onKeyDown}
       >
-        <span className="si" title="Web session">
-          <Icon name="web" />
+        <span className="si" title={sourceOf(item.source).short}>
+          <Icon name={sourceOf(item.source).icon} />
+          <span className="vh">{sourceOf(item.source).short}</span>
         </span>
         <span className="wh">
           <b className="cut">{item.subject.label}</b>

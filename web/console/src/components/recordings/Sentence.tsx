@@ -5,7 +5,9 @@ import {
   lengthWords,
   PERIODS,
   periodWords,
+  SOURCES,
   STATES,
+  sourceWords,
   stateWords,
   watchedWords,
   withPart,
@@ -50,7 +52,9 @@ export function Sentence({ search, sites, onChange, shown }: SentenceProps) {
       aside={shown}
       sentence={
         <>
-          Show sessions from {picker("site", "Site", siteChoices)} {search.last ? "in the " : ""}
+          Show {picker("source", "What was recorded", choices("everything", SOURCES, sourceWords))}{" "}
+          {search.source !== "screen" && <>from {picker("site", "Site", siteChoices)} </>}
+          {search.last ? "in the " : ""}
           {picker("last", "Period", choices("at any time", PERIODS, periodWords))}{" "}
           {picker("longer", "Length", choices("of any length", LENGTHS, lengthWords))}{" "}
           {search.watched ? "that " : ""}

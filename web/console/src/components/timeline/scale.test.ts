@@ -45,14 +45,24 @@ describe("panes", () => {
     expect(panesOf(base)).toEqual(["a0", "a1", "a4", "a0"]);
   });
   it("are lit where everything in them is open, and hot at the playhead", () => {
-    expect(panesOf({ ...base, open: (n) => n < 2, atUs: 7e6 })).toEqual(["lit", "hot", "a4", "a0"]);
+    expect(panesOf({ ...base, open: ({ sequence }) => sequence < 2, atUs: 7e6 })).toEqual([
+      "lit",
+      "hot",
+      "a4",
+      "a0",
+    ]);
   });
   it("are bricked up where most of them is a gap", () => {
     const gaps = [{ from_us: 4e6, to_us: 9e6, reason: "paused" as const }];
     expect(panesOf({ ...base, gaps })).toEqual(["a0", "gap", "a4", "a0"]);
   });
   it("say what does not open and what still goes on", () => {
-    expect(panesOf({ ...base, bad: (n) => n === 2, live: true })).toEqual(["a0", "a1", "bad", "now"]);
+    expect(panesOf({ ...base, bad: ({ sequence }) => sequence === 2, live: true })).toEqual([
+      "a0",
+      "a1",
+      "bad",
+      "now",
+    ]);
   });
   it("are empty frames where there is nothing", () => {
     expect(panesOf({ ...base, segments: [] })).toEqual(["none", "none", "none", "none"]);

@@ -46,9 +46,9 @@ export interface PanesOf {
   /** How many slices. */
   count: number;
   /** Whether a segment is open in this play. */
-  open?: (sequence: number) => boolean;
+  open?: (segment: SegmentItem) => boolean;
   /** Whether a segment does not open. */
-  bad?: (sequence: number) => boolean;
+  bad?: (segment: SegmentItem) => boolean;
   /** The playhead, where there is one. */
   atUs?: number;
   /** It is still going on. */
@@ -58,7 +58,7 @@ export interface PanesOf {
 interface Slice {
   bytes: number;
   gapUs: number;
-  segments: number[];
+  segments: SegmentItem[];
 }
 
 /**
@@ -73,15 +73,20 @@ export function panesOf(of: PanesOf): PaneState[] {
   const slices = Array.from({ length: of.count }, (_, n) => slice(of, n * width, (n + 1) * width));
   const most = Math.max(1, ...slices.map(({ bytes }) => bytes));
   return slices.map((part, n) => {
-    const here = of.atUs !== undefined && Math.min(of.count - 1, Math.floor(of.atUs / width)) === n;
+    const here = of.atUs !== undefined && sliceAt(of.atUs, of.durationUs, of.count) === n;
     if (part.gapUs > width / 2) return "gap";
-    if (part.segments.some((sequence) => of.bad?.(sequence))) return "bad";
+    if (part.segments.some((segment) => of.bad?.(segment))) return "bad";
     if (of.live && n === of.count - 1) return "now";
     if (part.segments.length === 0) return "none";
     if (here) return "hot";
     if (of.open && part.segments.every(of.open)) return "lit";
     return tone(part.bytes / most);
   });
+}
+
+/** Which of so many equal slices a moment lies in. */
+export function sliceAt(atUs: number, durationUs: number, count: number): number {
+  return Math.max(0, Math.min(count - 1, Math.floor(share(atUs, durationUs) * count)));
 }
 
 function tone(part: number): PaneState {
@@ -97,7 +102,7 @@ function slice(of: PanesOf, from: number, to: number): Slice {
     const shared = Math.min(end, to) - Math.max(segment.start_us, from);
     if (shared <= 0) continue;
     found.bytes += segment.size_bytes * (shared / (end - segment.start_us));
-    found.segments.push(segment.sequence);
+    found.segments.push(segment);
   }
   for (const gap of of.gaps)
     found.gapUs += Math.max(0, Math.min(gap.to_us, to) - Math.max(gap.from_us, from));

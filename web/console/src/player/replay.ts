@@ -1,32 +1,31 @@
 /**
- * The picture: which segments the player page holds, what it is told to show, and what it says.
+ * The picture of a recorded document: which segments the player page holds, what it is told to show, what it says.
  *
  * Times are recording time in milliseconds unless a name says `Us`.
  */
-import type { Gap, Track } from "../api/types";
+import type { Track } from "../api/types";
 import type { FromPlayer, PlayerChannel, SegmentMessage } from "./channel";
 import { gapAt, gapUpTo } from "./gaps";
-import { handed, withLost } from "./grow";
+import { handed } from "./grow";
 import { idleUntil } from "./lane";
 import type { Looks } from "./looks";
+import { Picture } from "./picture";
 import { Reading } from "./reading";
-import { planWindow, playableUntil, segmentAt } from "./seek";
+import { endOf, planWindow, playableUntil, segmentAt } from "./seek";
 import { Segments } from "./segments";
 import type { PlayerStore } from "./store";
 import { tabAt } from "./tabs";
 
 /** How far ahead of the playhead segments are opened, in milliseconds of the viewer's time. */
 const AHEAD_MS = 30_000;
-const GAP_CARD_MS = 2_000;
 const IDLE_MS = 3_000;
 const AT_ONCE = 4;
 
 const NONE = { first: -1, last: -1 };
 
-export class Screen {
-  readonly #store: PlayerStore;
-  readonly #looks: Looks;
-  readonly #failed: (error: unknown) => void;
+export class Replay extends Picture {
+  readonly kind = "page";
+  readonly lagMs = 300;
   readonly #reading: Reading;
   #channel: PlayerChannel | null = null;
   #segments: Segments | null = null;
@@ -36,38 +35,34 @@ export class Screen {
   #untilMs = 0;
   /** Where the picture is sent, until that is painted: whatever the page says before was said about another place. */
   #seekTo: number | null = null;
-  #gapTimer: ReturnType<typeof setTimeout> | undefined;
   #filling = false;
   /** A window is on its way to the page. */
   #loading = false;
-  #firstPicture = true;
 
   constructor(store: PlayerStore, looks: Looks, failed: (error: unknown) => void) {
-    this.#store = store;
-    this.#looks = looks;
-    this.#failed = failed;
+    super(store, looks, failed);
     this.#reading = new Reading(store, {
-      lost: (track, index, reason) => this.#lost(track, index, reason),
+      lost: (track, index, reason) => this.lost(track, index, reason),
       failed,
       held: (index) => index >= this.#held.first && index <= this.#held.last,
       done: () => {
-        if (!this.#store.state.gap) this.changeTab();
+        if (!this.store.state.gap) this.changeTab();
       },
     });
   }
 
   /** Connects the picture. The page may be ready before or after the play is. */
-  attach(channel: PlayerChannel): void {
+  attach = (channel: PlayerChannel): void => {
     this.#channel = channel;
     channel.listen((message) => this.#hear(message));
     this.#held = NONE;
-    if (this.#store.open) void this.show(this.#store.state.atMs);
-  }
+    if (this.store.open) void this.show(this.store.state.atMs);
+  };
 
   /** A play was begun: its segments may be opened. */
   open(play: string): void {
     const segments: Segments = new Segments(play, () => {
-      if (this.#segments === segments) this.#store.set({ segments: new Map(segments.states) });
+      if (this.#segments === segments) this.store.set({ segments: new Map(segments.states) });
     });
     this.#segments = segments;
     this.#reading.begin(segments);
@@ -82,7 +77,7 @@ export class Screen {
     this.#held = NONE;
     this.#loading = false;
     this.#load += 1;
-    clearTimeout(this.#gapTimer);
+    this.leave();
   }
 
   /** Whether the player page holds anything to show. */
@@ -93,7 +88,7 @@ export class Screen {
   /** Another track is to be shown. */
   change(trackId: string): void {
     this.#channel?.send({ type: "pause" });
-    this.#store.set({ trackId });
+    this.store.set({ trackId });
     this.#held = NONE;
     this.#loading = false;
     this.#load += 1;
@@ -101,16 +96,16 @@ export class Screen {
 
   /** Shows the tab the visitor was in, if that is another and none was chosen. */
   changeTab(): void {
-    const { atMs } = this.#store.state;
+    const { atMs } = this.store.state;
     if (!this.#rightTab(atMs)) return;
-    this.#looks.stop();
-    this.#store.set({ gap: null });
+    this.looks.stop();
+    this.store.set({ gap: null });
     void this.show(atMs);
   }
 
   /** The track to show at a moment: the chosen one, or the tab the visitor was in. */
   tabAt(atMs: number): string | null {
-    const { recording, state, open } = this.#store;
+    const { recording, state, open } = this.store;
     if (state.tab === "chosen" || !open) return state.trackId;
     const growing = state.following !== "no";
     const tab = tabAt(recording.tracks, atMs * 1000, this.#reading.signs, state.trackId, growing);
@@ -120,7 +115,7 @@ export class Screen {
   /** Turns to the tab the visitor was in at a moment. Returns whether it is another. */
   #rightTab(atMs: number): boolean {
     const tab = this.tabAt(atMs);
-    if (tab === null || tab === this.#store.state.trackId) return false;
+    if (tab === null || tab === this.store.state.trackId) return false;
     this.change(tab);
     return true;
   }
@@ -130,46 +125,36 @@ export class Screen {
     return this.#reading.glance(trackId, sequence);
   }
 
-  pause(): void {
-    clearTimeout(this.#gapTimer);
+  protected still(): void {
     this.#channel?.send({ type: "pause" });
-    this.#looks.stop();
+  }
+
+  protected rest(): void {
+    void this.#reading.backfill();
   }
 
   setSpeed(speed: number): void {
     this.#channel?.send({ type: "speed", speed });
   }
 
-  /** Leaves the place where the playhead stands, to go to another. */
-  leave(): void {
-    clearTimeout(this.#gapTimer);
-    this.#looks.stop();
-  }
+  /** A recorded document makes no sound. */
+  setSound(): void {}
 
-  /** Goes on behind a gap. */
-  passGap = (): void => {
-    const { gap } = this.#store.state;
-    if (gap) this.goTo(gap.gap.to_us / 1000);
-  };
-
-  goTo(ms: number): void {
-    const store = this.#store;
-    const atMs = Math.max(0, Math.min(ms, store.durationMs));
-    this.leave();
-    const nearEdge = store.state.following !== "no" && atMs >= store.durationMs - 8_000;
-    store.set({ atMs, gap: null, following: nearEdge ? "behind" : "no" });
-    if (store.open) void this.show(atMs);
+  /** The end of the last segment there is. */
+  edgeMs(): number {
+    const lasts = this.store.recording.tracks.map((track) => track.segments.at(-1));
+    return Math.max(0, ...lasts.map((last) => (last ? endOf(last) / 1000 : 0)));
   }
 
   /** Shows a moment: from what the page holds, or by handing over a window anew. */
   async show(atMs: number, before?: number): Promise<void> {
     if (before === undefined) this.#rightTab(atMs);
-    const { track, gaps } = this.#store;
+    const { track, gaps } = this.store;
     if (!track || !this.#channel || !this.#segments) return;
     this.#seekTo = atMs;
     const gap = gapAt(gaps, atMs * 1000);
     if (gap) {
-      this.#standInGap(gap);
+      this.standInGap(gap);
       return;
     }
     const index = segmentAt(track.segments, atMs * 1000);
@@ -178,7 +163,7 @@ export class Screen {
       performance.mark("clerestory:seek-asked");
       this.#untilMs = this.#until(track, last, atMs);
       this.#channel.send({ type: "seek", at_ms: atMs });
-      if (this.#store.state.wantsPlay) this.run();
+      if (this.store.state.wantsPlay) this.run();
       return;
     }
     await this.#reload(track, atMs, before);
@@ -191,7 +176,7 @@ export class Screen {
     const load = ++this.#load;
     this.#held = NONE;
     this.#loading = true;
-    this.#store.set({ waiting: true });
+    this.store.set({ waiting: true });
     try {
       const wanted = track.segments.slice(plan.first, plan.target + 1);
       // The keyframe is asked for first; the rest of the window follows on the same connection, side by side.
@@ -202,23 +187,23 @@ export class Screen {
       const target = segmentAt(track.segments, atMs * 1000);
       if (lost && plan.first + lost.offset <= target) {
         // What an earlier keyframe was asked for, for its sake, cannot be shown without it.
-        this.#lost(track, before === undefined ? plan.first + lost.offset : target, lost.reason);
-        const gap = gapUpTo(this.#store.gaps, atMs * 1000);
-        if (gap) this.#standInGap(gap);
-        else this.#failed(new Error("This part does not open."));
+        this.lost(track, before === undefined ? plan.first + lost.offset : target, lost.reason);
+        const gap = gapUpTo(this.store.gaps, atMs * 1000);
+        if (gap) this.standInGap(gap);
+        else this.failed(new Error("This part does not open."));
         return;
       }
-      if (lost) this.#lost(track, plan.first + lost.offset, lost.reason);
+      if (lost) this.lost(track, plan.first + lost.offset, lost.reason);
       this.#hand(track, plan.first, plan.earliest, messages, atMs);
     } catch (error) {
       if (load !== this.#load) return;
       this.#loading = false;
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
   #hand(track: Track, first: number, earliest: boolean, segments: SegmentMessage[], atMs: number): void {
-    const { wantsPlay, speed } = this.#store.state;
+    const { wantsPlay, speed } = this.store.state;
     this.#held = { first, last: first + segments.length - 1 };
     this.#untilMs = this.#until(track, this.#held.last, atMs);
     this.#channel?.send({
@@ -241,14 +226,14 @@ export class Screen {
   }
 
   #until(track: Track, last: number, fromMs: number): number {
-    const { recording, gaps } = this.#store;
+    const { recording, gaps } = this.store;
     const durationUs = recording.live ? 0 : recording.duration_us;
     return playableUntil(track.segments, gaps, last, fromMs * 1000, durationUs) / 1000;
   }
 
   /** Plays on, if there is anything to play on. */
   run(): void {
-    const { track, state } = this.#store;
+    const { track, state } = this.store;
     if (!track || state.gap) return;
     if (this.empty) {
       // What was to be shown did not come: it is asked for again.
@@ -260,35 +245,35 @@ export class Screen {
       this.#reached(this.#untilMs);
       return;
     }
-    this.#store.set({ waiting: false });
+    this.store.set({ waiting: false });
     this.#channel?.send({ type: "play", speed: state.speed, until_ms: this.#untilMs });
     void this.fill();
   }
 
   /** Opens what comes next and hands it over, so that playing does not have to wait. */
   async fill(): Promise<void> {
-    const { track } = this.#store;
+    const { track } = this.store;
     const segments = this.#segments;
     if (this.#filling || !track || !segments || this.empty) return;
     this.#filling = true;
     try {
-      while (this.#segments === segments && this.#store.track?.id === track.id) {
+      while (this.#segments === segments && this.store.track?.id === track.id) {
         const from = this.#held.last + 1;
-        const batch = this.#ahead(this.#store.track, from);
+        const batch = this.#ahead(this.store.track, from);
         if (batch.length === 0) return;
         const load = this.#load;
         const opened = await Promise.all(batch.map((segment) => segments.open(track.id, segment.sequence)));
         if (load !== this.#load || this.#segments !== segments) return;
         const { messages, lost } = handed(batch, opened);
-        if (lost) this.#lost(track, from + lost.offset, lost.reason);
+        if (lost) this.lost(track, from + lost.offset, lost.reason);
         if (messages.length === 0) return;
         this.#held = { ...this.#held, last: from + messages.length - 1 };
         this.#channel?.send({ type: "append", load, segments: messages });
         this.#read(track, from, messages);
-        if (this.#store.state.wantsPlay) this.run();
+        if (this.store.state.wantsPlay) this.run();
       }
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     } finally {
       this.#filling = false;
     }
@@ -296,63 +281,43 @@ export class Screen {
 
   /** The segments to open next, if the playhead is near enough. */
   #ahead(track: Track, from: number) {
-    const { atMs, speed } = this.#store.state;
+    const { atMs, speed } = this.store.state;
     const next = track.segments[from];
     if (!next || next.start_us / 1000 > atMs + AHEAD_MS * Math.max(1, speed)) return [];
     return track.segments.slice(from, from + AT_ONCE);
   }
 
-  /** A segment does not open: a gap of its own. */
-  #lost(track: Track, index: number, reason: "damaged" | "erased"): void {
-    const now = this.#store.recording.tracks.find(({ id }) => id === track.id) ?? track;
-    this.#store.set({ recording: withLost(this.#store.recording, now, index, reason) });
-  }
-
-  #standInGap(gap: Gap): void {
-    this.#channel?.send({ type: "pause" });
-    const endsMs = gap.to_us / 1000;
-    const goesOn = this.#store.state.wantsPlay && endsMs < this.#store.durationMs;
-    this.#store.set({ gap: { gap, goesOn }, waiting: false });
-    void this.#reading.backfill();
-    clearTimeout(this.#gapTimer);
-    if (goesOn) this.#gapTimer = setTimeout(this.passGap, GAP_CARD_MS);
-  }
-
   /** Playing came to where it may not go on by itself. */
   #reached(atMs: number): void {
-    this.#looks.stop();
-    this.#store.set({ atMs });
-    const { track, state, recording } = this.#store;
+    this.looks.stop();
+    this.store.set({ atMs });
+    const { track, state } = this.store;
     if (!track || !state.wantsPlay) return;
     // Where one tab has nothing more, another may go on.
     if (this.#rightTab(atMs + 1)) {
       this.jump(atMs + 1);
       return;
     }
-    const gap = gapAt(this.#store.gaps, atMs * 1000);
+    const gap = gapAt(this.store.gaps, atMs * 1000);
     if (gap) {
-      this.#standInGap(gap);
+      this.standInGap(gap);
       return;
     }
     if (this.#held.last < track.segments.length - 1) {
-      this.#store.set({ waiting: true });
+      this.store.set({ waiting: true });
       void this.fill();
       return;
     }
-    if (recording.live) {
-      this.#store.set({ waiting: true, following: state.following === "asking" ? "asking" : "edge" });
-    } else {
-      this.#store.set({ wantsPlay: false, waiting: false, following: "no" });
-    }
+    this.ended();
   }
 
   // ------------------------------------------------------------------ what the page says
 
   #hear(message: FromPlayer): void {
-    if (!this.#store.open) return;
+    if (!this.store.open) return;
     switch (message.type) {
       case "size":
-        this.#store.set({ viewport: { width: message.width, height: message.height } });
+        this.store.set({ viewport: { width: message.width, height: message.height } });
         return;
       case "painted":
         this.#painted(message.at_ms);
@@ -370,7 +335,7 @@ export class Screen {
         this.#missing(message.before_ms, true);
         return;
       case "error":
-        this.#store.set({ trouble: `Part of the picture could not be drawn: ${message.message}` });
+        this.store.set({ trouble: `Part of the picture could not be drawn: ${message.message}` });
         return;
       case "ready":
       case "made_inert":
@@ -380,7 +345,7 @@ export class Screen {
 
   /** The page holds no document for a moment: it gets another window, from an earlier keyframe where that is why. */
   #missing(atMs: number, needs: boolean): void {
-    const { track } = this.#store;
+    const { track } = this.store;
     if (!track) return;
     const first = planWindow(track.segments, atMs * 1000)?.first ?? 0;
     const earlier = needs && this.#held.first === first;
@@ -388,28 +353,24 @@ export class Screen {
   }
 
   #painted(atMs: number): void {
-    performance.mark(this.#firstPicture ? "clerestory:first-picture" : "clerestory:painted");
-    this.#firstPicture = false;
     if (atMs === this.#seekTo) this.#seekTo = null;
-    const { wantsPlay, waiting, following } = this.#store.state;
-    this.#store.set({ picture: true, waiting: wantsPlay && waiting && following === "edge" });
-    this.#looks.still(atMs);
-    if (wantsPlay) this.run();
+    this.painted(atMs);
+    if (this.store.state.wantsPlay) this.run();
     else void this.fill();
     void this.#reading.backfill();
   }
 
   #moved(atMs: number, playing: boolean): void {
     if (this.#seekTo !== null) return;
-    this.#store.set({ atMs });
+    this.store.set({ atMs });
     if (!playing) return;
-    this.#looks.at(atMs);
+    this.looks.at(atMs);
     if (this.#rightTab(atMs)) {
-      this.#looks.stop();
+      this.looks.stop();
       void this.show(atMs);
       return;
     }
-    const { skipIdle, following } = this.#store.state;
+    const { skipIdle, following } = this.store.state;
     if (skipIdle && following === "no") this.#skip(atMs);
     void this.fill();
   }
@@ -418,12 +379,5 @@ export class Screen {
     const next = idleUntil(this.#reading.active, atMs, this.#untilMs, IDLE_MS);
     if (next === null || next - 400 <= atMs) return;
     this.jump(next - 400);
-  }
-
-  /** Passes over what lies between, while playing. */
-  jump(atMs: number): void {
-    this.#looks.stop();
-    this.#store.set({ atMs });
-    void this.show(atMs);
   }
 }
