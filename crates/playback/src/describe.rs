@@ -33,7 +33,7 @@ pub struct SegmentFact {
 }
 
 /// A stretch where nothing is, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GapFact {
     /// Where it begins.
     pub from_us: i64,
@@ -41,6 +41,12 @@ pub struct GapFact {
     pub to_us: i64,
     /// Why.
     pub reason: GapReason,
+}
+
+impl From<&tracks::Gap> for GapFact {
+    fn from(gap: &tracks::Gap) -> Self {
+        Self { from_us: gap.from_us, to_us: gap.to_us, reason: gap.reason }
+    }
 }
 
 /// A track and what it holds.
@@ -108,11 +114,8 @@ impl Playback {
         let mut described = Vec::new();
         for track in tracks::of_recording(tx, id).await? {
             let segments = some_facts(tx, &track, (0, segments)).await?;
-            let mut gaps: Vec<GapFact> = tracks::gaps(tx, track.id)
-                .await?
-                .into_iter()
-                .map(|gap| GapFact { from_us: gap.from_us, to_us: gap.to_us, reason: gap.reason })
-                .collect();
+            let mut gaps: Vec<GapFact> =
+                tracks::gaps(tx, track.id).await?.iter().map(GapFact::from).collect();
             let missing: Vec<GapFact> = missing(&segments, &gaps).collect();
             gaps.extend(missing);
             gaps.sort_by_key(|gap| gap.from_us);

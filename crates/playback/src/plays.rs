@@ -16,7 +16,7 @@ use clerestory_store::{recordings, segments, tracks};
 use clerestory_vault::{OpenError, StoreError};
 
 use crate::content::{Found, SegmentContent};
-use crate::describe::{Described, SegmentFact, facts};
+use crate::describe::{Described, GapFact, SegmentFact, facts};
 use crate::rows::{self, PlayRow};
 use crate::{Playback, PlaybackError};
 
@@ -32,6 +32,17 @@ pub struct Begun {
     pub play: PlayRow,
     /// What it may watch.
     pub described: Described,
+}
+
+/// What came to a recording that is followed.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Segments that were not known, with their tracks.
+    pub segments: Vec<(TrackId, Vec<SegmentFact>)>,
+    /// Every gap that was told, with its track: one grows while it lasts.
+    pub gaps: Vec<(TrackId, GapFact)>,
+    /// Microseconds it lasted, where it goes on no more.
+    pub closed: Option<i64>,
 }
 
 /// Whether something in this state is shown to anybody.
@@ -256,8 +267,8 @@ impl Playback {
         self.unpack(&found, play).await
     }
 
-    /// Segments that arrived since: for each track those numbered from what `after` names, and whether the recording
-    /// still goes on. Goes through the decision like everything in a play.
+    /// What arrived since: for each track the segments numbered from what `after` names, its gaps, and whether the
+    /// recording still goes on. Goes through the decision like everything in a play.
     ///
     /// # Errors
     /// As [`Self::segment`].
@@ -266,7 +277,7 @@ impl Playback {
         op: &OpContext,
         play: PlayId,
         after: Vec<(TrackId, u64)>,
-    ) -> Result<(Vec<(TrackId, Vec<SegmentFact>)>, Option<i64>), PlaybackError> {
+    ) -> Result<News, PlaybackError> {
         let (playback, op) = (self.clone(), op.clone());
         let news = self
             .database
@@ -275,19 +286,21 @@ impl Playback {
                     let (play, _grant) = playback.resume(tx, &op, play).await?;
                     let recording = recordings::find(tx, play.recording).await?;
                     let recording = recording.ok_or(PlaybackError::NotFound)?;
-                    let mut news = Vec::new();
+                    let mut news = News::default();
                     for track in tracks::of_recording(tx, play.recording).await? {
                         let seen = after.iter().find(|(id, _)| *id == track.id);
                         let fresh =
                             facts(tx, &track, seen.map_or(0, |(_, sequence)| sequence.saturating_add(1)))
                                 .await?;
                         if !fresh.is_empty() {
-                            news.push((track.id, fresh));
+                            news.segments.push((track.id, fresh));
                         }
+                        let gaps = tracks::gaps(tx, track.id).await?;
+                        news.gaps.extend(gaps.iter().map(|gap| (track.id, gap.into())));
                     }
-                    let closed = (!goes_on(&recording))
+                    news.closed = (!goes_on(&recording))
                         .then(|| recording.ended_at.micros() - recording.started_at.micros());
-                    Ok((news, closed))
+                    Ok(news)
                 })
             })
             .await;

@@ -373,6 +373,8 @@ pub async fn set_plays(tx: &mut Tx, id: RecordingId, plays: u64) -> Result<(), S
 /// Which recordings a list asks for. All of it is clear data; what is sealed cannot be filtered on here.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Only captured by this.
+    pub source: Option<Source>,
     /// Only of this site.
     pub site: Option<SiteId>,
     /// Only in this state; capturing and active where none is said.
@@ -509,6 +511,9 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
     };
     if let Some((condition, value)) = scope.subjects.condition("recordings.subject_id") {
         also(&condition, value);
+    }
+    if let Some(source) = filter.source {
+        also("source = #", source.into());
     }
     if let Some(site) = filter.site {
         also("site_id = #", site.into());

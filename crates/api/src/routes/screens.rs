@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clerestory_access::{OpContext, SeeWatching};
+use clerestory_access::{Actor, OpContext, SeeWatching};
 use clerestory_identity::{NewRecorder, RECORDER_PREFIX, RecorderStands, Token, Whence};
 use clerestory_intake::{Encoding, ScreenSender, ScreenStart, ScreenTrack, ScreenUpload, Surface};
 use clerestory_media::MEDIA_TYPE;
@@ -188,6 +188,22 @@ pub(crate) async fn enrol(
         server_time_ms: api.clock.now().unix_millis(),
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// Ends the browser that asks, which records nobody's screen from now on: its person left with it.
+#[utoipa::path(post, path = "/capture/recorders/leave", tag = "screens", responses(
+    (status = 204, description = "It has ended"), (status = 401, body = Problem)))]
+pub(crate) async fn leave(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    ComingFrom(whence): ComingFrom,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let op = by_recorder(&api, op, &headers, (&whence, "recorder.end")).await?;
+    if let Actor::Recorder { id, .. } = op.actor {
+        api.identity.end_recorder(&op, id).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The signed policy that a recorder follows.

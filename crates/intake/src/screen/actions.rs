@@ -91,6 +91,11 @@ enum Action {
         t: i64,
         ms: u32,
     },
+    /// Why nothing is recorded for a while, in the person's own words.
+    Pause {
+        t: i64,
+        reason: String,
+    },
     Gap {
         t: i64,
         to: i64,
@@ -177,7 +182,7 @@ impl Actions {
                     hidden = pages.keeps_out(url)
                 }
                 Action::Tab { url: None, .. } => hidden = false,
-                Action::Gap { .. } | Action::Idle { .. } => return true,
+                Action::Gap { .. } | Action::Idle { .. } | Action::Pause { .. } => return true,
                 _ => {}
             }
             !hidden
@@ -268,6 +273,7 @@ impl Action {
             | Self::Scroll { t, .. }
             | Self::Keys { t, .. }
             | Self::Idle { t, .. }
+            | Self::Pause { t, .. }
             | Self::Gap { t, .. } => *t,
         }
     }
@@ -304,15 +310,18 @@ impl Action {
                 shorten(&mut target.name);
                 shorten(&mut target.tag);
             }
+            Self::Pause { reason, .. } => cut(reason),
             _ => {}
         }
     }
 }
 
 fn shorten(text: &mut Option<String>) {
-    if let Some(text) = text
-        && let Some((end, _)) = text.char_indices().nth(TEXT_CHARS)
-    {
+    text.iter_mut().for_each(cut);
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS) {
         text.truncate(end);
     }
 }
@@ -358,11 +367,13 @@ mod tests {
             { "t": 6, "kind": "tab", "tab": 2, "url": "data:text/html,canary", "title": null },
             { "t": 7, "kind": "click", "target": { "role": "button", "name": "Save", "tag": "button" }, "x": 0.5, "y": 1 },
             { "t": 7, "kind": "keys", "count": 17, "ms": 5000 },
+            { "t": 8, "kind": "pause", "reason": "p".repeat(300) },
         ]);
         let kept = written(&list, &nothing());
         assert_eq!(kept[0]["url"], "https://a.example/p?q&r");
         assert_eq!(kept[0]["title"].as_str().unwrap().len(), 200);
         assert_eq!(kept[1]["url"], "data:");
+        assert_eq!(kept[4]["reason"].as_str().unwrap().len(), 200);
         assert!(!kept.to_string().contains("canary") && !kept.to_string().contains("secret"));
     }
 
@@ -373,6 +384,7 @@ mod tests {
             { "t": 2, "kind": "navigate", "tab": 1, "url": "https://bank.example/", "title": "Canary" },
             { "t": 3, "kind": "click", "target": { "name": "Canary" }, "x": 0, "y": 0 },
             { "t": 3, "kind": "gap", "to": 9, "reason": "blocked" },
+            { "t": 3, "kind": "pause", "reason": "A call" },
             { "t": 4, "kind": "copy", "length": 3 },
             { "t": 9, "kind": "navigate", "tab": 1, "url": "https://work.example/b", "title": "Work" },
             { "t": 10, "kind": "paste", "length": 3 },
@@ -381,7 +393,7 @@ mod tests {
         let kept = written(&list, &Pages { only: false, rules });
         let kinds: Vec<&str> =
             kept.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
-        assert_eq!(kinds, ["navigate", "gap", "navigate", "paste"]);
+        assert_eq!(kinds, ["navigate", "gap", "pause", "navigate", "paste"]);
         let only = Pages { only: true, rules: vec![PageRule::parse("work.example").unwrap()] };
         assert_eq!(written(&list, &only), kept);
     }

@@ -143,6 +143,7 @@ impl Intake {
         let readable = rules.is_ok();
         let notice = text(says("capture.notice.version")?);
         let basis = text(says("capture.notice.legal_basis")?).unwrap_or_default();
+        let whole = text(says("capture.notice.url")?);
         let (recording, audio) = (
             readable && is_on(&says("capture.recording.enabled")?),
             is_on(&says("capture.recording.audio")?),
@@ -160,7 +161,9 @@ impl Intake {
             "pause": says("capture.subject_pause")?.to_string(),
             "live_view": says("capture.recording.live_view")?.to_string(),
             "kept_days": kept.as_secs() / DAY_S,
-            "notice": notice.as_ref().map(|version| json!({ "version": version, "basis": basis, "text_url": null })),
+            "notice": notice.as_ref().map(|version| {
+                json!({ "version": version, "basis": basis, "text_url": whole })
+            }),
         });
         Ok(ScreenPolicy {
             version,
