@@ -2,7 +2,8 @@
  * The extension in a real Chromium, against a receiving server of the tests' own: the stories beside this file.
  *
  * `node web/extension/e2e/run.mjs [names of stories]` after `npm run build -w @clerestory/extension`. Needs `ffmpeg`,
- * `ffprobe` and `Xvfb`; `CHROMIUM` names another browser, `KEEP=1` keeps the folders with profiles and files.
+ * `ffprobe` and `Xvfb`, and for the story `server` one in `CLERESTORY_BIN`; `CHROMIUM` names another browser, `KEEP=1`
+ * keeps the folders with profiles and files.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +12,7 @@ import { launch, prepare } from "./lib/browser.mjs";
 import { servePages } from "./lib/pages.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 
-const STORIES = ["journey", "rules", "trouble", "still", "leaving", "screen", "beside", "kills"];
+const STORIES = ["journey", "rules", "trouble", "still", "leaving", "screen", "beside", "kills", "server"];
 
 async function tell(name) {
   const place = mkdtempSync(join(tmpdir(), "clerestory-extension-"));

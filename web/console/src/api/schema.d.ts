@@ -150,6 +150,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/capture/recorders/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the browser that asks, which records nobody's screen from now on: its person left with it. */
+        post: operations["leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/capture/screens/discard": {
         parameters: {
             query?: never;
@@ -945,7 +962,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follows a recording while it goes on: `segment`, `closed`, `revoked` events. */
+        /** Follows a recording while it goes on: `segment`, `gap`, `closed`, `revoked` events. */
         get: operations["follow"];
         put?: never;
         post?: never;
@@ -4438,6 +4455,32 @@ export interface operations {
             };
         };
     };
+    leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     discard: {
         parameters: {
             query?: never;
@@ -7347,6 +7390,8 @@ export interface operations {
     list: {
         parameters: {
             query?: {
+                /** @description Only captured by this: `web` or `screen`. */
+                source?: string;
                 /** @description Only of this site. */
                 site?: string;
                 /** @description Only in this state. */

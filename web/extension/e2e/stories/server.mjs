@@ -1,6 +1,6 @@
 /**
  * Stands for the extension and the real server together: joining with a code of the console, a recording with a page that
- * is excluded, and its play. `CLERESTORY_BIN` names the server; it is not among the stories that are told without asking.
+ * is excluded, and its play. `CLERESTORY_BIN` names the server.
  */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";

@@ -50,6 +50,10 @@ describe("what somebody did", () => {
     expect(idle).toEqual([{ fromMs: 1000, toMs: 10_000 }]);
     expect(marks[0]).toMatchObject({ kind: "idle", verb: "Did nothing", object: "for 9 seconds" });
   });
+  it("says why it was paused, in the words of whoever did", () => {
+    const { marks } = readActions(bytes([{ t: 1000, kind: "pause", reason: "A call" }]));
+    expect(marks).toMatchObject([{ kind: "note", atMs: 1000, verb: "Paused", object: "A call" }]);
+  });
 });
 
 it("is one list, in which a page stands once", () => {

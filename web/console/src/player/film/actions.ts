@@ -21,6 +21,7 @@ const Action = v.variant("kind", [
   v.object({ t: ms, kind: v.literal("scroll"), depth: v.number() }),
   v.object({ t: ms, kind: v.literal("keys"), count, ms: count }),
   v.object({ t: ms, kind: v.literal("idle"), ms: count }),
+  v.object({ t: ms, kind: v.literal("pause"), reason: v.string() }),
 ]);
 type Action = v.InferOutput<typeof Action>;
 
@@ -109,6 +110,8 @@ function markOf(action: Action): Mark {
       return mark("idle", "Did nothing", `for ${plural(Math.round(action.ms / 1000), "second")}`, {
         forMs: action.ms,
       });
+    case "pause":
+      return mark("note", "Paused", action.reason);
   }
 }
 
