@@ -284,8 +284,10 @@ impl Identity {
         (label, token_hash): (String, [u8; 32]),
     ) -> Result<Result<Enrolled, RecorderError>, RecorderError> {
         let Some(person) = people::find_locked(tx, id).await? else { return Ok(Err(RecorderError::Code)) };
-        let sql = "DELETE FROM recorder_codes WHERE code_hash = $1 AND person_id = $2 AND expires_at > $3";
-        if tx.execute(sql, &[code.into(), id.into(), op.at.into()]).await? == 0 {
+        // Locked, and gone only with what it let in: nothing that ends in between changes a row that no entry tells of.
+        let sql = "SELECT 1 FROM recorder_codes WHERE code_hash = $1 AND person_id = $2 AND expires_at > $3";
+        let offered = [code.into(), id.into(), op.at.into()];
+        if tx.query_opt_locked(Lock::Exclusive, sql, &offered).await?.is_none() {
             return Ok(Err(RecorderError::Code));
         }
         if count(tx, id).await? >= MOST {
@@ -300,6 +302,7 @@ impl Identity {
             Ok(grant) => grant,
             Err(refused) => return Ok(Err(RecorderError::Refused(refused))),
         };
+        tx.execute("DELETE FROM recorder_codes WHERE code_hash = $1", &[code.into()]).await?;
         let profile = self.vault.open(tx, &grant, &person.profile).await.map_err(IdentityError::from)?;
         let missing = || inconsistent("organisations", "organisation_id");
         let found = organisations::find(tx, organisation).await?.ok_or_else(missing)?;

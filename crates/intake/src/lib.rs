@@ -74,6 +74,8 @@ const NETWORK_STARTS: (u32, u32) = (20, 200);
 const STARTS: (u32, u32) = (50, 200);
 /// Starts per browser that records a screen: a burst of twenty, then one a second.
 const SCREEN_STARTS: (u32, u32) = (1, 20);
+/// Times that a browser may take back in a minute.
+const SCREEN_DISCARDS: u32 = 6;
 /// Segments per track: a burst of two hundred, then fifty a second.
 const SEGMENTS: (u32, u32) = (50, 200);
 
@@ -96,6 +98,7 @@ struct Shared {
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
     /// Browsers that record screens, and their runs: each sends to three tracks.
     screen_starts: DefaultKeyedRateLimiter<clerestory_model::RecorderId>,
+    screen_discards: DefaultKeyedRateLimiter<clerestory_model::RecorderId>,
     screen_segments: DefaultKeyedRateLimiter<clerestory_model::WriterId>,
     /// Keys that sign the policies of those, and when each was opened.
     signers: Mutex<HashMap<clerestory_model::OrganisationId, (Arc<screen::Signer>, Timestamp)>>,
@@ -120,6 +123,7 @@ impl Intake {
             starts: RateLimiter::keyed(quota(STARTS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
             screen_starts: RateLimiter::keyed(quota(SCREEN_STARTS)),
+            screen_discards: RateLimiter::keyed(Quota::per_minute(at_least_one(SCREEN_DISCARDS))),
             screen_segments: RateLimiter::keyed(quota(SEGMENTS)),
             signers: Mutex::default(),
             policies: Mutex::default(),
@@ -168,6 +172,7 @@ impl Intake {
         self.shared.segments.retain_recent();
         self.shared.segments.shrink_to_fit();
         self.shared.screen_starts.retain_recent();
+        self.shared.screen_discards.retain_recent();
         self.shared.screen_segments.retain_recent();
         self.shared.screen_segments.shrink_to_fit();
         self.shared.trees.tidy();
@@ -175,7 +180,10 @@ impl Intake {
     }
 }
 
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
 fn quota((rate, burst): (u32, u32)) -> Quota {
-    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst))
 }

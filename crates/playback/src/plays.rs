@@ -7,7 +7,7 @@ use clerestory_access::{
     RecordingRef,
 };
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
-use clerestory_model::{KeyId, PersonId, PlayId, RecordingId, RecordingState, SessionId, TrackId};
+use clerestory_model::{KeyId, PersonId, PlayId, RecordingId, RecordingState, SessionId, Timestamp, TrackId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::Recording;
@@ -51,8 +51,8 @@ pub(crate) fn plays(state: RecordingState) -> bool {
 }
 
 /// Whether it is still being recorded: to watch it then is a right of its own.
-pub(crate) fn goes_on(recording: &Recording) -> bool {
-    recording.state == RecordingState::Capturing
+pub(crate) fn goes_on(recording: &Recording, now: Timestamp) -> bool {
+    recording.is_live(now)
 }
 
 /// A reason that says something.
@@ -144,7 +144,7 @@ impl Playback {
             return Ok(Ok(None));
         }
         let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
-        let goes_on = goes_on(&recording);
+        let goes_on = goes_on(&recording, op.at);
         // Whoever will not be let in is not asked for a reason first.
         let may_follow = !goes_on || self.access.would_allow_in::<Follow>(tx, op, on).await?;
         if goes_on && may_follow && !self.shows_live(tx, op, &recording).await? {
@@ -186,7 +186,7 @@ impl Playback {
         if !self.is_shown(tx, op, &recording).await? {
             return Err(PlaybackError::Gone);
         }
-        if goes_on(&recording) {
+        if goes_on(&recording, self.clock.now()) {
             // One that began before this was asked for begins again.
             let entry = play.follow_entry.ok_or(PlaybackError::PlayEnded)?;
             let _following = self.access.resume_in::<KeepFollowing>(tx, op, on, entry).await??;
@@ -298,7 +298,7 @@ impl Playback {
                         let gaps = tracks::gaps(tx, track.id).await?;
                         news.gaps.extend(gaps.iter().map(|gap| (track.id, gap.into())));
                     }
-                    news.closed = (!goes_on(&recording))
+                    news.closed = (!goes_on(&recording, playback.clock.now()))
                         .then(|| recording.ended_at.micros() - recording.started_at.micros());
                     Ok(news)
                 })

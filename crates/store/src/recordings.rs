@@ -1,5 +1,7 @@
 //! Recordings: one time span about one subject.
 
+use std::time::Duration;
+
 use clerestory_model::{
     KeyId, OrganisationId, PersonId, ProjectId, RecordingId, RecordingState, RetentionClass, SiteId, Source,
     SubjectId, Timestamp,
@@ -70,6 +72,19 @@ pub struct Recording {
     pub summary_version: u64,
     /// The key that the summary is sealed under: of this recording alone, so that the summary dies with any part of it.
     pub summary_key: Option<KeyId>,
+}
+
+/// A browser that sends says something every few seconds. One that has been silent for longer was closed, or sleeps, and may
+/// go on later: meanwhile what it recorded is not about now.
+const SCREEN_QUIET: Duration = Duration::from_secs(120);
+
+impl Recording {
+    /// Whether it is being recorded now. What is watched then is watched live.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        let is_heard = self.source != Source::Screen || now.since(self.last_segment_at) < SCREEN_QUIET;
+        self.state == RecordingState::Capturing && is_heard
+    }
 }
 
 /// Where a recording's summary stands.

@@ -95,7 +95,7 @@ pub(crate) async fn begin(
         entry: begun.play.entry,
         tracks: begun.described.tracks.iter().map(Into::into).collect(),
         duration_us: duration_us(recording, api.clock.now()),
-        live: recording.state == clerestory_model::RecordingState::Capturing,
+        live: recording.is_live(api.clock.now()),
         content_origin: api.hosts.origins().content.clone(),
     };
     Ok((StatusCode::CREATED, Json(play)).into_response())

@@ -347,11 +347,12 @@ pub(crate) async fn discard(
     headers: HeaderMap,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
-    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.discard"), false).await?;
+    // It only takes away, and so asks for nothing that somebody may have switched off since.
+    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.discard"), true).await?;
     let asked: DiscardBody = bodies::small(request).await?;
-    let range = api.intake.discarded_time(sender, (asked.from_ms, asked.to_ms)).await?;
-    api.lifecycle.discard(&op, sender.recording(), range).await?;
-    api.intake.note_discarded(sender, range).await?;
+    if let Some(range) = api.intake.discarded_time(sender, (asked.from_ms, asked.to_ms)).await? {
+        api.lifecycle.discard(&op, sender.recording(), range).await?;
+    }
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -365,7 +366,7 @@ pub(crate) async fn end(
     headers: HeaderMap,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
-    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.end"), false).await?;
+    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.end"), true).await?;
     let asked: ScreenEndBody = bodies::small(request).await?;
     api.intake.end_screen(&op, sender, asked.reason == ScreenEndReason::Stopped).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -25,7 +25,7 @@ const FORMAT: &str = "clerestory screen policy 1";
 /// A key is opened anew after this long, which is on record.
 const OPEN: Duration = Duration::from_secs(3600);
 /// No browser follows a policy for longer, whatever settings say: what it excludes is decided by addresses that change.
-const OLDEST: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const OLDEST: Duration = Duration::from_secs(24 * 3600);
 const DAY_S: u64 = 24 * 3600;
 
 /// The key that an organisation's policies for screens are signed with, PKCS#8 in base64.

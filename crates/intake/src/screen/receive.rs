@@ -1,26 +1,32 @@
 //! Receiving what was recorded of a screen: pictures, sound and actions, each read strictly and kept as every segment is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clerestory_access::{Actor, OpContext, ScreenRef, SendScreen};
 use clerestory_media::{GapReason as Why, Kind, Media};
-use clerestory_model::{GapReason, OrganisationId, RecorderId, RecordingState, TrackKind};
+use clerestory_model::{GapReason, OrganisationId, RecorderId, RecordingState, Timestamp, TrackKind};
 use clerestory_seal::sha256;
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
-use clerestory_store::recordings;
+use clerestory_store::recordings::{self, Recording};
 use clerestory_store::segments::ContentType;
 use clerestory_store::tracks::{self, Gap, Track};
 use clerestory_vault::SegmentPlace;
 
 use super::actions::{Actions, Pages};
+use super::policy::OLDEST;
 use crate::keep::{Onto, Ready, offset_us, repeated};
 use crate::packing::Encoding;
 use crate::receive::{LAST_SEQUENCE, off_thread};
 use crate::refine::{Refined, ToldGap};
 use crate::rrweb::{self, Malformed};
-use crate::tokens::ScreenToken;
+use crate::tokens::{ScreenToken, TokenProblem};
 use crate::{Acknowledged, BodyRoom, Intake, IntakeError, LATE};
+
+/// Of a recording this much is taken back at once, and until this long after it happened. More is an erasure like any other.
+const TAKEN_BACK: Duration = Duration::from_secs(3600);
+const TAKEN_BACK_UNTIL: Duration = Duration::from_secs(24 * 3600);
 
 /// Who sends, by a token that was checked. Whether the browser still may is `identity`'s to say.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +56,21 @@ impl ScreenSender {
     #[must_use]
     pub const fn entry(&self) -> u64 {
         self.0.entry
+    }
+
+    /// Whether the token lets this be sent: one that has run out lets what was captured while it was good, or by a browser
+    /// that nobody could reach since and that followed a policy as long as it may. What is captured later begins with a
+    /// start, which asks what holds by then.
+    fn may_still_send(
+        &self,
+        recording: &Recording,
+        track: &Track,
+        refined: &Refined,
+        now: Timestamp,
+    ) -> bool {
+        let last_us = offset_us(recording, track, refined.last_us);
+        let captured = Timestamp::from_micros(recording.started_at.micros().saturating_add(last_us));
+        now < self.0.expires_at || captured < self.0.expires_at.plus(OLDEST)
     }
 }
 
@@ -134,17 +155,8 @@ impl Intake {
         let refining = Arc::clone(&self.shared.refining).acquire_owned().await;
         let refining = refining.map_err(|_| IntakeError::Inner("refining"))?;
         let receipt = |done| ScreenReceipt { done, sha256: hex(&digest) };
-        if let Some(existing) = admitted.existing {
-            let mac = off_thread(move || {
-                let _until_done = (refining, room);
-                check_digest(&body, &digest)?;
-                Ok(sealer.content_mac(&packing.unpack(&body)?))
-            });
-            return repeated(&existing, &mac.await?, live).map(receipt);
-        }
-        let ready = off_thread(move || {
-            // Whoever sent it may be gone, and this goes on: so long it counts.
-            let _until_done = (refining, room);
+        // Marked is what is stored, so that whoever seals it under another key can mark it anew.
+        let refine = move || {
             check_digest(&body, &digest)?;
             let sent = packing.unpack(&body)?;
             let refined = match kind {
@@ -152,10 +164,26 @@ impl Intake {
                 TrackKind::Audio => media(&sent, Kind::Sound)?,
                 _ => actions(&sent, &pages)?,
             };
-            let sealed = sealer.seal(&sent, &refined.packed);
-            Ok(Ready { sequence, policy_version, sent: sent.len(), refined, sealed })
+            Ok::<_, IntakeError>((sent.len(), refined))
+        };
+        if let Some(existing) = admitted.existing {
+            let mac = off_thread(move || {
+                let _until_done = (refining, room);
+                Ok(sealer.content_mac(&refine()?.1.packed))
+            });
+            return repeated(&existing, &mac.await?, live).map(receipt);
+        }
+        let ready = off_thread(move || {
+            // Whoever sent it may be gone, and this goes on: so long it counts.
+            let _until_done = (refining, room);
+            let (sent, refined) = refine()?;
+            let sealed = sealer.seal(&refined.packed, &refined.packed);
+            Ok(Ready { sequence, policy_version, sent, refined, sealed })
         })
         .await?;
+        if !sender.may_still_send(&admitted.recording, &admitted.track, &ready.refined, op.at) {
+            return Err(TokenProblem::Expired.into());
+        }
         let kept = self.keep(admitted.grant, admitted.recording, admitted.track, ready, live);
         Ok(receipt(kept.await?))
     }
@@ -236,19 +264,26 @@ impl Intake {
     }
 
     /// A time of a recording that its person takes back, in milliseconds of their browser's clock, as microseconds since the
-    /// recording began.
+    /// recording began; nothing where that lies before it, or after now.
     ///
     /// # Errors
-    /// [`IntakeError::Closed`], [`IntakeError::Malformed`].
+    /// [`IntakeError::Closed`]; [`IntakeError::Malformed`], also for a time that is too long or too long ago: that is
+    /// erased like any other, by whoever may.
     pub async fn discarded_time(
         &self,
         sender: ScreenSender,
         (from_ms, to_ms): (i64, i64),
-    ) -> Result<(i64, i64), IntakeError> {
+    ) -> Result<Option<(i64, i64)>, IntakeError> {
+        let wrong = |path: &str, reason| Malformed { path: path.to_owned(), reason };
         if from_ms < 0 || to_ms <= from_ms {
-            let reason = "a time ends after it begins";
-            return Err(Malformed { path: "to_ms".to_owned(), reason }.into());
+            return Err(wrong("to_ms", "a time ends after it begins").into());
         }
+        if to_ms.saturating_sub(from_ms) > millis(TAKEN_BACK) {
+            return Err(wrong("from_ms", "an hour at most is taken back at once").into());
+        }
+        // Each seals anew what stays of every track.
+        self.shared.screen_discards.check_key(&sender.recorder()).map_err(|_| IntakeError::TooMany)?;
+        let now = self.clock.now();
         self.database
             .read(move |tx| {
                 Box::pin(async move {
@@ -257,29 +292,14 @@ impl Intake {
                     let tracks = tracks_of(tx, sender).await?;
                     let track = tracks.first().ok_or(IntakeError::Closed)?;
                     let at = |ms: i64| offset_us(&recording, track, ms.saturating_mul(1000));
-                    Ok((at(from_ms), at(to_ms)))
-                })
-            })
-            .await
-    }
-
-    /// Notes that a time was taken back: it stays to be seen that something was there.
-    ///
-    /// # Errors
-    /// [`IntakeError::Sql`].
-    pub async fn note_discarded(
-        &self,
-        sender: ScreenSender,
-        (from_us, to_us): (i64, i64),
-    ) -> Result<(), IntakeError> {
-        self.database
-            .write(Lane::Intake, move |tx| {
-                Box::pin(async move {
-                    for track in tracks_of(tx, sender).await? {
-                        let gap = Gap { from_us, to_us, reason: GapReason::Discarded };
-                        tracks::note_gap(tx, track.id, gap).await?;
+                    let now_us = now.micros().saturating_sub(recording.started_at.micros());
+                    let (from_us, to_us) = (at(from_ms), at(to_ms).min(now_us));
+                    let long_ago =
+                        now_us.saturating_sub(to_us) > millis(TAKEN_BACK_UNTIL).saturating_mul(1000);
+                    if long_ago {
+                        return Err(wrong("to_ms", "what is older than a day is not taken back").into());
                     }
-                    Ok(())
+                    Ok((from_us < to_us).then_some((from_us, to_us)))
                 })
             })
             .await
@@ -293,6 +313,10 @@ async fn tracks_of(tx: &mut Tx, sender: ScreenSender) -> Result<Vec<Track>, SqlE
         found.extend(tracks::find_by_writer(tx, sender.0.recording, kind, sender.0.writer).await?);
     }
     Ok(found)
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -328,7 +352,8 @@ fn media(sent: &[u8], kind: Kind) -> Result<Refined, IntakeError> {
         content_type: ContentType::Media,
         first_us,
         last_us,
-        keyframe: media.begins_with_key() || kind == Kind::Sound,
+        // Sound can be begun with anywhere; what holds nothing cannot.
+        keyframe: media.begins_with_key() || kind == Kind::Sound && !media.chunks().is_empty(),
         gaps: gaps.collect(),
         told: rrweb::Summary::default(),
     })

@@ -11,17 +11,17 @@ use clerestory_testkit::screen::{
 use clerestory_testkit::{Caller, Installation};
 use serde_json::{Value, json};
 
-const WRITER: &str = "0190a5e2-0000-7000-8000-0000000000a1";
-const OTHER: &str = "0190a5e2-0000-7000-8000-0000000000a2";
+pub(crate) const WRITER: &str = "0190a5e2-0000-7000-8000-0000000000a1";
+pub(crate) const OTHER: &str = "0190a5e2-0000-7000-8000-0000000000a2";
 
-struct Scene {
-    installation: Installation,
-    member: Caller,
-    recorder: Recorder,
-    now_ms: i64,
+pub(crate) struct Scene {
+    pub(crate) installation: Installation,
+    pub(crate) member: Caller,
+    pub(crate) recorder: Recorder,
+    pub(crate) now_ms: i64,
 }
 
-async fn scene() -> Scene {
+pub(crate) async fn scene() -> Scene {
     let installation = Installation::new().await;
     record_screens(&installation).await;
     let member = installation.person("member").await;
@@ -31,29 +31,29 @@ async fn scene() -> Scene {
 }
 
 impl Scene {
-    async fn start(&self) -> Screen {
+    pub(crate) async fn start(&self) -> Screen {
         self.recorder.start(self.now_ms, WRITER, None).await
     }
 
     /// What an administrator sees of a recording, in a play.
-    async fn play(&self, recording: &str) -> (Caller, Value) {
+    pub(crate) async fn play(&self, recording: &str) -> (Caller, Value) {
         let admin = self.installation.person("admin").await;
         let play = admin.post(&format!("/api/v1/recordings/{recording}/plays"), json!({})).await.ok();
         (admin, play)
     }
 
     /// Lets the clock go on, and with it that of the browser.
-    fn wait(&mut self, time: Duration) {
+    pub(crate) fn wait(&mut self, time: Duration) {
         self.installation.wait(time);
         self.now_ms = i64::try_from(self.installation.now().unix_millis()).unwrap();
     }
 }
 
-fn track<'p>(play: &'p Value, kind: &str) -> &'p Value {
+pub(crate) fn track<'p>(play: &'p Value, kind: &str) -> &'p Value {
     play["tracks"].as_array().unwrap().iter().find(|track| track["kind"] == kind).unwrap()
 }
 
-fn actions(now_ms: i64) -> Vec<u8> {
+pub(crate) fn actions(now_ms: i64) -> Vec<u8> {
     json!([
         { "t": now_ms, "kind": "navigate", "tab": 1, "url": "https://work.example/list?q=canary", "title": "Orders" },
         { "t": now_ms + 500, "kind": "click", "target": { "role": "button", "name": "Save", "tag": "button" }, "x": 0.5, "y": 0.25 },
@@ -416,8 +416,11 @@ async fn whose_screen_it_is_sees_who_watches_and_only_those_may_who_are_let() {
     let (id, track) = (play["id"].as_str().unwrap(), screen.track("video"));
     let cut = admin.get(&format!("/api/v1/plays/{id}/tracks/{track}/segments/0")).await;
     assert_eq!(cut.problem(), "play-ended");
+    // Whoever has it open is seen, whether or not they say that they look.
     scene.installation.wait(Duration::from_secs(80));
-    assert_eq!(watching().await["watching"], json!([]), "nothing was heard of them");
+    assert_eq!(watching().await["watching"][0]["name"], *name);
+    admin.delete(&format!("/api/v1/plays/{id}")).await.ok();
+    assert_eq!(watching().await["watching"], json!([]));
 }
 
 #[tokio::test]
