@@ -423,15 +423,15 @@ impl Identity {
         tx: &mut Tx,
         grant: &Grant<ReadRecorders>,
     ) -> Result<Vec<RecorderInfo>, IdentityError> {
+        let (condition, value) = within(grant.rows().subjects);
         let sql = format!(
-            "SELECT {COLUMNS} FROM recorders WHERE organisation_id = $1 ORDER BY recorder_id DESC LIMIT {LISTED}"
+            "SELECT {COLUMNS} FROM recorders WHERE organisation_id = $1 AND {condition}
+             ORDER BY recorder_id DESC LIMIT {LISTED}"
         );
         let mut found = Vec::new();
-        for row in tx.query(&sql, &[grant.on().0.into()]).await? {
+        let values: Vec<Value> = std::iter::once(grant.on().0.into()).chain(value).collect();
+        for row in tx.query(&sql, &values).await? {
             let row = recorder_row(&row)?;
-            if !within(tx, grant.rows().subjects, row.person).await? {
-                continue;
-            }
             found.push(RecorderInfo {
                 id: row.id,
                 label: self.vault.open(tx, grant, &row.label).await?.0,
@@ -507,15 +507,17 @@ async fn count(tx: &mut Tx, person: PersonId) -> Result<u64, SqlError> {
     row.map_or(Ok(0), |row| row.get(0))
 }
 
-/// Whether somebody is among those whom a scope reaches.
-async fn within(tx: &mut Tx, subjects: Subjects, person: PersonId) -> Result<bool, SqlError> {
-    let Some(found) = people::find(tx, person).await? else { return Ok(false) };
-    Ok(match subjects {
-        Subjects::All => true,
-        Subjects::One(subject) => found.subject == subject,
-        Subjects::Reports { manager, .. } => {
-            let (_, leads) = organisations::person_of_subject(tx, found.subject).await?;
-            person == manager || leads == Some(manager)
+/// The condition on whose recorders a scope reaches, and the value of its `$2`.
+fn within(subjects: Subjects) -> (&'static str, Option<Value>) {
+    match subjects {
+        Subjects::All => ("1 = 1", None),
+        Subjects::One(subject) => {
+            ("person_id IN (SELECT person_id FROM subjects WHERE subject_id = $2)", Some(subject.into()))
         }
-    })
+        Subjects::Reports { manager, .. } => (
+            "(person_id = $2 OR person_id IN
+              (SELECT person_id FROM reporting_lines WHERE manager_id = $2 AND ended_at IS NULL))",
+            Some(manager.into()),
+        ),
+    }
 }
