@@ -1,5 +1,7 @@
 //! Starting: a browser that may record its person's screen is given a recording, new or going on, and a token for it.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_access::{Actor, OpContext, PersonRef, StartScreen};
@@ -114,7 +116,7 @@ struct Begun {
     audio: Option<ScreenTrack>,
     actions: ScreenTrack,
     spool_key: KeyId,
-    policy: ScreenPolicy,
+    policy: Arc<ScreenPolicy>,
 }
 
 impl Intake {
@@ -188,7 +190,7 @@ impl Intake {
                     let audit = intake.access.audit();
                     let turn = audit.take_turn(tx, browser.organisation).await;
                     turn.map_err(clerestory_access::AccessError::from)?;
-                    let policy = intake.screen_policy_in(tx, browser.organisation, browser.person).await?;
+                    let policy = intake.screen_policy_in(tx, &op).await?;
                     may_begin(&policy, &start)?;
                     let going_on = match resume {
                         Some(id) => still_open(tx, id, browser.subject, op.at).await?,
