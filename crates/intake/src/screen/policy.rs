@@ -435,3 +435,6 @@ impl Intake {
         self.shared.signers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

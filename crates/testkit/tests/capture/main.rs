@@ -12,6 +12,7 @@ mod objects;
 mod races;
 mod ranges;
 mod screen_files;
+mod screen_rules;
 mod screens;
 
 /// The stories of `capture.rs`, with the ingest log and large segments in a bucket.
