@@ -153,7 +153,7 @@ impl Vault {
     ) -> Result<Stored, KeepError> {
         let key = self.secret(sealed.place.key).await.map_err(OpenError::from)?;
         let entry =
-            entry::write(&key, self.keys().deployment(), &sealed.place, provenance, row, &sealed.bytes);
+            entry::write(&key, self.keys().deployment(), &sealed.place, provenance, row, &sealed.bytes)?;
         let before = entry.len() as u64 - sealed.len();
         Ok(self.store_entry(&sealed.place, entry).await?.after(before))
     }

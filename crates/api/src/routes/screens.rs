@@ -24,6 +24,8 @@ use crate::problem::{ApiError, Problem};
 
 /// What a recorder is told to keep to.
 const SEGMENT_MS: u64 = 2000;
+/// Bytes that sealing adds to a segment, and a little more.
+const SEALING: usize = 1024;
 const DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
 #[derive(Deserialize, ToSchema)]
@@ -121,6 +123,9 @@ struct ScreenLimits {
 pub(crate) struct ScreenReceiptBody {
     acknowledged: u64,
     policy_version: u64,
+    /// Tells the policy to follow from every other: the first 16 hex digits of SHA-256 of its canonical document without
+    /// `issued_at_ms` and `expires_at_ms`. Who has another fetches the policy anew.
+    policy_digest: String,
     bytes_stored: u64,
     /// Whether it had been stored before.
     repeated: bool,
@@ -132,6 +137,8 @@ pub(crate) struct ScreenReceiptBody {
 pub(crate) struct Watching {
     watching: Vec<Watcher>,
     policy_version: u64,
+    /// As in the receipt of a segment.
+    policy_digest: String,
 }
 
 /// Somebody who watches now.
@@ -208,7 +215,8 @@ pub(crate) async fn leave(
 
 /// The signed policy that a recorder follows.
 #[utoipa::path(get, path = "/capture/screens/policy", tag = "screens", responses(
-    (status = 200, body = Signed), (status = 401, body = Problem), (status = 403, body = Problem)))]
+    (status = 200, body = Signed), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 429, body = Problem)))]
 pub(crate) async fn policy(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -292,12 +300,17 @@ pub(crate) async fn segment(
     let late = matches!(encoding, Encoding::Spool(_));
     // Who has no token, or whose recorder has ended, gets nothing of theirs read.
     let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.upload"), late).await?;
-    let (body, room) = segment_body(&api, network, &headers, body).await?;
+    let limit = match kind {
+        TrackKind::Actions => clerestory_intake::ACTIONS_BYTES + SEALING,
+        _ => clerestory_intake::SEGMENT_BYTES,
+    };
+    let (body, room) = segment_body(&api, network, &headers, (body, limit)).await?;
     let upload = ScreenUpload { kind, sequence, encoding, policy_version, digest, body, room };
     let receipt = api.intake.receive_screen(&op, sender, upload).await?;
     Ok(Json(ScreenReceiptBody {
         acknowledged: receipt.done.sequence,
-        policy_version: receipt.done.policy_version,
+        policy_version: receipt.policy.version,
+        policy_digest: receipt.policy.digest,
         bytes_stored: receipt.done.bytes_stored,
         repeated: receipt.done.repeated,
         sha256: receipt.sha256,
@@ -306,7 +319,8 @@ pub(crate) async fn segment(
 
 /// Who watches the recording now, for whoever records it.
 #[utoipa::path(get, path = "/capture/screens/watching", tag = "screens", responses(
-    (status = 200, body = Watching), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    (status = 200, body = Watching), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn watching(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -316,7 +330,7 @@ pub(crate) async fn watching(
     let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.upload"), false).await?;
     let resumed = api.access.resume::<SeeWatching>(&op, sender.recording(), sender.entry()).await;
     let grant = resumed??;
-    let policy_version = api.intake.screen_policy_version(&op).await?;
+    let policy = api.intake.screen_policy_version(&op).await?;
     api.vault.hold_lease().await?;
     let inner = api.clone();
     let watching = api
@@ -333,13 +347,14 @@ pub(crate) async fn watching(
             })
         })
         .await?;
-    Ok(Json(Watching { watching, policy_version }))
+    Ok(Json(Watching { watching, policy_version: policy.version, policy_digest: policy.digest }))
 }
 
 /// Takes back a time of the recording: what was sent of it is erased for good.
 #[utoipa::path(post, path = "/capture/screens/discard", tag = "screens", request_body = DiscardBody, responses(
     (status = 202, description = "It is being erased"), (status = 401, body = Problem),
-    (status = 409, body = Problem), (status = 422, body = Problem)))]
+    (status = 403, body = Problem), (status = 409, body = Problem), (status = 410, body = Problem),
+    (status = 422, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn discard(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -358,7 +373,8 @@ pub(crate) async fn discard(
 
 /// Ends the sending of one run of a browser.
 #[utoipa::path(post, path = "/capture/screens/end", tag = "screens", request_body = ScreenEndBody, responses(
-    (status = 204, description = "Ended"), (status = 401, body = Problem), (status = 410, body = Problem)))]
+    (status = 204, description = "Ended"), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 410, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn end(
     State(api): State<Api>,
     Anyone(op): Anyone,

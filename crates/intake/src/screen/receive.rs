@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clerestory_access::{Actor, OpContext, ScreenRef, SendScreen};
+use clerestory_access::{OpContext, ScreenRef, SendScreen};
 use clerestory_media::{GapReason as Why, Kind, Media};
-use clerestory_model::{GapReason, OrganisationId, RecorderId, RecordingState, Timestamp, TrackKind};
+use clerestory_model::{
+    GapReason, OrganisationId, RecorderId, RecordingState, Timestamp, TrackId, TrackKind,
+};
 use clerestory_seal::sha256;
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::recordings::{self, Recording};
@@ -14,9 +16,10 @@ use clerestory_store::segments::ContentType;
 use clerestory_store::tracks::{self, Gap, Track};
 use clerestory_vault::SegmentPlace;
 
-use super::actions::{Actions, Pages};
-use super::policy::OLDEST;
-use crate::keep::{Onto, Ready, offset_us, repeated};
+use super::actions::Actions;
+use super::policy::{OLDEST, ScreenPolicyVersion};
+use super::tabs::{Pages, RememberedTabs};
+use crate::keep::{Onto, Ready, hex, offset_us, repeated};
 use crate::packing::Encoding;
 use crate::receive::{LAST_SEQUENCE, off_thread};
 use crate::refine::{Refined, ToldGap};
@@ -100,6 +103,8 @@ pub struct ScreenReceipt {
     pub done: Acknowledged,
     /// SHA-256 of the body as it came, hex: whoever has bytes that hash to it may let them go.
     pub sha256: String,
+    /// The policy that its sender is to follow now.
+    pub policy: ScreenPolicyVersion,
 }
 
 impl Intake {
@@ -109,7 +114,8 @@ impl Intake {
     /// [`IntakeError::Token`], [`IntakeError::TooMany`].
     pub async fn check_screen_sender(&self, token: &str, late: bool) -> Result<ScreenSender, IntakeError> {
         let claims = self.screen_token(token, late).await?;
-        self.shared.screen_segments.check_key(&claims.writer).map_err(|_| IntakeError::TooMany)?;
+        let run = (claims.recorder, claims.writer);
+        self.shared.screen_segments.check_key(&run).map_err(|_| IntakeError::TooMany)?;
         Ok(ScreenSender(claims))
     }
 
@@ -143,7 +149,8 @@ impl Intake {
             let path = "sequence".to_owned();
             return Err(Malformed { path, reason: "a track has at most ten million segments" }.into());
         }
-        let (pages, live) = self.pages_of(op).await?;
+        let policy = self.screen_policy_now(op).await?;
+        let (pages, live) = (Arc::clone(&policy.pages), policy.version);
         if policy_version == 0 || policy_version > live {
             return Err(IntakeError::PolicyOutdated { version: policy_version });
         }
@@ -154,31 +161,28 @@ impl Intake {
         let sealer = self.vault.segment_sealer(SegmentPlace::of(&admitted.track, sequence)).await?;
         let refining = Arc::clone(&self.shared.refining).acquire_owned().await;
         let refining = refining.map_err(|_| IntakeError::Inner("refining"))?;
-        let receipt = |done| ScreenReceipt { done, sha256: hex(&digest) };
-        // Marked is what is stored, so that whoever seals it under another key can mark it anew.
-        let refine = move || {
+        let receipt = |done| ScreenReceipt { done, sha256: hex(&digest), policy: policy.told() };
+        if let Some(existing) = admitted.existing {
+            let mac = off_thread(move || {
+                let _until_done = (refining, room);
+                check_digest(&body, &digest)?;
+                Ok(sealer.content_mac(&packing.unpack(&body)?))
+            });
+            return repeated(&existing, &mac.await?, live).map(receipt);
+        }
+        let (shared, track) = (Arc::clone(&self.shared), admitted.track.id);
+        let ready = off_thread(move || {
+            // Whoever sent it may be gone, and this goes on: so long it counts.
+            let _until_done = (refining, room);
             check_digest(&body, &digest)?;
             let sent = packing.unpack(&body)?;
             let refined = match kind {
                 TrackKind::Video => media(&sent, Kind::Picture)?,
                 TrackKind::Audio => media(&sent, Kind::Sound)?,
-                _ => actions(&sent, &pages)?,
+                _ => actions(&sent, (&shared.tabs, track, sequence), &pages)?,
             };
-            Ok::<_, IntakeError>((sent.len(), refined))
-        };
-        if let Some(existing) = admitted.existing {
-            let mac = off_thread(move || {
-                let _until_done = (refining, room);
-                Ok(sealer.content_mac(&refine()?.1.packed))
-            });
-            return repeated(&existing, &mac.await?, live).map(receipt);
-        }
-        let ready = off_thread(move || {
-            // Whoever sent it may be gone, and this goes on: so long it counts.
-            let _until_done = (refining, room);
-            let (sent, refined) = refine()?;
-            let sealed = sealer.seal(&refined.packed, &refined.packed);
-            Ok(Ready { sequence, policy_version, sent, refined, sealed })
+            let sealed = sealer.seal(&sent, &refined.packed);
+            Ok(Ready { sequence, policy_version, sent: sent.len(), refined, sealed })
         })
         .await?;
         if !sender.may_still_send(&admitted.recording, &admitted.track, &ready.refined, op.at) {
@@ -204,28 +208,6 @@ impl Intake {
                 })
             })
             .await
-    }
-
-    /// The version of the policy that the recorder of this person is to follow now.
-    ///
-    /// # Errors
-    /// [`IntakeError`].
-    pub async fn screen_policy_version(&self, op: &OpContext) -> Result<u64, IntakeError> {
-        Ok(self.pages_of(op).await?.1)
-    }
-
-    /// Which pages of this person are recorded, and the version of what says so.
-    async fn pages_of(&self, op: &OpContext) -> Result<(Pages, u64), IntakeError> {
-        let Actor::Recorder { organisation, person, .. } = op.actor else {
-            return Err(IntakeError::Inner("finding whose screen it is"));
-        };
-        self.vault.hold_lease().await?;
-        let intake = self.clone();
-        let read = self
-            .database
-            .read(move |tx| Box::pin(async move { intake.screen_policy_in(tx, organisation, person).await }));
-        let policy = read.await?;
-        Ok((policy.pages, policy.version))
     }
 
     /// Ends the sending of one run of a browser. A recording that was stopped on purpose is closed and says so; one whose
@@ -319,10 +301,6 @@ fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn check_digest(body: &[u8], digest: &[u8; 32]) -> Result<(), IntakeError> {
     if sha256(body) == *digest { Ok(()) } else { Err(IntakeError::Digest) }
 }
@@ -359,8 +337,15 @@ fn media(sent: &[u8], kind: Kind) -> Result<Refined, IntakeError> {
     })
 }
 
-fn actions(sent: &[u8], pages: &Pages) -> Result<Refined, IntakeError> {
-    let actions = Actions::parse(sent, pages)?;
+fn actions(
+    sent: &[u8],
+    (remembered, track, sequence): (&RememberedTabs, TrackId, u64),
+    pages: &Arc<Pages>,
+) -> Result<Refined, IntakeError> {
+    let before = remembered.before(track, sequence, pages);
+    let mut after = before.clone();
+    let actions = Actions::parse(sent, pages, &mut after)?;
+    remembered.read(track, sequence, pages, (before, after));
     let (first_ms, last_ms) = actions.span_ms();
     Ok(Refined {
         packed: actions.pack()?,

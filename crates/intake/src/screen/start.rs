@@ -1,5 +1,6 @@
 //! Starting: a browser that may record its person's screen is given a recording, new or going on, and a token for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -118,7 +119,7 @@ struct Begun {
     audio: Option<ScreenTrack>,
     actions: ScreenTrack,
     spool_key: KeyId,
-    policy: ScreenPolicy,
+    policy: Arc<ScreenPolicy>,
 }
 
 impl Intake {
@@ -192,7 +193,7 @@ impl Intake {
                     let audit = intake.access.audit();
                     let turn = audit.take_turn(tx, browser.organisation).await;
                     turn.map_err(clerestory_access::AccessError::from)?;
-                    let policy = intake.screen_policy_in(tx, browser.organisation, browser.person).await?;
+                    let policy = intake.screen_policy_in(tx, &op).await?;
                     may_begin(&policy, &start)?;
                     // Without a token that counts it may be a start whose answer was lost: the run has begun already.
                     let resume = match resume {

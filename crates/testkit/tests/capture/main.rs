@@ -13,6 +13,7 @@ mod races;
 mod ranges;
 mod screen_discards;
 mod screen_files;
+mod screen_rules;
 mod screen_runs;
 mod screens;
 

@@ -187,8 +187,8 @@ impl Assembly {
                     segment.content_type = content_type;
                     segment.header = sealed.first_chunk().copied().unwrap_or(segment.header);
                     segment.sha256 = sha256(&sealed);
-                    // Of these what came is what is stored, or follows from it, so that it is known when it comes again.
-                    if matches!(segment.content_type, ContentType::Media | ContentType::Actions) {
+                    // Of these what came is what is stored, so that it is known when it comes again.
+                    if segment.content_type == ContentType::Media {
                         segment.content_mac = content_mac(&self.new, &packed);
                     }
                 }
