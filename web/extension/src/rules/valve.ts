@@ -37,6 +37,8 @@ export class Valve<P, S, E> {
   /** What was taken before this is of a gap. */
   #openFrom: number;
   #shut: { readonly reason: GapReason; readonly from: number } | null = null;
+  /** There was no room for what was taken up to here, before it was its turn. */
+  #overflowedUpTo = 0;
   #pumpedAt: number;
   /** Since when answers can have been expected. */
   #awakeAt: number;
@@ -60,15 +62,19 @@ export class Valve<P, S, E> {
   }
 
   addPicture(atMs: number, picture: P): void {
-    this.#pictures.push(atMs, picture);
+    this.#overflowed(this.#pictures.push(atMs, picture));
   }
 
   addSample(atMs: number, sample: S): void {
-    this.#samples.push(atMs, sample);
+    this.#overflowed(this.#samples.push(atMs, sample));
   }
 
   addEntry(atMs: number, entry: E): void {
-    this.#entries.push(atMs, entry);
+    this.#overflowed(this.#entries.push(atMs, entry));
+  }
+
+  #overflowed(oldest: { readonly at: number } | null): void {
+    if (oldest) this.#overflowedUpTo = Math.max(this.#overflowedUpTo, oldest.at + 1);
   }
 
   /** Called often, and at once when something changed. `against`: what speaks against capture besides the pages. */
@@ -83,6 +89,7 @@ export class Valve<P, S, E> {
       return;
     }
     if (this.#shut) this.#open();
+    this.#tellOverflow();
     this.#release(Math.min(nowMs - DELAY_MS, this.#gate.clearUpTo));
   }
 
@@ -95,6 +102,7 @@ export class Valve<P, S, E> {
   #close(reason: GapReason, nowMs: number): void {
     for (const line of [this.#pictures, this.#samples, this.#entries]) line.drop();
     this.#openFrom = nowMs;
+    this.#overflowedUpTo = 0;
     const shut = this.#shut;
     if (shut === null) {
       this.#shut = { reason, from: this.#keptUpTo };
@@ -111,6 +119,15 @@ export class Valve<P, S, E> {
     this.#shut = null;
     this.#keptUpTo = from;
     this.#events.opened();
+  }
+
+  /** What was pushed out went from all three, so that they have the same gaps. */
+  #tellOverflow(): void {
+    const to = this.#overflowedUpTo;
+    if (to <= this.#keptUpTo) return;
+    this.#tell({ reason: "lost", from: this.#keptUpTo }, to);
+    this.#keptUpTo = to;
+    this.#openFrom = Math.max(this.#openFrom, to);
   }
 
   #tell({ reason, from }: { reason: GapReason; from: number }, to: number): void {

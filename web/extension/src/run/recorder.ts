@@ -13,7 +13,7 @@ import type { Gap, GapReason } from "../media/segment";
 import { type Sample, Sound, SoundEncoder, type SoundFormat } from "../media/sound";
 import { TrackCutter } from "../media/track";
 import { toldAddress } from "../policy/pages";
-import { Gate, type SeenTab, type Went } from "../rules/gate";
+import { Gate, type SeenFrame, type SeenTab, type Went } from "../rules/gate";
 import { Valve } from "../rules/valve";
 import type { Run } from "../spool/spool";
 import { Ear, hearsOthers } from "./ear";
@@ -170,6 +170,11 @@ export class Recorder {
     return this.#valve.shut;
   }
 
+  /** Excluded pages in tabs behind others. */
+  get behind(): number {
+    return this.#gate.behind;
+  }
+
   get hears(): Sources["hears"] {
     return this.#ear.hears;
   }
@@ -209,6 +214,11 @@ export class Recorder {
     if (this.#gate.went(went, recordingClock.now())) this.#pump();
     else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
       this.#navigated(went);
+  }
+
+  /** A frame says whether there is anything of it to be seen. */
+  sized(tab: number, frame: SeenFrame, isSeen: boolean): void {
+    if (this.#gate.sized(tab, frame, isSeen, recordingClock.now())) this.#pump();
   }
 
   painted(tab: number, address: string, document: string | undefined): void {
@@ -275,6 +285,9 @@ export class Recorder {
   pause(reason: string): void {
     this.#pausedFor = reason;
     this.#pump();
+    // Said of where the gap begins; what waited of the time before it is not kept, so nothing comes in between.
+    const t = Math.round(this.#valve.shut?.from ?? recordingClock.now());
+    if (reason !== "") this.#actions.add({ t, kind: "pause", reason: shortText(reason) });
   }
 
   resume(): void {
