@@ -323,6 +323,16 @@ describe("what goes through", () => {
     expect([scene.valve.shut, scene.gate.behind]).toEqual([null, 0]);
   });
 
+  it("tells no picture to be from before the one before", () => {
+    const scene = new Scene();
+    scene.run(2000);
+    for (const late of [40, 10, 25]) scene.valve.addPicture(scene.now + late, "picture");
+    scene.run(2000);
+    const steps = scene.kept.slice(1).map((at, before) => at - (scene.kept[before] ?? 0));
+    expect(Math.min(...steps)).toBe(1);
+    expect(scene.kept.length).toBeGreaterThan(30);
+  });
+
   it("tells what there was no room for", () => {
     const scene = new Scene();
     scene.run(2000);

@@ -11,8 +11,8 @@ export interface ValveEvents<P, S, E> {
   sample(atMs: number, sample: S): void;
   entry(atMs: number, entry: E): void;
   gap(gap: Gap): void;
-  /** Something goes through again after a gap. */
-  opened(): void;
+  /** Something goes through again after a gap: what was captured at `fromMs` or later. */
+  opened(fromMs: number): void;
 }
 
 /** The browser did not answer for so long what is visible: nothing is kept of what nobody judged. */
@@ -34,6 +34,8 @@ export class Valve<P, S, E> {
   readonly #entries = new DelayLine<E>(MOST_ENTRIES);
   /** Everything up to here went on. */
   #keptUpTo: number;
+  /** What the last picture that went on was told to be from. */
+  #pictureAtMs = 0;
   /** What was taken before this is of a gap. */
   #openFrom: number;
   #shut: { readonly reason: GapReason; readonly from: number } | null = null;
@@ -118,7 +120,7 @@ export class Valve<P, S, E> {
     if (this.#shut) this.#tell(this.#shut, from);
     this.#shut = null;
     this.#keptUpTo = from;
-    this.#events.opened();
+    this.#events.opened(from);
   }
 
   /** What was pushed out went from all three, so that they have the same gaps. */
@@ -137,7 +139,12 @@ export class Valve<P, S, E> {
   #release(upTo: number): void {
     if (upTo <= this.#keptUpTo) return;
     const kept = <T>({ at }: { at: number; item: T }): boolean => at >= this.#openFrom;
-    for (const { at, item } of this.#pictures.release(upTo).filter(kept)) this.#events.picture(at, item);
+    for (const { at, item } of this.#pictures.release(upTo).filter(kept)) {
+      // The capturer's clock may be put right by some milliseconds. Told backwards, an encoded picture would be left out,
+      // and nothing that builds on it could be drawn.
+      this.#pictureAtMs = Math.max(at, this.#pictureAtMs + 1);
+      this.#events.picture(this.#pictureAtMs, item);
+    }
     for (const { at, item } of this.#samples.release(upTo).filter(kept)) this.#events.sample(at, item);
     for (const { at, item } of this.#entries.release(upTo).filter(kept)) this.#events.entry(at, item);
     this.#keptUpTo = upTo;

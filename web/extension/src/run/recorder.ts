@@ -101,8 +101,10 @@ export class Recorder {
   #noPolicySince: number | null = null;
   #beatAtMs = recordingClock.now();
   #stopping: Promise<void> | null = null;
-  /** Where each tab is, as far as it was logged. */
+  /** Where each tab is, as far as it may be logged. */
   readonly #places = new Map<number, PlaceEntry>();
+  /** What went into the log. */
+  readonly #logged = new WeakSet<Entry>();
   readonly #titles = new Map<number, { readonly url: string; readonly title: string }>();
   #shutShown: GapReason | null = null;
   readonly #flood = new Flood();
@@ -138,12 +140,16 @@ export class Recorder {
       sample: (atMs, sample) => {
         if (keeper.policy?.audio) this.#soundEncoder.encode(atMs, sample);
       },
-      entry: (_, entry) => this.#actions.add(entry),
+      entry: (_, entry) => {
+        this.#logged.add(entry);
+        this.#actions.add(entry);
+      },
       gap: (gap) => this.#tell(gap),
       // What was shown last was of before the gap, and is not told again after it.
-      opened: () => {
+      opened: (fromMs) => {
         this.#last = null;
         this.#pictures.refresh();
+        this.#placeAgain(fromMs);
       },
     });
     this.#pictures = new Pictures(sources.picture, {
@@ -211,8 +217,10 @@ export class Recorder {
   }
 
   went(went: Went): void {
-    if (this.#gate.went(went, recordingClock.now())) this.#pump();
-    else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
+    if (this.#gate.went(went, recordingClock.now())) {
+      if (went.frame === 0 && went.stage !== "before") this.#places.delete(went.tab);
+      this.#pump();
+    } else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
       this.#navigated(went);
   }
 
@@ -252,6 +260,16 @@ export class Recorder {
     const known = this.#titles.get(entry.tab);
     if (known?.url === entry.url) entry.title = known.title;
     this.#valve.addEntry(entry.t, entry);
+  }
+
+  /** Where each tab is now that went somewhere while nothing was captured: not how it got there. */
+  #placeAgain(fromMs: number): void {
+    for (const [tab, place] of this.#places) {
+      if (this.#logged.has(place)) continue;
+      const again: PlaceEntry = { ...place, t: Math.round(fromMs) };
+      this.#places.set(tab, again);
+      this.#valve.addEntry(again.t, again);
+    }
   }
 
   /** Something a page told of itself. */
