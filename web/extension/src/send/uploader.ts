@@ -49,6 +49,7 @@ interface Wait {
 }
 
 const TAKEN_BACK = "segment-taken-back";
+const UNREACHABLE = "unreachable";
 const CLOSED = "recording-closed";
 /** Answers that say of a segment that it is never taken, whatever happens. For all others there is another time. */
 const NEVER_TAKEN: readonly number[] = [410, 413, 415, 422];
@@ -174,8 +175,17 @@ export class Uploader {
     } catch {
       outcome = this.#later(name, "disk", null);
     }
-    if (outcome === "done") this.#waits.delete(name);
+    if (outcome === "done") {
+      this.#waits.delete(name);
+      this.#reached();
+    }
     this.#events.changed();
+  }
+
+  /** The server answers again: what waited for that waits no longer. */
+  #reached(): void {
+    for (const [name, wait] of this.#waits)
+      if (wait.reason === UNREACHABLE) this.#waits.set(name, { ...wait, untilMs: 0 });
   }
 
   /** What is to be done now, or until when there is nothing, or `null` where nothing is left. */
@@ -263,7 +273,7 @@ export class Uploader {
   /** What an answer other than yes means, where another time may bring another one. */
   #refused(run: Run, name: string, answer: Answer): Promise<Outcome> | Outcome {
     if (answer.status === 401) return this.#renew(run, name);
-    if (isPassing(answer)) return this.#later(name, answer.slug || "unreachable", answer);
+    if (isPassing(answer)) return this.#later(name, answer.slug || UNREACHABLE, answer);
     return this.#later(name, answer.slug || `status-${answer.status}`, answer, REFUSED_WAIT_MS);
   }
 
@@ -294,7 +304,7 @@ export class Uploader {
       return "done";
     }
     if (answer.status === 201 || answer.status === 410) return this.#closed(run, name, answer);
-    if (isPassing(answer)) return this.#later(name, answer.slug || "unreachable", answer);
+    if (isPassing(answer)) return this.#later(name, answer.slug || UNREACHABLE, answer);
     // Of a run that is over the token there is has to do.
     if (name === renewalOf(run.writer) && run.ended !== null) {
       this.#stale.delete(run.writer);
@@ -328,7 +338,7 @@ export class Uploader {
   async #finish(run: Run): Promise<Outcome> {
     if (!isTold(run) && (run.ended === "stopped" || run.ended === "shutdown")) {
       const answer = await this.#receiver(run.server).end(run.token, run.ended);
-      if (isPassing(answer)) return this.#later(run.writer, answer.slug || "unreachable", answer);
+      if (isPassing(answer)) return this.#later(run.writer, answer.slug || UNREACHABLE, answer);
       const renewals = this.#renewals.get(run.writer) ?? 0;
       // Where it may not be told any more, the server ends it by itself when nothing came for a day.
       if (answer.status === 401 && this.#recorderToken(run) !== null && renewals < MOST_RENEWALS)
