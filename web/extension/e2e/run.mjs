@@ -1,20 +1,32 @@
 /**
  * The extension in a real Chromium, against a receiving server of the tests' own: the stories beside this file.
  *
- * `node web/extension/e2e/run.mjs [names of stories]` after `npm run build -w @clerestory/extension`. Needs `ffmpeg`,
+ * `node web/extension/e2e/run.mjs [names of stories] [--times N]` after `npm run build -w @clerestory/extension`. Needs `ffmpeg`,
  * `ffprobe` and `Xvfb`, and for the story `server` one in `CLERESTORY_BIN`; `CHROMIUM` names another browser, `KEEP=1`
- * keeps the folders with profiles and files.
+ * keeps the folders with profiles and files. `--times` is how often the story `kills` kills: 10 unless said, 50 for the soak.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { launch, prepare } from "./lib/browser.mjs";
 import { servePages } from "./lib/pages.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 
-const STORIES = ["journey", "rules", "trouble", "still", "leaving", "screen", "beside", "kills", "server"];
+const STORIES = [
+  "journey",
+  "rules",
+  "trouble",
+  "goodbye",
+  "still",
+  "leaving",
+  "screen",
+  "beside",
+  "kills",
+  "server",
+];
 
-async function tell(name) {
+async function tell(name, times) {
   const place = mkdtempSync(join(tmpdir(), "clerestory-extension-"));
   const extension = join(place, "extension");
   const profile = join(place, "profile");
@@ -32,7 +44,7 @@ async function tell(name) {
   const say = (text) => process.stdout.write(`${name}: ${text}\n`);
   try {
     const { run } = await import(`./stories/${name}.mjs`);
-    await run({ receiver, pages, start, profile, place, say });
+    await run({ receiver, pages, start, profile, place, say, times });
     say("ok");
   } finally {
     await browser?.context.close();
@@ -43,5 +55,10 @@ async function tell(name) {
   }
 }
 
-const asked = process.argv.slice(2);
-for (const name of asked.length > 0 ? asked : STORIES) await tell(name);
+const { values, positionals } = parseArgs({
+  options: { times: { type: "string", default: "10" } },
+  allowPositionals: true,
+});
+const times = Number(values.times);
+if (!Number.isInteger(times) || times < 1) throw new Error("--times is a whole number from 1");
+for (const name of positionals.length > 0 ? positionals : STORIES) await tell(name, times);

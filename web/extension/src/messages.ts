@@ -30,6 +30,7 @@ export type ToRecorder =
   | { readonly to: "recorder"; readonly kind: "forget-refused" }
   | { readonly to: "recorder"; readonly kind: "retry-refused" }
   | { readonly to: "recorder"; readonly kind: "send"; readonly enrolment: Enrolment }
+  | ({ readonly to: "recorder"; readonly kind: "leave"; readonly enrolment: Enrolment } & Leaving)
   | { readonly to: "recorder"; readonly kind: "status" }
   | { readonly to: "recorder"; readonly kind: "went"; readonly went: Went }
   | { readonly to: "recorder"; readonly kind: "look-again" }
@@ -42,7 +43,24 @@ export type ToRecorder =
     }
   /** From a page's script. */
   | { readonly to: "recorder"; readonly kind: "entry"; readonly at: number; readonly entry: unknown }
-  | { readonly to: "recorder"; readonly kind: "painted" };
+  | { readonly to: "recorder"; readonly kind: "painted" }
+  /** Of a frame: whether there is anything of it to be seen. */
+  | { readonly to: "recorder"; readonly kind: "size"; readonly isSeen: boolean };
+
+/** The person leaves the organisation. */
+export interface Leaving {
+  /** They were asked about what lies here, and it goes with them. */
+  readonly isSure: boolean;
+  /** They go though the server cannot be told. */
+  readonly isUnheard: boolean;
+}
+
+/** What would be lost by leaving. */
+export interface Left {
+  readonly segments: number;
+  /** Times thrown away here of which the server has not heard. */
+  readonly untold: number;
+}
 
 /** What the worker is told. */
 export type ToWorker =
@@ -61,13 +79,16 @@ export type ToWorker =
   /** What was put aside is to be tried again, or deleted; the recorder may have to be opened for it. */
   | { readonly to: "worker"; readonly kind: "refused"; readonly retry: boolean }
   | { readonly to: "worker"; readonly kind: "believed"; readonly version: number }
+  | { readonly to: "worker"; readonly kind: "discard"; readonly minutes: number }
+  | ({ readonly to: "worker"; readonly kind: "leave" } & Leaving)
   /** From a page's script: picture-in-picture was entered or left. */
   | { readonly to: "worker"; readonly kind: "apart"; readonly on: boolean };
 
 /** What a page's script is told. */
 export interface ToPage {
   readonly to: "page";
-  readonly kind: "off";
+  /** `again`: what was told before anybody recorded is to be told once more. */
+  readonly kind: "off" | "again";
 }
 
 export interface Badge {
@@ -87,6 +108,8 @@ export interface Status {
   readonly surface: Surface | null;
   readonly startedAtMs: number | null;
   readonly shut: { readonly reason: GapReason; readonly since: number } | null;
+  /** Excluded pages in tabs behind others, whose titles alone keep everything out. */
+  readonly behind: number;
   readonly pausedFor: string | null;
   readonly hears: { readonly page: boolean; readonly microphone: boolean };
   readonly policy: Pick<ScreenPolicy, "audio" | "pause" | "liveView" | "keptDays" | "notice"> | null;
@@ -94,6 +117,8 @@ export interface Status {
   readonly watchers: readonly Watcher[] | null;
   /** What was captured and could not be kept. */
   readonly lost: { readonly segments: number; readonly why: "disk" | "missing" } | null;
+  /** A recording that is over and of which times can still be thrown away here; `null`: until when is not known yet. */
+  readonly takeBack: { readonly endedAtMs: number; readonly untilMs: number | null } | null;
   /** Times thrown away here of which the server has not heard yet. */
   readonly untold: number;
   /** The last minutes, for a row of panes. */
@@ -115,7 +140,7 @@ export function senderOf(sender: chrome.runtime.MessageSender): "ours" | "page" 
   return sender.tab?.id === undefined ? null : "page";
 }
 
-const FROM_PAGES = ["entry", "painted", "apart"];
+const FROM_PAGES = ["entry", "painted", "size", "apart"];
 
 /** Whether a message may come from where it came from; a page's script says few things. */
 export function isFor<T extends ToRecorder | ToWorker>(

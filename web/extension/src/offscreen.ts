@@ -1,5 +1,5 @@
 /** The offscreen document: it outlives the worker, and holds what is captured until it is safe. */
-import { type Answered, isFor, type Status, type ToRecorder, type ToWorker } from "./messages";
+import { type Answered, isFor, type Left, type Status, type ToRecorder, type ToWorker } from "./messages";
 import type { SeenTab } from "./rules/gate";
 import { Desk } from "./run/desk";
 import type { Files } from "./spool/spool";
@@ -45,7 +45,7 @@ const desk = new Desk(new Spool(openFiles()), {
 function handle(
   message: ToRecorder,
   sender: chrome.runtime.MessageSender,
-): Promise<Answered<null> | Status> | Answered<null> | null {
+): Promise<Answered<Left | null> | Status> | Answered<null> | null {
   const tab = sender.tab?.id;
   switch (message.kind) {
     case "begin":
@@ -65,6 +65,8 @@ function handle(
     case "send":
       void desk.send(message.enrolment);
       return { ok: null };
+    case "leave":
+      return desk.leave(message.enrolment, message);
     case "status":
       return desk.status();
     case "went":
@@ -88,6 +90,12 @@ function handle(
     case "painted":
       if (tab !== undefined && sender.frameId === 0)
         desk.recorder?.painted(tab, sender.url ?? "", sender.documentId);
+      return null;
+    case "size":
+      if (tab !== undefined && sender.frameId !== undefined) {
+        const { frameId: frame, url = "", documentId: document } = sender;
+        desk.recorder?.sized(tab, { frame, url, document }, message.isSeen === true);
+      }
       return null;
   }
 }

@@ -10,6 +10,9 @@ const IDLE_MS = 60_000;
 const KEYS_MS = 5000;
 const SCROLL_MS = 1000;
 
+/** What nobody heard, as the recorder was not there yet. */
+let sayAgain: () => void = () => {};
+
 function selectedLength(): number {
   const field = document.activeElement;
   if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)
@@ -96,6 +99,7 @@ function begin(): () => void {
 
   watchPaint(send, ended.signal);
   watchApart(send, ended.signal);
+  sayAgain = watchSize(send, ended.signal);
   if (window === window.top) {
     const title = (): void => tell({ kind: "title", title: document.title });
     if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", title, options);
@@ -107,6 +111,24 @@ function begin(): () => void {
     ended.abort();
   }
   return stop;
+}
+
+/** A frame of no more than a line of points shows nothing. */
+const SEEN_PX = 1;
+
+/** Says of a frame whether there is anything of it to be seen, and at once when that changes. */
+function watchSize(send: (message: ToRecorder) => void, signal: AbortSignal): () => void {
+  if (window === window.top) return () => {};
+  const isSeen = (): boolean => Math.min(innerWidth, innerHeight) > SEEN_PX;
+  let told: boolean | null = null;
+  const say = (): void => {
+    told = isSeen();
+    send({ to: "recorder", kind: "size", isSeen: told });
+  };
+  window.addEventListener("resize", () => isSeen() !== told && say(), { signal });
+  window.addEventListener("pageshow", ({ persisted }) => persisted && say(), { signal });
+  say();
+  return say;
 }
 
 /** Says when this page stands on the screen in the place of the one before. */
@@ -166,8 +188,10 @@ const here = globalThis as { clerestoryEnd?: (() => void) | undefined };
 if (!here.clerestoryEnd) {
   here.clerestoryEnd = begin();
   chrome.runtime.onMessage.addListener((message: Partial<ToPage>, sender) => {
-    if (sender.id !== chrome.runtime.id || message.to !== "page" || message.kind !== "off") return;
-    here.clerestoryEnd?.();
+    if (sender.id !== chrome.runtime.id || message.to !== "page" || !here.clerestoryEnd) return;
+    if (message.kind === "again") sayAgain();
+    if (message.kind !== "off") return;
+    here.clerestoryEnd();
     here.clerestoryEnd = undefined;
   });
 }

@@ -6,8 +6,10 @@ export interface Joined {
   /** The version of the notice the person was shown and said to have read. */
   readonly noticeRead: string;
   readonly microphone: boolean;
-  /** The highest version of the policy that was believed, of this enrolment. */
-  readonly policyFloor: { readonly recorder: string; readonly version: number };
+  /** The highest version that was believed of the policies one organisation signs. It outlives leaving. */
+  readonly policyFloor: { readonly key: string; readonly version: number };
+  /** A code the organisation set that was tried: it works once. */
+  readonly triedCode: string;
 }
 
 export const SETTINGS = {
@@ -15,6 +17,7 @@ export const SETTINGS = {
   noticeRead: "noticeRead",
   microphone: "microphone",
   policyFloor: "policyFloor",
+  triedCode: "triedCode",
 } as const;
 
 /** In the session's storage: what the recorder told last before it was closed. */
@@ -25,22 +28,28 @@ export async function readEnrolled(): Promise<Enrolment | null> {
   return enrolment ?? null;
 }
 
-export async function readPolicyFloor(recorder: string): Promise<number> {
+/** `key`: that policies of the organisation are signed with. */
+export async function readPolicyFloor(key: string): Promise<number> {
   const { policyFloor } = await chrome.storage.local.get<Partial<Joined>>(SETTINGS.policyFloor);
-  return policyFloor?.recorder === recorder ? policyFloor.version : 0;
+  return policyFloor?.key === key ? policyFloor.version : 0;
 }
 
-export async function raisePolicyFloor(recorder: string, version: number): Promise<void> {
-  if (version <= (await readPolicyFloor(recorder))) return;
-  await chrome.storage.local.set({ [SETTINGS.policyFloor]: { recorder, version } });
+export async function raisePolicyFloor(key: string, version: number): Promise<void> {
+  if (version <= (await readPolicyFloor(key))) return;
+  await chrome.storage.local.set({ [SETTINGS.policyFloor]: { key, version } });
 }
 
 export interface Managed {
   /** The only server there is, as an origin. */
   readonly server: string | null;
   readonly label: string | null;
+  /** To join that server with, by one click of the person it was made for. */
+  readonly code: string | null;
   readonly framesPerSecond: number;
 }
+
+const CODE = /^cre_[\w-]{8,200}$/;
+const LONGEST_LABEL = 80;
 
 /** The log and the pictures are in step within a tenth of a second. */
 const FRAMES_PER_SECOND = 15;
@@ -55,12 +64,13 @@ export function serverOrigin(address: string): string | null {
 
 export async function managed(): Promise<Managed> {
   const told = await chrome.storage.managed.get<Record<string, unknown>>();
-  const { server, label, frames_per_second: frames } = told;
+  const { server, label, code, frames_per_second: frames } = told;
   const isRate = typeof frames === "number" && frames >= 1 && frames <= 30;
   return {
     // An address that cannot be used leaves no server, not the choice of any.
     server: typeof server === "string" ? (serverOrigin(server) ?? "") : null,
-    label: typeof label === "string" && label !== "" ? label : null,
+    label: typeof label === "string" && label.trim() !== "" ? label.trim().slice(0, LONGEST_LABEL) : null,
+    code: typeof code === "string" && CODE.test(code) ? code : null,
     framesPerSecond: isRate ? frames : FRAMES_PER_SECOND,
   };
 }
@@ -71,5 +81,12 @@ export function readJoinLink(link: string): { readonly server: string; readonly 
   if (server === null) return null;
   const { pathname, hash } = new URL(link);
   const code = new URLSearchParams(hash.slice(1)).get("code") ?? "";
-  return pathname === "/enrol" && /^cre_[\w-]{8,200}$/.test(code) ? { server, code } : null;
+  return pathname === "/enrol" && CODE.test(code) ? { server, code } : null;
+}
+
+/** The link to join with that the organisation set, where it was not tried yet. */
+export async function managedLink({ server, code }: Managed): Promise<string | null> {
+  if (!server || !code) return null;
+  const { triedCode } = await chrome.storage.local.get<Partial<Joined>>(SETTINGS.triedCode);
+  return triedCode === code ? null : `${server}/enrol#code=${code}`;
 }

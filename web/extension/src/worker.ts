@@ -7,11 +7,15 @@ import {
   type Badge,
   type BeginWish,
   isFor,
+  type Leaving,
+  type Left,
   type Status,
+  type ToPage,
   type ToRecorder,
   type ToWorker,
 } from "./messages";
 import { seenTabs } from "./rules/visible";
+import type { Enrolment } from "./server/server";
 import {
   type Joined,
   LAST,
@@ -40,8 +44,19 @@ const mention = (message: ToRecorder): void => {
 // ------------------------------------------------------------------------ the offscreen document
 
 let opening: Promise<void> | null = null;
-/** Somebody is about to record: what was finished before does not close the document under them. */
-let beginning = false;
+/** How many want the recorder now: what was finished before does not close the document under them. */
+let wanting = 0;
+
+/** Does something with the recorder, which is opened for it. */
+async function withRecorder<T>(work: () => Promise<T>): Promise<T> {
+  wanting += 1;
+  try {
+    await openRecorder();
+    return await work();
+  } finally {
+    wanting -= 1;
+  }
+}
 
 async function openRecorder(): Promise<void> {
   if (await chrome.offscreen.hasDocument()) return;
@@ -58,26 +73,24 @@ async function openRecorder(): Promise<void> {
 }
 
 async function begin(wish: BeginWish): Promise<Answered<null>> {
-  beginning = true;
-  try {
-    return await beginAs(wish);
-  } finally {
-    beginning = false;
-  }
-}
-
-async function beginAs(wish: BeginWish): Promise<Answered<null>> {
   const enrolment = await readEnrolled();
   if (!enrolment) return { refused: "not-joined" };
   const { framesPerSecond, server } = await managed();
   // The organisation may have fixed another server since this browser joined.
   if (server !== null && server !== enrolment.server) return { refused: "other-server" };
-  await openRecorder();
+  return withRecorder(() => beginAs(wish, enrolment, framesPerSecond));
+}
+
+async function beginAs(
+  wish: BeginWish,
+  enrolment: Enrolment,
+  framesPerSecond: number,
+): Promise<Answered<null>> {
   const isTab = wish.surface === "tab" && wish.tab !== null;
   if (wish.surface !== "tab" && !(await chrome.permissions.contains(ALL_PAGES)))
     return { refused: "pages-not-allowed" };
   const streamId = isTab ? await chrome.tabCapture.getMediaStreamId({ targetTabId: wish.tab ?? 0 }) : null;
-  const policyFloor = await readPolicyFloor(enrolment.recorder);
+  const policyFloor = await readPolicyFloor(enrolment.policyKey);
   await beginPages(wish.surface === "tab" ? wish.tab : null);
   const answer = (await tellRecorder({
     to: "recorder",
@@ -85,6 +98,7 @@ async function beginAs(wish: BeginWish): Promise<Answered<null>> {
     begin: { ...wish, enrolment, streamId, framesPerSecond, policyFloor },
   })) as Answered<null>;
   if ("refused" in answer) await endPages();
+  else await tellPages("again");
   return answer;
 }
 
@@ -97,17 +111,36 @@ async function sendLeftovers(): Promise<void> {
   await tellRecorder({ to: "recorder", kind: "send", enrolment });
 }
 
-async function handleRefused(retry: boolean): Promise<unknown> {
-  await openRecorder();
-  const answer = await tellRecorder({ to: "recorder", kind: retry ? "retry-refused" : "forget-refused" });
+/** Has the recorder do something while it may not be open; it closes when there is nothing left to do. */
+async function askRecorder(message: ToRecorder): Promise<unknown> {
+  const answer = await withRecorder(() => tellRecorder(message));
   const enrolment = await readEnrolled();
-  // Sends it, and closes the recorder when there is nothing left to do.
   if (enrolment && !(await isRecording())) mention({ to: "recorder", kind: "send", enrolment });
   return answer;
 }
 
+async function leave({ isSure, isUnheard }: Leaving): Promise<unknown> {
+  const enrolment = await readEnrolled();
+  if (!enrolment) return { ok: null };
+  const message: ToRecorder = { to: "recorder", kind: "leave", enrolment, isSure, isUnheard };
+  const answer = (await withRecorder(() => tellRecorder(message))) as Answered<Left | null>;
+  if ("refused" in answer || answer.ok !== null) {
+    mention({ to: "recorder", kind: "send", enrolment });
+    return answer;
+  }
+  await forgetEnrolment();
+  // Nothing is left to be told of an organisation that this browser is not in any more.
+  await chrome.storage.session.remove(LAST);
+  await chrome.offscreen.closeDocument();
+  return answer;
+}
+
+/** Another organisation has a notice of its own, to be read anew. */
+const forgetEnrolment = (): Promise<void> =>
+  chrome.storage.local.remove([SETTINGS.enrolment, SETTINGS.noticeRead] satisfies (keyof Joined)[]);
+
 async function closeRecorder(last: Status): Promise<void> {
-  if (beginning || (await isRecording())) return;
+  if (wanting > 0 || (await isRecording())) return;
   await chrome.storage.session.set({ [LAST]: last });
   await chrome.offscreen.closeDocument();
 }
@@ -144,9 +177,14 @@ async function beginPages(only: number | null): Promise<void> {
 async function endPages(): Promise<void> {
   const registered = await chrome.scripting.getRegisteredContentScripts({ ids: [PAGE_SCRIPT] });
   if (registered.length > 0) await chrome.scripting.unregisterContentScripts({ ids: [PAGE_SCRIPT] });
-  for (const { id } of await chrome.tabs.query({})) {
-    if (id !== undefined) chrome.tabs.sendMessage(id, { to: "page", kind: "off" }).catch(() => {});
-  }
+  await tellPages("off");
+}
+
+/** Where no script of ours runs nobody hears it. */
+async function tellPages(kind: ToPage["kind"]): Promise<void> {
+  const message: ToPage = { to: "page", kind };
+  for (const { id } of await chrome.tabs.query({}))
+    if (id !== undefined) chrome.tabs.sendMessage(id, message).catch(() => {});
 }
 
 // ------------------------------------------------------------------------ the badge
@@ -259,12 +297,16 @@ async function handle(message: ToWorker, sender: chrome.runtime.MessageSender): 
     case "state":
       return showState(message.state);
     case "ended":
-      return chrome.storage.local.remove(SETTINGS.enrolment satisfies keyof Joined);
+      return forgetEnrolment();
     case "refused":
-      return handleRefused(message.retry);
+      return askRecorder({ to: "recorder", kind: message.retry ? "retry-refused" : "forget-refused" });
+    case "discard":
+      return askRecorder({ to: "recorder", kind: "discard", minutes: message.minutes });
+    case "leave":
+      return leave(message);
     case "believed": {
       const enrolment = await readEnrolled();
-      return enrolment && raisePolicyFloor(enrolment.recorder, message.version);
+      return enrolment && raisePolicyFloor(enrolment.policyKey, message.version);
     }
     case "nothing-left":
       return closeRecorder(message.last);
@@ -292,11 +334,13 @@ const goneStatus: Status = {
   surface: null,
   startedAtMs: null,
   shut: null,
+  behind: 0,
   pausedFor: null,
   hears: { page: false, microphone: false },
   policy: null,
   watchers: [],
   lost: null,
+  takeBack: null,
   untold: 0,
   slices: [],
   safe: { segments: 0, bytes: 0, upToMs: null },
@@ -308,7 +352,7 @@ const goneStatus: Status = {
 /** A recorder that went without a word left everything but its last moments on the disk. */
 async function findRecorderGone(): Promise<void> {
   const state = await isRecording();
-  if (!state || beginning || (await chrome.offscreen.hasDocument())) return;
+  if (!state || wanting > 0 || (await chrome.offscreen.hasDocument())) return;
   await chrome.storage.session.set({ [LAST]: goneStatus });
   await showState({ phase: "idle", shut: null, watched: false, only: null });
 }

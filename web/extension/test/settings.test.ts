@@ -1,6 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { readEnrolment, readLeave, readReceipt, readWatching } from "../src/server/server";
-import { readJoinLink, serverOrigin } from "../src/settings";
+import {
+  managed,
+  managedLink,
+  raisePolicyFloor,
+  readJoinLink,
+  readPolicyFloor,
+  serverOrigin,
+} from "../src/settings";
 
 const code = `cre_${"a1".repeat(16)}`;
 
@@ -28,6 +35,53 @@ describe("a link to join", () => {
     expect(serverOrigin("http://127.0.0.1:1/x")).toBe("http://127.0.0.1:1");
     expect(serverOrigin("http://localhost.evil.example/")).toBeNull();
     expect(serverOrigin("ftp://a.example")).toBeNull();
+  });
+});
+
+/** What is stored, and what the organisation fixed. */
+function stored(kept: Record<string, unknown>, fixed: Record<string, unknown> = {}) {
+  const area = (rows: Record<string, unknown>) => ({
+    get: async () => ({ ...rows }),
+    set: async (more: Record<string, unknown>) => void Object.assign(rows, more),
+  });
+  vi.stubGlobal("chrome", { storage: { local: area(kept), managed: area(fixed) } });
+}
+
+describe("what the organisation fixed", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("is read strictly: what cannot be used leaves no choice of a server", async () => {
+    stored({}, { server: "https://a.example/x", label: "  till 4 ", code, frames_per_second: 5 });
+    expect(await managed()).toEqual({
+      server: "https://a.example",
+      label: "till 4",
+      code,
+      framesPerSecond: 5,
+    });
+    stored({}, { server: "ftp://a.example", label: " ", code: "crt_12345678", frames_per_second: 90 });
+    expect(await managed()).toEqual({ server: "", label: null, code: null, framesPerSecond: 15 });
+  });
+
+  it("is a link to join with, until it was tried", async () => {
+    const fixed = { server: "https://a.example", label: null, code, framesPerSecond: 15 };
+    stored({});
+    expect(await managedLink(fixed)).toBe(`https://a.example/enrol#code=${code}`);
+    expect(await managedLink({ ...fixed, server: null })).toBeNull();
+    stored({ triedCode: code });
+    expect(await managedLink(fixed)).toBeNull();
+  });
+});
+
+describe("the highest version believed", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("is of the key that signed, goes up only, and is not lost by leaving", async () => {
+    const kept: Record<string, unknown> = { enrolment: {} };
+    stored(kept);
+    await raisePolicyFloor("key", 7);
+    await raisePolicyFloor("key", 3);
+    kept.enrolment = undefined;
+    expect([await readPolicyFloor("key"), await readPolicyFloor("other")]).toEqual([7, 0]);
   });
 });
 

@@ -407,6 +407,48 @@ describe("sending", () => {
     expect(scene.log).toEqual(["discard 1-2", "start"]);
   });
 
+  it("renews the token of a run that ended, and forgets it when nothing of it can be taken back any more", async () => {
+    const expires = new Date(15 * 60_000).toISOString();
+    scene.start = () => leave({ server_time_ms: 0, expires_at: expires });
+    await scene.spool.beginRun(run("a"));
+    scene.uploader.refresh("a");
+    await scene.uploader.nudge();
+    expect(scene.log).toEqual(["start", "end stopped"]);
+    const kept = await scene.spool.run("a");
+    expect([kept?.token, kept?.takeBackUntilMs]).toEqual(["cit_new", Date.now() + 12 * 60_000]);
+    await scene.uploader.nudge();
+    expect(scene.log).toHaveLength(2);
+
+    await scene.spool.changeRun("a", () => ({
+      discarded: [{ fromMs: 1, toMs: 2, isTakenHere: true }],
+    }));
+    await scene.uploader.nudge();
+    expect(scene.log.at(-1)).toBe("discard 1-2");
+    vi.setSystemTime(Date.now() + 13 * 60_000);
+    await scene.uploader.nudge();
+    expect(await scene.spool.run("a")).toBeNull();
+    expect(scene.log.filter((line) => line.startsWith("end"))).toHaveLength(1);
+  });
+
+  it("tells the end with the token there is where no other is given", async () => {
+    scene.start = () => answer(403, "capture-off");
+    await scene.spool.beginRun(run("a", { ended: "shutdown" }));
+    scene.uploader.refresh("a");
+    await scene.uploader.nudge();
+    expect(scene.log).toEqual(["start", "end shutdown"]);
+    expect(await scene.spool.run("a")).toBeNull();
+  });
+
+  it("begins no other recording to take back times of one whose end was told", async () => {
+    scene.discard = () => answer(401, "token-expired");
+    const times = { fromMs: 1, toMs: 2, isTakenHere: true };
+    await scene.spool.beginRun(run("a", { takeBackUntilMs: Date.now() + 1000, discarded: [times] }));
+    void scene.uploader.nudge();
+    await until(() => scene.uploader.trouble !== null);
+    expect(scene.uploader.trouble?.reason).toBe("too-late");
+    expect(scene.log).toEqual(["discard 1-2"]);
+  });
+
   it("stops asking where the recorder itself was ended", async () => {
     await scene.spool.beginRun(run("a"));
     await scene.lies("a", name(0));

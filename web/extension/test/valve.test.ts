@@ -22,6 +22,7 @@ class Scene {
   against: "paused" | "policy" | null = null;
   extra: SeenTab[] = [];
   frames: SeenFrame[] = [];
+  audible = false;
   document = "first";
 
   constructor(only: number | null = TAB) {
@@ -37,7 +38,7 @@ class Scene {
 
   look(): void {
     const page = { frame: 0, url: this.url, document: this.document };
-    const seen = [{ tab: TAB, frames: [page, ...this.frames] }, ...this.extra];
+    const seen = [{ tab: TAB, frames: [page, ...this.frames], isAudible: this.audible }, ...this.extra];
     if (this.gate.see(seen, this.now, this.now)) this.pump();
   }
 
@@ -246,7 +247,107 @@ describe("what goes through", () => {
       scene.run(1000);
     }
     expect(scene.gaps).toEqual([]);
-    expect(scene.gate.went({ at: scene.now, ...hidden, tab: TAB }, scene.now)).toBe(true);
+    const shown = { frame: 3, url: BANK, document: "hidden" };
+    expect(scene.gate.sized(TAB, shown, true, scene.now)).toBe(true);
+  });
+
+  it("is shut by a frame that says nothing of itself, and keeps nothing from when it came", () => {
+    const scene = new Scene();
+    scene.run(2000);
+    const came = scene.now;
+    scene.frames = [{ frame: 5, url: BANK, document: "frame" }];
+    scene.go(BANK, "committed", 5);
+    scene.run(4000);
+    expect(scene.keptWithin(came + 1, scene.now)).toEqual([]);
+    expect(scene.valve.shut?.reason).toBe("blocked");
+  });
+
+  it("is shut by a frame that was there between two looks only and said nothing", () => {
+    const scene = new Scene();
+    scene.run(2050);
+    const came = scene.now;
+    scene.go(BANK, "committed", 5);
+    scene.run(9000);
+    expect(scene.keptWithin(came + 1, came + 1000)).toEqual([]);
+    expect(scene.gaps.map(({ reason }) => reason)).toEqual(["blocked"]);
+  });
+
+  it("is not shut by a frame of no size, until it has one, or the page can be heard", () => {
+    const scene = new Scene();
+    scene.run(2000);
+    const frame = { frame: 5, url: BANK, document: "frame" };
+    scene.frames = [frame];
+    scene.gate.went({ at: scene.now, tab: TAB, ...frame, stage: "committed" }, scene.now);
+    scene.run(300);
+    scene.gate.sized(TAB, frame, false, scene.now);
+    scene.run(4000);
+    expect([scene.gaps, scene.valve.shut]).toEqual([[], null]);
+    expect(scene.kept.length).toBeGreaterThan(50);
+    const grew = scene.now;
+    expect(scene.gate.sized(TAB, frame, true, scene.now)).toBe(true);
+    scene.run(2000);
+    expect(scene.keptWithin(grew - 500, scene.now)).toEqual([]);
+    const heard = new Scene();
+    heard.run(2000);
+    heard.gate.sized(TAB, frame, false, heard.now);
+    heard.frames = [frame];
+    heard.audible = true;
+    heard.run(1000);
+    expect(heard.valve.shut?.reason).toBe("blocked");
+  });
+
+  it("does not take the word of one document in a frame for another", () => {
+    const scene = new Scene();
+    scene.run(2000);
+    scene.gate.sized(TAB, { frame: 5, url: NEWS, document: "before" }, false, scene.now);
+    const came = scene.now;
+    scene.frames = [{ frame: 5, url: BANK, document: "after" }];
+    scene.run(4000);
+    expect(scene.keptWithin(came + 1, scene.now)).toEqual([]);
+  });
+
+  it("is shut by an excluded page behind others, as its title can be read, and says how many there are", () => {
+    const scene = new Scene(null);
+    scene.run(1000);
+    const behind = (tab: number, url: string) => ({ tab, isBehind: true, frames: [{ frame: 0, url }] });
+    scene.extra = [behind(8, "chrome://newtab/"), behind(9, "https://other.example/")];
+    scene.run(1000);
+    expect(scene.valve.shut).toBeNull();
+    scene.extra = [behind(8, BANK), behind(9, BANK), { tab: 10, isBehind: true, frames: [] }];
+    const at = scene.now;
+    scene.run(2000);
+    expect(scene.keptWithin(at - 300, scene.now)).toEqual([]);
+    expect([scene.valve.shut?.reason, scene.gate.behind]).toEqual(["blocked", 3]);
+    scene.extra = [];
+    scene.run(3000);
+    expect([scene.valve.shut, scene.gate.behind]).toEqual([null, 0]);
+  });
+
+  it("tells no picture to be from before the one before", () => {
+    const scene = new Scene();
+    scene.run(2000);
+    for (const late of [40, 10, 25]) scene.valve.addPicture(scene.now + late, "picture");
+    scene.run(2000);
+    const steps = scene.kept.slice(1).map((at, before) => at - (scene.kept[before] ?? 0));
+    expect(Math.min(...steps)).toBe(1);
+    expect(scene.kept.length).toBeGreaterThan(30);
+  });
+
+  it("tells what there was no room for", () => {
+    const scene = new Scene();
+    scene.run(2000);
+    const full = scene.now;
+    scene.answers = false;
+    for (let at = 0; at < 400; at += 1) scene.valve.addPicture(full + at * 5, "picture");
+    scene.now = full + 2000;
+    scene.answers = true;
+    scene.run(2000);
+    expect(new Set(scene.gaps.map(({ reason }) => reason))).toEqual(new Set(["lost"]));
+    const [from = 0, to = 0] = [scene.gaps[0]?.from_ms, scene.gaps.at(-1)?.to_ms];
+    expect(scene.gaps.every((gap, at) => at === 0 || gap.from_ms === scene.gaps[at - 1]?.to_ms)).toBe(true);
+    expect([from <= full, to > full + 1000]).toEqual([true, true]);
+    expect(scene.keptWithin(from + 1, to)).toEqual([]);
+    expect(scene.kept.at(-1)).toBeGreaterThan(to);
   });
 
   it("counts frames", () => {

@@ -42,6 +42,8 @@ export class Receiver {
     this.discards = [];
     this.ends = [];
     this.problems = [];
+    /** Tokens of browsers whose person left with them. */
+    this.left = [];
     this.version = 1;
     this.rules = {
       recording: true,
@@ -116,6 +118,11 @@ export class Receiver {
     if (request.headers.cookie) this.problems.push("a cookie came");
     const asked = () => JSON.parse(bytes.toString("utf8"));
     if (path === "/recorders") return this.#join(asked());
+    if (path === "/recorders/leave") {
+      if (!this.recorders.delete(bearer)) return problem(401, "recorder-ended");
+      this.left.push(bearer);
+      return { status: 204 };
+    }
     if (path === "/screens/policy" && !this.tellsPolicy) return problem(503, "unavailable");
     if (path === "/screens/policy")
       return this.recorders.has(bearer)

@@ -1,6 +1,6 @@
 /**
  * Stands for a browser that is killed again and again, at any moment: everything but the last moments of each run is
- * there in the end, in one recording. `KILLS` says how often (10), `SEED` when.
+ * there in the end, in one recording. `--times` says how often, `SEED` when.
  */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
@@ -10,7 +10,6 @@ import { readTrack } from "../lib/media.mjs";
 import { begin, joinIn } from "../lib/person.mjs";
 import { lookAt, probe } from "../lib/watch.mjs";
 
-const KILLS = Number(process.env.KILLS ?? 10);
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 /** A segment that was not finished, and what waited to be judged. */
 const MOST_LOST_MS = 4500;
@@ -24,11 +23,11 @@ function drawFrom(seed) {
   };
 }
 
-export async function run({ receiver, pages, start, profile, place, say }) {
+export async function run({ receiver, pages, start, profile, place, say, times }) {
   say(`seed ${SEED}`);
   const draw = drawFrom(SEED);
   const killed = [];
-  for (let kill = 0; kill < KILLS; kill += 1) {
+  for (let kill = 0; kill < times; kill += 1) {
     const browser = await start();
     if (kill === 0) await joinIn(browser, receiver);
     const page = browser.context.pages()[0];
@@ -52,7 +51,7 @@ export async function run({ receiver, pages, start, profile, place, say }) {
     timeoutMs: 90_000,
   });
 
-  assert.equal(runs.length, KILLS);
+  assert.equal(runs.length, times);
   assert.equal(new Set(runs.map(({ recording }) => recording)).size, 1, "one recording");
   const lost = runs.map((recorded, number) => {
     const seen = lookAt(place, recorded, `run-${number}`);
@@ -69,5 +68,5 @@ export async function run({ receiver, pages, start, profile, place, say }) {
     return Math.round(killed[number] - seen.chunks.at(-1).timestampUs / 1000);
   });
   assert.ok(Math.max(...lost) < MOST_LOST_MS, `lost ${lost.join(", ")} ms`);
-  say(`${KILLS} kills; before each was lost, in ms: ${lost.join(", ")}`);
+  say(`${times} kills; before each was lost, in ms: ${lost.join(", ")}`);
 }

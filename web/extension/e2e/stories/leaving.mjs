@@ -1,6 +1,7 @@
 /**
  * Stands for ways out of something excluded on which the page around it stays: an application that goes to another
- * address by itself, and draws late; and a frame that is taken out of a page which is busy.
+ * address by itself, and draws late; and a frame that is taken out of a page which is busy. And for an excluded frame of
+ * no size, which shuts nothing until it gets one.
  */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -31,6 +32,11 @@ const addFrame = () => {
   frame.src = "http://bank.localhost:" + location.port + "/frame";
   box.append(frame);
 };
+const hide = (style) => {
+  addFrame();
+  document.querySelector("iframe").style.cssText = style;
+};
+const showFrame = () => { document.querySelector("iframe").style.cssText = ""; };
 const removeFrame = (late) => {
   document.querySelector("iframe").remove();
   for (const since = performance.now(); performance.now() - since < late; );
@@ -75,6 +81,20 @@ async function tell({ receiver, start, place, say }, origin) {
   await shut(popup, null);
   say("an excluded frame was taken out of a busy page");
   await pause(2000);
+  for (const style of ["display:none", "width:1px;height:1px;position:absolute"]) {
+    await page.evaluate((told) => hide(told), style);
+    await pause(4000);
+    assert.equal((await statusOf(popup)).shut, null, `nothing is shut by a frame that is ${style}`);
+    if (style.startsWith("width")) break;
+    await page.evaluate("removeFrame(0)");
+  }
+  await page.evaluate("showFrame()");
+  await shut(popup, "blocked");
+  await pause(1000);
+  await page.evaluate("removeFrame(0)");
+  await shut(popup, null);
+  say("an excluded frame of no size shut nothing, until it got one");
+  await pause(2000);
   await popup.getByRole("button", { name: "Stop recording" }).click();
   await waitFor("the end to be told", () => receiver.ends.length > 0, { timeoutMs: 60_000 });
 
@@ -84,7 +104,7 @@ async function tell({ receiver, start, place, say }, origin) {
   const gaps = seen.video.flatMap(({ head }) => head.gaps);
   assert.deepEqual(
     gaps.map(({ reason }) => reason),
-    ["blocked", "blocked"],
+    ["blocked", "blocked", "blocked"],
   );
   say(
     `${seen.frames.length} pictures; gaps of ${gaps.map((gap) => gap.to_ms - gap.from_ms).join(" and ")} ms`,

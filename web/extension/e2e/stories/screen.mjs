@@ -1,6 +1,6 @@
 /**
- * Stands for a recording of the whole screen: an excluded page in any window that can be seen keeps everything out, for
- * as long as it can be seen, and a picture of one that stands in a window of its own does so, too.
+ * Stands for a recording of the whole screen: an excluded page in any tab keeps everything out for as long as it is open,
+ * in front or not, and so does a picture of one that stands in a window of its own.
  */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
@@ -38,15 +38,19 @@ async function tell({ receiver, pages, start, place, say }, display) {
   const bank = await opened;
   await shut(popup);
   await pause(2000);
-  // Without a window manager nothing can be minimised; a tab in front of it hides it as well.
-  await browser.worker.evaluate(
-    ([windowId, url]) => chrome.tabs.create({ windowId, url }),
+  const front = await browser.worker.evaluate(
+    ([windowId, url]) => chrome.tabs.create({ windowId, url }).then(({ id }) => id),
     [other, `${pages.shop}/done`],
   );
+  await pause(6000);
+  assert.equal((await statusOf(popup)).behind, 1, "its title can still be read");
+  await popup.getByText("An excluded page is open in a tab that is not in front.").waitFor();
+  await bank.goto(`${pages.shop}/lamps`);
   await goesOn(popup);
-  say("an excluded page in another window shut it for as long as it could be seen");
+  say("an excluded page in another window shut it, and so did its title alone, in a tab behind");
   await pause(2000);
 
+  await bank.goto(`${pages.bank}/`);
   await bank.bringToFront();
   await shut(popup);
   await bank.evaluate(() => {
@@ -63,17 +67,13 @@ async function tell({ receiver, pages, start, place, say }, display) {
       document.body,
     ).background;
   });
-  await browser.worker.evaluate(
-    (windowId) =>
-      chrome.tabs.query({ windowId, index: 1 }).then(([{ id }]) => chrome.tabs.update(id, { active: true })),
-    other,
-  );
+  await browser.worker.evaluate((id) => chrome.tabs.update(id, { active: true }), front);
   await pause(4000);
   assert.equal((await statusOf(popup)).shut?.reason, "blocked", "what stands in a window of its own counts");
   await bank.evaluate(() => documentPictureInPicture.window.close());
+  await bank.close();
   await goesOn(popup);
   say("its picture in a window of its own shut it, too");
-  await bank.close();
   await pause(2500);
   await popup.getByRole("button", { name: "Stop recording" }).click();
   await waitFor("the end to be told", () => receiver.ends.length > 0, { timeoutMs: 30_000 });

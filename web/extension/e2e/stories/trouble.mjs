@@ -7,6 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { waitFor } from "../../../e2e/lib/wait.mjs";
 import { readSegment, readTrack } from "../lib/media.mjs";
 import { begin, joinIn, statusOf } from "../lib/person.mjs";
+import { wholeLog } from "../lib/watch.mjs";
 
 const busy = { status: 503, body: { type: "urn:clerestory:problem:overloaded" } };
 const bad = { status: 422, body: { type: "urn:clerestory:problem:segment-malformed" } };
@@ -34,7 +35,10 @@ async function takeBreak({ receiver, popup, say }) {
   await popup.getByRole("button", { name: "Go on" }).click();
   const [{ segments }] = receiver.runs.values();
   await waitFor("the gap", () => gapsOf(segments).some(({ reason }) => reason === "paused"));
-  say("a pause without a reason was refused, one with a reason is a gap");
+  await waitFor("the reason", () =>
+    wholeLog({ segments }).some(({ kind, reason }) => kind === "pause" && reason === "Lunch"),
+  );
+  say("a pause without a reason was refused, one with a reason is a gap that says it");
 }
 
 async function throwAway({ receiver, popup, say }) {

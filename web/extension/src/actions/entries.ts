@@ -29,6 +29,8 @@ export interface PlaceEntry {
 export type Entry =
   | ({ readonly t: number } & Exclude<PageEntry, { readonly kind: "title" }>)
   | PlaceEntry
+  /** Why the person paused, in their own words. */
+  | { readonly t: number; readonly kind: "pause"; readonly reason: string }
   | { readonly t: number; readonly kind: "gap"; readonly to: number; readonly reason: string };
 
 const MAX_TEXT = 200;

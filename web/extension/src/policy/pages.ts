@@ -86,24 +86,43 @@ const isOwn = (address: string): boolean =>
  * Whether a page with this address keeps everything from being captured. Besides what the rules say, that is any whole
  * page that no rule can speak of: one of the browser or of another extension, which may list passwords or where the
  * person has been; a file; and a page without an address of its own, into which another may have written anything.
- * Frames of these kinds are judged by the page around them.
+ * A frame whose content the page around it wrote is judged by that page.
  */
 export function isExcluded({ mode, rules }: PageRules, address: string, isFrame: boolean): boolean {
   const page = inner(address);
   if (isFrame && (page === null || page.protocol === "about:")) return false;
   if (page === null) return true;
-  if (!isWeb(page)) return isFrame ? mode === "allow" : !isOwn(address);
+  if (!isWeb(page)) return isFrame ? mode === "allow" && page.protocol !== "data:" : !isOwn(address);
   if (mode === "allow") return !rules.some((rule) => rule(page, "exact"));
   return rules.some((rule) => rule(page, MADE.test(address) ? "site" : "wide"));
 }
 
+/** Pages of the browser itself: what they are called says nothing of the person. */
+const BROWSERS_OWN = /^(?:chrome|edge|brave|opera|vivaldi):/;
+
+/** The same of a page of which only the title can be seen, and its small picture when somebody points at it. */
+export const isTitleExcluded = (rules: PageRules, address: string): boolean =>
+  !BROWSERS_OWN.test(address) && isExcluded(rules, address, false);
+
 const MAX_ADDRESS = 2000;
+/** Longer, or of other characters, it is no name: pages are opened with secrets that have none. */
+const NAME = /^[\w.~[\]%-]{1,40}$/;
+
+/** The names of a query. What has no value may be one. */
+function queryNames(page: URL): string[] {
+  const named = page.search
+    .slice(1)
+    .split("&")
+    .filter((pair) => pair.includes("="));
+  const names = [...new URLSearchParams(named.join("&")).keys()].map(encodeURIComponent);
+  return [...new Set(names)].filter((name) => NAME.test(name));
+}
 
 /** An address as the action log tells it: without credentials and fragment, and of the query only the names. */
 export function toldAddress(address: string): string {
   const page = URL.canParse(address) ? new URL(address) : null;
   if (page === null || !/^https?:$/.test(page.protocol)) return page?.protocol ?? "";
-  const names = [...new Set([...page.searchParams.keys()].map(encodeURIComponent))];
+  const names = queryNames(page);
   const query = names.length > 0 ? `?${names.join("&")}` : "";
   return `${page.origin}${page.pathname}${query}`.slice(0, MAX_ADDRESS);
 }

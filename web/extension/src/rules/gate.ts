@@ -2,7 +2,8 @@
  * Whether what can be seen now may be captured. Nothing passes because nothing was heard: each picture waits until
  * the browser was asked about all visible pages after it was taken, and found clear.
  */
-import { isExcluded, type PageRules } from "../policy/pages";
+import { isExcluded, isTitleExcluded, type PageRules } from "../policy/pages";
+import { FrameSizes } from "./frame-sizes";
 
 export interface SeenFrame {
   readonly frame: number;
@@ -16,6 +17,10 @@ export interface SeenTab {
   readonly tab: number;
   /** None where the browser does not tell: nobody knows then what can be seen there. */
   readonly frames: readonly SeenFrame[];
+  /** Whether it plays something. A frame that cannot be seen may be what is heard. */
+  readonly isAudible?: boolean | undefined;
+  /** Other tabs are in front of it: of this one only the title can be seen. */
+  readonly isBehind?: boolean | undefined;
 }
 
 export interface Went extends SeenFrame {
@@ -67,9 +72,12 @@ export class Gate {
   /** When an exclusion was last heard of: an answer to an earlier question does not lift it. */
   #heardAt = 0;
   #switchedUntil = 0;
-  /** The tabs the browser told of last, by its answer that counted. */
+  /** The tabs of which the browser told last that they can be seen, by its answer that counted. */
   #visible = new Set<number>();
   #askedAt = 0;
+  /** How many tabs keep everything out by their titles alone. */
+  #behind = 0;
+  readonly #sizes = new FrameSizes();
 
   constructor(rules: PageRules, only: number | null) {
     this.#rules = rules;
@@ -89,6 +97,11 @@ export class Gate {
   /** Whether an excluded page can be seen, or is about to be. */
   get hasExcluded(): boolean {
     return this.#excluded.size > 0 || this.#begun.size > 0;
+  }
+
+  /** Excluded pages that stand in tabs behind others. */
+  get behind(): number {
+    return this.#behind;
   }
 
   /** When the browser was last asked and its answer counted. */
@@ -123,15 +136,42 @@ export class Gate {
     if (frame === 0 && stage === "committed" && document)
       this.#documents.set(tab, { document, paintedAt: null });
     if (!this.excludes(url, frame !== 0)) return false;
-    // What cannot be seen shuts nothing. Should it come to the front now, the next answer names it, and no picture
-    // goes on before one that was asked for after it was taken.
-    const isKnown = this.#clearSince !== null && now - this.#askedAt < SEEN_MS;
-    if (frame !== 0 && isKnown && !this.#visible.has(tab)) return false;
+    if (frame !== 0) return this.#frameWent(went, now);
     if (stage === "before") this.#begun.set(way, now);
     else this.#exclude(tab, went);
+    return this.#shut(now);
+  }
+
+  #shut(now: number): true {
     this.#heardAt = now;
     this.#clearSince = null;
     return true;
+  }
+
+  /** What cannot be seen shuts nothing. Should it come to the front now, the next answer names it, and no picture goes on
+   * before one that was asked for after it was taken. */
+  #isUnseen(tab: number, now: number): boolean {
+    const isKnown = this.#clearSince !== null && now - this.#askedAt < SEEN_MS;
+    return isKnown && !this.#visible.has(tab);
+  }
+
+  /** Many frames have no size, and show nothing: each is given a moment to say so before it shuts anything. */
+  #frameWent(went: Went, now: number): boolean {
+    const { tab, stage } = went;
+    if (stage === "before" || this.#isUnseen(tab, now)) return false;
+    const size = this.#sizes.of(went, now);
+    if (size !== "seen") return false;
+    this.#exclude(tab, went);
+    return this.#shut(now);
+  }
+
+  /** A frame says whether there is anything of it to be seen. Answers whether what waits has to go. */
+  sized(tab: number, frame: SeenFrame, isSeen: boolean, now: number): boolean {
+    if (this.#only !== null && tab !== this.#only) return false;
+    this.#sizes.tell(tab, frame, isSeen);
+    if (!isSeen || !this.excludes(frame.url, true) || this.#isUnseen(tab, now)) return false;
+    this.#exclude(tab, frame);
+    return this.#shut(now);
   }
 
   #exclude(tab: number, { frame, document }: SeenFrame): void {
@@ -155,24 +195,40 @@ export class Gate {
     for (const [way, since] of this.#begun) if (now - since > BEGUN_MS) this.#begun.delete(way);
     if (askedAt < this.#heardAt) return true;
     let isClear = true;
-    for (const { tab, frames } of visible) {
-      const unknown = { frame: 0, url: "" };
-      const excluded =
-        frames.length === 0 ? [unknown] : frames.filter(({ frame, url }) => this.excludes(url, frame !== 0));
-      for (const frame of excluded) this.#exclude(tab, frame);
-      if (excluded.length > 0) isClear = false;
+    this.#behind = 0;
+    for (const seen of visible) {
+      const excluded = this.#excludedOf(seen, now);
+      for (const frame of excluded) this.#exclude(seen.tab, frame);
+      if (excluded.length === 0) continue;
+      isClear = false;
+      if (seen.isBehind) this.#behind += 1;
+    }
+    for (const [tab, frame] of this.#sizes.late(now)) {
+      this.#exclude(tab, frame);
+      isClear = false;
     }
     if (!isClear || this.#begun.size > 0) {
       this.#clearSince = null;
       return true;
     }
+    // Nothing is thrown away, and nothing goes on, until each frame has said what it is or is late with it.
+    if (this.#sizes.areAwaited) return false;
     this.#askedAt = askedAt;
-    this.#visible = new Set(visible.map(({ tab }) => tab));
+    this.#visible = new Set(visible.filter(({ isBehind }) => !isBehind).map(({ tab }) => tab));
     if (this.#clearSince === null) {
       this.#clearSince = now;
       this.#settle(visible, now);
     }
     return false;
+  }
+
+  #excludedOf({ tab, frames, isAudible, isBehind }: SeenTab, now: number): readonly SeenFrame[] {
+    if (frames.length === 0) return [{ frame: 0, url: "" }];
+    if (isBehind) return frames.filter(({ url }) => isTitleExcluded(this.#rules, url));
+    return frames.filter((frame) => {
+      if (!this.excludes(frame.url, frame.frame !== 0)) return false;
+      return frame.frame === 0 || isAudible === true || this.#sizes.of({ tab, ...frame }, now) === "seen";
+    });
   }
 
   /** When the picture of what was excluded is surely gone from the screen. */

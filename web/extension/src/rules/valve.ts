@@ -11,8 +11,8 @@ export interface ValveEvents<P, S, E> {
   sample(atMs: number, sample: S): void;
   entry(atMs: number, entry: E): void;
   gap(gap: Gap): void;
-  /** Something goes through again after a gap. */
-  opened(): void;
+  /** Something goes through again after a gap: what was captured at `fromMs` or later. */
+  opened(fromMs: number): void;
 }
 
 /** The browser did not answer for so long what is visible: nothing is kept of what nobody judged. */
@@ -34,9 +34,13 @@ export class Valve<P, S, E> {
   readonly #entries = new DelayLine<E>(MOST_ENTRIES);
   /** Everything up to here went on. */
   #keptUpTo: number;
+  /** What the last picture that went on was told to be from. */
+  #pictureAtMs = 0;
   /** What was taken before this is of a gap. */
   #openFrom: number;
   #shut: { readonly reason: GapReason; readonly from: number } | null = null;
+  /** There was no room for what was taken up to here, before it was its turn. */
+  #overflowedUpTo = 0;
   #pumpedAt: number;
   /** Since when answers can have been expected. */
   #awakeAt: number;
@@ -60,15 +64,19 @@ export class Valve<P, S, E> {
   }
 
   addPicture(atMs: number, picture: P): void {
-    this.#pictures.push(atMs, picture);
+    this.#overflowed(this.#pictures.push(atMs, picture));
   }
 
   addSample(atMs: number, sample: S): void {
-    this.#samples.push(atMs, sample);
+    this.#overflowed(this.#samples.push(atMs, sample));
   }
 
   addEntry(atMs: number, entry: E): void {
-    this.#entries.push(atMs, entry);
+    this.#overflowed(this.#entries.push(atMs, entry));
+  }
+
+  #overflowed(oldest: { readonly at: number } | null): void {
+    if (oldest) this.#overflowedUpTo = Math.max(this.#overflowedUpTo, oldest.at + 1);
   }
 
   /** Called often, and at once when something changed. `against`: what speaks against capture besides the pages. */
@@ -83,6 +91,7 @@ export class Valve<P, S, E> {
       return;
     }
     if (this.#shut) this.#open();
+    this.#tellOverflow();
     this.#release(Math.min(nowMs - DELAY_MS, this.#gate.clearUpTo));
   }
 
@@ -95,6 +104,7 @@ export class Valve<P, S, E> {
   #close(reason: GapReason, nowMs: number): void {
     for (const line of [this.#pictures, this.#samples, this.#entries]) line.drop();
     this.#openFrom = nowMs;
+    this.#overflowedUpTo = 0;
     const shut = this.#shut;
     if (shut === null) {
       this.#shut = { reason, from: this.#keptUpTo };
@@ -110,7 +120,16 @@ export class Valve<P, S, E> {
     if (this.#shut) this.#tell(this.#shut, from);
     this.#shut = null;
     this.#keptUpTo = from;
-    this.#events.opened();
+    this.#events.opened(from);
+  }
+
+  /** What was pushed out went from all three, so that they have the same gaps. */
+  #tellOverflow(): void {
+    const to = this.#overflowedUpTo;
+    if (to <= this.#keptUpTo) return;
+    this.#tell({ reason: "lost", from: this.#keptUpTo }, to);
+    this.#keptUpTo = to;
+    this.#openFrom = Math.max(this.#openFrom, to);
   }
 
   #tell({ reason, from }: { reason: GapReason; from: number }, to: number): void {
@@ -120,7 +139,12 @@ export class Valve<P, S, E> {
   #release(upTo: number): void {
     if (upTo <= this.#keptUpTo) return;
     const kept = <T>({ at }: { at: number; item: T }): boolean => at >= this.#openFrom;
-    for (const { at, item } of this.#pictures.release(upTo).filter(kept)) this.#events.picture(at, item);
+    for (const { at, item } of this.#pictures.release(upTo).filter(kept)) {
+      // The capturer's clock may be put right by some milliseconds. Told backwards, an encoded picture would be left out,
+      // and nothing that builds on it could be drawn.
+      this.#pictureAtMs = Math.max(at, this.#pictureAtMs + 1);
+      this.#events.picture(this.#pictureAtMs, item);
+    }
     for (const { at, item } of this.#samples.release(upTo).filter(kept)) this.#events.sample(at, item);
     for (const { at, item } of this.#entries.release(upTo).filter(kept)) this.#events.entry(at, item);
     this.#keptUpTo = upTo;

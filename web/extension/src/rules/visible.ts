@@ -7,12 +7,25 @@ async function ownTabs(): Promise<ReadonlyMap<number, string>> {
   return new Map(contexts.map(({ tabId, documentUrl }) => [tabId, documentUrl ?? ""]));
 }
 
-async function seen(tab: number, own: ReadonlyMap<number, string>): Promise<SeenTab> {
+/** A tab behind others shows its title, and in its card a picture of the page: its frames do not matter, it does. */
+async function behind(
+  { id = -1, url, audible = false }: chrome.tabs.Tab,
+  own: ReadonlyMap<number, string>,
+): Promise<SeenTab> {
+  const told = url ? [{ frame: 0, url }] : (await seen(id, own)).frames.filter(({ frame }) => frame === 0);
+  return { tab: id, frames: told, isAudible: audible, isBehind: true };
+}
+
+async function seen(tab: number, own: ReadonlyMap<number, string>, isAudible = false): Promise<SeenTab> {
   const told = (await chrome.webNavigation.getAllFrames({ tabId: tab })) ?? [];
   const frames = told.map(({ frameId: frame, url, documentId: document }) => ({ frame, url, document }));
   const ours = own.get(tab);
-  return { tab, frames: frames.length === 0 && ours !== undefined ? [{ frame: 0, url: ours }] : frames };
+  const whole = frames.length === 0 && ours !== undefined ? [{ frame: 0, url: ours }] : frames;
+  return { tab, frames: whole, isAudible };
 }
+
+/** Pages stand in windows of applications, too. What developer tools look at stands in a tab that counts itself. */
+const WINDOWS = ["normal", "popup", "app", "panel"] as const;
 
 /** Two tabs beside each other have one such number, every other tab -1; an older browser knows no such thing. */
 const isSplit = ({ splitViewId }: chrome.tabs.Tab): boolean => (splitViewId ?? -1) !== -1;
@@ -25,9 +38,9 @@ function inFront(tabs: readonly chrome.tabs.Tab[]): chrome.tabs.Tab[] {
 }
 
 /**
- * The captured tab alone, or of each window that is not minimised what is in front. `apart`: tabs with something in
- * picture-in-picture, which stands above whatever else is in front. `heard`: what other tabs play can be heard in what is
- * recorded, so they count as well.
+ * The captured tab alone. Or else all tabs: of each window that is not minimised what is in front, and the others behind
+ * it, whose titles stand in strips and lists of tabs. `apart`: tabs with something in picture-in-picture, which stands
+ * above whatever else is in front. `heard`: what other tabs play can be heard in what is recorded, so they count as well.
  */
 export async function seenTabs(
   only: number | null,
@@ -37,13 +50,24 @@ export async function seenTabs(
   const own = await ownTabs();
   const loud = heard ? await chrome.tabs.query({ audible: true, muted: false }) : [];
   const playing = loud.flatMap(({ id }) => (id === undefined ? [] : [id]));
-  if (only !== null) return Promise.all([...new Set([only, ...playing])].map((tab) => seen(tab, own)));
-  const windows = await chrome.windows.getAll({ populate: true });
+  if (only !== null) {
+    const isAudible = await chrome.tabs.get(only).then(
+      ({ audible }) => audible === true,
+      () => true,
+    );
+    const others = playing.filter((tab) => tab !== only).map((tab) => seen(tab, own, true));
+    return Promise.all([seen(only, own, isAudible), ...others]);
+  }
+  const windows = await chrome.windows.getAll({ populate: true, windowTypes: [...WINDOWS] });
   const front = windows
     .filter(({ state }) => state !== "minimized")
     .flatMap(({ tabs }) => inFront(tabs ?? []))
-    .flatMap(({ id }) => (id === undefined ? [] : [id]));
-  const open = new Set(windows.flatMap(({ tabs }) => tabs ?? []).map(({ id }) => id));
-  const ids = new Set([...front, ...playing, ...apart.filter((id) => open.has(id))]);
-  return Promise.all([...ids].map((tab) => seen(tab, own)));
+    .map(({ id }) => id);
+  const whole = new Set([...front, ...playing, ...apart]);
+  const open = windows.flatMap(({ tabs }) => tabs ?? []);
+  return Promise.all(
+    open.map((tab) =>
+      tab.id !== undefined && whole.has(tab.id) ? seen(tab.id, own, tab.audible) : behind(tab, own),
+    ),
+  );
 }

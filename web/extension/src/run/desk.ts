@@ -1,8 +1,8 @@
 /** The offscreen document's one object: the recorder that runs, what waits to be sent, and what the person is told. */
 import { type Answer, isPassing } from "@clerestory/capture/src/transport/ask";
 import { recordingClock } from "../media/clock";
-import type { Answered, Badge, Begin, SeenTab, Status } from "../messages";
-import { mayGoOn, Uploader } from "../send/uploader";
+import type { Answered, Badge, Begin, Leaving, Left, SeenTab, Status } from "../messages";
+import { mayGoOn, mayTakeBack, Uploader } from "../send/uploader";
 import {
   type Enrolment,
   type Leave,
@@ -37,6 +37,8 @@ const WATCHING_MS = 5000;
 /** After so long without an answer nobody knows who watches. */
 const WATCHING_KNOWN_MS = 15_000;
 const POLICY_MS = 10 * 60_000;
+/** What can be sent at all is sent by then, before somebody is asked whether it may be deleted. */
+const LEAVING_MS = 10_000;
 
 /** Whether this enrolment began the run, at this server: no other speaks for it, nor is it given another's token. */
 const isOf = (run: Run, enrolment: Enrolment | null): enrolment is Enrolment =>
@@ -296,25 +298,31 @@ export class Desk {
     return { ok: null };
   }
 
-  /** Throws the last minutes away: in memory, on the disk, and on the server. */
+  /** Throws the last minutes away: in memory, on the disk, and on the server; of what ended last, where nothing runs. */
   async discard(minutes: number): Promise<Answered<null>> {
     const running = this.#running;
-    if (!running || !(minutes > 0)) return { refused: "not-recording" };
-    const toMs = recordingClock.now();
+    const run = running?.run ?? (await this.#endedLast());
+    if (!run || !(minutes > 0)) return { refused: running ? "not-recording" : "too-late" };
+    const toMs = running ? recordingClock.now() : (run.endedAtMs ?? Date.now());
     const fromMs = Math.round(toMs - minutes * 60_000);
     const times: Times = { fromMs, toMs, isTakenHere: false };
     // Between two segments: one that is on its way has arrived by then, and the server is told after it. What is
     // wanted is written down first, so that it is done whatever happens to this browser meanwhile.
     await this.#uploader.between(async () => {
-      await this.#spool.changeRun(running.run.writer, ({ discarded }) => ({
-        discarded: [...discarded, times],
-      }));
-      await running.recorder.discard(fromMs, toMs);
+      await this.#spool.changeRun(run.writer, ({ discarded }) => ({ discarded: [...discarded, times] }));
+      await running?.recorder.discard(fromMs, toMs);
       this.#slices.discarded(fromMs, toMs);
-      await takeBack(this.#spool, running.run, times);
+      await takeBack(this.#spool, run, times);
     });
-    void this.#uploader.nudge();
+    if (running) void this.#uploader.nudge();
+    else await this.send(null);
     return { ok: null };
+  }
+
+  /** The run that ended last, while times of it can be taken back from here. */
+  async #endedLast(): Promise<Run | null> {
+    const last = (await this.#spool.runs()).filter(({ endedAtMs }) => typeof endedAtMs === "number").at(-1);
+    return last && (last.takeBackUntilMs == null || mayTakeBack(last)) ? last : null;
   }
 
   // -------------------------------------------------------------------- the end
@@ -330,8 +338,11 @@ export class Desk {
     this.#running = null;
     this.#watchers = [];
     this.#ended = why;
-    await this.#spool.changeRun(run.writer, () => ({ ended: reason }));
+    const endedAtMs = recordingClock.now() + 1;
+    await this.#spool.changeRun(run.writer, () => ({ ended: reason, endedAtMs }));
     this.#uploader.current = null;
+    // With a token that lasts, the person can take back what was just recorded for some minutes more.
+    this.#uploader.refresh(run.writer);
     this.#phase = "idle";
     this.#shown();
     await this.send(this.#enrolment);
@@ -353,6 +364,26 @@ export class Desk {
   async #forgotten(): Promise<void> {
     this.#events.enrolmentEnded();
     await this.stop("shutdown", "recorder-ended");
+  }
+
+  /**
+   * Ends the recorder at the server, and with it what lies here; where something does, only if `isSure`, and says how
+   * much it is. `isUnheard`: even where the server cannot be told.
+   */
+  async leave(enrolment: Enrolment, { isSure, isUnheard }: Leaving): Promise<Answered<Left | null>> {
+    this.#enrolment = enrolment;
+    await this.stop("stopped");
+    await Promise.race([this.#uploader.nudge(), new Promise((done) => setTimeout(done, LEAVING_MS))]);
+    const { waiting, refused, untold } = await this.status();
+    const segments = refused.reduce((sum, row) => sum + row.segments, waiting.segments);
+    if (!isSure && (segments > 0 || untold > 0)) return { ok: { segments, untold } };
+    const { status } = await new Server(enrolment.server).leave(enrolment.token);
+    // It may have been ended there before.
+    if (status !== 204 && status !== 401 && !isUnheard) return { refused: "leave-unheard" };
+    await this.#uploader.between(() => this.#spool.forgetAll());
+    this.#enrolment = null;
+    this.#ended = null;
+    return { ok: null };
   }
 
   async forgetRefused(): Promise<Answered<null>> {
@@ -392,6 +423,7 @@ export class Desk {
     const shut = running?.recorder.shut;
     if (shut) this.#slices.gap(shut.from, recordingClock.now());
     const runs = await this.#spool.runs();
+    const ended = running ? null : await this.#endedLast();
     const waiting = (await Promise.all(runs.map((run) => this.#spool.waiting(run.writer)))).flat();
     const refused = new Map<string, { reason: string; segments: number; bytes: number }>();
     for (const { reason, size } of await this.#spool.refused()) {
@@ -405,11 +437,13 @@ export class Desk {
       surface: running?.run.surface ?? null,
       startedAtMs: running?.recorder.startedAtMs ?? null,
       shut: shut ? { reason: shut.reason, since: shut.from } : null,
+      behind: running?.recorder.behind ?? 0,
       pausedFor: running?.recorder.pausedFor ?? null,
       hears: running?.recorder.hears ?? { page: false, microphone: false },
       policy: policy ?? null,
       watchers: this.#knownWatchers(),
       lost: this.#lost,
+      takeBack: ended && { endedAtMs: ended.endedAtMs ?? 0, untilMs: ended.takeBackUntilMs ?? null },
       untold: runs.reduce((sum, { discarded }) => sum + discarded.length, 0),
       slices: this.#slices.row(recordingClock.now()),
       safe: this.#safe,

@@ -13,7 +13,7 @@ import type { Gap, GapReason } from "../media/segment";
 import { type Sample, Sound, SoundEncoder, type SoundFormat } from "../media/sound";
 import { TrackCutter } from "../media/track";
 import { toldAddress } from "../policy/pages";
-import { Gate, type SeenTab, type Went } from "../rules/gate";
+import { Gate, type SeenFrame, type SeenTab, type Went } from "../rules/gate";
 import { Valve } from "../rules/valve";
 import type { Run } from "../spool/spool";
 import { Ear, hearsOthers } from "./ear";
@@ -101,8 +101,10 @@ export class Recorder {
   #noPolicySince: number | null = null;
   #beatAtMs = recordingClock.now();
   #stopping: Promise<void> | null = null;
-  /** Where each tab is, as far as it was logged. */
+  /** Where each tab is, as far as it may be logged. */
   readonly #places = new Map<number, PlaceEntry>();
+  /** What went into the log. */
+  readonly #logged = new WeakSet<Entry>();
   readonly #titles = new Map<number, { readonly url: string; readonly title: string }>();
   #shutShown: GapReason | null = null;
   readonly #flood = new Flood();
@@ -138,12 +140,16 @@ export class Recorder {
       sample: (atMs, sample) => {
         if (keeper.policy?.audio) this.#soundEncoder.encode(atMs, sample);
       },
-      entry: (_, entry) => this.#actions.add(entry),
+      entry: (_, entry) => {
+        this.#logged.add(entry);
+        this.#actions.add(entry);
+      },
       gap: (gap) => this.#tell(gap),
       // What was shown last was of before the gap, and is not told again after it.
-      opened: () => {
+      opened: (fromMs) => {
         this.#last = null;
         this.#pictures.refresh();
+        this.#placeAgain(fromMs);
       },
     });
     this.#pictures = new Pictures(sources.picture, {
@@ -168,6 +174,11 @@ export class Recorder {
 
   get shut(): { readonly reason: GapReason; readonly from: number } | null {
     return this.#valve.shut;
+  }
+
+  /** Excluded pages in tabs behind others. */
+  get behind(): number {
+    return this.#gate.behind;
   }
 
   get hears(): Sources["hears"] {
@@ -206,9 +217,16 @@ export class Recorder {
   }
 
   went(went: Went): void {
-    if (this.#gate.went(went, recordingClock.now())) this.#pump();
-    else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
+    if (this.#gate.went(went, recordingClock.now())) {
+      if (went.frame === 0 && went.stage !== "before") this.#places.delete(went.tab);
+      this.#pump();
+    } else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
       this.#navigated(went);
+  }
+
+  /** A frame says whether there is anything of it to be seen. */
+  sized(tab: number, frame: SeenFrame, isSeen: boolean): void {
+    if (this.#gate.sized(tab, frame, isSeen, recordingClock.now())) this.#pump();
   }
 
   painted(tab: number, address: string, document: string | undefined): void {
@@ -244,6 +262,16 @@ export class Recorder {
     this.#valve.addEntry(entry.t, entry);
   }
 
+  /** Where each tab is now that went somewhere while nothing was captured: not how it got there. */
+  #placeAgain(fromMs: number): void {
+    for (const [tab, place] of this.#places) {
+      if (this.#logged.has(place)) continue;
+      const again: PlaceEntry = { ...place, t: Math.round(fromMs) };
+      this.#places.set(tab, again);
+      this.#valve.addEntry(again.t, again);
+    }
+  }
+
   /** Something a page told of itself. */
   entry(said: unknown, atMs: number, { tab, frame, address, top }: Teller): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
@@ -275,6 +303,9 @@ export class Recorder {
   pause(reason: string): void {
     this.#pausedFor = reason;
     this.#pump();
+    // Said of where the gap begins; what waited of the time before it is not kept, so nothing comes in between.
+    const t = Math.round(this.#valve.shut?.from ?? recordingClock.now());
+    if (reason !== "") this.#actions.add({ t, kind: "pause", reason: shortText(reason) });
   }
 
   resume(): void {

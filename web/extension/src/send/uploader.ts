@@ -49,6 +49,7 @@ interface Wait {
 }
 
 const TAKEN_BACK = "segment-taken-back";
+const UNREACHABLE = "unreachable";
 const CLOSED = "recording-closed";
 /** Answers that say of a segment that it is never taken, whatever happens. For all others there is another time. */
 const NEVER_TAKEN: readonly number[] = [410, 413, 415, 422];
@@ -66,6 +67,13 @@ const renewalOf = (writer: string): string => `${writer} renewal`;
 /** A run that was cut off: the next one goes on in its recording, and needs what is known of it. */
 export const mayGoOn = ({ ended, startedAtMs }: Run): boolean =>
   ended === null && Date.now() - startedAtMs < 2 * 24 * 60 * 60_000;
+
+/** A run that is over, while what was sent of it can still be thrown away with its own token. */
+export const mayTakeBack = ({ takeBackUntilMs }: Run): boolean =>
+  typeof takeBackUntilMs === "number" && Date.now() < takeBackUntilMs;
+
+/** Its end was told: whoever began it again would begin another recording. */
+const isTold = ({ takeBackUntilMs }: Run): boolean => typeof takeBackUntilMs === "number";
 
 const hex = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -167,8 +175,17 @@ export class Uploader {
     } catch {
       outcome = this.#later(name, "disk", null);
     }
-    if (outcome === "done") this.#waits.delete(name);
+    if (outcome === "done") {
+      this.#waits.delete(name);
+      this.#reached();
+    }
     this.#events.changed();
+  }
+
+  /** The server answers again: what waited for that waits no longer. */
+  #reached(): void {
+    for (const [name, wait] of this.#waits)
+      if (wait.reason === UNREACHABLE) this.#waits.set(name, { ...wait, untilMs: 0 });
   }
 
   /** What is to be done now, or until when there is nothing, or `null` where nothing is left. */
@@ -202,10 +219,15 @@ export class Uploader {
       }
       const [segment] = await this.#spool.waiting(run.writer);
       if (segment) jobs.push({ name: run.writer, work: () => this.#send(run, segment) });
-      else if (run.writer !== this.#current && run.discarded.length === 0 && !mayGoOn(run))
-        jobs.push({ name: run.writer, work: () => this.#finish(run) });
+      else if (this.#isOver(run)) jobs.push({ name: run.writer, work: () => this.#finish(run) });
     }
     return jobs;
+  }
+
+  /** Nothing is left to be sent or told but its end. Its token is renewed before that: afterwards it cannot be. */
+  #isOver(run: Run): boolean {
+    const isOpen = run.writer === this.#current || this.#stale.has(run.writer);
+    return !isOpen && run.discarded.length === 0 && !mayGoOn(run) && !mayTakeBack(run);
   }
 
   async #send(run: Run, segment: Waiting): Promise<Outcome> {
@@ -251,12 +273,13 @@ export class Uploader {
   /** What an answer other than yes means, where another time may bring another one. */
   #refused(run: Run, name: string, answer: Answer): Promise<Outcome> | Outcome {
     if (answer.status === 401) return this.#renew(run, name);
-    if (isPassing(answer)) return this.#later(name, answer.slug || "unreachable", answer);
+    if (isPassing(answer)) return this.#later(name, answer.slug || UNREACHABLE, answer);
     return this.#later(name, answer.slug || `status-${answer.status}`, answer, REFUSED_WAIT_MS);
   }
 
   /** The token ran out, or will soon: the same run asks for another. */
   async #renew(run: Run, name: string): Promise<Outcome> {
+    if (isTold(run)) return this.#later(name, "too-late", null, REFUSED_WAIT_MS);
     const token = this.#recorderToken(run);
     if (token === null) return this.#later(name, "not-joined", null, REFUSED_WAIT_MS);
     const renewals = this.#renewals.get(run.writer) ?? 0;
@@ -281,7 +304,12 @@ export class Uploader {
       return "done";
     }
     if (answer.status === 201 || answer.status === 410) return this.#closed(run, name, answer);
-    if (isPassing(answer)) return this.#later(name, answer.slug || "unreachable", answer);
+    if (isPassing(answer)) return this.#later(name, answer.slug || UNREACHABLE, answer);
+    // Of a run that is over the token there is has to do.
+    if (name === renewalOf(run.writer) && run.ended !== null) {
+      this.#stale.delete(run.writer);
+      return "done";
+    }
     return this.#later(name, answer.slug || "refused", answer, REFUSED_WAIT_MS);
   }
 
@@ -306,15 +334,19 @@ export class Uploader {
     return "done";
   }
 
-  /** Nothing is left of a run that is over. */
+  /** Nothing is left of a run that is over, but for the minutes in which its person may take times back. */
   async #finish(run: Run): Promise<Outcome> {
-    if (run.ended === "stopped" || run.ended === "shutdown") {
+    if (!isTold(run) && (run.ended === "stopped" || run.ended === "shutdown")) {
       const answer = await this.#receiver(run.server).end(run.token, run.ended);
-      if (isPassing(answer)) return this.#later(run.writer, answer.slug || "unreachable", answer);
+      if (isPassing(answer)) return this.#later(run.writer, answer.slug || UNREACHABLE, answer);
       const renewals = this.#renewals.get(run.writer) ?? 0;
       // Where it may not be told any more, the server ends it by itself when nothing came for a day.
       if (answer.status === 401 && this.#recorderToken(run) !== null && renewals < MOST_RENEWALS)
         return this.#renew(run, run.writer);
+      if (answer.status === 204 && run.renewAtMs !== null && run.renewAtMs > Date.now()) {
+        await this.#spool.changeRun(run.writer, () => ({ takeBackUntilMs: run.renewAtMs }));
+        return "done";
+      }
     }
     await this.#spool.forgetRun(run.writer);
     for (const known of [this.#renewals, this.#stale, this.#waits]) known.delete(run.writer);

@@ -80,6 +80,11 @@ export class Server {
     return this.#post("/capture/recorders", null, { code, label });
   }
 
+  /** Ends this browser's right to record, for good. */
+  leave(token: string): Promise<Answer> {
+    return this.#post("/capture/recorders/leave", token, {});
+  }
+
   policy(token: string): Promise<Answer> {
     return this.#ask("/capture/screens/policy", token, { cache: "no-store" });
   }

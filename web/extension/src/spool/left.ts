@@ -1,5 +1,5 @@
 /** Whether there is anything to do about what earlier runs left, without opening the recorder to find out. */
-import { mayGoOn } from "../send/uploader";
+import { mayGoOn, mayTakeBack } from "../send/uploader";
 import { RUN_FILE, RUNS, readRun } from "./spool";
 
 export async function leftAnything(): Promise<boolean> {
@@ -16,7 +16,7 @@ export async function leftAnything(): Promise<boolean> {
   return false;
 }
 
-/** A run that was cut off and of which all is sent only waits for another to go on in its recording. */
+/** Of a run of which all is sent nothing is to be done while another may go on in it, or its person take times back. */
 async function isUnfinished(folder: FileSystemDirectoryHandle): Promise<boolean> {
   let hasRun = false;
   for await (const name of folder.keys()) {
@@ -28,5 +28,5 @@ async function isUnfinished(folder: FileSystemDirectoryHandle): Promise<boolean>
   const file = await (await folder.getFileHandle(RUN_FILE)).getFile();
   const run = readRun(await file.text());
   // One that cannot be read is put away by whoever opens it.
-  return run === null || !mayGoOn(run) || run.discarded.length > 0;
+  return run === null || run.discarded.length > 0 || !(mayGoOn(run) || mayTakeBack(run));
 }

@@ -35,6 +35,10 @@ export interface Run {
   /** How it ended, where it did so by itself; `continued`: another run goes on in its recording. */
   readonly ended: "stopped" | "shutdown" | "continued" | null;
   readonly discarded: readonly Times[];
+  /** When it ended, in the time of its segments; `null` while it runs or where it was cut off. */
+  readonly endedAtMs?: number | null;
+  /** All is sent and its end is told: until then the token is still good for taking times back. */
+  readonly takeBackUntilMs?: number | null;
 }
 
 export interface Waiting extends SegmentName {
@@ -251,6 +255,13 @@ export class Spool {
 
   async forgetRefused(): Promise<void> {
     await this.#files({ op: "remove", path: [QUARANTINE] });
+  }
+
+  /** Deletes all that lies here, sent or not. */
+  async forgetAll(): Promise<void> {
+    for (const { writer } of await this.runs()) await this.forgetRun(writer);
+    await this.#files({ op: "remove", path: [RUNS] });
+    await this.forgetRefused();
   }
 
   async #list(path: readonly string[]): Promise<Listed[]> {

@@ -3,7 +3,16 @@ import { formatBytes, formatClock, plural } from "@clerestory/console/src/lib/fo
 import type { Answered, BeginWish, Status, ToRecorder, ToWorker } from "../messages";
 import { type ScreenPolicy, SURFACES, type Surface, verifyScreenPolicy } from "../policy/screen";
 import { type Enrolment, Server } from "../server/server";
-import { LAST, readEnrolled, readJoinLink, SETTINGS, serverOrigin } from "../settings";
+import {
+  LAST,
+  managed,
+  managedLink,
+  readEnrolled,
+  readJoinLink,
+  readPolicyFloor,
+  SETTINGS,
+  serverOrigin,
+} from "../settings";
 import { h, Living, lintel } from "./dom";
 import {
   BESIDE,
@@ -21,7 +30,7 @@ import {
 
 interface Model {
   readonly enrolment: Enrolment | null;
-  /** Of the page the person is on. */
+  /** The page the person is on; the link to join is its own, or the one the organisation set. */
   readonly tab: { readonly id: number | null; readonly joinLink: string | null };
   readonly policy: ScreenPolicy | null;
   readonly policyRefused: string | null;
@@ -45,7 +54,8 @@ async function readStatus(): Promise<Status | null> {
 async function readPolicy(enrolment: Enrolment): Promise<Pick<Model, "policy" | "policyRefused">> {
   const answer = await new Server(enrolment.server).policy(enrolment.token);
   if (answer.status !== 200) return { policy: null, policyRefused: answer.slug || "unreachable" };
-  const context = { key: enrolment.policyKey, now: Date.now(), before: 0 };
+  const before = await readPolicyFloor(enrolment.policyKey);
+  const context = { key: enrolment.policyKey, now: Date.now(), before };
   const verified = await verifyScreenPolicy(answer.body, context);
   return "policy" in verified
     ? { policy: verified.policy, policyRefused: null }
@@ -55,10 +65,8 @@ async function readPolicy(enrolment: Enrolment): Promise<Pick<Model, "policy" | 
 async function readModel(): Promise<Model> {
   const { tabs } = await chrome.windows.getLastFocused({ populate: true, windowTypes: ["normal"] });
   const front = tabs?.find(({ active }) => active);
-  const tab = {
-    id: front?.id ?? null,
-    joinLink: readJoinLink(front?.url ?? "") ? (front?.url ?? null) : null,
-  };
+  const onPage = readJoinLink(front?.url ?? "") ? (front?.url ?? null) : null;
+  const tab = { id: front?.id ?? null, joinLink: onPage ?? (await managedLink(await managed())) };
   const enrolment = await readEnrolled();
   const kept = await chrome.storage.local.get<{ noticeRead?: string; microphone?: boolean }>();
   microphone = kept.microphone === true;
@@ -208,6 +216,7 @@ function idleView(model: Model): HTMLElement {
     policy ? factList(policy, policy.pages) : null,
     needsNotice && !cannot ? noticeView(needsNotice) : null,
     policy && !needsNotice && !cannot ? beginForm(model, policy) : null,
+    lateDiscard(),
   );
 }
 
@@ -249,6 +258,20 @@ function pauseForm(rule: ScreenPolicy["pause"]): HTMLElement | null {
   );
 }
 
+/** Of a recording that is over, for as long as it can be done from here. */
+function lateDiscard(): HTMLElement | null {
+  const told = status?.takeBack;
+  if (!told || (told.untilMs !== null && told.untilMs <= Date.now())) return null;
+  const time = (ms: number) => new Date(ms).toLocaleTimeString();
+  const until = told.untilMs === null ? "" : `, here until ${time(told.untilMs)}`;
+  return h(
+    "section",
+    { class: "stack", "aria-label": "The recording that ended last" },
+    h("p", { class: "ink2" }, `Of what was recorded until ${time(told.endedAtMs)}${until}:`),
+    discardForm(),
+  );
+}
+
 function discardForm(): HTMLElement {
   const choices = [1, 5, 15].map((minutes) => {
     const ask = () => {
@@ -266,7 +289,7 @@ function discardForm(): HTMLElement {
             {
               class: "b end grow",
               onclick: () =>
-                void act({ to: "recorder", kind: "discard", minutes }).then(() => sure.replaceChildren()),
+                void act({ to: "worker", kind: "discard", minutes }).then(() => sure.replaceChildren()),
             },
             "Throw away",
           ),
@@ -313,7 +336,7 @@ function recordingView(): HTMLElement {
       ? h(
           "p",
           { class: "note" },
-          shutText(shut.reason),
+          living.text(() => shutText(shut.reason, status?.behind ?? 0)),
           status?.pausedFor ? ` You said: ${status.pausedFor}` : "",
         )
       : null,
@@ -414,7 +437,15 @@ function safeView(): HTMLElement {
 }
 
 const shape = (): string =>
-  JSON.stringify([status?.phase, status?.shut?.reason, status?.pausedFor, status?.ended, said]);
+  JSON.stringify([
+    status?.phase,
+    status?.shut?.reason,
+    status?.pausedFor,
+    status?.ended,
+    status?.takeBack,
+    (status?.takeBack?.untilMs ?? Number.POSITIVE_INFINITY) > Date.now(),
+    said,
+  ]);
 
 function draw(model: Model): void {
   living.clear();

@@ -1,9 +1,9 @@
 /** The one page where the person joins, allows the microphone, and allows pages to be seen; the browser asks there. */
 
-import type { ToRecorder } from "../messages";
 import { type Enrolment, readEnrolment, Server } from "../server/server";
-import { type Managed, managed, readEnrolled, readJoinLink, SETTINGS } from "../settings";
+import { type Managed, managed, managedLink, readEnrolled, readJoinLink, SETTINGS } from "../settings";
 import { h, lintel } from "./dom";
+import { leaveForm } from "./leave";
 
 const ALL_PAGES = { origins: ["https://*/*", "http://*/*"] };
 
@@ -24,6 +24,9 @@ async function join(link: string, label: string, fixed: Managed): Promise<string
   });
   if (!granted) return "Without leave to speak to the server nothing can be sent to it.";
   const answer = await new Server(wish.server).join(wish.code, label);
+  // Used now, or used up before: it is not offered again.
+  if (wish.code === fixed.code && (answer.status === 201 || answer.slug === "code-refused"))
+    await chrome.storage.local.set({ [SETTINGS.triedCode]: wish.code });
   if (answer.status !== 201)
     return JOIN_FAILED[answer.slug] ?? "The server could not be reached. Nothing was changed; try again.";
   const enrolment = readEnrolment(wish.server, answer.body);
@@ -49,19 +52,11 @@ function step(done: boolean, title: string, ...children: (Node | string | null)[
 
 function joinStep(enrolment: Enrolment | null, link: string, fixed: Managed): HTMLElement {
   if (enrolment) {
-    const leave = async () => {
-      const stop: ToRecorder = { to: "recorder", kind: "stop", reason: "shutdown" };
-      // Where no recorder is there, there is nothing to stop.
-      await chrome.runtime.sendMessage(stop).catch(() => undefined);
-      // Another organisation has a notice of its own, to be read anew.
-      await chrome.storage.local.remove([SETTINGS.enrolment, SETTINGS.noticeRead]);
-      location.reload();
-    };
     return step(
       true,
       `Joined ${enrolment.organisation}`,
       h("p", { class: "ink2" }, `${enrolment.person}, at ${enrolment.server}.`),
-      h("button", { class: "b end", onclick: () => void leave() }, "Leave"),
+      leaveForm(),
     );
   }
   const input = h("input", {
@@ -72,6 +67,7 @@ function joinStep(enrolment: Enrolment | null, link: string, fixed: Managed): HT
   input.value = link;
   const label = h("input", { type: "text", "aria-label": "Name of this browser", maxlength: "80" });
   label.value = fixed.label ?? "";
+  label.readOnly = fixed.label !== null;
   label.placeholder = "What this browser is called, such as: laptop";
   const said = h("p", { role: "alert" });
   const submit = async (event: Event) => {
@@ -142,13 +138,14 @@ async function draw(): Promise<void> {
   const { joinLink } = await chrome.storage.session.get<{ joinLink?: string }>("joinLink");
   const { state } = await navigator.permissions.query({ name: "microphone" });
   const allowed = await chrome.permissions.contains(ALL_PAGES);
+  const fixed = await managed();
   document.body.replaceChildren(
     lintel(enrolment?.organisation ?? ""),
     h(
       "main",
       { class: "setup" },
       h("h1", { class: "page" }, "Set up this browser"),
-      joinStep(enrolment, joinLink ?? "", await managed()),
+      joinStep(enrolment, joinLink ?? (await managedLink(fixed)) ?? "", fixed),
       microphoneStep(state),
       pagesStep(allowed),
     ),

@@ -27,7 +27,11 @@ const SHUT: Readonly<Record<GapReason, string>> = {
   discarded: "You threw this away.",
 };
 
-export const shutText = (reason: GapReason): string => SHUT[reason];
+export function shutText(reason: GapReason, behind: number): string {
+  if (reason !== "blocked" || behind === 0) return SHUT[reason];
+  const pages = behind === 1 ? "An excluded page is" : `${behind} excluded pages are`;
+  return `${pages} open in a tab that is not in front. Its title, and its picture when you point at it, could be seen, so nothing is captured. Close it, or record a tab instead.`;
+}
 
 /** Why a recording ended, or did not begin. Words of the server that are not known here stand as they are. */
 const ENDED: Readonly<Record<string, string>> = {
@@ -55,6 +59,8 @@ const ENDED: Readonly<Record<string, string>> = {
   "tab-picked":
     "You picked a tab in the browser's list. Use “This tab” for that, so that excluded pages stay out.",
   "other-surface-picked": "You picked something else than you asked for here.",
+  "too-late": "What was sent can be thrown away here for a few minutes only. In the console you still can.",
+  "leave-unheard": "The server could not be told that this browser leaves.",
   NotAllowedError: "The browser was told not to share.",
   unreachable: "The server cannot be reached. Nothing begins without its rules.",
 };
@@ -63,7 +69,7 @@ export const endedText = (why: string): string => ENDED[why] ?? `It ended: ${why
 
 /** Said where more than a tab is recorded. */
 export const BESIDE =
-  "While an excluded page stands open in front in an ordinary window of this browser, or plays where it can be heard, nothing is taken. What the browser itself shows of other pages is: titles of tabs, addresses, lists. Other programs, other browsers and private windows are recorded like anything else.";
+  "While an excluded page is open in any tab of this browser, in front or not, nothing is taken: its title could be read. Close it first, or record a tab instead. What the browser lists of pages you were on before can be seen when you open it: suggestions, history. Notifications, side panels, other programs, other browsers and private windows are recorded like anything else.";
 
 const REFUSED: Readonly<Record<string, string>> = {
   "recording-closed": "it came more than 7 days late",
@@ -91,7 +97,7 @@ export const lostText = ({ segments, why }: NonNullable<Status["lost"]>): string
   `Lost: ${plural(segments, "piece")}, as ${LOST[why]}`;
 
 export const untoldText = (untold: number): string =>
-  `The server has not heard yet of ${plural(untold, "time")} you threw away. Here it is gone; the server is told as soon as it answers.`;
+  `The server has not heard yet of ${plural(untold, "time")} you threw away. Here it is gone; the server is told as soon as it answers. If this stays, throw it away in the console, under My recordings.`;
 
 type Told = NonNullable<Status["policy"]>;
 
