@@ -131,7 +131,7 @@ describe("what the server answers", () => {
       watchers: [{ name: "Ada", since: "x" }],
       digest: "1512140388c21ff2",
     });
-    expect(readWatching({})).toEqual({ watchers: [], version: 0 });
+    expect(readWatching({})).toEqual({ watchers: [], digest: null });
   });
 
   it("makes a browser a recorder only with all that is needed", () => {
