@@ -116,9 +116,6 @@ pub enum RecorderError {
     /// The rules do not allow it.
     #[error("it is refused")]
     Refused(#[from] Refused),
-    /// There is no such recorder.
-    #[error("there is no such recorder")]
-    NotFound,
     /// The code was used, has run out, or never was one.
     #[error("the code cannot be used")]
     Code,
@@ -446,7 +443,7 @@ impl Identity {
     /// Ends a recorder: what it sends is refused from now on.
     ///
     /// # Errors
-    /// [`RecorderError::NotFound`], [`RecorderError::Refused`].
+    /// [`RecorderError::Refused`], also where there is no such recorder.
     pub async fn end_recorder(&self, op: &OpContext, id: RecorderId) -> Result<(), RecorderError> {
         let organisation = op.actor.organisation();
         let (identity, op) = (self.clone(), op.clone());

@@ -33,6 +33,9 @@ describe("what somebody did", () => {
     ]);
     expect(said({ t: 5, kind: "scroll", depth: 0.4 })?.[1]).toBe("Scrolled to 40 %");
     expect(said({ t: 5, kind: "keys", count: 1, ms: 300 })?.[1]).toBe("Pressed 1 key");
+    // Of a page whose address the server did not know it keeps the bare fact.
+    expect(said({ t: 5, kind: "copy", tab: null, length: null })?.[1]).toBe("Copied something");
+    expect(said({ t: 5, kind: "keys", count: null, ms: 300 })?.[1]).toBe("Pressed keys");
   });
   it("leaves gaps to the tracks, and what it does not understand out", () => {
     const list = [
