@@ -290,6 +290,11 @@ export class Uploader {
     const { writer, surface, notice } = run;
     const wish = { writer, resume: run.token, surface, notice, audio: run.tracks.audio !== null };
     const answer = await this.#receiver(run.server).start(token, wish);
+    // Nobody refused anything where nobody answered.
+    if (isPassing(answer)) {
+      this.#renewals.set(run.writer, renewals);
+      return this.#later(name, answer.slug || UNREACHABLE, answer);
+    }
     if (answer.status === 401) {
       this.#events.ended();
       return this.#later(name, "not-joined", answer, REFUSED_WAIT_MS);
@@ -304,7 +309,6 @@ export class Uploader {
       return "done";
     }
     if (answer.status === 201 || answer.status === 410) return this.#closed(run, name, answer);
-    if (isPassing(answer)) return this.#later(name, answer.slug || UNREACHABLE, answer);
     // Of a run that is over the token there is has to do.
     if (name === renewalOf(run.writer) && run.ended !== null) {
       this.#stale.delete(run.writer);
