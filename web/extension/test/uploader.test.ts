@@ -405,6 +405,11 @@ describe("sending", () => {
     await pass(1000);
     expect((await scene.spool.run("a"))?.discarded).toEqual([TIMES]);
     expect(scene.log).toEqual(["discard 1-2", "start"]);
+    // Asked again it would begin one more recording each time.
+    scene.uploader.hurry();
+    await until(() => scene.log.length > 2);
+    await pass(1000);
+    expect(scene.log).toEqual(["discard 1-2", "start", "discard 1-2"]);
   });
 
   it("renews the token of a run that ended, and forgets it when nothing of it can be taken back any more", async () => {
@@ -460,7 +465,7 @@ describe("sending", () => {
     await scene.spool.beginRun(run("a", { takeBackUntilMs: Date.now() + 1000, discarded: [times] }));
     void scene.uploader.nudge();
     await until(() => scene.uploader.trouble !== null);
-    expect(scene.uploader.trouble?.reason).toBe("too-late");
+    expect(scene.uploader.trouble?.reason).toBe("recording-closed");
     expect(scene.log).toEqual(["discard 1-2"]);
   });
 
