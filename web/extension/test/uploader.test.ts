@@ -405,6 +405,11 @@ describe("sending", () => {
     await pass(1000);
     expect((await scene.spool.run("a"))?.discarded).toEqual([TIMES]);
     expect(scene.log).toEqual(["discard 1-2", "start"]);
+    // Asked again it would begin one more recording each time.
+    scene.uploader.hurry();
+    await until(() => scene.log.length > 2);
+    await pass(1000);
+    expect(scene.log).toEqual(["discard 1-2", "start", "discard 1-2"]);
   });
 
   it("renews the token of a run that ended, and forgets it when nothing of it can be taken back any more", async () => {
@@ -430,6 +435,21 @@ describe("sending", () => {
     expect(scene.log.filter((line) => line.startsWith("end"))).toHaveLength(1);
   });
 
+  it("does not take silence for a refusal of a new token", async () => {
+    scene.start = () => answer(0);
+    await scene.spool.beginRun(run("a"));
+    scene.uploader.refresh("a");
+    void scene.uploader.nudge();
+    for (const tries of [1, 2, 3, 4, 5]) {
+      await until(() => scene.log.length >= tries && scene.uploader.trouble !== null);
+      expect(scene.uploader.trouble?.reason).toBe("unreachable");
+      scene.uploader.hurry();
+    }
+    scene.start = () => leave();
+    await until(() => scene.log.includes("end stopped"));
+    expect(scene.log.at(-1)).toBe("end stopped");
+  });
+
   it("tells the end with the token there is where no other is given", async () => {
     scene.start = () => answer(403, "capture-off");
     await scene.spool.beginRun(run("a", { ended: "shutdown" }));
@@ -445,7 +465,7 @@ describe("sending", () => {
     await scene.spool.beginRun(run("a", { takeBackUntilMs: Date.now() + 1000, discarded: [times] }));
     void scene.uploader.nudge();
     await until(() => scene.uploader.trouble !== null);
-    expect(scene.uploader.trouble?.reason).toBe("too-late");
+    expect(scene.uploader.trouble?.reason).toBe("recording-closed");
     expect(scene.log).toEqual(["discard 1-2"]);
   });
 
@@ -455,6 +475,7 @@ describe("sending", () => {
     scene.put = () => answer(401, "token-expired");
     scene.start = () => answer(401, "recorder-ended");
     void scene.uploader.nudge();
+    await until(() => scene.recorderGone > 0);
     await pass(60_000);
     expect(scene.recorderGone).toBe(1);
     expect(scene.log).toEqual(["put video 0 cit_a", "start"]);

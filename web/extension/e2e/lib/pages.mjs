@@ -12,7 +12,12 @@ const shop = (title, body) => `<!doctype html><html lang="en"><meta charset="utf
 <script>
 let n = 0;
 setInterval(() => { document.getElementById("count").textContent = String(n++); }, 250);
-document.getElementById("switch")?.addEventListener("click", () => document.getElementById("lamp").classList.toggle("on"));
+document.getElementById("switch")?.addEventListener("click", () => {
+  const clickedMs = performance.now();
+  document.getElementById("lamp").classList.toggle("on");
+  // How long this machine took to paint it: a busy one takes longer, and nobody can have a picture of it before.
+  requestAnimationFrame(() => requestAnimationFrame(() => { window.paintedMs ??= performance.now() - clickedMs; }));
+});
 </script>`;
 
 const PAGES = {

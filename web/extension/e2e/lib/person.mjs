@@ -1,5 +1,6 @@
 /** What the person does with the extension. */
 import assert from "node:assert/strict";
+import { waitFor } from "../../../e2e/lib/wait.mjs";
 
 /** The popup, in a window of its own: it speaks of the tab in the window before. */
 export async function openPopup({ context, worker, id }) {
@@ -19,6 +20,25 @@ export const statusOf = (popup) =>
     const told = await chrome.runtime.sendMessage({ to: "recorder", kind: "status" }).catch(() => undefined);
     return told ?? (await chrome.storage.session.get("last")).last;
   });
+
+/** Waits until the server has all that was captured up to this time; pieces go oldest first. */
+export async function safeUpTo(popup, timeMs, timeoutMs = 90_000) {
+  let told = null;
+  try {
+    await waitFor(
+      "what was captured to be safe",
+      async () => {
+        told = await statusOf(popup);
+        return told.safe.upToMs >= timeMs;
+      },
+      { timeoutMs },
+    );
+  } catch (error) {
+    const { waiting, trouble, safe, refused, phase, ended } = told ?? {};
+    const state = JSON.stringify({ waiting, trouble, safe, refused, phase, ended });
+    throw new Error(`${error.message}; the recorder says ${state}`, { cause: error });
+  }
+}
 
 /** Joins with a link, on the page it leads to. */
 export async function joinAt(browser, link, label) {

@@ -47,6 +47,17 @@ async function tell({ receiver, pages, start, place, say }, display) {
   }
   say(beside === false ? "this browser splits no view" : "the other half of a split view counts");
 
+  await pause(2000);
+  const behind = await browser.worker.evaluate(
+    (url) => chrome.tabs.create({ url, active: false }).then(({ id }) => id),
+    `${pages.shop}/lamps`,
+  );
+  for (let looks = 0; looks < 10; looks += 1) {
+    assert.equal((await statusOf(popup)).shut, null, "nothing is shut by an allowed page that opens behind");
+    await pause(200);
+  }
+  await browser.worker.evaluate((id) => chrome.tabs.remove(id), behind);
+
   const bank = await browser.context.newPage();
   await bank.goto(`${pages.bank}/`);
   await shut(popup, "blocked");

@@ -118,6 +118,11 @@ export class Gate {
     return this.#clearSince === null ? 0 : this.#askedAt;
   }
 
+  /** Whether this tab can be seen, by the last answer that counted. */
+  isSeen(tab: number): boolean {
+    return this.#visible.has(tab);
+  }
+
   excludes(address: string, isFrame: boolean): boolean {
     return isExcluded(this.#rules, address, isFrame);
   }

@@ -9,10 +9,14 @@ async function ownTabs(): Promise<ReadonlyMap<number, string>> {
 
 /** A tab behind others shows its title, and in its card a picture of the page: its frames do not matter, it does. */
 async function behind(
-  { id = -1, url, audible = false }: chrome.tabs.Tab,
+  { id = -1, url, pendingUrl, audible = false }: chrome.tabs.Tab,
   own: ReadonlyMap<number, string>,
 ): Promise<SeenTab> {
-  const told = url ? [{ frame: 0, url }] : (await seen(id, own)).frames.filter(({ frame }) => frame === 0);
+  // One that was just opened is called by where it goes.
+  const address = url || pendingUrl;
+  const told = address
+    ? [{ frame: 0, url: address }]
+    : (await seen(id, own)).frames.filter(({ frame }) => frame === 0);
   return { tab: id, frames: told, isAudible: audible, isBehind: true };
 }
 

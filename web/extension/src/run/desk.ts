@@ -323,7 +323,8 @@ export class Desk {
   /** The run that ended last, while times of it can be taken back from here. */
   async #endedLast(): Promise<Run | null> {
     const last = (await this.#spool.runs()).filter(({ endedAtMs }) => typeof endedAtMs === "number").at(-1);
-    return last && (last.takeBackUntilMs == null || mayTakeBack(last)) ? last : null;
+    if (!last || last.isClosed) return null;
+    return last.takeBackUntilMs == null || mayTakeBack(last) ? last : null;
   }
 
   // -------------------------------------------------------------------- the end

@@ -3,16 +3,16 @@
  * calls it and however often.
  */
 
-import { type Entry, type PlaceEntry, readPageEntry, shortText } from "../actions/entries";
+import { type Entry, readPageEntry, shortText } from "../actions/entries";
 import { Flood } from "../actions/flood";
 import { ActionLog } from "../actions/log";
+import { Places } from "../actions/places";
 import { recordingClock } from "../media/clock";
 import { PictureEncoder, type PictureFormat } from "../media/picture-encoder";
 import { type Picture, Pictures } from "../media/pictures";
 import type { Gap, GapReason } from "../media/segment";
 import { type Sample, Sound, SoundEncoder, type SoundFormat } from "../media/sound";
 import { TrackCutter } from "../media/track";
-import { toldAddress } from "../policy/pages";
 import { Gate, type SeenFrame, type SeenTab, type Went } from "../rules/gate";
 import { Valve } from "../rules/valve";
 import type { Run } from "../spool/spool";
@@ -55,8 +55,6 @@ const LOOK_MS = 250;
 const LATE_MS = 2000;
 /** A picture that does not change is told again so often: whoever plays can tell stillness from loss. */
 const REPEAT_MS = 1000;
-/** Told twice in so short a time it is one navigation. */
-const SAME_PLACE_MS = 500;
 const FIRST_PICTURE_MS = 10_000;
 /** No picture for so long: a new one is asked for, again and again. */
 const ASK_PICTURE_MS = 20_000;
@@ -101,11 +99,7 @@ export class Recorder {
   #noPolicySince: number | null = null;
   #beatAtMs = recordingClock.now();
   #stopping: Promise<void> | null = null;
-  /** Where each tab is, as far as it may be logged. */
-  readonly #places = new Map<number, PlaceEntry>();
-  /** What went into the log. */
-  readonly #logged = new WeakSet<Entry>();
-  readonly #titles = new Map<number, { readonly url: string; readonly title: string }>();
+  readonly #places: Places;
   #shutShown: GapReason | null = null;
   readonly #flood = new Flood();
 
@@ -134,6 +128,10 @@ export class Recorder {
       chunk: (chunk) => this.#audio.add(chunk),
       lost: () => this.#lost(this.#audio),
     });
+    this.#places = new Places({
+      excludes: (address) => this.#gate.excludes(address, false),
+      told: (entry) => this.#valve.addEntry(entry.t, entry),
+    });
     this.#valve = new Valve(this.#gate, this.#startedAtMs, {
       picture: (atMs, picture) => this.#pictureEncoder.encode(atMs, picture),
       // What waited when the rules took sound away is not kept.
@@ -141,7 +139,7 @@ export class Recorder {
         if (keeper.policy?.audio) this.#soundEncoder.encode(atMs, sample);
       },
       entry: (_, entry) => {
-        this.#logged.add(entry);
+        this.#places.logged(entry);
         this.#actions.add(entry);
       },
       gap: (gap) => this.#tell(gap),
@@ -149,7 +147,7 @@ export class Recorder {
       opened: (fromMs) => {
         this.#last = null;
         this.#pictures.refresh();
-        this.#placeAgain(fromMs);
+        this.#places.again(fromMs, (tab) => this.#gate.isSeen(tab));
       },
     });
     this.#pictures = new Pictures(sources.picture, {
@@ -218,7 +216,7 @@ export class Recorder {
 
   went(went: Went): void {
     if (this.#gate.went(went, recordingClock.now())) {
-      if (went.frame === 0 && went.stage !== "before") this.#places.delete(went.tab);
+      if (went.frame === 0 && went.stage !== "before") this.#places.leave(went.tab);
       this.#pump();
     } else if (went.frame === 0 && (went.stage === "committed" || went.stage === "changed"))
       this.#navigated(went);
@@ -248,28 +246,7 @@ export class Recorder {
 
   #navigated({ tab, url, at }: Went): void {
     if (this.#parts.only !== null && this.#parts.only !== tab) return;
-    this.#place({ t: told(at), kind: "navigate", tab, url: toldAddress(url), title: "" }, url);
-  }
-
-  #place(entry: PlaceEntry, address: string): void {
-    const before = this.#places.get(entry.tab);
-    const isKnown =
-      before?.url === entry.url && entry.kind === "navigate" && entry.t - before.t < SAME_PLACE_MS;
-    if (!/^https?:/.test(address) || this.#gate.excludes(address, false) || isKnown) return;
-    this.#places.set(entry.tab, entry);
-    const known = this.#titles.get(entry.tab);
-    if (known?.url === entry.url) entry.title = known.title;
-    this.#valve.addEntry(entry.t, entry);
-  }
-
-  /** Where each tab is now that went somewhere while nothing was captured: not how it got there. */
-  #placeAgain(fromMs: number): void {
-    for (const [tab, place] of this.#places) {
-      if (this.#logged.has(place)) continue;
-      const again: PlaceEntry = { ...place, t: Math.round(fromMs) };
-      this.#places.set(tab, again);
-      this.#valve.addEntry(again.t, again);
-    }
+    this.#places.at("navigate", tab, url, told(at));
   }
 
   /** Something a page told of itself. */
@@ -280,22 +257,13 @@ export class Recorder {
     const t = told(atMs);
     const entry = readPageEntry(said, t);
     if (entry) this.#valve.addEntry(t, entry);
-    else if (frame === 0) this.#entitle(tab, toldAddress(top), said);
-  }
-
-  /** The page tells its title when it was read, sooner or later than the browser tells of the navigation. */
-  #entitle(tab: number, url: string, told: unknown): void {
-    const { kind, title } = told as { readonly kind?: unknown; readonly title?: unknown };
-    if (kind !== "title" || typeof title !== "string") return;
-    this.#titles.set(tab, { url, title: shortText(title) });
-    const place = this.#places.get(tab);
-    if (place?.url === url) place.title = shortText(title);
+    else if (frame === 0) this.#places.entitle(tab, top, said);
   }
 
   /** Another tab is in front. */
   tab(tab: number, atMs: number, url: string): void {
     if (this.#parts.only !== null) return;
-    this.#place({ t: told(atMs), kind: "tab", tab, url: toldAddress(url), title: "" }, url);
+    this.#places.at("tab", tab, url, told(atMs));
   }
 
   // -------------------------------------------------------------------- the person

@@ -72,8 +72,10 @@ export const mayGoOn = ({ ended, startedAtMs }: Run): boolean =>
 export const mayTakeBack = ({ takeBackUntilMs }: Run): boolean =>
   typeof takeBackUntilMs === "number" && Date.now() < takeBackUntilMs;
 
-/** Its end was told: whoever began it again would begin another recording. */
 const isTold = ({ takeBackUntilMs }: Run): boolean => typeof takeBackUntilMs === "number";
+
+/** The server is through with it: whoever began it again would begin another recording. */
+const isThrough = (run: Run): boolean => isTold(run) || run.isClosed === true;
 
 const hex = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -279,7 +281,7 @@ export class Uploader {
 
   /** The token ran out, or will soon: the same run asks for another. */
   async #renew(run: Run, name: string): Promise<Outcome> {
-    if (isTold(run)) return this.#later(name, "too-late", null, REFUSED_WAIT_MS);
+    if (isThrough(run)) return this.#closed(run, name, null);
     const token = this.#recorderToken(run);
     if (token === null) return this.#later(name, "not-joined", null, REFUSED_WAIT_MS);
     const renewals = this.#renewals.get(run.writer) ?? 0;
@@ -290,6 +292,11 @@ export class Uploader {
     const { writer, surface, notice } = run;
     const wish = { writer, resume: run.token, surface, notice, audio: run.tracks.audio !== null };
     const answer = await this.#receiver(run.server).start(token, wish);
+    // Nobody refused anything where nobody answered.
+    if (isPassing(answer)) {
+      this.#renewals.set(run.writer, renewals);
+      return this.#later(name, answer.slug || UNREACHABLE, answer);
+    }
     if (answer.status === 401) {
       this.#events.ended();
       return this.#later(name, "not-joined", answer, REFUSED_WAIT_MS);
@@ -304,7 +311,6 @@ export class Uploader {
       return "done";
     }
     if (answer.status === 201 || answer.status === 410) return this.#closed(run, name, answer);
-    if (isPassing(answer)) return this.#later(name, answer.slug || UNREACHABLE, answer);
     // Of a run that is over the token there is has to do.
     if (name === renewalOf(run.writer) && run.ended !== null) {
       this.#stale.delete(run.writer);
@@ -314,10 +320,10 @@ export class Uploader {
   }
 
   /** Nothing is taken for this run any more. What was thrown away in it still has to be told. */
-  async #closed(run: Run, name: string, answer: Answer): Promise<Outcome> {
+  async #closed(run: Run, name: string, answer: Answer | null): Promise<Outcome> {
     for (const segment of [...(await this.#spool.waiting(run.writer))])
       await this.#spool.quarantine(run, segment, CLOSED);
-    await this.#spool.changeRun(run.writer, () => ({ ended: "continued", renewAtMs: null }));
+    await this.#spool.changeRun(run.writer, () => ({ ended: "continued", renewAtMs: null, isClosed: true }));
     this.#stale.delete(run.writer);
     return name === discardOf(run.writer) ? this.#later(name, CLOSED, answer, REFUSED_WAIT_MS) : "done";
   }

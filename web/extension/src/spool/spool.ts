@@ -39,6 +39,8 @@ export interface Run {
   readonly endedAtMs?: number | null;
   /** All is sent and its end is told: until then the token is still good for taking times back. */
   readonly takeBackUntilMs?: number | null;
+  /** The server takes nothing more for it, by any token. */
+  readonly isClosed?: boolean;
 }
 
 export interface Waiting extends SegmentName {
