@@ -68,7 +68,12 @@ export async function begin(
 ) {
   const popup = await openPopup(browser);
   if (readNotice) {
-    await popup.getByRole("button", { name: "I have read it" }).click();
+    await popup
+      .getByRole("button", { name: "I have read it" })
+      .click()
+      .catch(async (error) => {
+        throw new Error(`the popup says: ${await popup.innerText("body")}`, { cause: error });
+      });
     await popup.getByRole("switch").click();
   }
   await popup.getByRole("button", { name: surface }).click();

@@ -37,6 +37,8 @@ interface Model {
   readonly noticeRead: string | null;
 }
 
+const ASK_AGAIN_MS = 5000;
+
 const living = new Living();
 let status: Status | null = null;
 let said: string | null = null;
@@ -499,6 +501,14 @@ async function refresh(): Promise<void> {
   }
 }
 
+/** What the server did not say when this was opened it may say now. */
+async function askAgain(): Promise<void> {
+  if (!model?.enrolment || model.policyRefused === null) return;
+  model = await readModel();
+  if (model.policyRefused === null) drawn = "";
+}
+
 model = await readModel();
 await refresh();
 setInterval(() => void refresh(), 1000);
+setInterval(() => void askAgain(), ASK_AGAIN_MS);
