@@ -167,6 +167,7 @@ function checkLog(tracks, writers) {
     logs.map((log) => log.filter(isDone).map(told)),
     [
       [
+        "tab /done",
         "navigate /",
         "click Switch the lamp",
         "click Switch the lamp",
@@ -177,7 +178,7 @@ function checkLog(tracks, writers) {
         "gap blocked",
         "navigate /done",
       ],
-      ["click Switch the lamp", "pause A call", "gap paused"],
+      ["tab /done", "click Switch the lamp", "pause A call", "gap paused"],
     ],
   );
   for (const log of logs)

@@ -95,6 +95,7 @@ export class Recorder {
   #tookAtMs: number | null = null;
   #askedPictureAtMs = 0;
   #looking = false;
+  #standsTold = false;
   #pausedFor: string | null = null;
   #noPolicySince: number | null = null;
   #beatAtMs = recordingClock.now();
@@ -207,10 +208,22 @@ export class Recorder {
       const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("late")), LATE_MS));
       const visible = await Promise.race([this.#events.look(hearsOthers(this.#parts.run, this.hears)), late]);
       if (this.#gate.see(visible, askedAt, recordingClock.now())) this.#pump();
+      if (!this.#standsTold) this.#tellWhereTabsStand(visible);
     } catch {
       // Who does not answer lets nothing through: the valve counts the time since the last answer.
     } finally {
       this.#looking = false;
+    }
+  }
+
+  /** What is done next is done there: whoever reads the log knows no other way on which page. */
+  #tellWhereTabsStand(visible: readonly SeenTab[]): void {
+    this.#standsTold = true;
+    const { only } = this.#parts;
+    for (const { tab, frames, isBehind } of visible) {
+      const whole = frames.find(({ frame }) => frame === 0);
+      if (whole && !isBehind && (only === null || only === tab))
+        this.#places.at("tab", tab, whole.url, Math.round(this.#startedAtMs));
     }
   }
 
