@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_model::{RecordingState, Timestamp, TrackId};
 use clerestory_seal::sha256;
 use clerestory_testkit::kept::Kept;
-use clerestory_testkit::screen::{Recorder, Screen, pictures, record_screens, say, screen_start};
+use clerestory_testkit::screen::{NOTICE, Recorder, Screen, pictures, record_screens, say, screen_start};
 use clerestory_testkit::{Caller, Installation};
 use serde_json::{Value, json};
 
@@ -184,26 +184,36 @@ async fn a_policy_says_for_whom_it_is_and_what_tells_it_from_others() {
 }
 
 #[tokio::test]
-async fn nothing_is_recorded_where_what_was_said_of_pages_cannot_be_read() {
-    for name in ["capture.url.patterns", "capture.notice.version"] {
-        let scene = scene().await;
-        say(&scene.installation, "capture.url.patterns", json!(["secret.example"])).await;
-        assert_eq!(policy_of(scene.recorder.sender()).await.0["recording"], true);
-        let names = "SELECT version, name FROM setting_versions";
-        let rows = scene.installation.rows(names, Vec::new()).await;
-        let said = rows.iter().find(|row| row.get::<String>(1).unwrap() == name).unwrap();
-        let version: i64 = said.get(0).unwrap();
+async fn nothing_is_recorded_where_what_was_said_of_pages_or_notice_cannot_be_read() {
+    let all = [
+        ("capture.url.patterns", json!(["secret.example"])),
+        ("capture.notice.version", json!(NOTICE)),
+        ("capture.recording.enabled", json!(true)),
+        ("capture.url.presets", json!(["banks"])),
+        ("capture.url.mode", json!("block")),
+        ("capture.url.allow", json!(["work.example"])),
+    ];
+    for damaged in 0..2 {
+        let installation = Installation::new().await;
+        // First what will be damaged: with it goes all that was said before it and not since.
+        let rest = all.iter().enumerate().filter(|(number, _)| *number != damaged).map(|(_, one)| one);
+        for (name, value) in std::iter::once(&all[damaged]).chain(rest) {
+            say(&installation, name, value.clone()).await;
+        }
+        let recorder = Recorder::enrol(&installation.person("member").await, &installation.anonymous()).await;
+        assert_eq!(policy_of(recorder.sender()).await.0["recording"], true);
+        let name = all[damaged].0;
         let cut = format!(
-            "UPDATE setting_versions SET value = (SELECT name FROM projects LIMIT 1) WHERE version = {version}"
+            "UPDATE setting_versions SET value = (SELECT name FROM projects LIMIT 1) WHERE name = '{name}'"
         );
-        scene.installation.execute(cut, Vec::new()).await;
-        let installation = scene.installation.restarted().await;
+        installation.execute(cut, Vec::new()).await;
+        let installation = installation.restarted().await;
         let sender = installation.anonymous().without("clerestory-csrf");
-        let sender = sender.with("authorization", format!("Bearer {}", scene.recorder.token));
+        let sender = sender.with("authorization", format!("Bearer {}", recorder.token));
         let (document, _) = policy_of(sender.clone()).await;
         assert_eq!(document["recording"], false, "{name}");
-        let start =
-            sender.post("/api/v1/capture/screens/start", screen_start(scene.now_ms, WRITER, None)).await;
+        let asked = screen_start(0, WRITER, None);
+        let start = sender.post("/api/v1/capture/screens/start", asked).await;
         assert_eq!(start.problem(), "capture-off", "{name}");
     }
 }
