@@ -157,5 +157,8 @@ fn browser_checks(place: &Place, steps: &Steps) -> Outcome {
         .env("CLERESTORY_BIN", place.binary("debug", "clerestory"))
         .env("CLERESTORY_IDENTITY_BIN", identity_binary(place))
         .env("CLERESTORY_PYTHON", tools::python(place));
-    steps.run("end to end", &mut end_to_end)
+    steps.run("end to end", &mut end_to_end)?;
+    let mut extension = place.node("web/extension/e2e/run.mjs");
+    extension.env("CLERESTORY_BIN", place.binary("debug", "clerestory"));
+    steps.run("the extension, end to end", &mut extension)
 }

@@ -103,6 +103,10 @@ impl Lacking {
         if output("ffprobe", &["-version"]).is_none() {
             debian.push("ffmpeg");
         }
+        // A whole screen is there to be recorded only where there is one.
+        if output("which", &["Xvfb"]).is_none() {
+            debian.push("xvfb");
+        }
         if !has_postgres() {
             debian.push("postgresql");
         }

@@ -10,6 +10,9 @@ use crate::{Failure, Outcome};
 /// Workspaces with a `dist` the server serves, in the order they are built.
 pub(crate) const PARTS: [&str; 4] = ["capture", "player", "console", "demo-shop"];
 
+/// Built like them, and served by nobody: browsers load it.
+const EXTENSION: &str = "extension";
+
 /// Runs `npm ci` when packages are missing or the lock file changed since they were installed, by
 /// us (our stamp holds the lock file) or by hand (npm's own list is newer than the lock file).
 pub(crate) fn packages(place: &Place, steps: &Steps) -> Outcome {
@@ -31,12 +34,13 @@ pub(crate) fn build(place: &Place, steps: &Steps) -> Outcome {
     let stamp = place.web().join("node_modules/.clerestory-built");
     let sources = newest(&place.web())?;
     let built = modified(&stamp);
-    let complete = PARTS.iter().all(|part| has_files(&place.web().join(part).join("dist")));
+    let all = || PARTS.into_iter().chain([EXTENSION]);
+    let complete = all().all(|part| has_files(&place.web().join(part).join("dist")));
     if complete && built.is_some_and(|built| built > sources) {
         steps.say("web parts: nothing changed since the last build");
         return Ok(());
     }
-    for part in PARTS {
+    for part in all() {
         steps.run(&format!("web/{part}"), &mut place.npm(&["run", "build", "-w", part]))?;
     }
     place::write(&stamp, b"")
@@ -74,7 +78,7 @@ fn newest(folder: &Path) -> Outcome<SystemTime> {
         }
         let data = entry.metadata().map_err(unreadable)?;
         // A workspace's own folder changes when its dist is written anew; what lies inside counts.
-        let is_workspace = PARTS.iter().any(|part| name == *part);
+        let is_workspace = PARTS.iter().chain([&EXTENSION]).any(|part| name == *part);
         if !is_workspace && let Ok(time) = data.modified() {
             newest = newest.max(time);
         }

@@ -1,6 +1,6 @@
 //! What the API says: types of their own, converted by hand from those of the domain.
 
-use clerestory_model::{RecordingState, SubjectId, Timestamp};
+use clerestory_model::{SubjectId, Timestamp};
 use clerestory_playback::{DescribedTrack, GapFact, SegmentFact};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -220,8 +220,7 @@ impl From<&DescribedTrack> for Track {
 
 /// How long a recording is: up to now while it goes on.
 pub(crate) fn duration_us(recording: &clerestory_store::recordings::Recording, now: Timestamp) -> i64 {
-    let live = recording.state == RecordingState::Capturing;
-    let end = if live { now.max(recording.ended_at) } else { recording.ended_at };
+    let end = if recording.is_live(now) { now.max(recording.ended_at) } else { recording.ended_at };
     end.micros().saturating_sub(recording.started_at.micros()).max(0)
 }
 

@@ -6,10 +6,12 @@ use clerestory_access::{Action, Grant, Object, OpContext, PictureRef, ShowPictur
 use clerestory_audit::forgetting::{Forgotten, MONTH_KEY};
 use clerestory_audit::{ActorKind, Entry, Personal};
 use clerestory_model::{
-    ApiKeyId, KeyId, OrganisationId, PersonId, RecorderId, RecordingState, SiteId, SubjectId, Timestamp,
+    ApiKeyId, KeyId, OrganisationId, PersonId, RecorderId, RecordingState, SiteId, Source, SubjectId,
+    Timestamp,
 };
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
+use clerestory_store::recordings::Recording;
 use clerestory_store::{Sealed, organisations, people, pictures, recordings, sites};
 use clerestory_vault::OpenError;
 
@@ -107,10 +109,11 @@ impl<'a, A: Action> Names<'a, A> {
     ) -> Result<RecordingItem, ApiError> {
         let recording = &described.recording;
         // Its key lives a little longer than the wish that it be erased; what is being erased shows nothing of itself.
+        // On which page somebody is now is told to nobody who could not watch it either.
+        let is_told =
+            recording.state < RecordingState::PurgeQueued && self.shows_now(tx, recording, now).await?;
         let summary = match &recording.summary {
-            Some(sealed) if recording.state < RecordingState::PurgeQueued => {
-                Some(self.summary(tx, sealed).await?)
-            }
+            Some(sealed) if is_told => Some(self.summary(tx, sealed).await?),
             _ => None,
         };
         let site = match recording.site {
@@ -127,7 +130,7 @@ impl<'a, A: Action> Names<'a, A> {
         let segments: Vec<_> =
             described.tracks.iter().flat_map(|track| track.segments.iter().cloned()).collect();
         let gaps: Vec<_> = described.tracks.iter().flat_map(|track| track.gaps.iter().copied()).collect();
-        let live = recording.state == RecordingState::Capturing;
+        let live = recording.is_live(now);
         Ok(RecordingItem {
             id: recording.id.to_string(),
             source: recording.source.to_string(),
@@ -148,6 +151,17 @@ impl<'a, A: Action> Names<'a, A> {
             viewers,
             live,
         })
+    }
+
+    async fn shows_now(&self, tx: &mut Tx, recording: &Recording, now: Timestamp) -> Result<bool, ApiError> {
+        if recording.source != Source::Screen || !recording.is_live(now) {
+            return Ok(true);
+        }
+        match self.shown_to {
+            Some(op) if op.actor.subject() == Some(recording.subject) => Ok(true),
+            Some(op) => Ok(self.api.playback.shows_live(tx, op, recording).await?),
+            None => Ok(false),
+        }
     }
 
     /// Whom a recording is about.

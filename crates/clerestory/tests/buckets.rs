@@ -108,6 +108,9 @@ async fn an_installation_lives_on_azure() {
     let mut tab = Tab::new(1, Random::new(1));
     tab.start(machine.disk(), &running.origin, &site_key).await.unwrap();
     tab.send(machine.disk(), 6).await.unwrap();
+    // That an object is under way is forgotten a moment after the answer. What a crash leaves of that goes after a day, and
+    // so long an erasure is not over: this is about Azure.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     running.kill();
 
     let running = machine.serve().await.unwrap();

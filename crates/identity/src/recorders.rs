@@ -116,9 +116,6 @@ pub enum RecorderError {
     /// The rules do not allow it.
     #[error("it is refused")]
     Refused(#[from] Refused),
-    /// There is no such recorder.
-    #[error("there is no such recorder")]
-    NotFound,
     /// The code was used, has run out, or never was one.
     #[error("the code cannot be used")]
     Code,
@@ -284,8 +281,10 @@ impl Identity {
         (label, token_hash): (String, [u8; 32]),
     ) -> Result<Result<Enrolled, RecorderError>, RecorderError> {
         let Some(person) = people::find_locked(tx, id).await? else { return Ok(Err(RecorderError::Code)) };
-        let sql = "DELETE FROM recorder_codes WHERE code_hash = $1 AND person_id = $2 AND expires_at > $3";
-        if tx.execute(sql, &[code.into(), id.into(), op.at.into()]).await? == 0 {
+        // Locked, and gone only with what it let in: nothing that ends in between changes a row that no entry tells of.
+        let sql = "SELECT 1 FROM recorder_codes WHERE code_hash = $1 AND person_id = $2 AND expires_at > $3";
+        let offered = [code.into(), id.into(), op.at.into()];
+        if tx.query_opt_locked(Lock::Exclusive, sql, &offered).await?.is_none() {
             return Ok(Err(RecorderError::Code));
         }
         if count(tx, id).await? >= MOST {
@@ -300,6 +299,7 @@ impl Identity {
             Ok(grant) => grant,
             Err(refused) => return Ok(Err(RecorderError::Refused(refused))),
         };
+        tx.execute("DELETE FROM recorder_codes WHERE code_hash = $1", &[code.into()]).await?;
         let profile = self.vault.open(tx, &grant, &person.profile).await.map_err(IdentityError::from)?;
         let missing = || inconsistent("organisations", "organisation_id");
         let found = organisations::find(tx, organisation).await?.ok_or_else(missing)?;
@@ -420,15 +420,15 @@ impl Identity {
         tx: &mut Tx,
         grant: &Grant<ReadRecorders>,
     ) -> Result<Vec<RecorderInfo>, IdentityError> {
+        let (condition, value) = within(grant.rows().subjects);
         let sql = format!(
-            "SELECT {COLUMNS} FROM recorders WHERE organisation_id = $1 ORDER BY recorder_id DESC LIMIT {LISTED}"
+            "SELECT {COLUMNS} FROM recorders WHERE organisation_id = $1 AND {condition}
+             ORDER BY recorder_id DESC LIMIT {LISTED}"
         );
         let mut found = Vec::new();
-        for row in tx.query(&sql, &[grant.on().0.into()]).await? {
+        let values: Vec<Value> = std::iter::once(grant.on().0.into()).chain(value).collect();
+        for row in tx.query(&sql, &values).await? {
             let row = recorder_row(&row)?;
-            if !within(tx, grant.rows().subjects, row.person).await? {
-                continue;
-            }
             found.push(RecorderInfo {
                 id: row.id,
                 label: self.vault.open(tx, grant, &row.label).await?.0,
@@ -443,7 +443,7 @@ impl Identity {
     /// Ends a recorder: what it sends is refused from now on.
     ///
     /// # Errors
-    /// [`RecorderError::NotFound`], [`RecorderError::Refused`].
+    /// [`RecorderError::Refused`], also where there is no such recorder.
     pub async fn end_recorder(&self, op: &OpContext, id: RecorderId) -> Result<(), RecorderError> {
         let organisation = op.actor.organisation();
         let (identity, op) = (self.clone(), op.clone());
@@ -504,15 +504,17 @@ async fn count(tx: &mut Tx, person: PersonId) -> Result<u64, SqlError> {
     row.map_or(Ok(0), |row| row.get(0))
 }
 
-/// Whether somebody is among those whom a scope reaches.
-async fn within(tx: &mut Tx, subjects: Subjects, person: PersonId) -> Result<bool, SqlError> {
-    let Some(found) = people::find(tx, person).await? else { return Ok(false) };
-    Ok(match subjects {
-        Subjects::All => true,
-        Subjects::One(subject) => found.subject == subject,
-        Subjects::Reports { manager, .. } => {
-            let (_, leads) = organisations::person_of_subject(tx, found.subject).await?;
-            person == manager || leads == Some(manager)
+/// The condition on whose recorders a scope reaches, and the value of its `$2`.
+fn within(subjects: Subjects) -> (&'static str, Option<Value>) {
+    match subjects {
+        Subjects::All => ("1 = 1", None),
+        Subjects::One(subject) => {
+            ("person_id IN (SELECT person_id FROM subjects WHERE subject_id = $2)", Some(subject.into()))
         }
-    })
+        Subjects::Reports { manager, .. } => (
+            "(person_id = $2 OR person_id IN
+              (SELECT person_id FROM reporting_lines WHERE manager_id = $2 AND ended_at IS NULL))",
+            Some(manager.into()),
+        ),
+    }
 }

@@ -1,4 +1,4 @@
-//! What intake gives up when something is erased: page trees in memory, and the sites of an organisation.
+//! What intake gives up when something is erased: page trees and tabs in memory, and the sites of an organisation.
 
 use clerestory_audit::authority::{Departing, Touched};
 use clerestory_model::{OrganisationId, SiteId};
@@ -7,7 +7,7 @@ use clerestory_store::derived::{Derived, Erased};
 
 use crate::{Intake, authority};
 
-/// The page trees of tracks that are being sent. They are in memory only, and reached only through a recording that takes
+/// The page trees and tabs of tracks that are being sent. They are in memory only, and reached only through a recording that takes
 /// segments; a node that has no part in the erasure keeps its own until others push it out.
 impl Derived for Intake {
     fn name(&self) -> &'static str {
@@ -20,12 +20,16 @@ impl Derived for Intake {
     }
 
     fn forget(&self, erased: &Erased) {
-        erased.tracks.iter().for_each(|track| self.shared.trees.forget(*track));
+        for track in &erased.tracks {
+            self.shared.trees.forget(*track);
+            self.shared.tabs.forget(*track);
+        }
     }
 
     fn count<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, u64, SqlError> {
         Box::pin(async move {
-            Ok(erased.tracks.iter().filter(|track| self.shared.trees.knows(**track)).count() as u64)
+            let knows = |track| self.shared.trees.knows(track) || self.shared.tabs.knows(track);
+            Ok(erased.tracks.iter().filter(|track| knows(**track)).count() as u64)
         })
     }
 }

@@ -56,8 +56,8 @@ pub enum IntakeError {
         /// SHA-256 of the ciphertext stored under it, hex.
         stored: String,
     },
-    /// The segment was captured under a policy that the site never had.
-    #[error("policy version {version} is not the site's")]
+    /// The segment was captured under a policy that there never was.
+    #[error("there is no policy version {version}")]
     PolicyOutdated {
         /// The version named.
         version: u64,

@@ -98,12 +98,16 @@ impl Intake {
         ready: Ready,
         live: u64,
     ) -> Result<Acknowledged, IntakeError> {
-        let Ready { sequence, policy_version, sent, refined, sealed } = ready;
+        let Ready { sequence, policy_version, sent, mut refined, sealed } = ready;
         let (header, sha256, content_mac, bytes_stored) =
             (sealed.header, sealed.sha256, sealed.content_mac, sealed.len());
         let now = self.clock.now();
         // What a client says happened later than now happened now: nothing lengthens a recording into the future.
         let latest_us = now.micros().saturating_sub(recording.started_at.micros()).max(0);
+        let latest_ms = now.micros().saturating_sub(track.clock_offset_us) / 1000;
+        for gap in &mut refined.gaps {
+            (gap.from_ms, gap.to_ms) = (gap.from_ms.min(latest_ms), gap.to_ms.min(latest_ms));
+        }
         let start_us = offset_us(&recording, &track, refined.first_us).min(latest_us);
         let span_us = refined.last_us.saturating_sub(refined.first_us).max(0);
         let mut segment = Segment {
@@ -283,7 +287,7 @@ impl Intake {
     }
 }
 
-/// The class of what a source's recordings are kept by longest, which is what their summaries are kept by.
+/// The class that a source's summaries are kept by: that of what is usually kept longest of its recordings.
 const fn longest_class(source: Source) -> RetentionClass {
     match source {
         Source::Web => RetentionClass::Replay,
@@ -308,6 +312,9 @@ pub(crate) fn repeated(existing: &Segment, mac: &[u8; 32], live: u64) -> Result<
             repeated: true,
         });
     }
-    let stored = existing.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    Err(IntakeError::SequenceTaken { sequence: existing.sequence, stored })
+    Err(IntakeError::SequenceTaken { sequence: existing.sequence, stored: hex(&existing.sha256) })
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -44,7 +44,8 @@ pub use policies::{PolicyVersion, SignedPolicy};
 pub use receive::{Acknowledged, Upload};
 pub use rooms::{BodyRoom, ImportRoom};
 pub use screen::{
-    ScreenReceipt, ScreenSender, ScreenStart, ScreenStarted, ScreenTrack, ScreenUpload, Surface,
+    ScreenPolicyVersion, ScreenReceipt, ScreenSender, ScreenStart, ScreenStarted, ScreenTrack, ScreenUpload,
+    Surface,
 };
 pub use sites::{NewSite, SiteChange, SiteView};
 pub use start::{Start, Started};
@@ -67,6 +68,8 @@ pub const SCREEN_SILENCE: Duration = Duration::from_secs(24 * 3600);
 pub const LATE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Bytes of a segment's events at most, uncompressed.
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a segment of actions at most: a few seconds of what one person does.
+pub const ACTIONS_BYTES: usize = 2 * 1024 * 1024;
 
 /// Starts per network, however many people are behind it: a burst of two hundred, then twenty a second.
 const NETWORK_STARTS: (u32, u32) = (20, 200);
@@ -74,6 +77,10 @@ const NETWORK_STARTS: (u32, u32) = (20, 200);
 const STARTS: (u32, u32) = (50, 200);
 /// Starts per browser that records a screen: a burst of twenty, then one a second.
 const SCREEN_STARTS: (u32, u32) = (1, 20);
+/// Times that a browser may take back in a minute.
+const SCREEN_DISCARDS: u32 = 6;
+/// Fetches of its policy by such a browser: a burst of thirty, then one a second.
+const SCREEN_FETCHES: (u32, u32) = (1, 30);
 /// Segments per track: a burst of two hundred, then fifty a second.
 const SEGMENTS: (u32, u32) = (50, 200);
 
@@ -96,7 +103,11 @@ struct Shared {
     segments: DefaultKeyedRateLimiter<clerestory_model::TrackId>,
     /// Browsers that record screens, and their runs: each sends to three tracks.
     screen_starts: DefaultKeyedRateLimiter<clerestory_model::RecorderId>,
-    screen_segments: DefaultKeyedRateLimiter<clerestory_model::WriterId>,
+    screen_discards: DefaultKeyedRateLimiter<clerestory_model::RecorderId>,
+    screen_fetches: DefaultKeyedRateLimiter<clerestory_model::RecorderId>,
+    screen_segments: DefaultKeyedRateLimiter<(clerestory_model::RecorderId, clerestory_model::WriterId)>,
+    /// The policies of those, worked out.
+    screen_policies: Mutex<screen::WorkedOut>,
     /// Keys that sign the policies of those, and when each was opened.
     signers: Mutex<HashMap<clerestory_model::OrganisationId, (Arc<screen::Signer>, Timestamp)>>,
     policies: Mutex<HashMap<SiteId, Arc<policies::Issued>>>,
@@ -106,6 +117,7 @@ struct Shared {
     heard: Mutex<HashMap<Origin, Timestamp>>,
     tokens: tokio::sync::OnceCell<tokens::Minter>,
     trees: refine::Trees,
+    tabs: screen::RememberedTabs,
     /// Segments that are unpacked and refined at once.
     refining: Arc<tokio::sync::Semaphore>,
     rooms: rooms::Rooms,
@@ -120,13 +132,17 @@ impl Intake {
             starts: RateLimiter::keyed(quota(STARTS)),
             segments: RateLimiter::keyed(quota(SEGMENTS)),
             screen_starts: RateLimiter::keyed(quota(SCREEN_STARTS)),
+            screen_discards: RateLimiter::keyed(Quota::per_minute(at_least_one(SCREEN_DISCARDS))),
+            screen_fetches: RateLimiter::keyed(quota(SCREEN_FETCHES)),
             screen_segments: RateLimiter::keyed(quota(SEGMENTS)),
+            screen_policies: Mutex::default(),
             signers: Mutex::default(),
             policies: Mutex::default(),
             signing: Mutex::default(),
             heard: Mutex::default(),
             tokens: tokio::sync::OnceCell::new(),
             trees: refine::Trees::default(),
+            tabs: screen::RememberedTabs::default(),
             refining: Arc::new(tokio::sync::Semaphore::new(REFINING)),
             rooms: rooms::Rooms::default(),
         };
@@ -168,14 +184,21 @@ impl Intake {
         self.shared.segments.retain_recent();
         self.shared.segments.shrink_to_fit();
         self.shared.screen_starts.retain_recent();
+        self.shared.screen_discards.retain_recent();
+        self.shared.screen_fetches.retain_recent();
         self.shared.screen_segments.retain_recent();
         self.shared.screen_segments.shrink_to_fit();
+        self.tidy_screen_policies();
         self.shared.trees.tidy();
+        self.shared.tabs.tidy();
         self.shared.rooms.tidy();
     }
 }
 
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
 fn quota((rate, burst): (u32, u32)) -> Quota {
-    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst))
 }

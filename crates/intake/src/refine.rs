@@ -27,7 +27,7 @@ const ROOMS_KEPT: usize = 8;
 const ROOM_KEPT: usize = 256 * 1024;
 
 /// Gaps one segment may tell of.
-const GAPS: usize = 64;
+pub(crate) const GAPS: usize = 64;
 /// An address or title longer than this is cut in the summary.
 const URL_CHARS: usize = 2048;
 const TITLE_CHARS: usize = 512;

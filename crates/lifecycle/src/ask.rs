@@ -7,10 +7,13 @@ use clerestory_access::{
 use clerestory_audit::authority::{Departing, Gone, Touched};
 use clerestory_audit::{NewEntry, ObjectRef, Outcome, Personal};
 use clerestory_identity::Ended;
-use clerestory_model::{ErasureId, KeyId, OrganisationId, RecordingId, RecordingState, SubjectId, Timestamp};
+use clerestory_model::{
+    ErasureId, GapReason, KeyId, OrganisationId, RecordingId, RecordingState, SubjectId, Timestamp,
+};
 use clerestory_seal::random;
-use clerestory_sql::{Lane, Tx};
-use clerestory_store::organisations;
+use clerestory_sql::{Lane, Lock, SqlError, Tx};
+use clerestory_store::tracks::{self, Gap};
+use clerestory_store::{organisations, recordings};
 
 use crate::rows::{self, Part};
 use crate::shred::erased;
@@ -66,11 +69,11 @@ impl Lifecycle {
             .await?
     }
 
-    /// Begins to erase a time of a recording that the person takes back while their browser records it; nothing where
-    /// nothing was sent of it.
+    /// Begins to erase a time of a recording that the person takes back; nothing where nothing was sent of it. Either way
+    /// nothing of that time is taken any more, also what is on its way, and every track says so with a gap.
     ///
     /// # Errors
-    /// [`EraseError::Refused`], [`EraseError::Held`], [`EraseError::HoldStands`].
+    /// [`EraseError::Refused`], [`EraseError::Held`], [`EraseError::HoldStands`], [`EraseError::Deleted`].
     pub async fn discard(
         &self,
         op: &OpContext,
@@ -91,14 +94,21 @@ impl Lifecycle {
                         Ok(grant) => grant.entry(),
                         Err(refused) => return Ok::<_, EraseError>(Err(refused.into())),
                     };
-                    match lifecycle.begin(tx, &op, target, entry).await? {
-                        Ok(erasure) => Ok(Ok(Some(erasure))),
-                        Err(EraseError::Nothing) => Ok(Ok(None)),
+                    let found = recordings::find_locked(tx, on.recording, Lock::Exclusive).await?;
+                    let begun = match found.map(|found| found.state) {
+                        Some(RecordingState::SoftDeleted) => Err(EraseError::Deleted),
+                        _ => lifecycle.begin(tx, &op, target, entry).await?,
+                    };
+                    let begun = match begun {
+                        Ok(erasure) => Some(erasure),
+                        Err(EraseError::Nothing) => None,
                         Err(obstacle) => {
                             lifecycle.note_obstacle(tx, &op, target, &obstacle).await?;
-                            Ok(Err(obstacle))
+                            return Ok(Err(obstacle));
                         }
-                    }
+                    };
+                    mark_taken_back(tx, on.recording, (from_us, to_us)).await?;
+                    Ok(Ok(begun))
                 })
             })
             .await?
@@ -424,4 +434,20 @@ impl Lifecycle {
         let actor = Actor::System { organisation };
         OpContext { actor, request_id: String::new(), at: self.parts.clock.now() }
     }
+}
+
+/// From now on nothing of this time is taken, and whoever looks sees that something was there. The recording is locked.
+async fn mark_taken_back(
+    tx: &mut Tx,
+    recording: RecordingId,
+    (from_us, to_us): (i64, i64),
+) -> Result<(), SqlError> {
+    tracks::note_erased_time(tx, recording, (from_us, to_us)).await?;
+    for track in tracks::of_recording(tx, recording).await? {
+        if track.state < RecordingState::SoftDeleted {
+            let gap = Gap { from_us, to_us, reason: GapReason::Discarded };
+            tracks::note_gap(tx, track.id, gap).await?;
+        }
+    }
+    Ok(())
 }

@@ -140,6 +140,9 @@ pub enum EraseError {
     /// It was erased, or is about to be.
     #[error("it was erased, or is about to be")]
     Gone,
+    /// It was deleted with all of it, and is kept for a while so that it can be restored.
+    #[error("it was deleted, and is erased for good unless somebody restores it before")]
+    Deleted,
     /// What is to be restored was not deleted.
     #[error("it was not deleted")]
     NotDeleted,

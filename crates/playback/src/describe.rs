@@ -33,7 +33,7 @@ pub struct SegmentFact {
 }
 
 /// A stretch where nothing is, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GapFact {
     /// Where it begins.
     pub from_us: i64,
@@ -41,6 +41,12 @@ pub struct GapFact {
     pub to_us: i64,
     /// Why.
     pub reason: GapReason,
+}
+
+impl From<&tracks::Gap> for GapFact {
+    fn from(gap: &tracks::Gap) -> Self {
+        Self { from_us: gap.from_us, to_us: gap.to_us, reason: gap.reason }
+    }
 }
 
 /// A track and what it holds.
@@ -108,12 +114,11 @@ impl Playback {
         let mut described = Vec::new();
         for track in tracks::of_recording(tx, id).await? {
             let segments = some_facts(tx, &track, (0, segments)).await?;
-            let mut gaps: Vec<GapFact> = tracks::gaps(tx, track.id)
-                .await?
-                .into_iter()
-                .map(|gap| GapFact { from_us: gap.from_us, to_us: gap.to_us, reason: gap.reason })
-                .collect();
-            let missing: Vec<GapFact> = missing(&segments, &gaps).collect();
+            let mut gaps: Vec<GapFact> =
+                tracks::gaps(tx, track.id).await?.iter().map(GapFact::from).collect();
+            let mut erased = tracks::erased(tx, track.id).await?;
+            erased.sort_unstable();
+            let missing: Vec<GapFact> = missing(&segments, &gaps, &erased).collect();
             gaps.extend(missing);
             gaps.sort_by_key(|gap| gap.from_us);
             described.push(DescribedTrack { track, segments, gaps });
@@ -149,33 +154,64 @@ async fn some_facts(
 
 /// Numbers that never arrived: what lies between the end of one segment and the beginning of the next is lost.
 ///
-/// Where all of them were stored and lost later, gaps of that reason tell it already.
-fn missing(segments: &[SegmentFact], told: &[GapFact]) -> impl Iterator<Item = GapFact> {
+/// Where all of them were stored and lost later, or erased (first and last number of each stretch, in order), gaps of that
+/// reason tell it already.
+fn missing(
+    segments: &[SegmentFact],
+    told: &[GapFact],
+    erased: &[(u64, u64)],
+) -> impl Iterator<Item = GapFact> {
     let told_lost = move |from_us: i64, to_us: i64, numbers: u64| {
         let within =
             |gap: &&GapFact| gap.reason == GapReason::Lost && (from_us..=to_us).contains(&gap.from_us);
         told.iter().filter(within).count() as u64 >= numbers
     };
+    // How many of the numbers from one up to another, without it, were not erased.
+    let not_erased = move |from: u64, to: u64| {
+        let (mut count, mut at) = (0, from);
+        for (first, last) in erased {
+            count += first.min(&to).saturating_sub(at);
+            at = at.max(last.saturating_add(1));
+        }
+        count + to.saturating_sub(at)
+    };
     let lost_first = segments
         .first()
-        .filter(|first| first.sequence > 0 && !told_lost(0, first.start_us, first.sequence))
+        .filter(|first| {
+            let numbers = not_erased(0, first.sequence);
+            numbers > 0 && !told_lost(0, first.start_us, numbers)
+        })
         .map(|first| GapFact { from_us: 0, to_us: first.start_us, reason: GapReason::Missing });
     let lost_between = segments.windows(2).filter_map(move |pair| match pair {
-        [before, after]
-            if after.sequence > before.sequence + 1
-                && !told_lost(
-                    before.start_us.saturating_add(before.duration_us),
-                    after.start_us,
-                    after.sequence - before.sequence - 1,
-                ) =>
-        {
-            Some(GapFact {
-                from_us: before.start_us.saturating_add(before.duration_us),
-                to_us: after.start_us,
-                reason: GapReason::Missing,
-            })
+        [before, after] => {
+            let from_us = before.start_us.saturating_add(before.duration_us);
+            let numbers = not_erased(before.sequence + 1, after.sequence);
+            let is_missing = numbers > 0 && !told_lost(from_us, after.start_us, numbers);
+            is_missing.then_some(GapFact { from_us, to_us: after.start_us, reason: GapReason::Missing })
         }
         _ => None,
     });
     lost_first.into_iter().chain(lost_between)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(sequence: u64) -> SegmentFact {
+        let start_us = i64::try_from(sequence).unwrap_or_default() * 10;
+        let received_at = Timestamp::from_micros(0);
+        SegmentFact { sequence, start_us, duration_us: 10, size_bytes: 1, keyframe: true, received_at }
+    }
+
+    #[test]
+    fn numbers_that_were_erased_are_not_missing() {
+        let segments = [segment(2), segment(5), segment(9)];
+        let found = |erased: &[(u64, u64)]| -> Vec<(i64, i64)> {
+            missing(&segments, &[], erased).map(|gap| (gap.from_us, gap.to_us)).collect()
+        };
+        assert_eq!(found(&[]), [(0, 20), (30, 50), (60, 90)]);
+        assert_eq!(found(&[(0, 1), (3, 4), (6, 8)]), []);
+        assert_eq!(found(&[(0, 0), (3, 3), (3, 4), (7, 20)]), [(0, 20), (60, 90)]);
+    }
 }

@@ -88,10 +88,11 @@ impl Playback {
             return Ok(Handing::NotAllowed);
         }
         let of_others = op.actor.subject() != Some(recording.subject);
-        if of_others && goes_on(recording) && !self.access.would_allow_in::<Follow>(tx, op, on).await? {
+        let goes_on = goes_on(recording, op.at);
+        if of_others && goes_on && !self.access.would_allow_in::<Follow>(tx, op, on).await? {
             return Ok(Handing::GoesOn);
         }
-        if of_others && goes_on(recording) && !self.shows_live(tx, op, recording).await? {
+        if of_others && goes_on && !self.shows_live(tx, op, recording).await? {
             return Ok(Handing::GoesOn);
         }
         let seconding = self.seconding(tx, op, on).await?;

@@ -27,7 +27,7 @@ pub use content::{SegmentContent, packed_list};
 pub use describe::{Described, DescribedTrack, GapFact, SegmentFact};
 pub use handed::Handing;
 pub use panes::{PANES, Pane, panes};
-pub use plays::Begun;
+pub use plays::{Begun, News};
 pub use rows::{PlayRow, Viewing};
 pub use views::{AUTHORITY, Answer, Seconding, View};
 pub use watching::Watcher;

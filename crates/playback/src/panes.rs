@@ -45,7 +45,7 @@ pub fn panes(recording: &Recording, segments: &[SegmentFact], gaps: &[GapFact], 
     if matches!(recording.state, RecordingState::Shredded | RecordingState::Verified) {
         return vec![Pane::Empty; PANES];
     }
-    let live = recording.state == RecordingState::Capturing;
+    let live = recording.is_live(now);
     let end = if live { now } else { recording.ended_at };
     let total = end.micros().saturating_sub(recording.started_at.micros()).max(1);
     let pane_of = |at: i64| {

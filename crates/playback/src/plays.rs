@@ -7,7 +7,7 @@ use clerestory_access::{
     RecordingRef,
 };
 use clerestory_audit::{Class, NewEntry, ObjectRef, Outcome, Personal};
-use clerestory_model::{KeyId, PersonId, PlayId, RecordingId, RecordingState, SessionId, TrackId};
+use clerestory_model::{KeyId, PersonId, PlayId, RecordingId, RecordingState, SessionId, Timestamp, TrackId};
 use clerestory_seal::random;
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::Recording;
@@ -16,7 +16,7 @@ use clerestory_store::{recordings, segments, tracks};
 use clerestory_vault::{OpenError, StoreError};
 
 use crate::content::{Found, SegmentContent};
-use crate::describe::{Described, SegmentFact, facts};
+use crate::describe::{Described, GapFact, SegmentFact, facts};
 use crate::rows::{self, PlayRow};
 use crate::{Playback, PlaybackError};
 
@@ -34,14 +34,25 @@ pub struct Begun {
     pub described: Described,
 }
 
+/// What came to a recording that is followed.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Segments that were not known, with their tracks.
+    pub segments: Vec<(TrackId, Vec<SegmentFact>)>,
+    /// Every gap that was told, with its track: one grows while it lasts.
+    pub gaps: Vec<(TrackId, GapFact)>,
+    /// Microseconds it lasted, where it goes on no more.
+    pub closed: Option<i64>,
+}
+
 /// Whether something in this state is shown to anybody.
 pub(crate) fn plays(state: RecordingState) -> bool {
     matches!(state, RecordingState::Capturing | RecordingState::Active)
 }
 
 /// Whether it is still being recorded: to watch it then is a right of its own.
-pub(crate) fn goes_on(recording: &Recording) -> bool {
-    recording.state == RecordingState::Capturing
+pub(crate) fn goes_on(recording: &Recording, now: Timestamp) -> bool {
+    recording.is_live(now)
 }
 
 /// A reason that says something.
@@ -133,7 +144,7 @@ impl Playback {
             return Ok(Ok(None));
         }
         let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
-        let goes_on = goes_on(&recording);
+        let goes_on = goes_on(&recording, op.at);
         // Whoever will not be let in is not asked for a reason first.
         let may_follow = !goes_on || self.access.would_allow_in::<Follow>(tx, op, on).await?;
         if goes_on && may_follow && !self.shows_live(tx, op, &recording).await? {
@@ -175,7 +186,7 @@ impl Playback {
         if !self.is_shown(tx, op, &recording).await? {
             return Err(PlaybackError::Gone);
         }
-        if goes_on(&recording) {
+        if goes_on(&recording, self.clock.now()) {
             // One that began before this was asked for begins again.
             let entry = play.follow_entry.ok_or(PlaybackError::PlayEnded)?;
             let _following = self.access.resume_in::<KeepFollowing>(tx, op, on, entry).await??;
@@ -256,8 +267,8 @@ impl Playback {
         self.unpack(&found, play).await
     }
 
-    /// Segments that arrived since: for each track those numbered from what `after` names, and whether the recording
-    /// still goes on. Goes through the decision like everything in a play.
+    /// What arrived since: for each track the segments numbered from what `after` names, its gaps, and whether the
+    /// recording still goes on. Goes through the decision like everything in a play.
     ///
     /// # Errors
     /// As [`Self::segment`].
@@ -266,7 +277,7 @@ impl Playback {
         op: &OpContext,
         play: PlayId,
         after: Vec<(TrackId, u64)>,
-    ) -> Result<(Vec<(TrackId, Vec<SegmentFact>)>, Option<i64>), PlaybackError> {
+    ) -> Result<News, PlaybackError> {
         let (playback, op) = (self.clone(), op.clone());
         let news = self
             .database
@@ -275,19 +286,21 @@ impl Playback {
                     let (play, _grant) = playback.resume(tx, &op, play).await?;
                     let recording = recordings::find(tx, play.recording).await?;
                     let recording = recording.ok_or(PlaybackError::NotFound)?;
-                    let mut news = Vec::new();
+                    let mut news = News::default();
                     for track in tracks::of_recording(tx, play.recording).await? {
                         let seen = after.iter().find(|(id, _)| *id == track.id);
                         let fresh =
                             facts(tx, &track, seen.map_or(0, |(_, sequence)| sequence.saturating_add(1)))
                                 .await?;
                         if !fresh.is_empty() {
-                            news.push((track.id, fresh));
+                            news.segments.push((track.id, fresh));
                         }
+                        let gaps = tracks::gaps(tx, track.id).await?;
+                        news.gaps.extend(gaps.iter().map(|gap| (track.id, gap.into())));
                     }
-                    let closed = (!goes_on(&recording))
+                    news.closed = (!goes_on(&recording, playback.clock.now()))
                         .then(|| recording.ended_at.micros() - recording.started_at.micros());
-                    Ok((news, closed))
+                    Ok(news)
                 })
             })
             .await;

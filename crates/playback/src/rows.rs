@@ -85,18 +85,17 @@ pub(crate) async fn end(tx: &mut Tx, id: PlayId, at: Timestamp) -> Result<bool, 
     Ok(tx.execute(sql, &[at.into(), id.into()]).await? == 1)
 }
 
-/// The plays of a recording that run and of which something was heard since, oldest first: each such lets it run until then
-/// and longer.
-pub(crate) async fn running(
+/// Who has plays of a recording that run, and since when.
+pub(crate) async fn open(
     tx: &mut Tx,
     recording: RecordingId,
-    expires_after: Timestamp,
-) -> Result<Vec<PlayRow>, SqlError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM plays WHERE recording_id = $1 AND ended_at IS NULL AND expires_at > $2
-         ORDER BY started_at LIMIT 100"
-    );
-    tx.query(&sql, &[recording.into(), expires_after.into()]).await?.iter().map(play).collect()
+    now: Timestamp,
+) -> Result<Vec<(PersonId, Timestamp)>, SqlError> {
+    let sql = "SELECT person_id, min(started_at) FROM plays
+               WHERE recording_id = $1 AND ended_at IS NULL AND expires_at > $2
+               GROUP BY person_id ORDER BY min(started_at)";
+    let rows = tx.query(sql, &[recording.into(), now.into()]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Notes a range of a play that runs, and lets it run until `expires_at`; `false` when it was ended.

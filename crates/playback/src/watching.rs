@@ -1,7 +1,5 @@
 //! Watching a screen while it is recorded: who may, and telling whose screen it is who does.
 
-use std::time::Duration;
-
 use clerestory_access::{Grant, OpContext, SeeWatching};
 use clerestory_model::{PersonId, Source, Timestamp};
 use clerestory_settings::tree::{Level, Node, Value};
@@ -10,11 +8,7 @@ use clerestory_store::organisations;
 use clerestory_store::people::Role;
 use clerestory_store::recordings::Recording;
 
-use crate::plays::IDLE;
 use crate::{Playback, PlaybackError, rows};
-
-/// Whoever watches says so every thirty seconds; who has not said so for longer watches no more.
-const HEARD: Duration = Duration::from_secs(75);
 
 /// Somebody who watches now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +22,10 @@ pub struct Watcher {
 impl Playback {
     /// Whether a recording that goes on is shown to the caller, as far as the settings of the person say whose screen it is.
     /// What goes on at a site is not about this.
-    pub(crate) async fn shows_live(
+    ///
+    /// # Errors
+    /// [`PlaybackError::Sql`].
+    pub async fn shows_live(
         &self,
         tx: &mut Tx,
         op: &OpContext,
@@ -68,14 +65,9 @@ impl Playback {
         grant: &Grant<SeeWatching>,
     ) -> Result<Vec<Watcher>, PlaybackError> {
         let (on, now) = (grant.on(), self.clock.now());
-        let said_since = now.plus(IDLE).minus(HEARD);
-        let found = rows::running(tx, on.recording, said_since).await?;
-        let mut watchers: Vec<Watcher> = Vec::new();
-        for play in found.into_iter().filter(|play| play.person != on.person) {
-            if !watchers.iter().any(|known| known.person == play.person) {
-                watchers.push(Watcher { person: play.person, since: play.started_at });
-            }
-        }
-        Ok(watchers)
+        // Whoever has it open can see it, whether or not they say that they look.
+        let open = rows::open(tx, on.recording, now).await?;
+        let others = open.into_iter().filter(|(person, _)| *person != on.person);
+        Ok(others.map(|(person, since)| Watcher { person, since }).collect())
     }
 }

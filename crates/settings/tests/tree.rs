@@ -83,7 +83,7 @@ impl Dice {
                 _ => Span::of_months(1 + u32::try_from(self.below(12)).unwrap()),
             }),
             Kind::Words(words) => Value::Word(self.pick::<&'static str>(words)),
-            Kind::Pages | Kind::Text { .. } => unreachable!("no setting of the scene is one"),
+            Kind::Pages | Kind::Text { .. } | Kind::Address => unreachable!("no setting of the scene is one"),
             Kind::Set(_) => {
                 let members = ["a", "b", "c", "d"].into_iter().filter(|_| self.below(2) == 1);
                 Value::Set(members.map(str::to_owned).collect())

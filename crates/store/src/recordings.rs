@@ -1,5 +1,7 @@
 //! Recordings: one time span about one subject.
 
+use std::time::Duration;
+
 use clerestory_model::{
     KeyId, OrganisationId, PersonId, ProjectId, RecordingId, RecordingState, RetentionClass, SiteId, Source,
     SubjectId, Timestamp,
@@ -70,6 +72,19 @@ pub struct Recording {
     pub summary_version: u64,
     /// The key that the summary is sealed under: of this recording alone, so that the summary dies with any part of it.
     pub summary_key: Option<KeyId>,
+}
+
+/// A browser that sends says something every few seconds. One that has been silent for longer was closed, or sleeps, and may
+/// go on later: meanwhile what it recorded is not about now.
+const SCREEN_QUIET: Duration = Duration::from_secs(120);
+
+impl Recording {
+    /// Whether it is being recorded now. What is watched then is watched live.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        let is_heard = self.source != Source::Screen || now.since(self.last_segment_at) < SCREEN_QUIET;
+        self.state == RecordingState::Capturing && is_heard
+    }
 }
 
 /// Where a recording's summary stands.
@@ -373,6 +388,8 @@ pub async fn set_plays(tx: &mut Tx, id: RecordingId, plays: u64) -> Result<(), S
 /// Which recordings a list asks for. All of it is clear data; what is sealed cannot be filtered on here.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Only captured by this.
+    pub source: Option<Source>,
     /// Only of this site.
     pub site: Option<SiteId>,
     /// Only in this state; capturing and active where none is said.
@@ -509,6 +526,9 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
     };
     if let Some((condition, value)) = scope.subjects.condition("recordings.subject_id") {
         also(&condition, value);
+    }
+    if let Some(source) = filter.source {
+        also("source = #", source.into());
     }
     if let Some(site) = filter.site {
         also("site_id = #", site.into());

@@ -95,6 +95,14 @@ pub struct Segment {
     pub received_at: Timestamp,
 }
 
+impl Segment {
+    /// Whether it holds nothing that was captured: of pictures and sound those without a chunk, which cannot be begun with.
+    #[must_use]
+    pub fn only_tells_a_gap(&self) -> bool {
+        self.content_type == ContentType::Media && !self.keyframe
+    }
+}
+
 const COLUMNS: &str = "track_id, sequence, start_us, duration_us, keyframe, content_type, policy_version, object, \
                        byte_offset, byte_length, header, sha256, content_mac, sent_bytes, received_at";
 

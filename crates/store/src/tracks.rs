@@ -201,17 +201,11 @@ pub async fn takes(tx: &mut Tx, key: KeyId, segment: &Segment) -> Result<Takes, 
     }
     let recording: RecordingId = row.get(2)?;
     let end_us = segment.start_us.saturating_add(segment.duration_us);
-    let sql =
-        "SELECT 1 FROM erased_numbers WHERE track_id = $1 AND from_sequence <= $2 AND to_sequence >= $2
-         UNION ALL SELECT 1 FROM erased_times WHERE recording_id = $3 AND from_us < $5 AND to_us > $4 LIMIT 1";
-    let values = [
-        segment.track.into(),
-        segment.sequence.into(),
-        recording.into(),
-        segment.start_us.into(),
-        end_us.into(),
-    ];
-    if tx.query_opt(sql, &values).await?.is_some() {
+    let sql = "SELECT 1 FROM erased_times WHERE recording_id = $1 AND from_us < $3 AND to_us > $2 LIMIT 1";
+    let values = [recording.into(), segment.start_us.into(), end_us.into()];
+    // One that only tells of a gap has nothing in it that was captured then.
+    let in_erased_time = !segment.only_tells_a_gap() && tx.query_opt(sql, &values).await?.is_some();
+    if in_erased_time || is_erased(tx, segment.track, segment.sequence).await? {
         return Ok(Takes::No);
     }
     Ok(if row.get::<KeyId>(1)? == key { Takes::Yes } else { Takes::Again })
@@ -250,6 +244,15 @@ pub async fn erased(tx: &mut Tx, id: TrackId) -> Result<Vec<(u64, u64)>, SqlErro
     let sql = "SELECT from_sequence, to_sequence FROM erased_numbers WHERE track_id = $1";
     let rows = tx.query(sql, &[id.into()]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// The number after the last that was erased of a track; nothing where none was, or where it takes no more at all.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn after_erased(tx: &mut Tx, id: TrackId) -> Result<Option<u64>, SqlError> {
+    let ends = erased(tx, id).await?.into_iter().map(|(_, to)| to);
+    Ok(ends.filter(|to| *to < i64::MAX.cast_unsigned()).max().map(|to| to + 1))
 }
 
 /// Notes that this time of a recording was erased: what was captured in it and is sent later is not taken, whatever its

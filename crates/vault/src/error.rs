@@ -123,6 +123,14 @@ pub enum StoreError {
     /// The object was taken for an orphan while it was under way; send it again.
     #[error("the object was given up before its rows were written; send it again")]
     GivenUp,
+    /// A segment has more gaps or bytes than the note beside it can tell of, so it could not be found again.
+    #[error("a segment of {bytes} bytes with {gaps} gaps could not be read back, and is not stored")]
+    Untold {
+        /// How many gaps it tells of.
+        gaps: usize,
+        /// Its bytes, sealed.
+        bytes: u64,
+    },
     /// The intent for an object could not be written.
     #[error("the intent for an object could not be written")]
     Intent(#[from] SqlError),

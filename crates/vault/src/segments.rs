@@ -83,8 +83,13 @@ impl SegmentSealer {
     /// The keyed MAC of what a client sent: equal for the same content under the same track.
     #[must_use]
     pub fn content_mac(&self, sent: &[u8]) -> Mac {
-        MacKey::derive(&self.key, Label::ContentMac, &[]).mac(&[sent])
+        content_mac(&self.key, sent)
     }
+}
+
+/// The keyed MAC by which content that comes again is known.
+pub(crate) fn content_mac(key: &SecretKey, sent: &[u8]) -> Mac {
+    MacKey::derive(key, Label::ContentMac, &[]).mac(&[sent])
 }
 
 /// A segment's ciphertext, ready to be stored.
@@ -148,7 +153,7 @@ impl Vault {
     ) -> Result<Stored, KeepError> {
         let key = self.secret(sealed.place.key).await.map_err(OpenError::from)?;
         let entry =
-            entry::write(&key, self.keys().deployment(), &sealed.place, provenance, row, &sealed.bytes);
+            entry::write(&key, self.keys().deployment(), &sealed.place, provenance, row, &sealed.bytes)?;
         let before = entry.len() as u64 - sealed.len();
         Ok(self.store_entry(&sealed.place, entry).await?.after(before))
     }

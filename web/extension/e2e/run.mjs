@@ -2,8 +2,8 @@
  * The extension in a real Chromium, against a receiving server of the tests' own: the stories beside this file.
  *
  * `node web/extension/e2e/run.mjs [names of stories] [--times N]` after `npm run build -w @clerestory/extension`. Needs `ffmpeg`,
- * `ffprobe` and `Xvfb`; `CHROMIUM` names another browser, `KEEP=1` keeps the folders with profiles and files. `--times` is
- * how often the story `kills` kills: 10 unless said, 50 for the soak.
+ * `ffprobe` and `Xvfb`, and for the story `server` one in `CLERESTORY_BIN`; `CHROMIUM` names another browser, `KEEP=1`
+ * keeps the folders with profiles and files. `--times` is how often the story `kills` kills: 10 unless said, 50 for the soak.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,18 @@ import { launch, prepare } from "./lib/browser.mjs";
 import { servePages } from "./lib/pages.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 
-const STORIES = ["journey", "rules", "trouble", "goodbye", "still", "leaving", "screen", "beside", "kills"];
+const STORIES = [
+  "journey",
+  "rules",
+  "trouble",
+  "goodbye",
+  "still",
+  "leaving",
+  "screen",
+  "beside",
+  "kills",
+  "server",
+];
 
 async function tell(name, times) {
   const place = mkdtempSync(join(tmpdir(), "clerestory-extension-"));

@@ -1,13 +1,13 @@
 import type { Answer } from "@clerestory/capture/src/transport/ask";
 import { describe, expect, it } from "vitest";
 import { PolicyKeeper } from "../src/run/keeper";
-import { policyAt, policyKey, signed } from "./support";
+import { policyAt, policyKey, recorder, signed } from "./support";
 
 const answer = (status: number, body = {}): Answer => ({ status, slug: "", body, retryAfterMs: null });
 
 function keeper(fetch: () => Answer = () => answer(0), floor = 0) {
   const clock = { serverMs: Date.now(), deviceMs: Date.now(), steadyMs: performance.now() };
-  return new PolicyKeeper(policyKey, clock, floor, async () => fetch());
+  return new PolicyKeeper({ policyKey, recorder }, clock, floor, async () => fetch());
 }
 
 describe("the policy in force", () => {

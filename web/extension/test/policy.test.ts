@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { endsAtMs, parseScreenPolicy, verifyScreenPolicy } from "../src/policy/screen";
-import { policyAt, policyKey, signed } from "./support";
+import screens from "../../../policies/vectors/screens.json";
+import { isExcluded } from "../src/policy/pages";
+import { digestOf, endsAtMs, parseScreenPolicy, verifyScreenPolicy } from "../src/policy/screen";
+import { policyAt, policyKey, recorder, signed } from "./support";
 
 const DAY = 24 * 60 * 60_000;
 const NOW = 1_795_441_802_560;
@@ -8,7 +10,7 @@ const document = policyAt(NOW);
 const key = policyKey;
 
 const verify = (content: unknown, over: Partial<{ key: string; now: number; before: number }> = {}) =>
-  verifyScreenPolicy(content, { key, now: NOW, before: 0, ...over });
+  verifyScreenPolicy(content, { key, recorder, now: NOW, before: 0, ...over });
 
 describe("a policy for screens", () => {
   it("is read", async () => {
@@ -28,8 +30,29 @@ describe("a policy for screens", () => {
       "a notice with its text under http or https",
       { ...document, notice: { version: "1", basis: "x", text_url: "javascript:1" } },
     ],
-  ])("has %s", (_, content) => {
-    expect(parseScreenPolicy(JSON.parse(JSON.stringify(content)))).toBeNull();
+    ["exceptions beside what it lets in", { ...document, urls: { mode: "allow", patterns: [] } }],
+    ["them nowhere else", { ...document, urls: { mode: "block", patterns: [], except: [] } }],
+    ["whom it is for", { ...document, recorder: null }],
+  ])("has %s", async (_, content) => {
+    expect(await parseScreenPolicy(JSON.parse(JSON.stringify(content)))).toBeNull();
+  });
+
+  it("is of this browser", async () => {
+    const other = signed({ ...document, recorder: "rcr_01ARZ3NDEKTSV4RRFFQ69G5FAW" });
+    expect(await verify(other)).toEqual({ refused: "policy-of-another" });
+  });
+
+  it.each(screens.digests)(
+    "is told from others by what it says: $name",
+    async ({ document: said, digest }) => {
+      expect(await digestOf(said)).toBe(digest);
+    },
+  );
+
+  it.each(screens.pages)("keeps pages out as the server does: $urls", async ({ urls, cases }) => {
+    const policy = await parseScreenPolicy({ ...document, urls });
+    for (const { url, kept_out: out } of cases)
+      expect([url, policy && isExcluded(policy.pages, url, false)]).toEqual([url, out]);
   });
 
   it("is refused where it is not what the key signed, in the form that was signed", async () => {
@@ -49,7 +72,7 @@ describe("a policy for screens", () => {
     expect(await verify(signed(document), { now: NOW + 3_600_000 })).toEqual({ refused: "policy-expired" });
     const long = { ...document, expires_at_ms: NOW + 30 * DAY };
     expect(await verify(signed(long), { now: NOW + DAY })).toEqual({ refused: "policy-expired" });
-    const policy = parseScreenPolicy(long);
+    const policy = await parseScreenPolicy(long);
     expect(policy && endsAtMs(policy)).toBe(NOW - 1000 + DAY);
   });
 

@@ -125,11 +125,13 @@ describe("what the server answers", () => {
   });
 
   it("tells who watches, and makes nothing of what is not understood", () => {
-    expect(readWatching({ watching: [{ name: "Ada", since: "x" }, 7], policy_version: 2 })).toEqual({
+    expect(
+      readWatching({ watching: [{ name: "Ada", since: "x" }, 7], policy_digest: "1512140388c21ff2" }),
+    ).toEqual({
       watchers: [{ name: "Ada", since: "x" }],
-      version: 2,
+      digest: "1512140388c21ff2",
     });
-    expect(readWatching({})).toEqual({ watchers: [], version: 0 });
+    expect(readWatching({})).toEqual({ watchers: [], digest: null });
   });
 
   it("makes a browser a recorder only with all that is needed", () => {

@@ -5,6 +5,9 @@ import { canonicalJson } from "@clerestory/capture/src/policy/canonical";
 const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const { x = "", y = "" } = publicKey.export({ format: "jwk" });
 
+/** The browser that policies are made out to. */
+export const recorder = "rcr_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
 /** Raw P-256 point, base64url. */
 export const policyKey = Buffer.concat([
   Buffer.from([4]),
@@ -21,6 +24,7 @@ export function signed(content: unknown, write: (value: unknown) => string = can
 export const policyAt = (now: number, over: Readonly<Record<string, unknown>> = {}) => ({
   format: "clerestory screen policy 1",
   version: 7,
+  recorder,
   issued_at_ms: now - 1000,
   expires_at_ms: now + 3_600_000,
   recording: true,

@@ -25,6 +25,13 @@ impl From<EraseError> for ApiError {
                 detail,
                 "The audit log tells who erased it and when.",
             ),
+            EraseError::Deleted => Self::new(
+                StatusCode::CONFLICT,
+                "deleted",
+                "It was deleted",
+                detail,
+                "Ask whoever administers Clerestory to erase it now. Nothing of it is shown to anybody meanwhile.",
+            ),
             EraseError::NotDeleted => Self::new(
                 StatusCode::CONFLICT,
                 "not-deleted",

@@ -239,7 +239,6 @@ impl From<RecorderError> for ApiError {
         let detail = error.to_string();
         match error {
             RecorderError::Refused(refused) => refused.into(),
-            RecorderError::NotFound => Self::not_found(),
             RecorderError::Code => Self::new(
                 StatusCode::FORBIDDEN,
                 "code-refused",

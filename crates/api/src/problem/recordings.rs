@@ -164,14 +164,14 @@ impl From<IntakeError> for ApiError {
                 "token-expired",
                 "The ingest token has run out",
                 "Ingest tokens work for a quarter of an hour.",
-                "Start again with this token as `resume`; the visit goes on.",
+                "Start again with this token as `resume`; the recording goes on.",
             ),
             IntakeError::Token(_) => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "token-invalid",
                 "This is no ingest token",
                 "The token was not made by this installation, or was altered.",
-                "Start again with the site key.",
+                "Start again, with the site key or as the browser that was enrolled.",
             ),
             IntakeError::CaptureOff => Self::new(
                 StatusCode::FORBIDDEN,
@@ -242,7 +242,7 @@ impl From<IntakeError> for ApiError {
             IntakeError::PolicyOutdated { .. } => Self::new(
                 StatusCode::CONFLICT,
                 "policy-outdated",
-                "The site never had this policy",
+                "There never was this policy",
                 detail,
                 "Fetch the policy, drop what was captured under the other, and take a keyframe.",
             ),
@@ -251,7 +251,8 @@ impl From<IntakeError> for ApiError {
                 "segment-too-large",
                 "The segment is too large",
                 detail,
-                "Send less at once: a segment holds at most 16 MiB unpacked, and at most 100 times its packed size.",
+                "Send less at once: a segment holds at most 16 MiB unpacked, one of actions 2 MiB, and at most 100 times its \
+                 packed size.",
             ),
             IntakeError::Packing | IntakeError::Spool => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -184,6 +184,7 @@ pub(crate) async fn segment(
     // none holds its part of it for long.
     let organisation = api.intake.check_sender(&token, &origin, encoding).await?;
     take_from(&api, (&op, organisation), &whence, "capture.upload").await?;
+    let body = (body, clerestory_intake::SEGMENT_BYTES);
     let (body, room) = segment_body(&api, network, &headers, body).await?;
     let upload =
         Upload { token, origin, sequence, encoding, policy_version, body, room, request_id: op.request_id };
@@ -196,14 +197,13 @@ pub(crate) async fn segment(
     }))
 }
 
-/// The bytes of a segment, and the room they take.
+/// The bytes of a segment, so many at most, and the room they take.
 pub(super) async fn segment_body(
     api: &Api,
     network: Option<IpAddr>,
     headers: &HeaderMap,
-    body: Body,
+    (body, limit): (Body, usize),
 ) -> Result<(Bytes, BodyRoom), ApiError> {
-    let limit = clerestory_intake::SEGMENT_BYTES;
     let length = text(headers, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok()).unwrap_or(limit);
     if length > limit {
         return Err(IntakeError::TooLarge { limit }.into());

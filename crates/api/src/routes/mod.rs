@@ -182,6 +182,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(recorders::offer))
         .routes(routes!(recorders::end))
         .routes(routes!(screens::enrol))
+        .routes(routes!(screens::leave))
         .routes(routes!(screens::policy))
         .routes(routes!(screens::start))
         .routes(routes!(screens::segment))

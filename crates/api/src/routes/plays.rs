@@ -1,5 +1,6 @@
 //! Plays: begin, fetch segments, follow, say what was watched, end.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use clerestory_identity::Use;
 use clerestory_model::{PlayId, RecordingId, TrackId};
-use clerestory_playback::{PlaybackError, SegmentContent, SegmentFact, packed_list};
+use clerestory_playback::{GapFact, PlaybackError, SegmentContent, SegmentFact, packed_list};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::Api;
 use crate::bodies::CallerWith;
 use crate::caller::{Asked, At, Caller};
-use crate::dto::{SegmentItem, Track, duration_us};
+use crate::dto::{Gap, SegmentItem, Track, duration_us};
 use crate::problem::{ApiError, Problem};
 use crate::routes::deletions::not_deleted;
 
@@ -94,7 +95,7 @@ pub(crate) async fn begin(
         entry: begun.play.entry,
         tracks: begun.described.tracks.iter().map(Into::into).collect(),
         duration_us: duration_us(recording, api.clock.now()),
-        live: recording.state == clerestory_model::RecordingState::Capturing,
+        live: recording.is_live(api.clock.now()),
         content_origin: api.hosts.origins().content.clone(),
     };
     Ok((StatusCode::CREATED, Json(play)).into_response())
@@ -169,7 +170,7 @@ pub(crate) async fn end(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Follows a recording while it goes on: `segment`, `closed`, `revoked` events.
+/// Follows a recording while it goes on: `segment`, `gap`, `closed`, `revoked` events.
 #[utoipa::path(get, path = "/plays/{play}/follow", tag = "plays", params(("play" = String, Path), FollowQuery), responses(
     (status = 200, description = "Server-sent events", content_type = "text/event-stream", body = String),
     (status = 403, body = Problem), (status = 404, body = Problem)))]
@@ -181,8 +182,16 @@ pub(crate) async fn follow(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let known = read_known(asked.after.as_deref().unwrap_or_default())?;
     // Refusals are told as an answer, not inside a stream.
-    let (_, closed) = api.playback.news(&caller.op, play, known.clone()).await?;
-    let following = Following { api, caller, play, known, closed_before: closed.is_some(), done: false };
+    let closed = api.playback.news(&caller.op, play, known.clone()).await?.closed;
+    let following = Following {
+        api,
+        caller,
+        play,
+        known,
+        gaps: HashSet::new(),
+        closed_before: closed.is_some(),
+        done: false,
+    };
     let events = stream::unfold(following, |mut following| async move {
         let events = following.next().await?;
         Some((stream::iter(events.into_iter().map(Ok)), following))
@@ -207,6 +216,8 @@ struct Following {
     caller: Caller,
     play: PlayId,
     known: Vec<(TrackId, u64)>,
+    /// Those that were told.
+    gaps: HashSet<(TrackId, GapFact)>,
     closed_before: bool,
     done: bool,
 }
@@ -216,6 +227,17 @@ struct NewSegment {
     track: String,
     #[serde(flatten)]
     segment: SegmentItem,
+}
+
+#[derive(Serialize)]
+struct NewGap {
+    track: String,
+    #[serde(flatten)]
+    gap: Gap,
+}
+
+fn event(name: &str, data: &impl Serialize) -> Result<Event, ApiError> {
+    Event::default().event(name).json_data(data).map_err(|error| ApiError::unavailable(&error))
 }
 
 impl Following {
@@ -246,22 +268,22 @@ impl Following {
         let running = self.api.identity.running(&self.caller.token, &self.caller.whence, Use::Nobody).await?;
         self.caller.op.actor = running.ok_or_else(ApiError::unauthenticated)?.actor;
         let news = self.api.playback.news(&self.caller.op, self.play, self.known.clone()).await;
-        let (news, closed) = news.map_err(|error: PlaybackError| ApiError::from(error))?;
+        let news = news.map_err(|error: PlaybackError| ApiError::from(error))?;
         let mut events = Vec::new();
-        for (track, segments) in news {
+        for (track, segments) in news.segments {
             for segment in segments {
                 events.push(self.segment_event(track, &segment)?);
             }
         }
-        if let Some(duration_us) = closed {
+        for (track, gap) in news.gaps {
+            if self.gaps.insert((track, gap)) {
+                let data = NewGap { track: track.to_string(), gap: (&gap).into() };
+                events.push(event("gap", &data)?);
+            }
+        }
+        if let Some(duration_us) = news.closed {
             self.done = true;
-            let data = serde_json::json!({ "duration_us": duration_us });
-            events.push(
-                Event::default()
-                    .event("closed")
-                    .json_data(data)
-                    .map_err(|error| ApiError::unavailable(&error))?,
-            );
+            events.push(event("closed", &serde_json::json!({ "duration_us": duration_us }))?);
         }
         Ok(events)
     }
@@ -271,7 +293,6 @@ impl Following {
             Some((_, sequence)) => *sequence = segment.sequence,
             None => self.known.push((track, segment.sequence)),
         }
-        let data = NewSegment { track: track.to_string(), segment: segment.into() };
-        Event::default().event("segment").json_data(data).map_err(|error| ApiError::unavailable(&error))
+        event("segment", &NewSegment { track: track.to_string(), segment: segment.into() })
     }
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use clerestory_access::{Action, Grant, ListRecordings, OpContext, ReadRecording, RefreshList};
 use clerestory_audit::Personal;
-use clerestory_model::{RecordingId, RecordingState, SiteId, Timestamp};
+use clerestory_model::{RecordingId, RecordingState, SiteId, Source, Timestamp};
 use clerestory_seal::sha256;
 use clerestory_store::recordings as rows;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ const MOST: u32 = 100;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Only captured by this: `web` or `screen`.
+    #[param(value_type = Option<String>)]
+    source: Option<Source>,
     /// Only of this site.
     #[param(value_type = Option<String>)]
     site: Option<SiteId>,
@@ -195,6 +198,7 @@ async fn answer<A: Action>(
 ) -> Result<Json<RecordingList>, ApiError> {
     let (entry, question) = (grant.entry(), question(&asked));
     let filter = rows::Filter {
+        source: asked.source,
         site: asked.site,
         state: asked.state,
         hidden: false,
@@ -253,9 +257,20 @@ fn covers(recorded: &str, asked: &ListQuery) -> bool {
 const SINCE: &str = "begun at or after ";
 
 fn words(asked: &ListQuery, since: Option<String>) -> String {
-    let ListQuery { site, state, from: _, to, min_duration_ms, watched, continues: _, cursor: _, limit: _ } =
-        asked;
+    let ListQuery {
+        source,
+        site,
+        state,
+        from: _,
+        to,
+        min_duration_ms,
+        watched,
+        continues: _,
+        cursor: _,
+        limit: _,
+    } = asked;
     let parts = [
+        source.map(|source| format!("captured by {source}")),
         site.map(|site| format!("of {site}")),
         state.map(|state| format!("in the state {state}")),
         since,

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clerestory_access::{OpContext, SeeWatching};
+use clerestory_access::{Actor, OpContext, SeeWatching};
 use clerestory_identity::{NewRecorder, RECORDER_PREFIX, RecorderStands, Token, Whence};
 use clerestory_intake::{Encoding, ScreenSender, ScreenStart, ScreenTrack, ScreenUpload, Surface};
 use clerestory_media::MEDIA_TYPE;
@@ -24,6 +24,8 @@ use crate::problem::{ApiError, Problem};
 
 /// What a recorder is told to keep to.
 const SEGMENT_MS: u64 = 2000;
+/// Bytes that sealing adds to a segment, and a little more.
+const SEALING: usize = 1024;
 const DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
 #[derive(Deserialize, ToSchema)]
@@ -121,6 +123,9 @@ struct ScreenLimits {
 pub(crate) struct ScreenReceiptBody {
     acknowledged: u64,
     policy_version: u64,
+    /// Tells the policy to follow from every other: the first 16 hex digits of SHA-256 of its canonical document without
+    /// `issued_at_ms` and `expires_at_ms`. Who has another fetches the policy anew.
+    policy_digest: String,
     bytes_stored: u64,
     /// Whether it had been stored before.
     repeated: bool,
@@ -132,6 +137,8 @@ pub(crate) struct ScreenReceiptBody {
 pub(crate) struct Watching {
     watching: Vec<Watcher>,
     policy_version: u64,
+    /// As in the receipt of a segment.
+    policy_digest: String,
 }
 
 /// Somebody who watches now.
@@ -190,9 +197,26 @@ pub(crate) async fn enrol(
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
+/// Ends the browser that asks, which records nobody's screen from now on: its person left with it.
+#[utoipa::path(post, path = "/capture/recorders/leave", tag = "screens", responses(
+    (status = 204, description = "It has ended"), (status = 401, body = Problem)))]
+pub(crate) async fn leave(
+    State(api): State<Api>,
+    Anyone(op): Anyone,
+    ComingFrom(whence): ComingFrom,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let op = by_recorder(&api, op, &headers, (&whence, "recorder.end")).await?;
+    if let Actor::Recorder { id, .. } = op.actor {
+        api.identity.end_recorder(&op, id).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// The signed policy that a recorder follows.
 #[utoipa::path(get, path = "/capture/screens/policy", tag = "screens", responses(
-    (status = 200, body = Signed), (status = 401, body = Problem), (status = 403, body = Problem)))]
+    (status = 200, body = Signed), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 429, body = Problem)))]
 pub(crate) async fn policy(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -276,12 +300,17 @@ pub(crate) async fn segment(
     let late = matches!(encoding, Encoding::Spool(_));
     // Who has no token, or whose recorder has ended, gets nothing of theirs read.
     let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.upload"), late).await?;
-    let (body, room) = segment_body(&api, network, &headers, body).await?;
+    let limit = match kind {
+        TrackKind::Actions => clerestory_intake::ACTIONS_BYTES + SEALING,
+        _ => clerestory_intake::SEGMENT_BYTES,
+    };
+    let (body, room) = segment_body(&api, network, &headers, (body, limit)).await?;
     let upload = ScreenUpload { kind, sequence, encoding, policy_version, digest, body, room };
     let receipt = api.intake.receive_screen(&op, sender, upload).await?;
     Ok(Json(ScreenReceiptBody {
         acknowledged: receipt.done.sequence,
-        policy_version: receipt.done.policy_version,
+        policy_version: receipt.policy.version,
+        policy_digest: receipt.policy.digest,
         bytes_stored: receipt.done.bytes_stored,
         repeated: receipt.done.repeated,
         sha256: receipt.sha256,
@@ -290,7 +319,8 @@ pub(crate) async fn segment(
 
 /// Who watches the recording now, for whoever records it.
 #[utoipa::path(get, path = "/capture/screens/watching", tag = "screens", responses(
-    (status = 200, body = Watching), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    (status = 200, body = Watching), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn watching(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -300,7 +330,7 @@ pub(crate) async fn watching(
     let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.upload"), false).await?;
     let resumed = api.access.resume::<SeeWatching>(&op, sender.recording(), sender.entry()).await;
     let grant = resumed??;
-    let policy_version = api.intake.screen_policy_version(&op).await?;
+    let policy = api.intake.screen_policy_version(&op).await?;
     api.vault.hold_lease().await?;
     let inner = api.clone();
     let watching = api
@@ -317,13 +347,14 @@ pub(crate) async fn watching(
             })
         })
         .await?;
-    Ok(Json(Watching { watching, policy_version }))
+    Ok(Json(Watching { watching, policy_version: policy.version, policy_digest: policy.digest }))
 }
 
 /// Takes back a time of the recording: what was sent of it is erased for good.
 #[utoipa::path(post, path = "/capture/screens/discard", tag = "screens", request_body = DiscardBody, responses(
     (status = 202, description = "It is being erased"), (status = 401, body = Problem),
-    (status = 409, body = Problem), (status = 422, body = Problem)))]
+    (status = 403, body = Problem), (status = 409, body = Problem), (status = 410, body = Problem),
+    (status = 422, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn discard(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -331,17 +362,19 @@ pub(crate) async fn discard(
     headers: HeaderMap,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
-    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.discard"), false).await?;
+    // It only takes away, and so asks for nothing that somebody may have switched off since.
+    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.discard"), true).await?;
     let asked: DiscardBody = bodies::small(request).await?;
-    let range = api.intake.discarded_time(sender, (asked.from_ms, asked.to_ms)).await?;
-    api.lifecycle.discard(&op, sender.recording(), range).await?;
-    api.intake.note_discarded(sender, range).await?;
+    if let Some(range) = api.intake.discarded_time(sender, (asked.from_ms, asked.to_ms)).await? {
+        api.lifecycle.discard(&op, sender.recording(), range).await?;
+    }
     Ok(StatusCode::ACCEPTED)
 }
 
 /// Ends the sending of one run of a browser.
 #[utoipa::path(post, path = "/capture/screens/end", tag = "screens", request_body = ScreenEndBody, responses(
-    (status = 204, description = "Ended"), (status = 401, body = Problem), (status = 410, body = Problem)))]
+    (status = 204, description = "Ended"), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 410, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn end(
     State(api): State<Api>,
     Anyone(op): Anyone,
@@ -349,7 +382,7 @@ pub(crate) async fn end(
     headers: HeaderMap,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
-    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.end"), false).await?;
+    let (op, sender) = by_recording(&api, op, &headers, (&whence, "capture.end"), true).await?;
     let asked: ScreenEndBody = bodies::small(request).await?;
     api.intake.end_screen(&op, sender, asked.reason == ScreenEndReason::Stopped).await?;
     Ok(StatusCode::NO_CONTENT)

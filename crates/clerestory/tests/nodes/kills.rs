@@ -22,8 +22,15 @@ async fn visit(origins: Vec<String>, site_key: String, number: u64, end: Arc<Ato
         at += 1;
         origins[at % origins.len()].clone()
     };
-    let started = Recorder::start(client().unwrap(), &origin(), (&site_key, PAGE), &writer, None).await;
-    let mut recorder = started.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut recorder = loop {
+        match Recorder::start(client().unwrap(), &origin(), (&site_key, PAGE), &writer, None).await {
+            Ok(started) => break started,
+            Err(error) if Instant::now() > deadline => panic!("the start: {error:?}"),
+            Err(NotSent::Refused(refused)) if !refused.contains("503") => panic!("{refused}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
     let mut sequence = 0;
     let now = 1_795_000_000_000;
     while !end.load(Ordering::Relaxed) && sequence < 150 {

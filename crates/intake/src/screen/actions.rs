@@ -2,21 +2,24 @@
 //! or copied.
 //!
 //! The list is read into types and written out of them; what is not among them is refused as a whole. Of addresses no value
-//! of a query is kept, and nothing of what was done on a page that the rules keep out.
+//! of a query is kept, and nothing of what was done on a page that the rules keep out. Of what was done on a page whose
+//! address nobody told only the bare fact is kept, and nothing where only some pages are recorded.
 
 use clerestory_model::GapReason;
-use clerestory_settings::capture::PageRule;
 use serde::{Deserialize, Serialize};
 
-use crate::IntakeError;
-use crate::refine::ToldGap;
+use super::tabs::{Pages, Seen, Tabs};
+use crate::refine::{GAPS, ToldGap};
 use crate::rrweb::{self, Malformed};
+use crate::{ACTIONS_BYTES, IntakeError};
 
 /// Entries of a segment at most.
 const MOST: usize = 10_000;
 /// Characters of a text, and of an address, at most; what is longer is cut.
 const TEXT_CHARS: usize = 200;
 const URL_CHARS: usize = 2000;
+/// No browser tells of a longer address: judging it would cost more than it says.
+const URL_BYTES: usize = 8 * 1024;
 /// Bytes of a list at most, written out: what is taken, with room for what is written otherwise.
 const JSON_BYTES: usize = 32 * 1024 * 1024;
 /// Times lie before the year 10000.
@@ -28,13 +31,14 @@ const LEVEL: i32 = 6;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Actions {
     list: Vec<Action>,
-    /// When the first began and the last ended as they came, in milliseconds of the recorder's clock.
+    /// When the first and the last came, in milliseconds of the recorder's clock.
     span_ms: (i64, i64),
 }
 
-/// One action. Times are milliseconds of the recorder's clock; `tab` is a number that means nothing elsewhere.
+/// One action. Times are milliseconds of the recorder's clock; `tab` is a number that means nothing elsewhere. Targets,
+/// titles, lengths and counts may be missing: of a page whose address is not known they are not kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "lowercase", try_from = "Told")]
 enum Action {
     Navigate {
         t: i64,
@@ -64,32 +68,39 @@ enum Action {
     Copy {
         t: i64,
         tab: Option<u32>,
-        length: u32,
+        length: Option<u32>,
     },
     Cut {
         t: i64,
         tab: Option<u32>,
-        length: u32,
+        length: Option<u32>,
     },
     Paste {
         t: i64,
         tab: Option<u32>,
-        length: u32,
+        length: Option<u32>,
     },
     Scroll {
         t: i64,
         tab: Option<u32>,
         depth: f64,
     },
+    /// `ms` before `t`.
     Keys {
         t: i64,
         tab: Option<u32>,
-        count: u32,
+        count: Option<u32>,
         ms: u32,
     },
+    /// `ms` before `t`.
     Idle {
         t: i64,
         ms: u32,
+    },
+    /// Why nothing is recorded for a while, in the person's own words.
+    Pause {
+        t: i64,
+        reason: String,
     },
     Gap {
         t: i64,
@@ -99,7 +110,7 @@ enum Action {
 }
 
 /// What was clicked, as a page describes it to whoever cannot see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Target {
     role: Option<String>,
@@ -107,8 +118,114 @@ struct Target {
     tag: Option<String>,
 }
 
+/// An action as it comes, whatever its kind. It is read into one set of fields because an enum with a tag would first be
+/// read whole into memory, with all that does not belong to it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    t: i64,
+    kind: Word,
+    tab: Option<u32>,
+    url: Option<String>,
+    title: Option<String>,
+    target: Option<Target>,
+    x: Option<f64>,
+    y: Option<f64>,
+    length: Option<u32>,
+    depth: Option<f64>,
+    count: Option<u32>,
+    ms: Option<u32>,
+    reason: Option<String>,
+    to: Option<i64>,
+}
+
+/// The word for a kind.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Navigate,
+    Tab,
+    Click,
+    Submit,
+    Copy,
+    Cut,
+    Paste,
+    Scroll,
+    Keys,
+    Idle,
+    Pause,
+    Gap,
+}
+
+impl Told {
+    /// Whether every field was taken out of it: what is left belongs to another kind.
+    const fn is_spent(&self) -> bool {
+        matches!(
+            self,
+            Self {
+                t: _,
+                kind: _,
+                tab: None,
+                url: None,
+                title: None,
+                target: None,
+                x: None,
+                y: None,
+                length: None,
+                depth: None,
+                count: None,
+                ms: None,
+                reason: None,
+                to: None,
+            }
+        )
+    }
+}
+
+impl TryFrom<Told> for Action {
+    type Error = &'static str;
+
+    fn try_from(mut told: Told) -> Result<Self, Self::Error> {
+        const LACKS: &str = "an action lacks a field of its kind";
+        let (t, tab) = (told.t, told.tab.take());
+        let action = match told.kind {
+            Word::Navigate => Self::Navigate {
+                t,
+                tab: tab.ok_or(LACKS)?,
+                url: told.url.take().ok_or(LACKS)?,
+                title: told.title.take(),
+            },
+            Word::Tab => {
+                Self::Tab { t, tab: tab.ok_or(LACKS)?, url: told.url.take(), title: told.title.take() }
+            }
+            Word::Click => Self::Click {
+                t,
+                tab,
+                target: told.target.take().ok_or(LACKS)?,
+                x: told.x.take().ok_or(LACKS)?,
+                y: told.y.take().ok_or(LACKS)?,
+            },
+            Word::Submit => Self::Submit { t, tab, target: told.target.take().ok_or(LACKS)? },
+            Word::Copy => Self::Copy { t, tab, length: told.length.take() },
+            Word::Cut => Self::Cut { t, tab, length: told.length.take() },
+            Word::Paste => Self::Paste { t, tab, length: told.length.take() },
+            Word::Scroll => Self::Scroll { t, tab, depth: told.depth.take().ok_or(LACKS)? },
+            Word::Keys => Self::Keys { t, tab, count: told.count.take(), ms: told.ms.take().ok_or(LACKS)? },
+            Word::Idle => Self::Idle { t, ms: told.ms.take().ok_or(LACKS)? },
+            Word::Pause => Self::Pause { t, reason: told.reason.take().ok_or(LACKS)? },
+            Word::Gap => Self::Gap {
+                t,
+                to: told.to.take().ok_or(LACKS)?,
+                reason: told.reason.take().as_deref().and_then(Why::named).ok_or(LACKS)?,
+            },
+        };
+        let has_tab = tab.is_none() || !matches!(told.kind, Word::Idle | Word::Pause | Word::Gap);
+        if has_tab && told.is_spent() { Ok(action) } else { Err("an action has a field of another kind") }
+    }
+}
+
 /// Why nothing was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Why {
     Blocked,
@@ -119,6 +236,17 @@ enum Why {
 }
 
 impl Why {
+    fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "blocked" => Self::Blocked,
+            "paused" => Self::Paused,
+            "policy" => Self::Policy,
+            "lost" => Self::Lost,
+            "discarded" => Self::Discarded,
+            _ => return None,
+        })
+    }
+
     const fn reason(self) -> GapReason {
         match self {
             Self::Blocked => GapReason::UrlDenied,
@@ -130,58 +258,27 @@ impl Why {
     }
 }
 
-/// Which pages are recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pages {
-    /// Whether only those named are.
-    pub(crate) only: bool,
-    pub(crate) rules: Vec<PageRule>,
-}
-
-impl Pages {
-    /// Whether a page with this address is kept out.
-    pub(crate) fn keeps_out(&self, address: &str) -> bool {
-        self.rules.iter().any(|rule| rule.names(address)) != self.only
-    }
-}
-
 impl Actions {
-    /// Reads a list, and takes out of it what the rules keep out and what nobody is to know.
+    /// Reads a list, and takes out of it what the rules keep out and what nobody is to know. `tabs` are those of the run
+    /// when the list began, and then when it ended.
     ///
     /// # Errors
-    /// [`IntakeError::Malformed`].
-    pub(crate) fn parse(json: &[u8], pages: &Pages) -> Result<Self, IntakeError> {
+    /// [`IntakeError::Malformed`], [`IntakeError::TooLarge`].
+    pub(crate) fn parse(json: &[u8], pages: &Pages, tabs: &mut Tabs) -> Result<Self, IntakeError> {
+        if json.len() > ACTIONS_BYTES {
+            return Err(IntakeError::TooLarge { limit: ACTIONS_BYTES });
+        }
         let mut all = read(json)?;
-        let mut before = i64::MIN;
+        let (mut before, mut gaps) = (i64::MIN, 0_usize);
         for (number, action) in all.iter().enumerate() {
-            let t = action.t();
-            let reason = if !(0..LAST_MS).contains(&t)
-                || matches!(action, Action::Gap { t, to, .. } if to < t || *to > LAST_MS)
-            {
-                "its time is no time"
-            } else if t < before {
-                "it is before the one before"
-            } else if !action.is_finite() {
-                "a fraction lies between 0 and 1"
-            } else {
-                before = t;
-                continue;
-            };
-            return Err(Malformed { path: number.to_string(), reason }.into());
+            gaps += usize::from(matches!(action, Action::Gap { .. }));
+            if let Some(reason) = action.fault(before, gaps) {
+                return Err(Malformed { path: number.to_string(), reason }.into());
+            }
+            before = action.t();
         }
         let span_ms = span(&all);
-        let mut hidden = false;
-        all.retain(|action| {
-            match action {
-                Action::Navigate { url, .. } | Action::Tab { url: Some(url), .. } => {
-                    hidden = pages.keeps_out(url)
-                }
-                Action::Tab { url: None, .. } => hidden = false,
-                Action::Gap { .. } | Action::Idle { .. } => return true,
-                _ => {}
-            }
-            !hidden
-        });
+        all.retain_mut(|action| action.stays(pages, tabs));
         all.iter_mut().for_each(Action::shorten);
         Ok(Self { list: all, span_ms })
     }
@@ -205,7 +302,8 @@ impl Actions {
         read(&json).map(|list| Self { span_ms: span(&list), list })
     }
 
-    /// When the first began and the last ended as they came, in milliseconds of the recorder's clock.
+    /// When the first and the last came, in milliseconds of the recorder's clock. For how long somebody did nothing, and
+    /// how far a gap reaches, is no time that the list takes.
     pub(crate) const fn span_ms(&self) -> (i64, i64) {
         self.span_ms
     }
@@ -240,8 +338,7 @@ impl Actions {
 }
 
 fn span(list: &[Action]) -> (i64, i64) {
-    let ends = list.iter().map(Action::ends).max().unwrap_or_default();
-    (list.first().map_or(0, Action::t), ends)
+    (list.first().map_or(0, Action::t), list.last().map_or(0, Action::t))
 }
 
 fn read(json: &[u8]) -> Result<Vec<Action>, IntakeError> {
@@ -268,24 +365,83 @@ impl Action {
             | Self::Scroll { t, .. }
             | Self::Keys { t, .. }
             | Self::Idle { t, .. }
+            | Self::Pause { t, .. }
             | Self::Gap { t, .. } => *t,
         }
     }
 
-    fn ends(&self) -> i64 {
-        match self {
-            Self::Keys { t, ms, .. } | Self::Idle { t, ms } => t.saturating_add(i64::from(*ms)),
-            Self::Gap { to, .. } => *to,
-            other => other.t(),
-        }
-    }
-
-    fn is_finite(&self) -> bool {
+    /// What is wrong with it, behind one at `before`, where it is the so-manyth of the gaps if it is one.
+    fn fault(&self, before: i64, gaps: usize) -> Option<&'static str> {
         let within = |fraction: &f64| (0.0..=1.0).contains(fraction);
-        match self {
+        let is_time = |t: i64| (0..LAST_MS).contains(&t);
+        let address = match self {
+            Self::Navigate { url, .. } | Self::Tab { url: Some(url), .. } => url.as_str(),
+            _ => "",
+        };
+        let fractions = match self {
             Self::Click { x, y, .. } => within(x) && within(y),
             Self::Scroll { depth, .. } => within(depth),
             _ => true,
+        };
+        if !is_time(self.t()) || matches!(self, Self::Gap { t, to, .. } if to < t || *to > LAST_MS) {
+            Some("its time is no time")
+        } else if self.t() < before {
+            Some("it is before the one before")
+        } else if !fractions {
+            Some("a fraction lies between 0 and 1")
+        } else if address.len() > URL_BYTES {
+            Some("no address has more than 8192 bytes")
+        } else if gaps > GAPS {
+            Some("a segment tells of at most 64 gaps")
+        } else {
+            None
+        }
+    }
+
+    /// Notes where its tab is now, and says whether anything of it is kept.
+    fn stays(&mut self, pages: &Pages, tabs: &mut Tabs) -> bool {
+        let tab = match self {
+            Self::Gap { .. } | Self::Idle { .. } | Self::Pause { .. } => return true,
+            Self::Navigate { tab, url, .. } => {
+                tabs.went(*tab, pages.keeps_out(url));
+                Some(*tab)
+            }
+            Self::Tab { tab, url, title, .. } => {
+                tabs.came_to_front(*tab);
+                match url {
+                    Some(url) => tabs.went(*tab, pages.keeps_out(url)),
+                    None => *title = None,
+                }
+                Some(*tab)
+            }
+            Self::Click { tab, .. }
+            | Self::Submit { tab, .. }
+            | Self::Copy { tab, .. }
+            | Self::Cut { tab, .. }
+            | Self::Paste { tab, .. }
+            | Self::Scroll { tab, .. }
+            | Self::Keys { tab, .. } => *tab,
+        };
+        match tabs.page_of(tab) {
+            Seen::LetIn => true,
+            Seen::KeptOut => false,
+            Seen::Unknown => {
+                self.lay_bare();
+                pages.only.is_none()
+            }
+        }
+    }
+
+    /// Leaves the fact alone.
+    fn lay_bare(&mut self) {
+        match self {
+            Self::Click { target, .. } | Self::Submit { target, .. } => *target = Target::default(),
+            Self::Copy { length, .. } | Self::Cut { length, .. } | Self::Paste { length, .. } => {
+                *length = None;
+            }
+            Self::Keys { count, .. } => *count = None,
+            Self::Navigate { title, .. } | Self::Tab { title, .. } => *title = None,
+            Self::Scroll { .. } | Self::Idle { .. } | Self::Pause { .. } | Self::Gap { .. } => {}
         }
     }
 
@@ -304,15 +460,18 @@ impl Action {
                 shorten(&mut target.name);
                 shorten(&mut target.tag);
             }
+            Self::Pause { reason, .. } => cut(reason),
             _ => {}
         }
     }
 }
 
 fn shorten(text: &mut Option<String>) {
-    if let Some(text) = text
-        && let Some((end, _)) = text.char_indices().nth(TEXT_CHARS)
-    {
+    text.iter_mut().for_each(cut);
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS) {
         text.truncate(end);
     }
 }
@@ -337,72 +496,7 @@ fn told_address(address: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
+mod properties;
 
-    use super::*;
-
-    fn nothing() -> Pages {
-        Pages { only: false, rules: Vec::new() }
-    }
-
-    fn written(list: &Value, pages: &Pages) -> Value {
-        let packed = Actions::parse(list.to_string().as_bytes(), pages).unwrap().pack().unwrap();
-        serde_json::from_slice(&zstd::bulk::decompress(&packed, JSON_BYTES).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn values_of_queries_credentials_and_long_texts_are_not_kept() {
-        let list = json!([
-            { "t": 5, "kind": "navigate", "tab": 1, "url": "https://me:secret@a.example/p?q=canary&r#canary", "title": "x".repeat(300) },
-            { "t": 6, "kind": "tab", "tab": 2, "url": "data:text/html,canary", "title": null },
-            { "t": 7, "kind": "click", "target": { "role": "button", "name": "Save", "tag": "button" }, "x": 0.5, "y": 1 },
-            { "t": 7, "kind": "keys", "count": 17, "ms": 5000 },
-        ]);
-        let kept = written(&list, &nothing());
-        assert_eq!(kept[0]["url"], "https://a.example/p?q&r");
-        assert_eq!(kept[0]["title"].as_str().unwrap().len(), 200);
-        assert_eq!(kept[1]["url"], "data:");
-        assert!(!kept.to_string().contains("canary") && !kept.to_string().contains("secret"));
-    }
-
-    #[test]
-    fn nothing_is_kept_of_a_page_that_is_kept_out() {
-        let list = json!([
-            { "t": 1, "kind": "navigate", "tab": 1, "url": "https://work.example/", "title": "Work" },
-            { "t": 2, "kind": "navigate", "tab": 1, "url": "https://bank.example/", "title": "Canary" },
-            { "t": 3, "kind": "click", "target": { "name": "Canary" }, "x": 0, "y": 0 },
-            { "t": 3, "kind": "gap", "to": 9, "reason": "blocked" },
-            { "t": 4, "kind": "copy", "length": 3 },
-            { "t": 9, "kind": "navigate", "tab": 1, "url": "https://work.example/b", "title": "Work" },
-            { "t": 10, "kind": "paste", "length": 3 },
-        ]);
-        let rules = vec![PageRule::parse("*.bank.example").unwrap()];
-        let kept = written(&list, &Pages { only: false, rules });
-        let kinds: Vec<&str> =
-            kept.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
-        assert_eq!(kinds, ["navigate", "gap", "navigate", "paste"]);
-        let only = Pages { only: true, rules: vec![PageRule::parse("work.example").unwrap()] };
-        assert_eq!(written(&list, &only), kept);
-    }
-
-    #[test]
-    fn what_recorders_do_not_write_is_refused() {
-        for list in [
-            json!([]),
-            json!({}),
-            json!([{ "t": 1, "kind": "type", "text": "canary" }]),
-            json!([{ "t": 1, "kind": "keys", "count": 1, "ms": 1, "keys": "canary" }]),
-            json!([{ "t": 1, "kind": "paste", "length": 1, "text": "canary" }]),
-            json!([{ "t": 1, "kind": "click", "target": { "value": "canary" }, "x": 0, "y": 0 }]),
-            json!([{ "t": 1, "kind": "click", "target": {}, "x": 1.5, "y": 0 }]),
-            json!([{ "t": 2, "kind": "idle", "ms": 1 }, { "t": 1, "kind": "idle", "ms": 1 }]),
-            json!([{ "t": -1, "kind": "idle", "ms": 1 }]),
-            json!([{ "t": 5, "kind": "gap", "to": 4, "reason": "paused" }]),
-            json!([{ "t": 5, "kind": "gap", "to": 6, "reason": "bored" }]),
-        ] {
-            let found = Actions::parse(list.to_string().as_bytes(), &nothing());
-            assert!(matches!(found, Err(IntakeError::Malformed(_))), "{list}");
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,11 @@ mod actions;
 mod policy;
 mod receive;
 mod start;
+mod tabs;
 
 pub(crate) use actions::Actions;
-pub(crate) use policy::Signer;
+pub use policy::ScreenPolicyVersion;
+pub(crate) use policy::{Signer, WorkedOut};
 pub use receive::{ScreenReceipt, ScreenSender, ScreenUpload};
 pub use start::{ScreenStart, ScreenStarted, ScreenTrack, Surface};
+pub(crate) use tabs::RememberedTabs;

@@ -1,26 +1,35 @@
 //! Receiving what was recorded of a screen: pictures, sound and actions, each read strictly and kept as every segment is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use clerestory_access::{Actor, OpContext, ScreenRef, SendScreen};
+use clerestory_access::{OpContext, ScreenRef, SendScreen};
 use clerestory_media::{GapReason as Why, Kind, Media};
-use clerestory_model::{GapReason, OrganisationId, RecorderId, RecordingState, TrackKind};
+use clerestory_model::{
+    GapReason, OrganisationId, RecorderId, RecordingState, Timestamp, TrackId, TrackKind,
+};
 use clerestory_seal::sha256;
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
-use clerestory_store::recordings;
+use clerestory_store::recordings::{self, Recording};
 use clerestory_store::segments::ContentType;
 use clerestory_store::tracks::{self, Gap, Track};
 use clerestory_vault::SegmentPlace;
 
-use super::actions::{Actions, Pages};
-use crate::keep::{Onto, Ready, offset_us, repeated};
+use super::actions::Actions;
+use super::policy::{OLDEST, ScreenPolicyVersion};
+use super::tabs::{Pages, RememberedTabs};
+use crate::keep::{Onto, Ready, hex, offset_us, repeated};
 use crate::packing::Encoding;
 use crate::receive::{LAST_SEQUENCE, off_thread};
 use crate::refine::{Refined, ToldGap};
 use crate::rrweb::{self, Malformed};
-use crate::tokens::ScreenToken;
+use crate::tokens::{ScreenToken, TokenProblem};
 use crate::{Acknowledged, BodyRoom, Intake, IntakeError, LATE};
+
+/// Of a recording this much is taken back at once, and until this long after it happened. More is an erasure like any other.
+const TAKEN_BACK: Duration = Duration::from_secs(3600);
+const TAKEN_BACK_UNTIL: Duration = Duration::from_secs(24 * 3600);
 
 /// Who sends, by a token that was checked. Whether the browser still may is `identity`'s to say.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +60,21 @@ impl ScreenSender {
     pub const fn entry(&self) -> u64 {
         self.0.entry
     }
+
+    /// Whether the token lets this be sent: one that has run out lets what was captured while it was good, or by a browser
+    /// that nobody could reach since and that followed a policy as long as it may. What is captured later begins with a
+    /// start, which asks what holds by then.
+    fn may_still_send(
+        &self,
+        recording: &Recording,
+        track: &Track,
+        refined: &Refined,
+        now: Timestamp,
+    ) -> bool {
+        let last_us = offset_us(recording, track, refined.last_us);
+        let captured = Timestamp::from_micros(recording.started_at.micros().saturating_add(last_us));
+        now < self.0.expires_at || captured < self.0.expires_at.plus(OLDEST)
+    }
 }
 
 /// A segment on its way in.
@@ -79,6 +103,8 @@ pub struct ScreenReceipt {
     pub done: Acknowledged,
     /// SHA-256 of the body as it came, hex: whoever has bytes that hash to it may let them go.
     pub sha256: String,
+    /// The policy that its sender is to follow now.
+    pub policy: ScreenPolicyVersion,
 }
 
 impl Intake {
@@ -88,7 +114,8 @@ impl Intake {
     /// [`IntakeError::Token`], [`IntakeError::TooMany`].
     pub async fn check_screen_sender(&self, token: &str, late: bool) -> Result<ScreenSender, IntakeError> {
         let claims = self.screen_token(token, late).await?;
-        self.shared.screen_segments.check_key(&claims.writer).map_err(|_| IntakeError::TooMany)?;
+        let run = (claims.recorder, claims.writer);
+        self.shared.screen_segments.check_key(&run).map_err(|_| IntakeError::TooMany)?;
         Ok(ScreenSender(claims))
     }
 
@@ -122,7 +149,8 @@ impl Intake {
             let path = "sequence".to_owned();
             return Err(Malformed { path, reason: "a track has at most ten million segments" }.into());
         }
-        let (pages, live) = self.pages_of(op).await?;
+        let policy = self.screen_policy_now(op).await?;
+        let (pages, live) = (Arc::clone(&policy.pages), policy.version);
         if policy_version == 0 || policy_version > live {
             return Err(IntakeError::PolicyOutdated { version: policy_version });
         }
@@ -133,7 +161,7 @@ impl Intake {
         let sealer = self.vault.segment_sealer(SegmentPlace::of(&admitted.track, sequence)).await?;
         let refining = Arc::clone(&self.shared.refining).acquire_owned().await;
         let refining = refining.map_err(|_| IntakeError::Inner("refining"))?;
-        let receipt = |done| ScreenReceipt { done, sha256: hex(&digest) };
+        let receipt = |done| ScreenReceipt { done, sha256: hex(&digest), policy: policy.told() };
         if let Some(existing) = admitted.existing {
             let mac = off_thread(move || {
                 let _until_done = (refining, room);
@@ -142,6 +170,7 @@ impl Intake {
             });
             return repeated(&existing, &mac.await?, live).map(receipt);
         }
+        let (shared, track) = (Arc::clone(&self.shared), admitted.track.id);
         let ready = off_thread(move || {
             // Whoever sent it may be gone, and this goes on: so long it counts.
             let _until_done = (refining, room);
@@ -150,12 +179,15 @@ impl Intake {
             let refined = match kind {
                 TrackKind::Video => media(&sent, Kind::Picture)?,
                 TrackKind::Audio => media(&sent, Kind::Sound)?,
-                _ => actions(&sent, &pages)?,
+                _ => actions(&sent, (&shared.tabs, track, sequence), &pages)?,
             };
             let sealed = sealer.seal(&sent, &refined.packed);
             Ok(Ready { sequence, policy_version, sent: sent.len(), refined, sealed })
         })
         .await?;
+        if !sender.may_still_send(&admitted.recording, &admitted.track, &ready.refined, op.at) {
+            return Err(TokenProblem::Expired.into());
+        }
         let kept = self.keep(admitted.grant, admitted.recording, admitted.track, ready, live);
         Ok(receipt(kept.await?))
     }
@@ -176,28 +208,6 @@ impl Intake {
                 })
             })
             .await
-    }
-
-    /// The version of the policy that the recorder of this person is to follow now.
-    ///
-    /// # Errors
-    /// [`IntakeError`].
-    pub async fn screen_policy_version(&self, op: &OpContext) -> Result<u64, IntakeError> {
-        Ok(self.pages_of(op).await?.1)
-    }
-
-    /// Which pages of this person are recorded, and the version of what says so.
-    async fn pages_of(&self, op: &OpContext) -> Result<(Pages, u64), IntakeError> {
-        let Actor::Recorder { organisation, person, .. } = op.actor else {
-            return Err(IntakeError::Inner("finding whose screen it is"));
-        };
-        self.vault.hold_lease().await?;
-        let intake = self.clone();
-        let read = self
-            .database
-            .read(move |tx| Box::pin(async move { intake.screen_policy_in(tx, organisation, person).await }));
-        let policy = read.await?;
-        Ok((policy.pages, policy.version))
     }
 
     /// Ends the sending of one run of a browser. A recording that was stopped on purpose is closed and says so; one whose
@@ -236,19 +246,26 @@ impl Intake {
     }
 
     /// A time of a recording that its person takes back, in milliseconds of their browser's clock, as microseconds since the
-    /// recording began.
+    /// recording began; nothing where that lies before it, or after now.
     ///
     /// # Errors
-    /// [`IntakeError::Closed`], [`IntakeError::Malformed`].
+    /// [`IntakeError::Closed`]; [`IntakeError::Malformed`], also for a time that is too long or too long ago: that is
+    /// erased like any other, by whoever may.
     pub async fn discarded_time(
         &self,
         sender: ScreenSender,
         (from_ms, to_ms): (i64, i64),
-    ) -> Result<(i64, i64), IntakeError> {
+    ) -> Result<Option<(i64, i64)>, IntakeError> {
+        let wrong = |path: &str, reason| Malformed { path: path.to_owned(), reason };
         if from_ms < 0 || to_ms <= from_ms {
-            let reason = "a time ends after it begins";
-            return Err(Malformed { path: "to_ms".to_owned(), reason }.into());
+            return Err(wrong("to_ms", "a time ends after it begins").into());
         }
+        if to_ms.saturating_sub(from_ms) > millis(TAKEN_BACK) {
+            return Err(wrong("from_ms", "an hour at most is taken back at once").into());
+        }
+        // Each seals anew what stays of every track.
+        self.shared.screen_discards.check_key(&sender.recorder()).map_err(|_| IntakeError::TooMany)?;
+        let now = self.clock.now();
         self.database
             .read(move |tx| {
                 Box::pin(async move {
@@ -257,29 +274,14 @@ impl Intake {
                     let tracks = tracks_of(tx, sender).await?;
                     let track = tracks.first().ok_or(IntakeError::Closed)?;
                     let at = |ms: i64| offset_us(&recording, track, ms.saturating_mul(1000));
-                    Ok((at(from_ms), at(to_ms)))
-                })
-            })
-            .await
-    }
-
-    /// Notes that a time was taken back: it stays to be seen that something was there.
-    ///
-    /// # Errors
-    /// [`IntakeError::Sql`].
-    pub async fn note_discarded(
-        &self,
-        sender: ScreenSender,
-        (from_us, to_us): (i64, i64),
-    ) -> Result<(), IntakeError> {
-        self.database
-            .write(Lane::Intake, move |tx| {
-                Box::pin(async move {
-                    for track in tracks_of(tx, sender).await? {
-                        let gap = Gap { from_us, to_us, reason: GapReason::Discarded };
-                        tracks::note_gap(tx, track.id, gap).await?;
+                    let now_us = now.micros().saturating_sub(recording.started_at.micros());
+                    let (from_us, to_us) = (at(from_ms), at(to_ms).min(now_us));
+                    let long_ago =
+                        now_us.saturating_sub(to_us) > millis(TAKEN_BACK_UNTIL).saturating_mul(1000);
+                    if long_ago {
+                        return Err(wrong("to_ms", "what is older than a day is not taken back").into());
                     }
-                    Ok(())
+                    Ok((from_us < to_us).then_some((from_us, to_us)))
                 })
             })
             .await
@@ -295,8 +297,8 @@ async fn tracks_of(tx: &mut Tx, sender: ScreenSender) -> Result<Vec<Track>, SqlE
     Ok(found)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn check_digest(body: &[u8], digest: &[u8; 32]) -> Result<(), IntakeError> {
@@ -328,14 +330,22 @@ fn media(sent: &[u8], kind: Kind) -> Result<Refined, IntakeError> {
         content_type: ContentType::Media,
         first_us,
         last_us,
-        keyframe: media.begins_with_key() || kind == Kind::Sound,
+        // Sound can be begun with anywhere; what holds nothing cannot.
+        keyframe: media.begins_with_key() || kind == Kind::Sound && !media.chunks().is_empty(),
         gaps: gaps.collect(),
         told: rrweb::Summary::default(),
     })
 }
 
-fn actions(sent: &[u8], pages: &Pages) -> Result<Refined, IntakeError> {
-    let actions = Actions::parse(sent, pages)?;
+fn actions(
+    sent: &[u8],
+    (remembered, track, sequence): (&RememberedTabs, TrackId, u64),
+    pages: &Arc<Pages>,
+) -> Result<Refined, IntakeError> {
+    let before = remembered.before(track, sequence, pages);
+    let mut after = before.clone();
+    let actions = Actions::parse(sent, pages, &mut after)?;
+    remembered.read(track, sequence, pages, (before, after));
     let (first_ms, last_ms) = actions.span_ms();
     Ok(Refined {
         packed: actions.pack()?,

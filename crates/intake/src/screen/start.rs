@@ -1,5 +1,8 @@
 //! Starting: a browser that may record its person's screen is given a recording, new or going on, and a token for it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_access::{Actor, OpContext, PersonRef, StartScreen};
@@ -18,9 +21,11 @@ use crate::policies::SignedPolicy;
 use crate::tokens::ScreenToken;
 use crate::{Intake, IntakeError, SCREEN_SILENCE};
 
-/// Runs of browsers in one recording at most; each has up to three tracks.
+/// Runs of browsers in one recording at most, each with up to three tracks; a further one begins another recording.
 const RUNS: usize = 64;
 const TRACKS_OF_RUN: usize = 3;
+/// A run that begins later than this begins another recording: none goes on for ever, as what goes on is kept.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// What is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +119,7 @@ struct Begun {
     audio: Option<ScreenTrack>,
     actions: ScreenTrack,
     spool_key: KeyId,
-    policy: ScreenPolicy,
+    policy: Arc<ScreenPolicy>,
 }
 
 impl Intake {
@@ -188,10 +193,15 @@ impl Intake {
                     let audit = intake.access.audit();
                     let turn = audit.take_turn(tx, browser.organisation).await;
                     turn.map_err(clerestory_access::AccessError::from)?;
-                    let policy = intake.screen_policy_in(tx, browser.organisation, browser.person).await?;
+                    let policy = intake.screen_policy_in(tx, &op).await?;
                     may_begin(&policy, &start)?;
+                    // Without a token that counts it may be a start whose answer was lost: the run has begun already.
+                    let resume = match resume {
+                        None => begun_by(tx, browser.subject, start.writer).await?,
+                        some => some,
+                    };
                     let going_on = match resume {
-                        Some(id) => still_open(tx, id, browser.subject, op.at).await?,
+                        Some(id) => still_open(tx, (id, start.writer), browser.subject, op.at).await?,
                         None => None,
                     };
                     let continued = going_on.is_some();
@@ -239,11 +249,10 @@ impl Intake {
         now: Timestamp,
     ) -> Result<ScreenTrack, IntakeError> {
         if let Some(track) = tracks::find_by_writer(tx, recording.id, kind, start.writer).await? {
-            let next_sequence = segments::next_sequence(tx, track.id).await?;
+            // What was erased at the end leaves no row, and its numbers are not taken again.
+            let after_erased = tracks::after_erased(tx, track.id).await?.unwrap_or_default();
+            let next_sequence = segments::next_sequence(tx, track.id).await?.max(after_erased);
             return Ok(ScreenTrack { id: track.id, next_sequence });
-        }
-        if tracks::of_recording(tx, recording.id).await?.len() >= RUNS * TRACKS_OF_RUN {
-            return Err(IntakeError::TooMany);
         }
         let client = Timestamp::from_millis(start.client_time_ms).micros();
         let offset = now.micros().saturating_sub(client);
@@ -327,18 +336,36 @@ async fn new_recording(
     Ok(recording)
 }
 
-/// The recording, if it is about this person and not silent for a day. It is not closed until the transaction ends.
+/// The recording that a run of somebody's browser has tracks in.
+async fn begun_by(
+    tx: &mut Tx,
+    subject: SubjectId,
+    writer: WriterId,
+) -> Result<Option<RecordingId>, SqlError> {
+    let sql = "SELECT t.recording_id FROM tracks t JOIN recordings r ON r.recording_id = t.recording_id
+               WHERE t.writer_id = $1 AND r.subject_id = $2 AND r.source = $3 LIMIT 1";
+    let values = [writer.into(), subject.into(), Source::Screen.into()];
+    tx.query_opt(sql, &values).await?.map(|row| row.get(0)).transpose()
+}
+
+/// The recording, if it is about this person, not silent for a day, and takes this run: one that it has, or a further one
+/// while it is no older than a day and has few. It is not closed until the transaction ends.
 async fn still_open(
     tx: &mut Tx,
-    id: RecordingId,
+    (id, writer): (RecordingId, WriterId),
     subject: SubjectId,
     now: Timestamp,
 ) -> Result<Option<Recording>, SqlError> {
-    let found = recordings::find_locked(tx, id, Lock::Share).await?;
-    Ok(found.filter(|found| {
-        found.source == Source::Screen
-            && found.subject == subject
-            && found.state == RecordingState::Capturing
-            && now.since(found.last_segment_at) < SCREEN_SILENCE
-    }))
+    let Some(found) = recordings::find_locked(tx, id, Lock::Share).await? else { return Ok(None) };
+    let is_open = found.source == Source::Screen
+        && found.subject == subject
+        && found.state == RecordingState::Capturing
+        && now.since(found.last_segment_at) < SCREEN_SILENCE;
+    if !is_open {
+        return Ok(None);
+    }
+    let tracks = tracks::of_recording(tx, id).await?;
+    let has_it = tracks.iter().any(|track| track.writer == writer);
+    let takes_more = now.since(found.started_at) < LONGEST && tracks.len() < RUNS * TRACKS_OF_RUN;
+    Ok((has_it || takes_more).then_some(found))
 }

@@ -22,7 +22,7 @@ mod urls;
 pub use attributes::{Attribute, attribute, attribute_lists, bare_url, is_raster_data_url, is_structural};
 pub use decision::{Compiled, Decision, Element, Standing, never_shown};
 pub use diff::{Change, ChangeKind, Diff, Direction, diff};
-pub use pages::{PRESETS, PageRule, PageRuleError};
+pub use pages::{PRESETS, Page, PageRule, PageRuleError};
 pub use policy::{CapturePolicy, FORMAT, Media, PolicyError, PolicyErrors, Preset, Rules, UrlRules};
 pub use selector::{Selector, SelectorError};
 pub use urls::{UrlPattern, UrlPatternError, path_of};

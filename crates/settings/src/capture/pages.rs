@@ -5,7 +5,7 @@
 //! path alone. Paths are [`UrlPattern`]s; a site and `/*` means the whole site. The extension judges by the same rules.
 
 use super::UrlPattern;
-use super::urls::path_of;
+use super::urls::{normal, path_of};
 
 /// Characters of a rule at most.
 const LONGEST: usize = 300;
@@ -35,11 +35,14 @@ enum Host {
     Below(String),
 }
 
-/// The parts of an address that rules are about.
-struct Page {
+/// The parts of an address that rules are about: parsed once, however many rules are asked about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
     scheme: String,
     host: String,
     port: Option<u16>,
+    /// As patterns compare it.
+    path: String,
 }
 
 impl PageRule {
@@ -74,15 +77,14 @@ impl PageRule {
         Ok(Self { scheme, host: Host::parse(host)?, port, path: path(&tail)? })
     }
 
-    /// Whether it names the page with this address, as a browser writes it.
+    /// Whether it names this page.
     #[must_use]
-    pub fn names(&self, address: &str) -> bool {
-        let Some(page) = Page::parse(address) else { return false };
+    pub fn names(&self, page: &Page) -> bool {
         let usual = if page.scheme == "http" { 80 } else { 443 };
         self.scheme.as_ref().is_none_or(|scheme| *scheme == page.scheme)
             && self.host.is(&page.host)
             && self.port.is_none_or(|port| port == page.port.unwrap_or(usual))
-            && self.path.matches(path_of(address))
+            && self.path.matches_normal(&page.path)
     }
 }
 
@@ -131,14 +133,17 @@ fn port_of(site: &str) -> Option<(&str, &str)> {
 }
 
 impl Page {
-    /// The address within others that only show it: its source, a blob made of it.
-    fn parse(address: &str) -> Option<Self> {
+    /// The page with this address, as a browser writes it; `None` where no rule can name it. Of addresses that only show
+    /// another, its source or a blob made of it, the one within.
+    #[must_use]
+    pub fn parse(address: &str) -> Option<Self> {
         let mut address = address;
         while let Some(inner) =
             ["view-source:", "blob:", "filesystem:"].iter().find_map(|around| address.strip_prefix(around))
         {
             address = inner;
         }
+        let path = normal(path_of(address));
         let (scheme, rest) = address.split_once("://")?;
         let authority = rest.split(['/', '?', '#', '\\']).next()?;
         let site = authority.rsplit('@').next()?.to_ascii_lowercase();
@@ -147,7 +152,7 @@ impl Page {
             None => (site.as_str(), None),
         };
         let host = host.strip_suffix('.').unwrap_or(host).to_owned();
-        Some(Self { scheme: scheme.to_ascii_lowercase(), host, port })
+        Some(Self { scheme: scheme.to_ascii_lowercase(), host, port, path })
     }
 }
 
@@ -236,7 +241,8 @@ mod tests {
     use super::*;
 
     fn names(rule: &str, address: &str) -> bool {
-        PageRule::parse(rule).unwrap_or_else(|_| panic!("{rule}")).names(address)
+        let rule = PageRule::parse(rule).unwrap_or_else(|_| panic!("{rule}"));
+        Page::parse(address).is_some_and(|page| rule.names(&page))
     }
 
     #[test]

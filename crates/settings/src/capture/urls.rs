@@ -78,13 +78,20 @@ impl UrlPattern {
     /// Whether the pattern matches a path (without query and fragment). Time is path length times pattern length.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        let path = normal(path);
+        self.matches_normal(&normal(path))
+    }
+
+    /// The same for a path that is [`normal`] already.
+    pub(super) fn matches_normal(&self, path: &str) -> bool {
         // One flag per step reached, advanced byte by byte: no input makes this slow.
         let mut now = vec![false; self.steps.len() + 1];
         let mut next = now.clone();
         self.reach(&mut now, 0);
         for byte in path.bytes() {
             next.fill(false);
+            if !now.contains(&true) {
+                return false;
+            }
             for (index, step) in self.steps.iter().enumerate() {
                 if now.get(index) != Some(&true) {
                     continue;
@@ -130,7 +137,7 @@ pub fn path_of(url: &str) -> &str {
 }
 
 /// Decodes what `%XX` hides, but for the slash, the percent sign and the star, which would change the meaning.
-fn normal(text: &str) -> String {
+pub(super) fn normal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut run: Vec<u8> = Vec::new();
     let mut rest = text;

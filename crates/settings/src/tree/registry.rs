@@ -286,6 +286,8 @@ fn screens() -> Vec<Setting> {
             &[B, D],
         )
         .note("On what grounds screens are recorded, as the notice says it."),
+        Setting::new("capture.notice.url", Kind::Address, Value::Text(String::new()), Merge::Near, &[B, D])
+            .note("Where people read the whole notice."),
     ]
 }
 
@@ -425,7 +427,7 @@ mod tests {
             assert!(setting.note.ends_with('.'), "{key}");
             let merges = match setting.kind {
                 Kind::Set(_) | Kind::Pages => &[Merge::Near, Merge::Union, Merge::Inter][..],
-                Kind::Text { .. } => &[Merge::Near],
+                Kind::Text { .. } | Kind::Address => &[Merge::Near],
                 Kind::Switch => &[Merge::Near, Merge::Min, Merge::Max, Merge::And],
                 _ => &[Merge::Near, Merge::Min, Merge::Max],
             };

@@ -13,6 +13,8 @@ use crate::capture::PageRule;
 const MEMBERS: usize = 200;
 /// Characters of a member at most.
 const MEMBER_CHARS: usize = 200;
+/// Characters of an address at most.
+const ADDRESS_CHARS: usize = 500;
 
 /// What a setting can say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub enum Kind {
         /// The most.
         most: usize,
     },
+    /// Addresses of pages, or nothing.
+    Address,
 }
 
 /// Why something is not a value of a setting: told to whoever sent it.
@@ -82,7 +86,7 @@ impl Kind {
             Self::Span { .. } => "duration",
             Self::Words(_) => "word",
             Self::Set(_) | Self::Pages => "set",
-            Self::Text { .. } => "text",
+            Self::Text { .. } | Self::Address => "text",
         }
     }
 
@@ -109,6 +113,9 @@ impl Kind {
                 )
             }
             Self::Text { most } => format!("a text of at most {most} characters"),
+            Self::Address => {
+                format!("the address of a page, https://…, of at most {ADDRESS_CHARS} characters, or nothing")
+            }
         }
     }
 
@@ -124,7 +131,9 @@ impl Kind {
             (Self::Words(words), Json::String(text)) => {
                 words.iter().find(|word| **word == text).map(|word| Value::Word(word))
             }
-            (Self::Text { .. }, Json::String(text)) => Some(Value::Text(text.trim().to_owned())),
+            (Self::Text { .. } | Self::Address, Json::String(text)) => {
+                Some(Value::Text(text.trim().to_owned()))
+            }
             (Self::Set(_) | Self::Pages, Json::Array(members)) => {
                 let texts = members.iter().map(|one| one.as_str().map(str::to_owned));
                 texts.collect::<Option<BTreeSet<String>>>().map(Value::Set)
@@ -159,6 +168,13 @@ impl Kind {
             }
             (Self::Text { most }, Value::Text(text)) => {
                 text.chars().count() <= most && !text.chars().any(char::is_control)
+            }
+            (Self::Address, Value::Text(text)) => {
+                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+                text.is_empty()
+                    || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+                        && text.chars().count() <= ADDRESS_CHARS
+                        && !text.contains(|c: char| c.is_control() || c.is_whitespace())
             }
             _ => false,
         }
@@ -262,6 +278,8 @@ mod tests {
             (Kind::Pages, json!(["*.bank.example", "/account/**"])),
             (Kind::Text { most: 3 }, json!("a b")),
             (Kind::Text { most: 3 }, json!("")),
+            (Kind::Address, json!("")),
+            (Kind::Address, json!("https://work.example/notice?of=2026")),
         ] {
             assert_eq!(kind.read(&json).unwrap().json(), json);
         }
@@ -278,6 +296,11 @@ mod tests {
             (Kind::Pages, json!(["*.*"])),
             (Kind::Text { most: 3 }, json!("abcd")),
             (Kind::Text { most: 3 }, json!("a\nb")),
+            (Kind::Address, json!("work.example")),
+            (Kind::Address, json!("javascript:alert(1)")),
+            (Kind::Address, json!("https:///")),
+            (Kind::Address, json!("https://a b")),
+            (Kind::Address, json!(format!("https://a/{}", "b".repeat(500)))),
         ] {
             assert!(kind.read(&json).is_err(), "{json}");
         }

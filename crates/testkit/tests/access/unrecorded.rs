@@ -79,6 +79,7 @@ struct Outside {
     screen: Screen,
     further_screen: Screen,
     recorder: Recorder,
+    further_recorder: Recorder,
     code: String,
     link: String,
     invitation: String,
@@ -103,11 +104,13 @@ impl Outside {
         let enrolled = Recorder::enrol(&person, &installation.anonymous()).await;
         let screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000011", None).await;
         let further_screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000012", None).await;
+        let further_recorder = Recorder::enrol(&person, &installation.anonymous()).await;
         let code = person.post("/api/v1/recorders/codes", json!({})).await.ok();
         Self {
             screen,
             further_screen,
             recorder: enrolled,
+            further_recorder,
             code: code["code"].as_str().unwrap().to_owned(),
             visit: Visit::start(recorder, &scene.site_key, now_ms).await,
             link: scene.installation.link("member@example.org").await,
@@ -129,6 +132,9 @@ impl Outside {
                 return sender.send(method, "/api/v1/capture/segments/0", packed).await;
             }
             "/capture/recorders" => json!({ "code": self.code, "label": "Laptop" }),
+            "/capture/recorders/leave" => {
+                return self.further_recorder.sender().post(path, json!({})).await;
+            }
             "/capture/screens/policy" => return self.recorder.sender().get(path).await,
             "/capture/screens/start" => {
                 let asked = screen_start(now_ms, "0190a5e2-0000-7000-8000-000000000013", None);

@@ -11,7 +11,10 @@ mod nodes;
 mod objects;
 mod races;
 mod ranges;
+mod screen_discards;
 mod screen_files;
+mod screen_rules;
+mod screen_runs;
 mod screens;
 
 /// The stories of `capture.rs`, with the ingest log and large segments in a bucket.

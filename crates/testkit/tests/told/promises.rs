@@ -49,12 +49,19 @@ fn problem(named: &str) -> Option<String> {
         Some(name) if names.contains(&name) => None,
         Some(name) => Some(format!("{file} has no test {name}")),
         // A story is one test, and has no names of others in it.
-        None if names.is_empty() && !file.starts_with(STORIES) => Some(format!("{file} has no test in it")),
+        None if names.is_empty()
+            && ![STORIES, OF_THE_EXTENSION].iter().any(|stories| file.starts_with(stories)) =>
+        {
+            Some(format!("{file} has no test in it"))
+        }
         None => None,
     }
 }
 
 const STORIES: &str = "web/e2e/stories/";
+const OF_THE_EXTENSION: &str = "web/extension/e2e/stories/";
+/// Names the stories of the extension, in the order in which they are told.
+const TELLS_THEM: &str = "web/extension/e2e/run.mjs";
 
 fn has_extension(file: &str, extension: &str) -> bool {
     Path::new(file).extension().is_some_and(|found| found == extension)
@@ -67,6 +74,10 @@ fn is_run(file: &str, text: &str) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     if file.starts_with(STORIES) {
         return text.contains(&format!("export const name = \"{stem}\";")) && text.contains("function run(");
+    }
+    if file.starts_with(OF_THE_EXTENSION) {
+        let told = std::fs::read_to_string(root().join(TELLS_THEM)).unwrap_or_default();
+        return told.contains(&format!("\"{stem}\"")) && text.contains("function run(");
     }
     if has_extension(file, "rs") {
         let of_a_folder = file.contains("/tests/") && root().join(path.with_file_name("main.rs")).exists();
@@ -150,6 +161,8 @@ fn a_test_that_does_not_exist_is_noticed() {
     assert!(problem("web/e2e/run.mjs").is_some());
     assert!(problem("web/e2e/stories/no-such-story.mjs").is_some());
     assert!(problem("web/e2e/stories/bin.mjs").is_none());
+    assert!(problem("web/extension/e2e/stories/journey.mjs").is_none());
+    assert!(!is_run("web/extension/e2e/stories/untold.mjs", "export async function run() {}"));
     assert_eq!(
         rust_tests("#[test]\n// Why.\nfn one() {}\nfn two() {}\n#[tokio::test]\nasync fn three() {}"),
         ["one", "three"]

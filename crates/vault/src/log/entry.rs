@@ -12,7 +12,7 @@ use clerestory_store::parts::{read_table, write_table};
 use clerestory_store::segments::{Extent, Segment};
 use clerestory_store::tracks::Gap;
 
-use crate::{Provenance, SegmentPlace};
+use crate::{Provenance, SegmentPlace, StoreError};
 
 /// How every entry begins.
 const MARK: &[u8; 8] = b"clstlog1";
@@ -23,10 +23,15 @@ pub(crate) const FRAME: usize = 8 + 4 + 4 + 4 * 16 + 8;
 const LARGEST: u64 = 17 * 1024 * 1024;
 /// A note is never larger than this, sealed.
 const LARGEST_NOTE: usize = 64 * 1024;
+/// A note never tells of more gaps.
+const MOST_GAPS: usize = u8::MAX as usize;
 /// An object with one entry is never larger than this.
 pub(crate) const LARGEST_ENTRY: u64 = FRAME as u64 + LARGEST_NOTE as u64 + LARGEST;
 
 /// The bytes of an entry: `sealed` and what stands before it.
+///
+/// # Errors
+/// [`StoreError::Untold`]: what is stored with a note that nobody can read back is lost as soon as its row is.
 pub(crate) fn write(
     key: &SecretKey,
     deployment: &Deployment,
@@ -34,8 +39,12 @@ pub(crate) fn write(
     provenance: &Provenance,
     row: &Segment,
     sealed: &[u8],
-) -> Vec<u8> {
+) -> Result<Vec<u8>, StoreError> {
     let note = seal_object(key, &context(deployment, place), &note(provenance, row));
+    let gaps = provenance.gaps.len();
+    if gaps > MOST_GAPS || note.len() > LARGEST_NOTE || sealed.len() as u64 > LARGEST {
+        return Err(StoreError::Untold { gaps, bytes: sealed.len() as u64 });
+    }
     let mut out = Vec::with_capacity(FRAME + note.len() + sealed.len());
     out.extend_from_slice(MARK);
     for length in [note.len(), sealed.len()] {
@@ -48,7 +57,7 @@ pub(crate) fn write(
     out.extend_from_slice(&place.sequence.to_be_bytes());
     out.extend_from_slice(&note);
     out.extend_from_slice(sealed);
-    out
+    Ok(out)
 }
 
 fn context<'d>(deployment: &'d Deployment, place: &SegmentPlace) -> ObjectContext<'d> {
@@ -317,7 +326,27 @@ mod tests {
             sent_bytes: 44,
             received_at: Timestamp::from_micros(1_790_000_003_000_000),
         };
-        (write(key, deployment, &place(sequence), &provenance(), &row, &sealed), row)
+        (write(key, deployment, &place(sequence), &provenance(), &row, &sealed).unwrap(), row)
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_written() {
+        let deployment = Deployment { environment: [10; 16], region: "test".to_owned() };
+        let key = SecretKey::generate();
+        let (_, row) = entry(&key, &deployment, 0);
+        let sealed = seal_object(&key, &place(0).context(&deployment), b"what was captured");
+        let written = |gaps: usize| {
+            let gap = |at: i64| Gap { from_us: at, to_us: at + 1, reason: GapReason::Paused };
+            let told = Provenance { gaps: (0..gaps as i64).map(gap).collect(), ..provenance() };
+            write(&key, &deployment, &place(0), &told, &row, &sealed)
+        };
+        let most = written(MOST_GAPS).unwrap();
+        let frame = Frames::of(&most).next().unwrap();
+        let read = open(&key, &deployment, "log/x/0.log", &most, &frame).unwrap();
+        assert_eq!(read.provenance.gaps.len(), MOST_GAPS);
+        for gaps in [MOST_GAPS + 1, 10_000] {
+            assert!(matches!(written(gaps), Err(StoreError::Untold { .. })), "{gaps}");
+        }
     }
 
     #[test]

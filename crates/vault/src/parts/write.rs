@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::manifest::{Provenance, seal_manifest};
 use crate::error::chain;
 use crate::packing::{Base, Effort, SettledPacker};
+use crate::segments::content_mac;
 use crate::{Fault, OpenError, PartName, SegmentPlace, StoreError, Vault, unpack_events};
 
 /// Segments of a part at most.
@@ -186,6 +187,10 @@ impl Assembly {
                     segment.content_type = content_type;
                     segment.header = sealed.first_chunk().copied().unwrap_or(segment.header);
                     segment.sha256 = sha256(&sealed);
+                    // Of these what came is what is stored, so that it is known when it comes again.
+                    if segment.content_type == ContentType::Media {
+                        segment.content_mac = content_mac(&self.new, &packed);
+                    }
                 }
                 // It is moved as it lies; or it is what was stored and does not open, and is kept so that this stays to be
                 // seen. What is packed on another segment cannot be: the part has one base, and that is not it.
@@ -244,8 +249,12 @@ impl Assembly {
 
     /// The first keyframe that opens, else the first segment that does: what the others are packed on.
     fn choose_base(&self, segments: &[Sealed], old_bases: &BTreeMap<u64, Base>) -> Option<(u64, Base)> {
-        let keyframes = segments.iter().filter(|(segment, _)| segment.keyframe);
-        let others = segments.iter().filter(|(segment, _)| !segment.keyframe);
+        let is_page = |segment: &Segment| {
+            matches!(segment.content_type, ContentType::Rrweb | ContentType::RrwebOnBase(_))
+        };
+        let segments = || segments.iter().filter(|(segment, _)| is_page(segment));
+        let keyframes = segments().filter(|(segment, _)| segment.keyframe);
+        let others = segments().filter(|(segment, _)| !segment.keyframe);
         keyframes.chain(others).find_map(|(segment, sealed)| {
             let events = self.events(segment, sealed.as_deref()?, old_bases)?;
             (events.len() <= BASE_BYTES).then(|| (segment.sequence, Base::new(&events)))

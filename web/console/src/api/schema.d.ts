@@ -150,6 +150,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/capture/recorders/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the browser that asks, which records nobody's screen from now on: its person left with it. */
+        post: operations["leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/capture/screens/discard": {
         parameters: {
             query?: never;
@@ -945,7 +962,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follows a recording while it goes on: `segment`, `closed`, `revoked` events. */
+        /** Follows a recording while it goes on: `segment`, `gap`, `closed`, `revoked` events. */
         get: operations["follow"];
         put?: never;
         post?: never;
@@ -3441,6 +3458,11 @@ export interface components {
             acknowledged: number;
             /** Format: int64 */
             bytes_stored: number;
+            /**
+             * @description Tells the policy to follow from every other: the first 16 hex digits of SHA-256 of its canonical document without
+             *     `issued_at_ms` and `expires_at_ms`. Who has another fetches the policy anew.
+             */
+            policy_digest: string;
             /** Format: int64 */
             policy_version: number;
             /** @description Whether it had been stored before. */
@@ -4010,6 +4032,8 @@ export interface components {
             since: string;
         };
         Watching: {
+            /** @description As in the receipt of a segment. */
+            policy_digest: string;
             /** Format: int64 */
             policy_version: number;
             watching: components["schemas"]["Watcher"][];
@@ -4438,6 +4462,32 @@ export interface operations {
             };
         };
     };
+    leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     discard: {
         parameters: {
             query?: never;
@@ -4466,6 +4516,14 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4474,7 +4532,23 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4512,7 +4586,23 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4548,6 +4638,14 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4744,7 +4842,23 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7347,6 +7461,8 @@ export interface operations {
     list: {
         parameters: {
             query?: {
+                /** @description Only captured by this: `web` or `screen`. */
+                source?: string;
                 /** @description Only of this site. */
                 site?: string;
                 /** @description Only in this state. */

@@ -35,7 +35,8 @@ export class Receiver {
     spool.generateKeys();
     this.spool = { id: "key_1", privateKey: spool.getPrivateKey(), publicKey: b64u(spool.getPublicKey()) };
     this.codes = new Set();
-    this.recorders = new Set();
+    /** Ids of browsers by their tokens. */
+    this.recorders = new Map();
     /** Runs of browsers, by writer. */
     this.runs = new Map();
     this.watchers = [];
@@ -85,13 +86,24 @@ export class Receiver {
     return code;
   }
 
-  signed() {
+  signed(recorder) {
     const now = Date.now();
     const times = { issued_at_ms: now - 1000, expires_at_ms: now + this.lifetimeMs };
-    const document = { format: "clerestory screen policy 1", version: this.version, ...times, ...this.rules };
-    const bytes = Buffer.from(canonical(document));
+    const bytes = Buffer.from(canonical({ ...this.#says(recorder), ...times }));
     const signature = sign("sha256", bytes, { key: this.policyKey.privateKey, dsaEncoding: "ieee-p1363" });
     return this.tamper({ document: b64u(bytes), signature: b64u(signature) });
+  }
+
+  /** A policy but for when it is signed. */
+  #says(recorder) {
+    return { format: "clerestory screen policy 1", version: this.version, recorder, ...this.rules };
+  }
+
+  #policyDigest(recorder) {
+    return createHash("sha256")
+      .update(canonical(this.#says(recorder)))
+      .digest("hex")
+      .slice(0, 16);
   }
 
   /** All runs that wrote into a recording, in the order they began. */
@@ -126,17 +138,26 @@ export class Receiver {
     if (path === "/screens/policy" && !this.tellsPolicy) return problem(503, "unavailable");
     if (path === "/screens/policy")
       return this.recorders.has(bearer)
-        ? { status: 200, body: this.signed() }
+        ? { status: 200, body: this.signed(this.recorders.get(bearer)) }
         : problem(401, "unknown-token");
     if (path === "/screens/start")
-      return this.recorders.has(bearer) ? this.#start(asked()) : problem(401, "unknown-token");
+      return this.recorders.has(bearer)
+        ? this.#start(asked(), this.recorders.get(bearer))
+        : problem(401, "unknown-token");
     const run = [...this.runs.values()].find(({ token }) => token === bearer);
     if (!run) return problem(401, "unknown-token");
     // What lies sealed is taken for days with a token that ran out; nothing else is.
     if (!path.startsWith("/screens/segments/") && run.tokenEndsMs <= Date.now())
       return problem(401, "token-expired");
     if (path === "/screens/watching")
-      return { status: 200, body: { watching: this.watchers, policy_version: this.version } };
+      return {
+        status: 200,
+        body: {
+          watching: this.watchers,
+          policy_version: this.version,
+          policy_digest: this.#policyDigest(run.recorder),
+        },
+      };
     if (path === "/screens/discard") {
       this.discards.push({ run: run.writer, ...asked() });
       return { status: 202, body: {} };
@@ -155,14 +176,15 @@ export class Receiver {
   #join({ code, label }) {
     if (!this.codes.delete(code)) return problem(403, "code-refused");
     const token = `crt_${randomUUID()}`;
-    this.recorders.add(token);
+    const recorder = id("rcr");
+    this.recorders.set(token, recorder);
     this.label = label;
     const names = { person: { name: "Ada Byron" }, organisation: { name: "Fernwick" } };
     const times = { policy_public_key: this.policyKey.raw, server_time_ms: Date.now() };
-    return { status: 201, body: { recorder: id("rcr"), token, ...names, ...times } };
+    return { status: 201, body: { recorder, token, ...names, ...times } };
   }
 
-  #start({ writer, resume, surface, audio, notice }) {
+  #start({ writer, resume, surface, audio, notice }, recorder) {
     if (!this.rules.recording) return problem(403, "capture-off");
     if (notice !== this.rules.notice?.version) return problem(409, "notice-needed");
     const before = [...this.runs.values()].find(({ token }) => resume !== null && token === resume);
@@ -170,6 +192,7 @@ export class Receiver {
     const known = this.runs.get(writer);
     const run = known ?? {
       writer,
+      recorder,
       surface,
       recording: before?.recording ?? id("rec"),
       tracks: { video: id("trk"), audio: audio ? id("trk") : null, actions: id("trk") },
@@ -191,7 +214,7 @@ export class Receiver {
       continued: before !== undefined,
       tracks,
       server_time_ms: Date.now(),
-      policy: this.signed(),
+      policy: this.signed(recorder),
       spool: { key_id: this.spool.id, public_key: this.spool.publicKey },
       limits: { segment_bytes: 16 * 1024 * 1024, segment_ms: 2000 },
     };

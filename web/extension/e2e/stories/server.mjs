@@ -1,7 +1,7 @@
 /**
  * Stands for the extension and the real server together: a day with five clicks, three navigations and a paste, ten
  * seconds on an excluded page, a network that is cut, a browser and a server that are killed; and the store that has all
- * of it in one recording in the end. `CLERESTORY_BIN` names the server; it is not among the stories told without asking.
+ * of it in one recording in the end. `CLERESTORY_BIN` names the server.
  */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";

@@ -63,6 +63,8 @@ export interface PageRules {
   /** `block`: all pages but those named. `allow`: only pages that are named. */
   readonly mode: "block" | "allow";
   readonly rules: readonly PageRule[];
+  /** Beside `allow`: what is kept out of what it lets in. */
+  readonly except?: readonly PageRule[];
 }
 
 /** What a page stands for whose address wraps another: its source shown, or something a page made itself. */
@@ -88,13 +90,18 @@ const isOwn = (address: string): boolean =>
  * person has been; a file; and a page without an address of its own, into which another may have written anything.
  * A frame whose content the page around it wrote is judged by that page.
  */
-export function isExcluded({ mode, rules }: PageRules, address: string, isFrame: boolean): boolean {
+export function isExcluded(
+  { mode, rules, except = [] }: PageRules,
+  address: string,
+  isFrame: boolean,
+): boolean {
   const page = inner(address);
   if (isFrame && (page === null || page.protocol === "about:")) return false;
   if (page === null) return true;
   if (!isWeb(page)) return isFrame ? mode === "allow" && page.protocol !== "data:" : !isOwn(address);
-  if (mode === "allow") return !rules.some((rule) => rule(page, "exact"));
-  return rules.some((rule) => rule(page, MADE.test(address) ? "site" : "wide"));
+  const names = (rule: PageRule) => rule(page, MADE.test(address) ? "site" : "wide");
+  if (mode === "allow") return except.some(names) || !rules.some((rule) => rule(page, "exact"));
+  return rules.some(names);
 }
 
 /** Pages of the browser itself: what they are called says nothing of the person. */

@@ -125,7 +125,7 @@ export class Desk {
     const answer = await fetch();
     if (answer.status !== 200) return { refused: this.#why(answer) };
     const clock = { serverMs: Date.now(), deviceMs: Date.now(), steadyMs: performance.now() };
-    const keeper = new PolicyKeeper(enrolment.policyKey, clock, policyFloor, fetch);
+    const keeper = new PolicyKeeper(enrolment, clock, policyFloor, fetch);
     await keeper.accept(answer.body);
     const against = keeper.against(surface, notice);
     return against === null ? { ok: keeper } : { refused: against };
@@ -147,7 +147,7 @@ export class Desk {
     const clock = { serverMs: leave.serverTimeMs, deviceMs: Date.now(), steadyMs: performance.now() };
     const floor = Math.max(begin.policyFloor, first.policy?.version ?? 0);
     const fetch = () => server.policy(enrolment.token);
-    const keeper = new PolicyKeeper(enrolment.policyKey, clock, floor, fetch);
+    const keeper = new PolicyKeeper(enrolment, clock, floor, fetch);
     await keeper.accept(leave.policy);
     const against = keeper.against(surface, notice);
     if (against !== null) return this.#notBegun(against, sources);
@@ -253,11 +253,12 @@ export class Desk {
       return;
     }
     this.#watchedAtMs = recordingClock.now();
-    const { watchers, version } = readWatching(answer.body);
+    const { watchers, digest } = readWatching(answer.body);
     const changed = JSON.stringify(watchers) !== JSON.stringify(this.#watchers);
     this.#watchers = watchers;
     if (changed) this.#shown();
-    this.#policyVersion(version);
+    // A policy may change and its version not, as when the person moves to another team.
+    if (digest !== null && digest !== running.keeper.policy?.digest) void this.#refreshPolicy();
   }
 
   /** The server works by this version of the policy. */

@@ -7,6 +7,7 @@ import {
   type Surface,
   verifyScreenPolicy,
 } from "../policy/screen";
+import type { Enrolment } from "../server/server";
 
 export interface ServerClock {
   /** The server's time when it answered, and ours. */
@@ -24,6 +25,7 @@ const RETRY_MS = 10_000;
 
 export class PolicyKeeper {
   readonly #key: string;
+  readonly #recorder: string;
   readonly #floor: number;
   readonly #fetch: () => Promise<Answer>;
   #clock: ServerClock;
@@ -33,8 +35,14 @@ export class PolicyKeeper {
   #retriedAtMs = 0;
 
   /** `floor`: the highest version ever believed here; none before it is. */
-  constructor(key: string, clock: ServerClock, floor: number, fetch: () => Promise<Answer>) {
-    this.#key = key;
+  constructor(
+    { policyKey, recorder }: Pick<Enrolment, "policyKey" | "recorder">,
+    clock: ServerClock,
+    floor: number,
+    fetch: () => Promise<Answer>,
+  ) {
+    this.#key = policyKey;
+    this.#recorder = recorder;
     this.#floor = floor;
     this.#clock = clock;
     this.#fetch = fetch;
@@ -48,7 +56,12 @@ export class PolicyKeeper {
   async accept(signed: unknown): Promise<boolean> {
     const now = serverNow(this.#clock);
     const before = Math.max(this.#floor, this.#policy?.version ?? 0);
-    const verified = await verifyScreenPolicy(signed, { key: this.#key, now, before });
+    const verified = await verifyScreenPolicy(signed, {
+      key: this.#key,
+      recorder: this.#recorder,
+      now,
+      before,
+    });
     if ("refused" in verified) {
       this.#refused = verified.refused;
       return false;

@@ -189,14 +189,15 @@ export const renewAtMs = ({ lifetimeMs }: Leave, nowMs: number): number | null =
 /** Reads the answer to `watching`. */
 export function readWatching(body: Fields): {
   readonly watchers: readonly Watcher[];
-  readonly version: number;
+  /** Of the policy in force, where it is told. */
+  readonly digest: string | null;
 } {
   const rows = Array.isArray(body.watching) ? body.watching.filter(isFields) : [];
   const watchers = rows.map(({ name, since }) => ({
     name: text(name) ?? "somebody",
     since: text(since) ?? "",
   }));
-  return { watchers, version: whole(body.policy_version) ?? 0 };
+  return { watchers, digest: text(body.policy_digest) };
 }
 
 /** The receipt for a segment: the hash of what the server took, in hex, where it names this segment. */

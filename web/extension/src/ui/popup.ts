@@ -57,7 +57,8 @@ async function readPolicy(enrolment: Enrolment): Promise<Pick<Model, "policy" | 
   const answer = await new Server(enrolment.server).policy(enrolment.token);
   if (answer.status !== 200) return { policy: null, policyRefused: answer.slug || "unreachable" };
   const before = await readPolicyFloor(enrolment.policyKey);
-  const context = { key: enrolment.policyKey, now: Date.now(), before };
+  const { policyKey: key, recorder } = enrolment;
+  const context = { key, recorder, now: Date.now(), before };
   const verified = await verifyScreenPolicy(answer.body, context);
   return "policy" in verified
     ? { policy: verified.policy, policyRefused: null }

@@ -49,6 +49,7 @@ const ENDED: Readonly<Record<string, string>> = {
   "policy-signature": "The rules that came are not signed by your organisation.",
   "policy-malformed": "The rules that came are not understood by this version.",
   "policy-older": "The rules that came are older than those in force.",
+  "policy-of-another": "The rules that came are for another browser.",
   "policy-not-yet-valid": "The rules that came are from the future. Is the clock of this computer right?",
   "recorder-ended": "This browser was taken off the list of recorders. Join again to record.",
   "other-server":

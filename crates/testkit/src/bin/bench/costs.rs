@@ -20,7 +20,7 @@ const NOTHING_FLUSHED: &str = "nothing flushed";
 
 type Environment = Vec<(&'static str, String)>;
 
-/// Each size at 16 connections on each of the servers, one engine after the other: they share two cores.
+/// Each size at each number of connections on each of the servers, one engine after the other: they share two cores.
 pub(crate) async fn measure(bench: &Bench) -> Result<Value, String> {
     let unsealed = std::env::var_os(UNSEALED).map(PathBuf::from).filter(|binary| binary.exists());
     let unsealed = unsealed.ok_or_else(|| format!("name a server that seals nothing in {UNSEALED}"))?;

@@ -21,8 +21,6 @@ const PAGE: &str = "https://shop.example";
 const CONNECTIONS: [usize; 3] = [1, 16, 128];
 /// Connections of the paced load: more than enough that none waits for its turn.
 const PACED_CONNECTIONS: usize = 32;
-/// Connections where it is compared what each part costs.
-const COST_CONNECTIONS: usize = 16;
 /// Visits a minute, and segments a second, where it is watched whether memory grows.
 const STEADY_VISITS: usize = 16;
 const STEADY_RATE: f64 = 100.0;
@@ -115,7 +113,7 @@ pub(crate) async fn measure(bench: &Bench, server: &Server) -> Result<Value, Str
     Ok(json!({ "cells": told, "rss_most_kib": most }))
 }
 
-/// Each size at one number of connections on servers that leave something out, beside one that leaves out nothing.
+/// The table of [`measure`], without its paced rows, on servers that leave something out beside one that leaves out nothing.
 pub(crate) async fn costs(servers: &[(&str, Server)], seconds: u64) -> Result<Value, String> {
     let sessions = segments::sessions()?;
     let (mut rows, mut told) = (Vec::new(), Vec::new());
@@ -126,13 +124,20 @@ pub(crate) async fn costs(servers: &[(&str, Server)], seconds: u64) -> Result<Va
     }
     for (size, bytes, rounds, visits) in SIZES {
         let pieces: Arc<[Piece]> = segments::by_size(&sessions, bytes, rounds)?.into();
-        for (name, server, console) in &signed_in {
-            let tabs = start(server, console, visits).await?;
-            let lanes = deal(tabs, COST_CONNECTIONS)?;
-            let (_, cell) = full(server, lanes, &pieces, Duration::from_secs(seconds)).await?;
-            let name = format!("{size}, {name}");
-            rows.push(row(&name, &COST_CONNECTIONS.to_string(), &cell));
-            told.push(tell(&name, COST_CONNECTIONS, None, &cell));
+        let mut tabs = Vec::with_capacity(servers.len());
+        for (_, server, console) in &signed_in {
+            tabs.push(start(server, console, visits).await?);
+        }
+        for connections in CONNECTIONS {
+            // The servers take turns, so that an hour's noise falls on all of them.
+            for ((name, server, _), tabs) in signed_in.iter().zip(&mut tabs) {
+                let lanes = deal(std::mem::take(tabs), connections)?;
+                let (lanes, cell) = full(server, lanes, &pieces, Duration::from_secs(seconds)).await?;
+                *tabs = park(lanes)?;
+                let name = format!("{size}, {name}");
+                rows.push(row(&name, &connections.to_string(), &cell));
+                told.push(tell(&name, connections, None, &cell));
+            }
         }
     }
     table::print(&HEAD, &rows);

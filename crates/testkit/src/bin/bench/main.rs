@@ -132,7 +132,7 @@ impl Bench {
             let found = intake::measure(self, &server).await?;
             self.note("bucket", found);
         }
-        if self.begin("costs", "What sealing and flushing cost: 16 connections") {
+        if self.begin("costs", "What sealing and flushing cost") {
             let found = costs::measure(self).await?;
             self.note("costs", found);
         }

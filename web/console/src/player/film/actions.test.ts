@@ -33,6 +33,9 @@ describe("what somebody did", () => {
     ]);
     expect(said({ t: 5, kind: "scroll", depth: 0.4 })?.[1]).toBe("Scrolled to 40 %");
     expect(said({ t: 5, kind: "keys", count: 1, ms: 300 })?.[1]).toBe("Pressed 1 key");
+    // Of a page whose address the server did not know it keeps the bare fact.
+    expect(said({ t: 5, kind: "copy", tab: null, length: null })?.[1]).toBe("Copied something");
+    expect(said({ t: 5, kind: "keys", count: null, ms: 300 })?.[1]).toBe("Pressed keys");
   });
   it("leaves gaps to the tracks, and what it does not understand out", () => {
     const list = [
@@ -49,6 +52,10 @@ describe("what somebody did", () => {
     const { idle, marks } = readActions(bytes([{ t: 1000, kind: "idle", ms: 9000 }]));
     expect(idle).toEqual([{ fromMs: 1000, toMs: 10_000 }]);
     expect(marks[0]).toMatchObject({ kind: "idle", verb: "Did nothing", object: "for 9 seconds" });
+  });
+  it("says why it was paused, in the words of whoever did", () => {
+    const { marks } = readActions(bytes([{ t: 1000, kind: "pause", reason: "A call" }]));
+    expect(marks).toMatchObject([{ kind: "note", atMs: 1000, verb: "Paused", object: "A call" }]);
   });
 });
 

@@ -9,6 +9,8 @@ import type { Mark } from "../lane";
 
 const ms = v.pipe(v.number(), v.minValue(0));
 const count = v.pipe(v.number(), v.minValue(0));
+/** Not told of a page whose address the server did not know. */
+const untold = v.optional(v.nullable(count), null);
 const words = v.optional(v.nullable(v.string()), null);
 const target = v.object({ role: words, name: words, tag: words });
 
@@ -17,10 +19,11 @@ const Action = v.variant("kind", [
   v.object({ t: ms, kind: v.literal("tab"), url: words, title: words }),
   v.object({ t: ms, kind: v.literal("click"), target }),
   v.object({ t: ms, kind: v.literal("submit"), target }),
-  v.object({ t: ms, kind: v.picklist(["copy", "cut", "paste"]), length: count }),
+  v.object({ t: ms, kind: v.picklist(["copy", "cut", "paste"]), length: untold }),
   v.object({ t: ms, kind: v.literal("scroll"), depth: v.number() }),
-  v.object({ t: ms, kind: v.literal("keys"), count, ms: count }),
+  v.object({ t: ms, kind: v.literal("keys"), count: untold, ms: count }),
   v.object({ t: ms, kind: v.literal("idle"), ms: count }),
+  v.object({ t: ms, kind: v.literal("pause"), reason: v.string() }),
 ]);
 type Action = v.InferOutput<typeof Action>;
 
@@ -93,7 +96,7 @@ function markOf(action: Action): Mark {
       return mark(
         action.kind === "paste" ? "paste" : "copy",
         VERBS[action.kind],
-        plural(action.length, "character"),
+        action.length === null ? "something" : plural(action.length, "character"),
         {
           detail: "What it says is not recorded",
         },
@@ -101,7 +104,7 @@ function markOf(action: Action): Mark {
     case "scroll":
       return mark("scroll", "Scrolled", `to ${Math.round(Math.min(1, Math.max(0, action.depth)) * 100)} %`);
     case "keys":
-      return mark("input", "Pressed", plural(action.count, "key"), {
+      return mark("input", "Pressed", action.count === null ? "keys" : plural(action.count, "key"), {
         forMs: action.ms,
         detail: "Which ones is not recorded",
       });
@@ -109,6 +112,8 @@ function markOf(action: Action): Mark {
       return mark("idle", "Did nothing", `for ${plural(Math.round(action.ms / 1000), "second")}`, {
         forMs: action.ms,
       });
+    case "pause":
+      return mark("note", "Paused", action.reason);
   }
 }
 
