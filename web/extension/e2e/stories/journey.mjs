@@ -83,11 +83,10 @@ function checkStep({ log, chunks, frames }, paintedMs) {
   const click = log.find(({ kind, target }) => kind === "click" && target.name === "Switch the lamp");
   const lit = frames.findIndex((frame) => countNear(frame, LAMP) > 50);
   const offset = chunks[lit].timestampUs / 1000 - click.t;
-  const isInStep = offset >= -100 && offset <= paintedMs + 100;
-  assert.ok(
-    isInStep,
-    `the lamp is lit ${offset} ms beside its click, and was painted ${paintedMs} ms after it`,
-  );
+  // A busy machine takes few pictures: what counts is that none from later than this shows the lamp unlit.
+  const dark = (chunks[lit - 1]?.timestampUs ?? 0) / 1000 - click.t;
+  const isInStep = offset >= -100 && dark <= paintedMs + 100;
+  assert.ok(isInStep, `dark at ${dark} ms, lit at ${offset} ms, painted at ${paintedMs} ms`);
   return offset;
 }
 
