@@ -194,10 +194,9 @@ function checkLog(tracks, writers) {
 
 // ------------------------------------------------------------------------ the story
 
-async function tell(scene, server) {
+async function tell(scene, server, relay) {
   const { pages, start, profile, place, say: tellWhat } = scene;
   const { link } = await (await openOrganisation(server)).post("/recorders/codes");
-  const relay = new Relay(server.info.port);
   await relay.mend();
   let browser = await start({ flags: [relay.flag] });
   await joinAt(browser, link, "Ada's laptop");
@@ -291,9 +290,11 @@ async function leave({ api, browser, say: tellWhat }) {
 export async function run(scene) {
   const server = await startServer();
   server.now = server;
+  const relay = new Relay(server.info.port);
   try {
-    await tell(scene, server);
+    await tell(scene, server, relay);
   } finally {
+    await relay.cut();
     await server.now.stop();
     server.discard();
   }
