@@ -100,6 +100,7 @@ export class Recorder {
   #beatAtMs = recordingClock.now();
   #stopping: Promise<void> | null = null;
   readonly #places: Places;
+  #isPlaced = false;
   #shutShown: GapReason | null = null;
   readonly #flood = new Flood();
 
@@ -207,10 +208,23 @@ export class Recorder {
       const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("late")), LATE_MS));
       const visible = await Promise.race([this.#events.look(hearsOthers(this.#parts.run, this.hears)), late]);
       if (this.#gate.see(visible, askedAt, recordingClock.now())) this.#pump();
+      this.#placeFirst(visible);
     } catch {
       // Who does not answer lets nothing through: the valve counts the time since the last answer.
     } finally {
       this.#looking = false;
+    }
+  }
+
+  /** By the first answer that counts: where the person is. */
+  #placeFirst(visible: readonly SeenTab[]): void {
+    if (this.#isPlaced || !this.#gate.isClear) return;
+    this.#isPlaced = true;
+    const { only } = this.#parts;
+    for (const { tab, frames, isBehind } of visible) {
+      const page = frames.find(({ frame }) => frame === 0);
+      if (page && !isBehind && (only === null || only === tab))
+        this.#places.begin(tab, page.url, this.#startedAtMs);
     }
   }
 
