@@ -99,9 +99,11 @@ function begin(): () => void {
 
   watchPaint(send, ended.signal);
   watchApart(send, ended.signal);
-  sayAgain = watchSize(send, ended.signal);
+  const size = watchSize(send, ended.signal);
+  if (window !== window.top) sayAgain = size;
   if (window === window.top) {
     const title = (): void => tell({ kind: "title", title: document.title });
+    sayAgain = title;
     if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", title, options);
     else title();
   }

@@ -31,6 +31,17 @@ describe("where tabs are", () => {
     expect(told()).toEqual([[1000, "navigate", "https://news.example/today?id", "News"]]);
   });
 
+  it("is told when a recording begins, unless it went on since", () => {
+    places.at("navigate", 1, NEWS, 1000);
+    places.begin(1, "https://news.example/before", 900);
+    places.begin(2, "https://other.example/", 900);
+    places.begin(3, "https://bank.example/", 900);
+    expect(told().map(([t, kind, url]) => [t, kind, url])).toEqual([
+      [1000, "navigate", "https://news.example/today?id"],
+      [900, "tab", "https://other.example/"],
+    ]);
+  });
+
   it("is told after a gap of what was gone to within it, where it can be seen", () => {
     places.at("navigate", 1, NEWS, 1000);
     keep();

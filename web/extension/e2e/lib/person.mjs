@@ -40,6 +40,11 @@ export async function safeUpTo(popup, timeMs, timeoutMs = 90_000) {
   }
 }
 
+/** Tells what was on the popup when something was not. */
+export const popupSays = (popup) => async (error) => {
+  throw new Error(`the popup says: ${await popup.innerText("body")}`, { cause: error });
+};
+
 /** Joins with a link, on the page it leads to. */
 export async function joinAt(browser, link, label) {
   const { origin } = new URL(link);
@@ -68,12 +73,7 @@ export async function begin(
 ) {
   const popup = await openPopup(browser);
   if (readNotice) {
-    await popup
-      .getByRole("button", { name: "I have read it" })
-      .click()
-      .catch(async (error) => {
-        throw new Error(`the popup says: ${await popup.innerText("body")}`, { cause: error });
-      });
+    await popup.getByRole("button", { name: "I have read it" }).click().catch(popupSays(popup));
     await popup.getByRole("switch").click();
   }
   await popup.getByRole("button", { name: surface }).click();

@@ -10,7 +10,7 @@ import { startServer } from "../../../e2e/lib/server.mjs";
 import { waitFor } from "../../../e2e/lib/wait.mjs";
 import { processOf } from "../lib/browser.mjs";
 import { CANARY, CANARY_WORD } from "../lib/pages.mjs";
-import { begin, joinAt, safeUpTo, statusOf } from "../lib/person.mjs";
+import { begin, joinAt, popupSays, safeUpTo, statusOf } from "../lib/person.mjs";
 import { filesWith, playWhole } from "../lib/plays.mjs";
 import { Relay } from "../lib/relay.mjs";
 import { countNear } from "../lib/watch.mjs";
@@ -89,7 +89,7 @@ async function evening({ page, popup }) {
   await page.bringToFront();
   await page.click("#switch");
   await pause(3000);
-  await popup.getByLabel("Reason for the pause").fill("A call");
+  await popup.getByLabel("Reason for the pause").fill("A call").catch(popupSays(popup));
   await popup.getByRole("button", { name: "Pause" }).click();
   await popup.getByText("You said: A call").waitFor();
   await pause(2000);

@@ -32,6 +32,11 @@ export class Places {
     this.#tell({ t, kind, tab, url, title: known?.url === url ? known.title : "" });
   }
 
+  /** Where a tab in front is when a recording begins: what is done there was done somewhere. */
+  begin(tab: number, address: string, t: number): void {
+    if (!this.#places.has(tab)) this.at("tab", tab, address, t);
+  }
+
   #tell(place: PlaceEntry): void {
     this.#places.set(place.tab, place);
     this.#events.told(place);

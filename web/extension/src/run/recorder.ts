@@ -95,12 +95,12 @@ export class Recorder {
   #tookAtMs: number | null = null;
   #askedPictureAtMs = 0;
   #looking = false;
-  #standsTold = false;
   #pausedFor: string | null = null;
   #noPolicySince: number | null = null;
   #beatAtMs = recordingClock.now();
   #stopping: Promise<void> | null = null;
   readonly #places: Places;
+  #isPlaced = false;
   #shutShown: GapReason | null = null;
   readonly #flood = new Flood();
 
@@ -208,7 +208,7 @@ export class Recorder {
       const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("late")), LATE_MS));
       const visible = await Promise.race([this.#events.look(hearsOthers(this.#parts.run, this.hears)), late]);
       if (this.#gate.see(visible, askedAt, recordingClock.now())) this.#pump();
-      if (!this.#standsTold) this.#tellWhereTabsStand(visible);
+      this.#placeFirst(visible);
     } catch {
       // Who does not answer lets nothing through: the valve counts the time since the last answer.
     } finally {
@@ -216,14 +216,15 @@ export class Recorder {
     }
   }
 
-  /** What is done next is done there: whoever reads the log knows no other way on which page. */
-  #tellWhereTabsStand(visible: readonly SeenTab[]): void {
-    this.#standsTold = true;
+  /** By the first answer that counts: where the person is. */
+  #placeFirst(visible: readonly SeenTab[]): void {
+    if (this.#isPlaced || !this.#gate.isClear) return;
+    this.#isPlaced = true;
     const { only } = this.#parts;
     for (const { tab, frames, isBehind } of visible) {
-      const whole = frames.find(({ frame }) => frame === 0);
-      if (whole && !isBehind && (only === null || only === tab))
-        this.#places.at("tab", tab, whole.url, Math.round(this.#startedAtMs));
+      const page = frames.find(({ frame }) => frame === 0);
+      if (page && !isBehind && (only === null || only === tab))
+        this.#places.begin(tab, page.url, this.#startedAtMs);
     }
   }
 
