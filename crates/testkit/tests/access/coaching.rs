@@ -57,14 +57,8 @@ impl Shown {
         let site_key = text(&site["site_key"]);
         let visit = visit(&installation, &site_key, FULL).await;
         let member = installation.person("member").await;
-        let shown = Self {
-            installation,
-            admin,
-            member,
-            recording: visit.recording,
-            track: visit.track,
-            site_key,
-        };
+        let shown =
+            Self { installation, admin, member, recording: visit.recording, track: visit.track, site_key };
         shown.is_about(&shown.recording, "member@example.org").await;
         shown
     }
@@ -125,7 +119,10 @@ async fn whom_a_recording_is_about_reads_and_answers_what_is_said_of_it() {
     assert_eq!(shown.entries("recording.comment").await, before + 1, "one entry for one answer");
     assert_eq!(said(&read), ["Good morning", "This went very well.", "Thank you", "Any time"]);
     let first = &read["items"][1];
-    assert_eq!((&first["mine"], &first["edited_at"], &first["to_ms"]), (&json!(false), &json!(null), &json!(null)));
+    assert_eq!(
+        (&first["mine"], &first["edited_at"], &first["to_ms"]),
+        (&json!(false), &json!(null), &json!(null))
+    );
     assert!(!text(&first["author"]["name"]).is_empty());
 
     // They change their own words and nobody else's.
@@ -247,12 +244,17 @@ async fn what_is_said_is_hidden_with_its_recording_and_comes_back_with_it() {
     shown.admin.send("PUT", &shown.path("review"), json!({ "state": "waiting" }).to_string()).await.ok();
     let list = text(&shown.admin.post("/api/v1/playlists", json!({ "title": "All" })).await.ok()["id"]);
     let list = format!("/api/v1/playlists/{list}");
-    let items = json!({ "items": [{ "kind": "clip", "id": clip }, { "kind": "recording", "id": shown.recording }] });
+    let items =
+        json!({ "items": [{ "kind": "clip", "id": clip }, { "kind": "recording", "id": shown.recording }] });
     patch(&shown.admin, &list, items).await.ok();
 
     shown.admin.post(&shown.path("delete"), json!({})).await.ok();
     assert_eq!(shown.member.get(&shown.path("comments")).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(shown.admin.get(&shown.path("comments")).await.status, StatusCode::GONE, "they may restore it");
+    assert_eq!(
+        shown.admin.get(&shown.path("comments")).await.status,
+        StatusCode::GONE,
+        "they may restore it"
+    );
     assert_eq!(shown.admin.get(&shown.path("clips")).await.status, StatusCode::GONE);
     let edit = patch(&shown.admin, &format!("/api/v1/comments/{comment}"), json!({ "text": "x" })).await;
     assert_eq!(edit.status, StatusCode::NOT_FOUND);
@@ -307,7 +309,10 @@ async fn what_is_about_an_erased_time_goes_with_it_and_no_old_copy_shows_it() {
     assert_eq!(shown.admin.get(&shown.path("review")).await.ok()["note"], "look here");
     assert_eq!(shown.admin.get(&list).await.ok()["items"].as_array().unwrap().len(), 1);
     let present = "SELECT 1 FROM key_rows WHERE key_id = $1";
-    assert!(shown.installation.rows(present, vec![key.into()]).await.is_empty(), "what an old copy needs is gone");
+    assert!(
+        shown.installation.rows(present, vec![key.into()]).await.is_empty(),
+        "what an old copy needs is gone"
+    );
     // It goes on under the new key.
     shown.say(&shown.member, 76, "And more").await;
 
@@ -331,7 +336,8 @@ async fn a_clip_is_a_play_of_its_part_and_ends_like_any() {
     let shown = Shown::new().await;
     // The third segment begins at a minute, with a whole page.
     let clip = shown.clip(61, 62).await;
-    let begun = shown.member.post(&format!("/api/v1/clips/{clip}/plays"), json!({ "reason": "to learn" })).await.ok();
+    let begun =
+        shown.member.post(&format!("/api/v1/clips/{clip}/plays"), json!({ "reason": "to learn" })).await.ok();
     let played = json!({ "id": clip, "from_ms": 61_000, "to_ms": 62_000, "title": "A part" });
     assert_eq!(begun["clip"], played);
     let play = format!("/api/v1/plays/{}", text(&begun["id"]));
@@ -354,7 +360,10 @@ async fn a_clip_is_a_play_of_its_part_and_ends_like_any() {
     shown.member.post(&format!("{play}/ranges"), watched(0, 90)).await;
     let viewers = shown.admin.get(&shown.path("viewers")).await.ok();
     let ranges = json!([{ "from_us": 61_000_000, "to_us": 62_000_000 }]);
-    assert_eq!((&viewers["items"][0]["ranges"], &viewers["items"][0]["reason"]), (&ranges, &json!("to learn")));
+    assert_eq!(
+        (&viewers["items"][0]["ranges"], &viewers["items"][0]["reason"]),
+        (&ranges, &json!("to learn"))
+    );
     // A right that is taken away ends it at once.
     let off = json!({ "value": false }).to_string();
     let version = shown.admin.get("/api/v1/settings").await.ok()["version"].as_u64().unwrap();
@@ -387,10 +396,18 @@ async fn the_review_queue_tells_everybody_of_what_they_see_and_goes_on_page_by_p
     let stranger = shown.installation.person("stranger").await;
     assert_eq!(stranger.get("/api/v1/reviews").await.ok()["items"], json!([]));
     // Whom it is about says that it was looked at; who asked for it stays.
-    let done = shown.member.send("PUT", &shown.path("review"), json!({ "state": "done" }).to_string()).await.ok();
-    assert_eq!((&done["note"], &done["done_by"]["name"]), (&json!("the second page"), &json!("Member")), "{done}");
+    let done =
+        shown.member.send("PUT", &shown.path("review"), json!({ "state": "done" }).to_string()).await.ok();
+    assert_eq!(
+        (&done["note"], &done["done_by"]["name"]),
+        (&json!("the second page"), &json!("Member")),
+        "{done}"
+    );
     assert!(done["asked_by"]["id"] != done["done_by"]["id"]);
-    assert_eq!(ids(&shown.admin.get("/api/v1/reviews?state=waiting").await.ok()), std::slice::from_ref(&other));
+    assert_eq!(
+        ids(&shown.admin.get("/api/v1/reviews?state=waiting").await.ok()),
+        std::slice::from_ref(&other)
+    );
     let reviewed = shown.admin.get("/api/v1/reviews?state=done").await.ok();
     assert_eq!(ids(&reviewed), std::slice::from_ref(&shown.recording));
     let again = format!("done.{}.{}", i64::MAX, shown.recording);
@@ -414,7 +431,8 @@ async fn a_playlist_lends_nothing_that_one_does_not_see_anyway() {
         { "kind": "recording", "id": other }, { "kind": "clip", "id": clip }, { "kind": "recording", "id": shown.recording },
     ] });
     let full = patch(&shown.admin, &path, items).await.ok();
-    let kinds: Vec<&str> = full["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        full["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["recording", "clip", "recording"], "in their order");
 
     let seen = shown.member.get(&path).await.ok();
@@ -438,7 +456,8 @@ async fn a_playlist_lends_nothing_that_one_does_not_see_anyway() {
         let put = patch(&shown.member, &own, json!({ "items": [{ "kind": "recording", "id": id }] })).await;
         assert_eq!(put.problem(), "does-not-fit");
     }
-    let put = patch(&shown.member, &own, json!({ "items": [{ "kind": "clip", "id": shown.recording }] })).await;
+    let put =
+        patch(&shown.member, &own, json!({ "items": [{ "kind": "clip", "id": shown.recording }] })).await;
     assert_eq!(put.status, StatusCode::BAD_REQUEST);
     let many: Vec<Value> = (0..201).map(|_| json!({ "kind": "clip", "id": clip })).collect();
     assert_eq!(patch(&shown.member, &own, json!({ "items": many })).await.problem(), "too-many");
@@ -447,7 +466,11 @@ async fn a_playlist_lends_nothing_that_one_does_not_see_anyway() {
     assert_eq!(shown.admin.delete(&format!("/api/v1/clips/{clip}")).await.status, StatusCode::NO_CONTENT);
     assert_eq!(shown.admin.get(&path).await.ok()["items"].as_array().unwrap().len(), 2);
     assert_eq!(shown.admin.delete(&path).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(shown.admin.delete(&own).await.status, StatusCode::NO_CONTENT, "an Admin takes away anybody's");
+    assert_eq!(
+        shown.admin.delete(&own).await.status,
+        StatusCode::NO_CONTENT,
+        "an Admin takes away anybody's"
+    );
     assert_eq!(shown.member.get(&shown.path("comments")).await.status, StatusCode::OK);
 }
 
