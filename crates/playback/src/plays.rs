@@ -307,7 +307,7 @@ impl Playback {
                         let from = seen.map_or(0, |(_, sequence)| sequence.saturating_add(1));
                         let mut fresh = facts(tx, &track, from).await?;
                         if let Some(part) = play.part {
-                            part::leave(&mut fresh, part);
+                            part::leave(track.kind, &mut fresh, part);
                         }
                         if !fresh.is_empty() {
                             news.push((track.id, fresh));

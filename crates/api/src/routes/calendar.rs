@@ -44,7 +44,7 @@ pub(crate) struct CalendarQuery {
 /// When somebody was recorded, as far as the caller may list recordings about them.
 #[utoipa::path(get, path = "/people/{person}/calendar", tag = "coaching",
     params(("person" = String, Path), CalendarQuery), responses((status = 200, body = Calendar),
-    (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 422, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem)))]
 pub(crate) async fn read(
     State(api): State<Api>,

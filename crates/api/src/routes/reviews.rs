@@ -83,7 +83,7 @@ pub(crate) struct PutReview {
 
 /// The review queue, as far as the caller sees its recordings.
 #[utoipa::path(get, path = "/reviews", tag = "coaching", params(ReviewsQuery), responses(
-    (status = 200, body = Reviews), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 200, body = Reviews), (status = 422, body = Problem), (status = 401, body = Problem),
     (status = 403, body = Problem)))]
 pub(crate) async fn list(
     State(api): State<Api>,
