@@ -80,6 +80,7 @@ impl Shown {
 
     /// Says something at a second; the comment's id.
     async fn say(&self, caller: &Caller, second: i64, words: &str) -> String {
+        self.installation.wait(Duration::from_secs(1));
         let asked = json!({ "at_ms": second * 1000, "text": words });
         text(&caller.post(&self.path("comments"), asked).await.ok()["id"])
     }
@@ -116,11 +117,13 @@ async fn whom_a_recording_is_about_reads_and_answers_what_is_said_of_it() {
     let shown = Shown::new().await;
     let comment = shown.say(&shown.admin, 70, "This went very well.").await;
     let early = shown.say(&shown.admin, 5, "Good morning").await;
+    shown.installation.wait(Duration::from_secs(1));
     let asked = json!({ "at_ms": 0, "text": "Thank you", "answers": comment });
     let answer = shown.member.post(&shown.path("comments"), asked).await.ok();
     assert_eq!((&answer["answers"], &answer["at_ms"]), (&json!(comment), &json!(70_000)), "of the same time");
     assert_eq!(answer["mine"], true);
     // What answers an answer is said to the same thing.
+    shown.installation.wait(Duration::from_secs(1));
     let asked = json!({ "at_ms": 0, "text": "Any time", "answers": answer["id"] });
     let further = shown.admin.post(&shown.path("comments"), asked).await.ok();
     assert_eq!(further["answers"], json!(comment));
