@@ -95,7 +95,7 @@ pub(crate) async fn list(
     let (grant, mut rows) = api.coaching.reviews(&caller.op, state, (after, MOST + 1)).await?;
     let more = rows.len() > MOST as usize;
     rows.truncate(MOST as usize);
-    let next = rows.last().filter(|_| more).map(|last| write_cursor(last));
+    let next = rows.last().filter(|_| more).map(write_cursor);
     Ok(Json(Reviews { items: named(&api, &caller.op, grant, rows).await?, next }))
 }
 
