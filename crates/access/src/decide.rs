@@ -171,6 +171,21 @@ impl Access {
         Ok(matches!(verdict.answer, Answer::Allowed))
     }
 
+    /// The rows that `A` lets through now; nothing where it would be refused. Like [`Self::would_allow_in`] it proves
+    /// nothing: whoever shows something beside such rows has decided to.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn rows_in<A: Action>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: A::On,
+    ) -> Result<Option<ScopeFilter>, AccessError> {
+        let verdict = self.evaluate::<A>(tx, op, on).await?;
+        Ok(matches!(verdict.answer, Answer::Allowed).then_some(verdict.rows))
+    }
+
     /// As [`Self::would_allow_in`], whether or not the caller has proven a moment ago who they are.
     ///
     /// # Errors

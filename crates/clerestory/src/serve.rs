@@ -92,6 +92,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         identity: app.identity.clone(),
         intake: app.intake.clone(),
         playback: app.playback.clone(),
+        coaching: app.coaching.clone(),
         lifecycle: app.lifecycle.clone(),
         confined: app.confined.clone(),
         clock: Arc::clone(&app.clock),

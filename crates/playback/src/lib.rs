@@ -9,6 +9,7 @@ mod describe;
 mod erase;
 mod handed;
 mod panes;
+mod part;
 mod plays;
 mod rows;
 mod views;
@@ -39,6 +40,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "plays and what they watched", sql: include_str!("0001-playback.sql") },
         Migration { name: "views that a second person agrees to", sql: include_str!("0002-views.sql") },
         Migration { name: "plays of what goes on", sql: include_str!("0003-following.sql") },
+        Migration { name: "plays of a part", sql: include_str!("0004-clips.sql") },
     ],
 };
 

@@ -470,6 +470,7 @@ fn router_of(app: &App, origins: Origins, draining: watch::Receiver<bool>) -> Ro
         identity: app.identity.clone(),
         intake: app.intake.clone(),
         playback: app.playback.clone(),
+        coaching: app.coaching.clone(),
         lifecycle: app.lifecycle.clone(),
         confined: app.confined.clone(),
         clock: app.clock.clone(),

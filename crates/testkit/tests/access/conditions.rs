@@ -18,7 +18,8 @@ use super::{MATRIX, Scene, scene};
 
 const EXPECTED: &str = include_str!("../../../../policies/conditions-expected.toml");
 /// What people do about themselves by routes that name nobody, or one's own request: there is no way to ask for another's.
-const NAMES_NOBODY: [&str; 9] = [
+const NAMES_NOBODY: [&str; 10] = [
+    "playlist.manage",
     "profile.read",
     "mine.read",
     "recorder.enrol",

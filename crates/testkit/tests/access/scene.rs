@@ -116,6 +116,13 @@ impl Scene {
                 let goes_on = self.goes_on().await;
                 caller.post(&format!("/api/v1/recordings/{goes_on}/plays"), json!({ "follow": true })).await
             }
+            "recording.comment" => caller.get(&format!("/api/v1/recordings/{recording}/comments")).await,
+            "recording.clip" => caller.get(&format!("/api/v1/recordings/{recording}/clips")).await,
+            "recording.review" => {
+                let path = format!("/api/v1/recordings/{recording}/review");
+                caller.send("PUT", &path, json!({ "state": "waiting" }).to_string()).await
+            }
+            "playlist.manage" => caller.get("/api/v1/playlists").await,
             "view.ask" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/views"), json!({ "reason": "r" })).await
             }
