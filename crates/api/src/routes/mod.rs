@@ -5,7 +5,7 @@ mod audit;
 mod blocks;
 mod capture;
 mod credentials;
-mod deletions;
+pub(crate) mod deletions;
 mod erasures;
 mod health;
 mod holds;
@@ -91,6 +91,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
+        .routes(routes!(recordings::take_along))
         .routes(routes!(mine::data))
         .routes(routes!(plays::begin))
         .routes(routes!(plays::segment))

@@ -19,6 +19,7 @@ export type Action =
   | "recording.import"
   | "recording.read"
   | "recording.follow"
+  | "recording.export"
   | "view.answer"
   | "request.manage"
   | "recording.delete"
