@@ -54,6 +54,11 @@ actions! {
     /// Going on with that inside a play that began while the recording went on.
     KeepFollowing(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read",
         continues "recording.follow";
+    /// Taking a recording of a screen along as a film.
+    ExportRecording(RecordingRef) = "recording.export", RESOURCE_READ, opens [], seen by "recording.read";
+    /// Going on with a film that was decided and recorded.
+    ContinueExport(RecordingRef) = "recording.export", RESOURCE_READ, opens [Segment],
+        continues "recording.export";
     /// Asking a second person to agree to one's watching a recording.
     AskToWatch(RecordingRef) = "view.ask", ENTITY_CREATE, opens [], seen by "recording.read";
     /// Agreeing to somebody else's watching, or not.

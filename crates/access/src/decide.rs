@@ -380,6 +380,11 @@ impl Access {
         {
             return Ok(None);
         }
+        if let Some(says) = &cell.says
+            && !says.any.contains(&self.says_to(tx, actor, &says.setting).await?)
+        {
+            return Ok(None);
+        }
         let scope = match &cell.visitors {
             Some(name) if cell.scope == Scope::Reports && self.says_to(tx, actor, name).await? == "true" => {
                 Scope::Visitors

@@ -226,7 +226,7 @@ impl App {
                 _ => Assurance::OneDisk,
             },
         });
-        let confined = Confined::by(places.confined.clone());
+        let confined = Confined::by(places.confined.clone()).with_ffmpeg(places.ffmpeg.clone());
         Ok(Self {
             confined,
             notices,

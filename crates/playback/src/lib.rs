@@ -7,6 +7,7 @@ mod bases;
 mod content;
 mod describe;
 mod erase;
+mod export;
 mod handed;
 mod panes;
 mod part;
@@ -26,6 +27,7 @@ use clerestory_vault::{OpenError, Vault};
 
 pub use content::{SegmentContent, packed_list};
 pub use describe::{Described, DescribedTrack, GapFact, SegmentFact};
+pub use export::{Export, Piece, Run};
 pub use handed::Handing;
 pub use panes::{PANES, Pane, panes};
 pub use plays::{Begun, News};
@@ -90,6 +92,15 @@ pub enum PlaybackError {
     /// Asking needs a reason.
     #[error("say why this is to be watched")]
     WhyMissing,
+    /// There is no picture of a screen in it.
+    #[error("it is no recording of a screen, or has no picture")]
+    NotExported,
+    /// It still goes on: it is exported when it is whole.
+    #[error("it still goes on")]
+    OnceOver,
+    /// The server has no `ffmpeg`.
+    #[error("the server has no ffmpeg")]
+    NoFfmpeg,
     /// The range does not make sense.
     #[error("a range ends after it begins, and begins in the recording")]
     BadRange,

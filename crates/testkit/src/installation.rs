@@ -32,6 +32,17 @@ pub fn confined_program() -> PathBuf {
     program("test-confined")
 }
 
+/// A copy of the program that stands in the place of `ffmpeg` for tests, in this directory, and does what its name says.
+///
+/// # Panics
+/// When it cannot be copied.
+#[must_use]
+pub fn film_program(directory: &Path, does: &str) -> PathBuf {
+    let copy = directory.join(does);
+    std::fs::copy(program("test-film"), &copy).expect("the program can be copied");
+    copy
+}
+
 /// The program that looks at erasures for tests.
 ///
 /// # Panics

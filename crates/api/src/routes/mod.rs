@@ -8,7 +8,7 @@ mod capture;
 mod clips;
 mod comments;
 mod credentials;
-mod deletions;
+pub(crate) mod deletions;
 mod erasures;
 mod health;
 mod holds;
@@ -97,6 +97,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
+        .routes(routes!(recordings::take_along))
         .routes(routes!(mine::data))
         .routes(routes!(plays::begin))
         .routes(routes!(plays::segment))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_testkit::screen::Recorder;
@@ -123,6 +124,16 @@ impl Scene {
                 caller.send("PUT", &path, json!({ "state": "waiting" }).to_string()).await
             }
             "playlist.manage" => caller.get("/api/v1/playlists").await,
+            "recording.export" => {
+                let answer = caller.post(&format!("/api/v1/recordings/{recording}/export"), json!({})).await;
+                // It was decided; a visit shows no screen, so that there is no film in it.
+                match answer.json["type"].as_str() {
+                    Some("urn:clerestory:problem:nothing-to-export") => {
+                        Answer { status: StatusCode::OK, ..answer }
+                    }
+                    _ => answer,
+                }
+            }
             "view.ask" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/views"), json!({ "reason": "r" })).await
             }

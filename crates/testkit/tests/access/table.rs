@@ -65,6 +65,7 @@ enum Written {
     Cell {
         scope: Scope,
         setting: Option<String>,
+        says: Option<Value>,
         wider: Option<Wider>,
         visitors: Option<String>,
         #[serde(default)]
@@ -128,11 +129,11 @@ impl Written {
     fn for_caller(&self, caller: &str) -> (Scope, bool, bool) {
         match self {
             Self::Scope(scope) => (*scope, false, false),
-            Self::Cell { scope, setting, wider, step_up, .. } => {
+            Self::Cell { scope, setting, says, wider, step_up, .. } => {
                 let widest = wider.as_ref().map_or(*scope, |wider| wider.scope.max(*scope));
                 let reach = if caller == "manager_reports" { *scope } else { widest };
                 let also = reach == widest && wider.as_ref().is_some_and(|wider| wider.also.is_some());
-                (reach, setting.is_some() || also, *step_up)
+                (reach, setting.is_some() || says.is_some() || also, *step_up)
             }
         }
     }

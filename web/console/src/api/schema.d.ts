@@ -1282,6 +1282,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{recording}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a recording of a screen along as a film, MP4 with H.264 and AAC, that is made while it is sent: its runs one after
+         *     another, without what was not recorded.
+         */
+        post: operations["take_along"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings/{recording}/inside": {
         parameters: {
             query?: never;
@@ -2297,6 +2317,10 @@ export interface components {
             now: components["schemas"]["ErasureExtent"];
             /** @description What happens next, and what to do. */
             waits_for: string;
+        };
+        AskedExport: {
+            /** @description Why: kept in the log. */
+            reason?: string | null;
         };
         AskedRequest: {
             kind: components["schemas"]["Wanted"];
@@ -3587,6 +3611,10 @@ export interface components {
         };
         /** @description One recording, with what it is made of. */
         Recording: components["schemas"]["RecordingItemWithoutViewers"] & {
+            /** @description Of a recording of a screen: `ready`, or `ffmpeg-missing` where the server cannot make films. */
+            export?: string | null;
+            /** @description Whether the caller may take it along as a film, once they have proven a moment ago who they are. */
+            may_export: boolean;
             /** Format: int64 */
             policy_version: number;
             region: string;
@@ -3788,6 +3816,7 @@ export interface components {
         Right: {
             /** @description Whether they may only while a grant of support says so. */
             granted: boolean;
+            says?: components["schemas"]["SaysRight"] | null;
             /** @description `own`, `reports` or `organisation`. */
             scope: string;
             /** @description A setting that must be on for it to hold at all. */
@@ -3857,6 +3886,12 @@ export interface components {
             reason?: string | null;
             /** @description The value; `null` to say nothing any more. */
             value: unknown;
+        };
+        /** @description What a setting must say for a right to hold. */
+        SaysRight: {
+            /** @description Any of these words. */
+            any: string[];
+            setting: string;
         };
         ScreenEndBody: {
             /** @description `stopped`: on purpose, the recording is over; `shutdown`: the browser ends, and may go on within a day. */
@@ -8902,6 +8937,80 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_along: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskedExport"];
+            };
+        };
+        responses: {
+            /** @description The film */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": number[];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

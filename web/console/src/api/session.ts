@@ -23,6 +23,7 @@ export type Action =
   | "recording.clip"
   | "recording.review"
   | "playlist.manage"
+  | "recording.export"
   | "view.answer"
   | "request.manage"
   | "recording.delete"
