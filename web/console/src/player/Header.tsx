@@ -11,6 +11,8 @@ import { leftPanes } from "../lib/left";
 import { isDeleted, isErased, placeName, sourceOf } from "../lib/recording";
 import { useNow } from "../lib/useNow";
 import { queryClient } from "../queryClient";
+import { ExportButton } from "./coaching/ExportButton";
+import { ReviewButton } from "./coaching/ReviewButton";
 import { titleOf } from "./PlayerRoute";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
@@ -64,6 +66,8 @@ export function Header({ session }: { session: PlaySession }) {
           <Kept recording={recording} />
         </>
       )}
+      {!gone && <ReviewButton recording={recording.id} />}
+      <ExportButton recording={recording} />
       <Delete session={session} />
       <Erase session={session} />
     </header>

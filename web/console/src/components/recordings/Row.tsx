@@ -3,14 +3,18 @@ import type { KeyboardEvent } from "react";
 import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
+import { noPreview } from "../../lib/previews";
 import { isErased, panesSentence, sourceOf, whereLine } from "../../lib/recording";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
 import { People } from "../Person";
+import { PreviewPicture } from "./PreviewPicture";
 
 interface RowProps {
   item: RecordingItem;
   now: Date;
+  /** Whether there is a place for a picture: where the list has screens. */
+  pictured: boolean;
   peeking: boolean;
   onPeek: () => void;
   /** Null where it may not be deleted, or is erased. */
@@ -20,7 +24,7 @@ interface RowProps {
 }
 
 /** One recording: who and where, its row of panes, length, signals, how long it is kept, who watched. */
-export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps) {
+export function Row({ item, now, pictured, peeking, onPeek, onDelete, onErase }: RowProps) {
   const mayFollow = useAllowed("recording.follow");
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== " ") return;
@@ -38,7 +42,7 @@ export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps)
         onKeyDown={onKeyDown}
       >
         <span className="si" title={sourceOf(item.source).short}>
-          <Icon name={sourceOf(item.source).icon} />
+          {pictured ? <PreviewPicture item={item} decorative /> : <Icon name={sourceOf(item.source).icon} />}
           <span className="vh">{sourceOf(item.source).short}</span>
         </span>
         <span className="wh">
@@ -148,6 +152,7 @@ function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | 
   const mayHold = useAllowed("hold.place");
   return (
     <section className="pk dialog" aria-label={`About ${item.subject.label}`}>
+      {(item.preview || noPreview(item)) && <PreviewPicture item={item} words />}
       <dl className="small num">
         <dt>From</dt>
         <dd>{formatMoment(item.started_at)}</dd>
