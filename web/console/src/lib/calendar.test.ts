@@ -22,9 +22,9 @@ describe("a day", () => {
   it("is told as a sentence", () => {
     const day = { day: "2026-11-03", recordings: 2, recorded_ms: 3_840_000, gaps_ms: 0 };
     expect(dayName(day.day)).toBe("3 November");
-    expect(dayWords(day)).toBe("3 November: 2 recordings, 1 h 4 min");
-    expect(dayWords({ ...day, recordings: 1, gaps_ms: 60_000 })).toBe(
-      "3 November: 1 recording, 1 h 4 min, and 1 min missing between",
+    expect(dayWords(day)).toEqual({ length: "1 h 4 min", rest: " in 2 recordings" });
+    expect(dayWords({ ...day, recordings: 1, gaps_ms: 60_000 }).rest).toBe(
+      " in 1 recording, and 1 min missing between",
     );
   });
   it("leads by keys to days that have something", () => {

@@ -62,10 +62,13 @@ export function weeksOf(month: string): (string | null)[][] {
   return Array.from({ length: places.length / 7 }, (_, week) => places.slice(week * 7, week * 7 + 7));
 }
 
-/** A day as a sentence says it: `3 November: 2 recordings, 1 h 4 min, of which 3 min are missing`. */
-export function dayWords({ day, recordings, recorded_ms, gaps_ms }: CalendarDay): string {
+/** What was recorded on a day: how long, and the rest of the sentence. */
+export function dayWords({ recordings, recorded_ms, gaps_ms }: CalendarDay): {
+  length: string;
+  rest: string;
+} {
   const missing = gaps_ms > 0 ? `, and ${formatSpan(gaps_ms * 1000)} missing between` : "";
-  return `${dayName(day)}: ${plural(recordings, "recording")}, ${formatSpan(recorded_ms * 1000)}${missing}`;
+  return { length: formatSpan(recorded_ms * 1000), rest: ` in ${plural(recordings, "recording")}${missing}` };
 }
 
 /**

@@ -19,7 +19,8 @@ import { usePlayer } from "./usePlayer";
 
 /** What this recording is, and how long it stays. */
 export function Header({ session }: { session: PlaySession }) {
-  const recording = usePlayer(session, (state) => state.recording);
+  usePlayer(session, (state) => state.recording);
+  const recording = session.whole;
   const gone = isErased(recording);
   return (
     <header className="rh">

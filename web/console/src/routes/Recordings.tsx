@@ -95,7 +95,7 @@ export default function Recordings() {
             </button>
           </p>
         )}
-        {items.length > 0 && <KeyLine entry={list.data?.pages[0]?.entry ?? null} />}
+        {items.length > 0 && <KeyLine look={look} entry={list.data?.pages[0]?.entry ?? null} />}
       </div>
     </div>
   );
@@ -247,12 +247,17 @@ function NothingFound({ search, noSites, onChange }: NothingFoundProps) {
   );
 }
 
-function KeyLine({ entry }: { entry: number | null }) {
+function KeyLine({ look, entry }: { look: ListLook; entry: number | null }) {
   return (
     <p className="keys small ink3">
       <kbd>J</kbd>
-      <kbd>K</kbd> move <kbd>Space</kbd> peek <kbd>Enter</kbd> open <kbd>F</kbd> change the sentence{" "}
-      <kbd>?</kbd> all keys
+      <kbd>K</kbd> move{" "}
+      {look === "rows" && (
+        <>
+          <kbd>Space</kbd> peek{" "}
+        </>
+      )}
+      <kbd>Enter</kbd> open <kbd>F</kbd> change the sentence <kbd>?</kbd> all keys
       <span className="grow" />
       {entry !== null && (
         <span className="num">Reading this list is on record, entry {formatCount(entry)}</span>

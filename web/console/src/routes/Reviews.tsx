@@ -175,13 +175,13 @@ function One({ review, busy, onSet, onEnd }: OneProps) {
           <By review={review} now={now} />
         </p>
       </div>
-      <span className="row acts">
+      <span className="row qacts">
         {state === "waiting" ? (
           <button
             type="button"
             className="b s"
             disabled={busy}
-            aria-label={`The recording of ${of} is reviewed`}
+            aria-label={`Reviewed: the recording of ${of}`}
             onClick={() => onSet("done")}
           >
             <Icon name="check" small />
@@ -192,7 +192,7 @@ function One({ review, busy, onSet, onEnd }: OneProps) {
             type="button"
             className="b s"
             disabled={busy}
-            aria-label={`The recording of ${of} waits again`}
+            aria-label={`Wait again: the recording of ${of}`}
             onClick={() => onSet("waiting")}
           >
             Wait again

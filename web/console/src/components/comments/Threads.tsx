@@ -149,7 +149,7 @@ function Moment({ comment, onSeek }: { comment: Comment; onSeek: ((ms: number) =
     <button
       type="button"
       className="link num"
-      aria-label={`Go to ${at}`}
+      aria-label={`Go to ${words}`}
       onClick={() => onSeek(comment.at_ms)}
     >
       {words}

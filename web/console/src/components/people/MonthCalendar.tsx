@@ -4,6 +4,7 @@ import { type CSSProperties, type KeyboardEvent, useRef, useState } from "react"
 import { type CalendarDay, getCalendar } from "../../api/coaching";
 import {
   dayByKey,
+  dayName,
   dayOf,
   dayWords,
   monthBy,
@@ -13,7 +14,7 @@ import {
   weeksOf,
 } from "../../lib/calendar";
 import { formatSpan, plural } from "../../lib/format";
-import { heightOf, shortWords } from "../../lib/myData";
+import { heightOf } from "../../lib/myData";
 import { Icon } from "../Icon";
 import { Trouble } from "../States";
 import "../../styles/calendar.css";
@@ -52,9 +53,9 @@ export function MonthCalendar({ person, whose }: MonthCalendarProps) {
   return (
     <section className="cal" aria-label={`Calendar of ${whose}`}>
       <header className="row">
-        <h3 className="grow" aria-live="polite">
+        <p className="calm grow" aria-live="polite">
           {monthName(month)}
-        </h3>
+        </p>
         <button
           type="button"
           className="ib s"
@@ -78,7 +79,7 @@ export function MonthCalendar({ person, whose }: MonthCalendarProps) {
       {calendar.error ? (
         <Trouble error={calendar.error} what="The calendar" retry={() => void calendar.refetch()} slim />
       ) : (
-        <table ref={table} onKeyDown={onKeyDown} aria-busy={calendar.isPending}>
+        <table className="days" ref={table} onKeyDown={onKeyDown} aria-busy={calendar.isPending}>
           <caption className="vh">
             Recordings of {whose} in {monthName(month)}, by days of UTC
           </caption>
@@ -124,20 +125,20 @@ function Cell({ day, has, most, person }: CellProps) {
   const number = <span className="num dn">{Number(day.slice(8))}</span>;
   if (!has) return number;
   const height = { "--h": `${heightOf(has.recorded_ms, most)}%` } as CSSProperties;
+  const { length, rest } = dayWords(has);
   return (
     <Link
       to="/recordings"
       search={{ person, day }}
       data-day={day}
-      aria-label={dayWords(has)}
-      title={dayWords(has)}
+      title={`${dayName(day)}, ${length}${rest}`}
       className={has.gaps_ms > 0 ? "holed" : undefined}
     >
+      <i className="dw" style={height} />
       {number}
-      <i className="dw" style={height} aria-hidden="true" />
-      <span className="micro num dl" aria-hidden="true">
-        {shortWords(has.recorded_ms * 1000)}
-      </span>
+      <span className="vh"> {dayName(day).split(" ")[1]}, </span>
+      <span className="micro num dl">{length}</span>
+      <span className="vh">{rest}</span>
     </Link>
   );
 }

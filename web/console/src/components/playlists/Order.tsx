@@ -132,7 +132,7 @@ function One({ item, at, list, onMove, onRemove }: OneProps) {
       </Link>
       <span className="small num ink2">{formatClock(itemLength(item))}</span>
       {list.mine && (
-        <span className="row acts">
+        <span className="row qacts">
           <button
             type="button"
             className="ib s up"

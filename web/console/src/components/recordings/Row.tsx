@@ -150,9 +150,10 @@ function Kept({ item, now }: { item: RecordingItem; now: Date }) {
 function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | "onErase">) {
   const { summary } = item;
   const mayHold = useAllowed("hold.place");
+  const none = noPreview(item);
   return (
     <section className="pk dialog" aria-label={`About ${item.subject.label}`}>
-      {(item.preview || noPreview(item)) && <PreviewPicture item={item} words />}
+      {item.preview && <PreviewPicture item={item} />}
       <dl className="small num">
         <dt>From</dt>
         <dd>{formatMoment(item.started_at)}</dd>
@@ -180,7 +181,12 @@ function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | 
           {formatBytes(item.size_bytes)} in {plural(item.segments, "segment")}, sealed
         </dd>
       </dl>
-      <p className="small ink2">Nothing was opened to show this. Watching it is put on record.</p>
+      <p className="small ink2">
+        {none && `${none.long} `}
+        {item.preview
+          ? "The small picture was opened to show it, and that is on record with this list. So is watching."
+          : "Nothing was opened to show this. Watching it is put on record."}
+      </p>
       <div className="row">
         {onDelete && (
           <button type="button" className="b s" onClick={onDelete}>

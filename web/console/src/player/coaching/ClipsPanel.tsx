@@ -133,7 +133,7 @@ function One({ clip, session, clips, own, onAdd }: OneProps) {
           <button
             type="button"
             className="b s"
-            aria-label={`Go to the beginning of ${clip.title}`}
+            aria-label={`Go there: ${clip.title}`}
             onClick={() => session.seek(clip.from_ms)}
           >
             Go there
@@ -143,7 +143,7 @@ function One({ clip, session, clips, own, onAdd }: OneProps) {
           <button
             type="button"
             className="b s"
-            aria-label={`Add ${clip.title} to a playlist…`}
+            aria-label={`Add… ${clip.title} to a playlist`}
             onClick={onAdd}
           >
             Add…
@@ -268,11 +268,12 @@ function End({ session, end, ms }: { session: PlaySession; end: "from" | "to"; m
     <button
       type="button"
       className="b s grow"
-      aria-label={`Mark the ${end === "from" ? "beginning" : "end"} here${at === "" ? "" : `; it is at ${at}`}`}
       title={`Mark it at the playhead  ${end === "from" ? "I" : "O"}`}
       onClick={() => session.mark(end)}
     >
-      {name} <span className="num">{at === "" ? "here" : at}</span> <kbd>{end === "from" ? "I" : "O"}</kbd>
+      {name} <span className="num">{at === "" ? "here" : at}</span>{" "}
+      <kbd>{end === "from" ? "I" : "O"}</kbd>
+      <span className="vh">: mark the {end === "from" ? "beginning" : "end"} of a clip at the playhead</span>
     </button>
   );
 }

@@ -122,8 +122,8 @@ function Write({
       <CommentForm
         id={NEW_COMMENT}
         label={`Comment at ${formatClock((pinned ?? atMs) * 1000)}`}
-        placeholder={`Comment at ${formatClock((pinned ?? atMs) * 1000)}`}
-        submit="Comment"
+        placeholder="Say something about this moment"
+        submit={`Comment at ${formatClock((marked && whole ? marked.from_ms : (pinned ?? atMs)) * 1000)}`}
         onChange={change}
         onSubmit={send}
         error={write.variables?.answers === undefined ? write.error : null}

@@ -66,14 +66,14 @@ function ExportDialog({ recording, onClose }: { recording: Recording; onClose: (
       ) : (
         <form onSubmit={submit}>
           <p>
-            {formatSpan(recording.duration_us)} with their sound become one file. What was not captured, and
-            what was taken out, is left out of it.
+            {formatSpan(recording.duration_us)} of the screen of {recording.subject.label} become one file,
+            with their sound. What was not captured, and what was taken out, is left out of it.
           </p>
           <p className="note attn">
             <Icon name="warn" />
             <span>
               The file lies outside of Clerestory: nothing here erases it, nobody sees who opens it, and no
-              retention ends it. That it was made is on record, and {recording.subject.label} can see it.
+              retention ends it. That it was made is on record.
             </span>
           </p>
           <div className="fld exwhy">

@@ -46,8 +46,8 @@ export function ReviewButton({ recording }: { recording: string }) {
   if (!may || review.data === undefined) return null;
   if (review.data?.state === "waiting") {
     return (
-      <>
-        <span className="tag attn rvw" title={review.data.note ?? undefined}>
+      <span className="row rvw">
+        <span className="tag attn" title={review.data.note ?? undefined}>
           <Icon name="flag" />
           waits for review
         </span>
@@ -55,13 +55,13 @@ export function ReviewButton({ recording }: { recording: string }) {
           <Icon name="check" small />
           Reviewed
         </button>
-      </>
+      </span>
     );
   }
   return (
-    <>
+    <span className="row rvw">
       {review.data && (
-        <span className="tag line rvw" title={doneWords(review.data)}>
+        <span className="tag line" title={doneWords(review.data)}>
           <Icon name="check" />
           reviewed
         </span>
@@ -76,7 +76,7 @@ export function ReviewButton({ recording }: { recording: string }) {
         <Icon name="flag" />
       </button>
       {asking && <Ask recording={recording} onClose={() => setAsking(false)} />}
-    </>
+    </span>
   );
 }
 
