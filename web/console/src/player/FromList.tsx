@@ -74,14 +74,14 @@ function Step({ item, list, at, word }: StepProps) {
 
 /** Whether playing came to the end by itself. */
 function useEnded(session: PlaySession): boolean {
-  const plays = usePlayer(session, (state) => state.wantsPlay);
+  const plays = usePlayer(session, (state) => state.wantsPlay && state.phase.kind === "open");
   const played = useRef(false);
   const [ended, setEnded] = useState(false);
   useEffect(() => {
     const { atMs, recording, phase } = session.state;
     const atEnd = phase.kind === "open" && !recording.live && atMs >= recording.duration_us / 1000 - END_MS;
     setEnded(!plays && played.current && atEnd);
-    played.current = plays && phase.kind === "open";
+    played.current = plays;
   }, [plays, session]);
   return ended;
 }

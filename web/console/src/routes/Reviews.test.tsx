@@ -76,7 +76,9 @@ it("takes one off the queue when nobody can go back any more", async () => {
   });
   open();
   await says("Visitor 2");
-  document.querySelector<HTMLButtonElement>('[aria-label="Take the recording of Visitor 2 off the queue"]')?.click();
+  document
+    .querySelector<HTMLButtonElement>('[aria-label="Take the recording of Visitor 2 off the queue"]')
+    ?.click();
   await says("Nothing waits for a review");
   undoLast();
   await says("Visitor 2");

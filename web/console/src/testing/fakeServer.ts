@@ -14,7 +14,8 @@ export function serve(answers: Record<string, Answer>): string[] {
     const sent = typeof init.body === "string" ? init.body : "";
     asked.push(`${init.method} ${path}${sent === "" ? "" : ` ${sent}`}`);
     const answer = answers[name];
-    if (!answer) return new Response(JSON.stringify({ type: "x", title: `no ${name}`, status: 404 }), { status: 404 });
+    if (!answer)
+      return new Response(JSON.stringify({ type: "x", title: `no ${name}`, status: 404 }), { status: 404 });
     const said = answer(sent === "" ? {} : JSON.parse(sent), path);
     if (said instanceof Response) return said;
     return said === undefined

@@ -23,7 +23,13 @@ const own: Comment = { ...first, id: "cmt_2", at_ms: 9000, text: "I did.", autho
 
 afterEach(() => dismiss(currentNotice()?.n ?? -1));
 
-function Page({ onSeek = null, mayDelete = false }: { onSeek?: ((ms: number) => void) | null; mayDelete?: boolean }) {
+function Page({
+  onSeek = null,
+  mayDelete = false,
+}: {
+  onSeek?: ((ms: number) => void) | null;
+  mayDelete?: boolean;
+}) {
   const comments = useComments("rec_1", true);
   return <Threads comments={comments} onSeek={onSeek} now={null} mayWrite mayDelete={mayDelete} />;
 }

@@ -20,7 +20,14 @@ const clip = (n: number): PlaylistItem => ({
   from_ms: 1000 * n,
   to_ms: 1000 * n + 5000,
 });
-const whole: PlaylistItem = { kind: "recording", id: "rec_1", recording, title: null, from_ms: null, to_ms: null };
+const whole: PlaylistItem = {
+  kind: "recording",
+  id: "rec_1",
+  recording,
+  title: null,
+  from_ms: null,
+  to_ms: null,
+};
 const list = (more: Partial<Playlist> = {}): Playlist => ({
   id: "lst_1",
   title: "For newcomers",
@@ -57,7 +64,10 @@ it("moves by Alt and an arrow, and says where it is now", async () => {
 });
 
 it("lets nobody but its maker change the order", async () => {
-  draw(onPage(<Order list={list({ mine: false })} onOrder={() => undefined} onRemove={() => undefined} />), sessionOf([]));
+  draw(
+    onPage(<Order list={list({ mine: false })} onOrder={() => undefined} onRemove={() => undefined} />),
+    sessionOf([]),
+  );
   await says("Clip 1");
   await soon(() => expect(document.querySelector("[aria-label^='Move']")).toBeNull());
   expect(document.querySelector("li[draggable='true']")).toBeNull();

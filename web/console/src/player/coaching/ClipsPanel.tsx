@@ -271,8 +271,7 @@ function End({ session, end, ms }: { session: PlaySession; end: "from" | "to"; m
       title={`Mark it at the playhead  ${end === "from" ? "I" : "O"}`}
       onClick={() => session.mark(end)}
     >
-      {name} <span className="num">{at === "" ? "here" : at}</span>{" "}
-      <kbd>{end === "from" ? "I" : "O"}</kbd>
+      {name} <span className="num">{at === "" ? "here" : at}</span> <kbd>{end === "from" ? "I" : "O"}</kbd>
       <span className="vh">: mark the {end === "from" ? "beginning" : "end"} of a clip at the playhead</span>
     </button>
   );
