@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { getMyData } from "../api/operations";
-import { useAllowed, useSession } from "../api/session";
+import { MAY, useAllowed, useSession } from "../api/session";
 import type { MyData as Answer, Session } from "../api/types";
 import { Icon } from "../components/Icon";
 import { Captured } from "../components/mydata/Captured";
@@ -34,6 +34,7 @@ export default function MyData() {
   const pages = data.data?.pages;
   const recordings = useMemo(() => (pages ?? []).flatMap((page) => page.recordings), [pages]);
   const looks = useMemo(() => looksOf(recordings), [recordings]);
+  const mayComment = useAllowed(MAY.comment);
   const mayList = useAllowed("recording.list");
   const mayOpen = useSession().allowed.includes("recording.play");
   return (
@@ -67,6 +68,7 @@ export default function MyData() {
                   recordings={recordings}
                   now={now}
                   mayOpen={mayOpen}
+                  mayComment={mayComment}
                 />
               ) : (
                 <NothingCaptured />

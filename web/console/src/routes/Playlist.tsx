@@ -101,23 +101,25 @@ function Whole({ list }: { list: PlaylistShape }) {
             {list.hidden > 0 && ` There are ${hiddenWords(list.hidden)}.`}
           </p>
         </div>
-        {list.mine && (
-          <button
-            type="button"
-            className="ib"
-            aria-label="Delete this playlist"
-            title="Delete it"
-            onClick={erase}
-          >
-            <Icon name="bin" />
-          </button>
-        )}
-        {first && (
-          <Link className="b lead" {...itemAddress(first, list.id, 0)}>
-            <Icon name="play" />
-            Play all
-          </Link>
-        )}
+        <div className="row">
+          {list.mine && (
+            <button
+              type="button"
+              className="ib"
+              aria-label="Delete this playlist"
+              title="Delete it"
+              onClick={erase}
+            >
+              <Icon name="bin" />
+            </button>
+          )}
+          {first && (
+            <Link className="b lead" {...itemAddress(first, list.id, 0)}>
+              <Icon name="play" />
+              Play all
+            </Link>
+          )}
+        </div>
       </header>
       {list.items.length === 0 ? (
         <Empty

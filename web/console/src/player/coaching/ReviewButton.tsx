@@ -33,7 +33,10 @@ export function ReviewButton({ recording }: { recording: string }) {
     staleTime: Number.POSITIVE_INFINITY,
   });
   const set = useMutation({
-    mutationFn: (state: ReviewState) => setReview(recording, { state }),
+    mutationFn: (state: ReviewState) => {
+      const note = review.data?.note;
+      return setReview(recording, { state, ...(note ? { note } : {}) });
+    },
     onSuccess: (now) => {
       queryClient.setQueryData(reviewKey(recording), now);
       void queryClient.invalidateQueries({ queryKey: ["reviews"] });
