@@ -44,6 +44,8 @@ function told() {
   return { session, say };
 }
 
+/** What was said has been drawn, and what follows from it. */
+const drawn = () => new Promise((done) => setTimeout(done, 20));
 const open = { kind: "open" } as PlayerState["phase"];
 
 function show(at: number) {
@@ -77,11 +79,12 @@ it("does not go on where somebody paused, and says which was the last", async ()
   const say = show(1);
   await says("2 of 2");
   say({ phase: open, wantsPlay: true, atMs: 10_000 });
-  await soon(() => undefined);
+  await drawn();
   say({ wantsPlay: false });
-  await soon(() => expect(text()).not.toContain("last one"));
+  await drawn();
+  expect(text()).not.toContain("last one");
   say({ wantsPlay: true });
-  await new Promise((done) => requestAnimationFrame(() => done(null)));
+  await drawn();
   say({ wantsPlay: false, atMs: 60_000 });
   await says("That was the last one.");
 });

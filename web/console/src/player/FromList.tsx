@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { getPlaylist, type PlaylistItem } from "../api/coaching";
 import { Icon } from "../components/Icon";
 import { itemAddress, itemTitle } from "../components/playlists/items";
@@ -75,13 +75,11 @@ function Step({ item, list, at, word }: StepProps) {
 /** Whether playing came to the end by itself. */
 function useEnded(session: PlaySession): boolean {
   const plays = usePlayer(session, (state) => state.wantsPlay && state.phase.kind === "open");
-  const played = useRef(false);
   const [ended, setEnded] = useState(false);
   useEffect(() => {
     const { atMs, recording, phase } = session.state;
     const atEnd = phase.kind === "open" && !recording.live && atMs >= recording.duration_us / 1000 - END_MS;
-    setEnded(!plays && played.current && atEnd);
-    played.current = plays;
+    setEnded(!plays && atEnd);
   }, [plays, session]);
   return ended;
 }
