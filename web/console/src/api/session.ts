@@ -20,7 +20,7 @@ export const MAY = {
   clip: "recording.clip",
   export: "recording.export",
   playlists: "playlist.manage",
-  reviews: "review.manage",
+  reviews: "recording.review",
 } as const;
 
 /** What the console asks about. The names are those of the server's decisions. */
