@@ -12,6 +12,7 @@ import type * as r from "./roles";
 import type { components, paths } from "./schema";
 import type * as s from "./support";
 import type * as t from "./types";
+import type { UndescribedFields, UndescribedPaths } from "./undescribed";
 
 type Filled<P> = P extends `${infer Before}{${string}}${infer After}`
   ? `${Before}${string}${Filled<After>}`
@@ -27,7 +28,9 @@ type Offering<M extends string> = {
 }[keyof paths];
 
 /** The addresses, filled in, that offer a method: `/recordings/rec_…` for GET. */
-export type PathFor<M extends string> = Filled<Within<Offering<Lowercase<M>>>>;
+export type PathFor<M extends string> =
+  | Filled<Within<Offering<Lowercase<M>>>>
+  | UndescribedPaths[M & keyof UndescribedPaths];
 
 type Described = components["schemas"];
 type Read<S extends v.GenericSchema> = v.InferInput<S>;
@@ -47,9 +50,9 @@ export type Drift = None<
   | Missing<typeof t.Enrolment, Described["Enrolment"]>
   | Missing<typeof t.RecoveryCodes, Described["RecoveryCodes"]>
   | Missing<typeof t.SignedInSession, Described["SessionItem"]>
-  | Missing<typeof t.RecordingItem, Described["RecordingItem"]>
+  | Missing<typeof t.RecordingItem, Described["RecordingItem"] & UndescribedFields>
   | Missing<typeof t.RecordingList, Described["RecordingList"]>
-  | Missing<typeof t.Recording, Described["Recording"]>
+  | Missing<typeof t.Recording, Described["Recording"] & UndescribedFields>
   | Missing<typeof t.Gap, Described["Gap"]>
   | Missing<typeof t.SegmentItem, Described["SegmentItem"]>
   | Missing<typeof t.Track, Described["Track"]>
@@ -87,7 +90,7 @@ export type Drift = None<
   | Missing<typeof t.PastSaying, Described["PastSaying"]>
   | Missing<typeof t.SettingHistory, Described["SettingHistory"]>
   | Missing<typeof t.Effects, Described["SettingEffects"]>
-  | Missing<typeof t.MyRecording, Described["MyRecording"]>
+  | Missing<typeof t.MyRecording, Described["MyRecording"] & UndescribedFields>
   | Missing<typeof t.MyData, Described["MyData"]>
   | Missing<typeof t.Erasure, Described["Erasure"]>
   | Missing<typeof t.ErasureList, Described["ErasureList"]>

@@ -5,7 +5,7 @@ import { roleWords } from "./people";
 
 /** Groups of actions, by what stands before the dot. Whatever has no group stands last. */
 const GROUPS: readonly { name: string; of: readonly string[] }[] = [
-  { name: "Recordings", of: ["recording", "view", "subject", "erasure"] },
+  { name: "Recordings", of: ["recording", "playlist", "view", "subject", "erasure"] },
   { name: "People and what they may do", of: ["person", "block", "role", "tree", "organisation", "support"] },
   {
     name: "What is captured, and how long it is kept",
@@ -78,6 +78,11 @@ const NAMES: Record<string, string> = {
   "recording.delete": "Delete recordings, for a time",
   "recording.restore": "Bring deleted recordings back",
   "recording.erase": "Erase recordings for good",
+  "recording.comment": "Comment on recordings",
+  "recording.clip": "Make clips of recordings",
+  "recording.export": "Take a recording along as a file",
+  "playlist.manage": "See playlists, and make their own",
+  "recording.review": "See the review queue, and put recordings on it",
   "subject.erase": "Erase everything about a person",
   "organisation.erase": "Erase the organisation",
   "erasure.read": "See what was erased, and receipts",
