@@ -397,6 +397,8 @@ pub async fn set_plays(tx: &mut Tx, id: RecordingId, plays: u64) -> Result<(), S
 /// Which recordings a list asks for. All of it is clear data; what is sealed cannot be filtered on here.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Only about this person.
+    pub person: Option<PersonId>,
     /// Only captured by this.
     pub source: Option<Source>,
     /// Only of this site.
@@ -551,6 +553,9 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         sql.push_str(" AND ");
         sql.push_str(&condition.replace('#', &format!("${}", values.len())));
     };
+    if let Some(person) = filter.person {
+        also("subject_id IN (SELECT s.subject_id FROM subjects s WHERE s.person_id = #)", person.into());
+    }
     if let Some(source) = filter.source {
         also("source = #", source.into());
     }

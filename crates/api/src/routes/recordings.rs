@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use clerestory_access::{Action, Grant, ListRecordings, OpContext, ReadRecording, RefreshList};
 use clerestory_audit::Personal;
-use clerestory_model::{RecordingId, RecordingState, SiteId, Source, Timestamp};
+use clerestory_model::{PersonId, RecordingId, RecordingState, SiteId, Source, Timestamp};
 use clerestory_seal::sha256;
 use clerestory_store::recordings as rows;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ const MOST: u32 = 100;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Only about this person.
+    #[param(value_type = Option<String>)]
+    person: Option<PersonId>,
     /// Only captured by this: `web` or `screen`.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
@@ -212,6 +215,7 @@ async fn answer<A: Action>(
 ) -> Result<Json<RecordingList>, ApiError> {
     let (entry, question) = (grant.entry(), question(&asked));
     let filter = rows::Filter {
+        person: asked.person,
         source: asked.source,
         site: asked.site,
         state: asked.state,
@@ -272,6 +276,7 @@ const SINCE: &str = "begun at or after ";
 
 fn words(asked: &ListQuery, since: Option<String>) -> String {
     let ListQuery {
+        person,
         source,
         site,
         state,
@@ -284,6 +289,7 @@ fn words(asked: &ListQuery, since: Option<String>) -> String {
         limit: _,
     } = asked;
     let parts = [
+        person.map(|person| format!("about {person}")),
         source.map(|source| format!("captured by {source}")),
         site.map(|site| format!("of {site}")),
         state.map(|state| format!("in the state {state}")),

@@ -64,6 +64,7 @@ describe("changing a part", () => {
     const search = withPart({ last: "7d", person: "per_1" }, "day", "2026-11-03");
     expect(search).toEqual({ person: "per_1", day: "2026-11-03" });
     expect(listQuery(search, now)).toMatchObject({
+      person: "per_1",
       from: "2026-11-03T00:00:00.000Z",
       to: "2026-11-04T00:00:00.000Z",
     });

@@ -92,10 +92,11 @@ export function dayOfUtc(day: string): { from: string; to: string } {
   return { from: new Date(from).toISOString(), to: new Date(from + 24 * HOUR).toISOString() };
 }
 
-/** What the API is asked for a sentence. Whom something shows it is not asked: that is looked for in its answer. */
+/** What the API is asked for a sentence. */
 export function listQuery(search: ListSearch, now: Date): Query {
   const day = search.day === undefined ? null : dayOfUtc(search.day);
   return {
+    person: search.person,
     source: search.source,
     site: search.site,
     state: search.state,

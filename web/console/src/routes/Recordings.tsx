@@ -36,12 +36,10 @@ export default function Recordings() {
   const live = useLive();
   const list = useList(search);
   useFollowLive(live);
-  const { person } = search;
-  const items = useMemo(() => {
-    const all = refreshed(joined((list.data?.pages ?? []).map((page) => page.items)), live);
-    return person === undefined ? all : all.filter(({ subject }) => subject.person === person);
-  }, [list.data, live, person]);
-  useGoOn(list, items.length);
+  const items = useMemo(
+    () => refreshed(joined((list.data?.pages ?? []).map((page) => page.items)), live),
+    [list.data, live],
+  );
   const change = (next: ListSearch) => void navigate({ search: next });
   const more = list.hasNextPage;
   const shown = list.isSuccess ? `${formatCount(items.length)} shown${more ? ", more below" : ""}` : "";
@@ -139,14 +137,6 @@ function useList(search: ListSearch) {
       againIn(EVERY_MS * (state.data?.pages.length ?? 1), state.data !== undefined, state.error),
     placeholderData: keepPreviousData,
   });
-}
-
-/** A page may hold nothing of what is looked for: then the next one is asked for. */
-function useGoOn(list: ReturnType<typeof useList>, found: number): void {
-  const { hasNextPage, isFetching, isError, fetchNextPage } = list;
-  useEffect(() => {
-    if (found === 0 && hasNextPage && !isFetching && !isError) void fetchNextPage();
-  }, [found, hasNextPage, isFetching, isError, fetchNextPage]);
 }
 
 const NONE: RecordingItem[] = [];
