@@ -190,7 +190,7 @@ impl Playback {
         if recording.source != Source::Screen || !runs.iter().any(|run| run.has(Kind::Picture)) {
             return Ok(Err(PlaybackError::NotExported));
         }
-        if goes_on(recording) {
+        if goes_on(recording, op.at) {
             return Ok(Err(PlaybackError::OnceOver));
         }
         if !able {
@@ -220,6 +220,7 @@ impl Playback {
             session,
             entry,
             follow_entry: None,
+            part: None,
             started_at: op.at,
             expires_at: op.at,
             ended_at: None,
