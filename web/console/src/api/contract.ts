@@ -4,6 +4,7 @@
  */
 import type * as v from "valibot";
 import type * as b from "./blocks";
+import type * as c from "./coaching";
 import type * as e from "./erasing";
 import type * as k from "./keeping";
 import type * as a from "./keys";
@@ -12,7 +13,7 @@ import type * as r from "./roles";
 import type { components, paths } from "./schema";
 import type * as s from "./support";
 import type * as t from "./types";
-import type { UndescribedFields, UndescribedPaths } from "./undescribed";
+import type { UndescribedFields } from "./undescribed";
 
 type Filled<P> = P extends `${infer Before}{${string}}${infer After}`
   ? `${Before}${string}${Filled<After>}`
@@ -28,9 +29,7 @@ type Offering<M extends string> = {
 }[keyof paths];
 
 /** The addresses, filled in, that offer a method: `/recordings/rec_…` for GET. */
-export type PathFor<M extends string> =
-  | Filled<Within<Offering<Lowercase<M>>>>
-  | UndescribedPaths[M & keyof UndescribedPaths];
+export type PathFor<M extends string> = Filled<Within<Offering<Lowercase<M>>>>;
 
 type Described = components["schemas"];
 type Read<S extends v.GenericSchema> = v.InferInput<S>;
@@ -57,6 +56,19 @@ export type Drift = None<
   | Missing<typeof t.SegmentItem, Described["SegmentItem"]>
   | Missing<typeof t.Track, Described["Track"]>
   | Missing<typeof t.Viewer, Described["Viewer"]>
+  | Missing<typeof c.Comment, Described["Comment"]>
+  | Missing<typeof c.CommentList, Described["Comments"]>
+  | Missing<typeof c.Clip, Described["Clip"]>
+  | Missing<typeof c.ClipList, Described["Clips"]>
+  | Missing<typeof c.PlayedClip, Described["PlayedClip"]>
+  | Missing<typeof c.Playlist, Described["Playlist"]>
+  | Missing<typeof c.PlaylistItem, Described["PlaylistItem"]>
+  | Missing<typeof c.PlaylistLine, Described["PlaylistSummary"]>
+  | Missing<typeof c.PlaylistList, Described["Playlists"]>
+  | Missing<typeof c.Review, Described["Review"]>
+  | Missing<typeof c.ReviewList, Described["Reviews"]>
+  | Missing<typeof c.Calendar, Described["Calendar"]>
+  | Missing<typeof c.CalendarDay, Described["CalendarDay"]>
   | Missing<typeof r.Role, Described["Role"]>
   | Missing<typeof r.RoleList, Described["Roles"]>
   | Missing<typeof r.Right, Described["Right"]>

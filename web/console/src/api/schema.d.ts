@@ -8479,6 +8479,8 @@ export interface operations {
     list: {
         parameters: {
             query?: {
+                /** @description Only about this person. */
+                person?: string;
                 /** @description Only captured by this: `web` or `screen`. */
                 source?: string;
                 /** @description Only of this site. */
