@@ -106,6 +106,8 @@ impl Outside {
         let screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000011", None).await;
         let further_screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000012", None).await;
         let further_recorder = Recorder::enrol(&person, &installation.anonymous()).await;
+        // That it was heard of is noted once a minute.
+        further_recorder.sender().get("/api/v1/capture/screens/policy").await.ok();
         let code = person.post("/api/v1/recorders/codes", json!({})).await.ok();
         // Of what has not happened yet nothing is taken back.
         installation.wait(Duration::from_secs(2));
