@@ -129,7 +129,7 @@ export async function run({ receiver, pages, start, profile, place, say }) {
   let browser = await start();
   await joinIn(browser, receiver);
   const page = browser.context.pages()[0];
-  await page.goto(`${pages.shop}/`);
+  await page.goto(`${pages.shop}/done`);
   let popup = await begin(browser, { readNotice: true });
   const stop = popup.getByRole("button", { name: "Stop recording" });
   const round = await stop.evaluate((button) => getComputedStyle(button).borderTopLeftRadius);
