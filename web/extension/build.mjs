@@ -37,5 +37,6 @@ mkdirSync(dist, { recursive: true });
 cpSync(join(here, "static"), dist, { recursive: true });
 await bundle(PAGES, "esm");
 await bundle(SCRIPTS, "iife");
-// One sheet of colours, type and pieces for everything that is Clerestory.
-cpSync(join(here, "../console/src/styles/tokens.css"), join(dist, "tokens.css"));
+// Colours and type, and the pieces built from them, are the same for everything that is Clerestory.
+for (const sheet of ["tokens.css", "pieces.css"])
+  cpSync(join(here, "../console/src/styles", sheet), join(dist, sheet));

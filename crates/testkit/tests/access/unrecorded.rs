@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use clerestory_notices::Post;
@@ -105,7 +106,11 @@ impl Outside {
         let screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000011", None).await;
         let further_screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000012", None).await;
         let further_recorder = Recorder::enrol(&person, &installation.anonymous()).await;
+        // That it was heard of is noted once a minute.
+        further_recorder.sender().get("/api/v1/capture/screens/policy").await.ok();
         let code = person.post("/api/v1/recorders/codes", json!({})).await.ok();
+        // Of what has not happened yet nothing is taken back.
+        installation.wait(Duration::from_secs(2));
         Self {
             screen,
             further_screen,
@@ -145,7 +150,7 @@ impl Outside {
             }
             "/capture/screens/watching" => return self.screen.sender().get(path).await,
             "/capture/screens/discard" => {
-                let asked = json!({ "from_ms": now_ms, "to_ms": now_ms + 1000 });
+                let asked = json!({ "from_ms": now_ms - 1000, "to_ms": now_ms });
                 return self.screen.sender().post(path, asked).await;
             }
             "/capture/screens/end" => {

@@ -54,7 +54,7 @@ export async function run({ receiver, pages, start, say }) {
   const page = browser.context.pages()[0];
   await page.goto(`${pages.shop}/`);
   const popup = await begin(browser, { readNotice: true });
-  const [token] = receiver.recorders;
+  const [token] = receiver.recorders.keys();
   const { port } = receiver;
   await page.bringToFront();
   const [{ segments }] = receiver.runs.values();

@@ -129,8 +129,11 @@ export async function run({ receiver, pages, start, profile, place, say }) {
   let browser = await start();
   await joinIn(browser, receiver);
   const page = browser.context.pages()[0];
-  await page.goto(`${pages.shop}/`);
+  await page.goto(`${pages.shop}/done`);
   let popup = await begin(browser, { readNotice: true });
+  const stop = popup.getByRole("button", { name: "Stop recording" });
+  const round = await stop.evaluate((button) => getComputedStyle(button).borderTopLeftRadius);
+  assert.notEqual(round, "0px", "the popup is drawn with the console's pieces");
   say("joined, and recording");
   await page.bringToFront();
   const beganMs = Date.now();
