@@ -26,7 +26,7 @@ const ROWS: &[&[&str]] = &[
     &["vault"],
     &["notices"],
     &["identity"],
-    &["intake", "playback", "insight", "live", "lifecycle"],
+    &["intake", "playback", "coaching", "insight", "live", "lifecycle"],
     &["http"],
     &["api"],
     &["trust"],

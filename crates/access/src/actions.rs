@@ -47,17 +47,51 @@ actions! {
     Play(RecordingRef) = "recording.play", RESOURCE_READ, opens [Recording, Segment, Site, Person],
         seen by "recording.read";
     /// Going on watching inside a play that was decided and recorded.
-    ContinuePlay(RecordingRef) = "recording.play", RESOURCE_READ, opens [Segment], continues "recording.play";
+    ContinuePlay(RecordingRef) = "recording.play", RESOURCE_READ, opens [Segment, Comment],
+        continues "recording.play";
     /// Watching a recording while it goes on.
     Follow(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read";
     /// Going on with that inside a play that began while the recording went on.
     KeepFollowing(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read",
         continues "recording.follow";
+    /// Taking a recording of a screen along as a film.
+    ExportRecording(RecordingRef) = "recording.export", RESOURCE_READ, opens [], seen by "recording.read";
+    /// Going on with a film that was decided and recorded.
+    ContinueExport(RecordingRef) = "recording.export", RESOURCE_READ, opens [Segment],
+        continues "recording.export";
     /// Asking a second person to agree to one's watching a recording.
     AskToWatch(RecordingRef) = "view.ask", ENTITY_CREATE, opens [], seen by "recording.read";
     /// Agreeing to somebody else's watching, or not.
     AnswerViews(OrganisationRef) = "view.answer", ENTITY_UPDATE, opens [AuditEntry, Person, Organisation],
         seen by "view.answer";
+    /// Seeing what people said of a recording.
+    ReadComments(RecordingRef) = "recording.comment", RESOURCE_READ, opens [Comment, Person],
+        seen by "recording.read";
+    /// Saying something of a recording, changing it, taking it away.
+    WriteComment(RecordingRef) = "recording.comment", RESOURCE_UPDATE, opens [Comment, Person],
+        seen by "recording.read";
+    /// Seeing the clips of a recording.
+    ReadClips(RecordingRef) = "recording.clip", RESOURCE_READ, opens [Comment, Person],
+        seen by "recording.read";
+    /// Making a clip of a recording, changing it, taking it away.
+    MakeClip(RecordingRef) = "recording.clip", RESOURCE_UPDATE, opens [Comment, Person],
+        seen by "recording.read";
+    /// Seeing whether a recording is to be reviewed, or was.
+    ReadReview(RecordingRef) = "recording.review", RESOURCE_READ, opens [Comment, Person],
+        seen by "recording.read";
+    /// Saying that a recording is to be reviewed, or was.
+    Review(RecordingRef) = "recording.review", RESOURCE_UPDATE, opens [Comment, Person],
+        seen by "recording.read";
+    /// Seeing which recordings are to be reviewed, and which were.
+    ListReviews(OrganisationRef) = "recording.review", RESOURCE_READ, opens [Comment, Person], lists rows;
+    /// Seeing playlists, with what of them one may see.
+    ReadPlaylists(OrganisationRef) = "playlist.manage", RESOURCE_READ, opens [Playlist, Comment, Person],
+        lists rows;
+    /// Making a playlist, changing it, taking it away.
+    ManagePlaylists(OrganisationRef) = "playlist.manage", RESOURCE_UPDATE, opens [Playlist, Comment, Person],
+        lists rows;
+    /// Seeing on which days of a month somebody was recorded, and for how long.
+    ReadCalendar(PersonRef) = "recording.list", RESOURCE_READ, opens [], seen by "person.read";
     /// Seeing where a recording lies, as it lies, and what is said of it in the log.
     InspectRecording(RecordingRef) = "recording.inspect", RESOURCE_READ, opens [AuditEntry, Person, Site],
         seen by "recording.read";
@@ -91,8 +125,8 @@ actions! {
     ReadRetention(OrganisationRef) = "retention.read", ENTITY_READ, opens [];
     /// Letting a sweep go on that would erase far more than was expected.
     ConfirmSweep(OrganisationRef) = "retention.confirm", ENTITY_UPDATE, opens [];
-    /// Sealing anew what stays of a track of which a part is erased.
-    ResealSurvivors(RecordingRef) = "maintain.reseal", RESOURCE_UPDATE, opens [Segment];
+    /// Sealing anew what stays of a track of which a part is erased, and what was said of what stays.
+    ResealSurvivors(RecordingRef) = "maintain.reseal", RESOURCE_UPDATE, opens [Segment, Comment];
     /// Bringing in a recording made elsewhere.
     ImportRecording(SiteRef) = "recording.import", RESOURCE_IMPORT, opens [Site];
     /// Writing the pieces of an import that was decided and recorded.

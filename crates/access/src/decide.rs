@@ -171,6 +171,21 @@ impl Access {
         Ok(matches!(verdict.answer, Answer::Allowed))
     }
 
+    /// The rows that `A` lets through now; nothing where it would be refused. Like [`Self::would_allow_in`] it proves
+    /// nothing: whoever shows something beside such rows has decided to.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn rows_in<A: Action>(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        on: A::On,
+    ) -> Result<Option<ScopeFilter>, AccessError> {
+        let verdict = self.evaluate::<A>(tx, op, on).await?;
+        Ok(matches!(verdict.answer, Answer::Allowed).then_some(verdict.rows))
+    }
+
     /// As [`Self::would_allow_in`], whether or not the caller has proven a moment ago who they are.
     ///
     /// # Errors
@@ -362,6 +377,11 @@ impl Access {
     async fn reach(&self, tx: &mut Tx, actor: &Actor, cell: &Cell) -> Result<Option<Scope>, AccessError> {
         if let Some(name) = &cell.setting
             && self.says_to(tx, actor, name).await? != "true"
+        {
+            return Ok(None);
+        }
+        if let Some(says) = &cell.says
+            && !says.any.contains(&self.says_to(tx, actor, &says.setting).await?)
         {
             return Ok(None);
         }

@@ -138,6 +138,8 @@ pub struct Cell {
     pub scope: Scope,
     /// A setting that must be on for it to hold at all.
     pub setting: Option<String>,
+    /// A setting of several words, and those of them that it must say for the cell to hold at all.
+    pub says: Option<Says>,
     /// A setting that makes it reach further.
     pub wider: Option<Wider>,
     /// A setting that must be on for visitors to be among those whom `reports` reaches.
@@ -164,10 +166,27 @@ pub struct Wider {
     pub also: Option<String>,
 }
 
+/// What a setting must say for a cell to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Says {
+    /// The setting.
+    pub setting: String,
+    /// Any of these words.
+    pub any: Vec<String>,
+}
+
+impl Says {
+    /// Whether it is met whenever the other one is.
+    fn covers(&self, other: &Self) -> bool {
+        self.setting == other.setting && other.any.iter().all(|word| self.any.contains(word))
+    }
+}
+
 impl Cell {
     /// A cell of this scope without conditions.
     fn of(scope: Scope) -> Self {
-        Self { scope, setting: None, wider: None, visitors: None, step_up: false, granted: false }
+        Self { scope, setting: None, says: None, wider: None, visitors: None, step_up: false, granted: false }
     }
 
     /// How far it reaches at most.
@@ -181,7 +200,10 @@ impl Cell {
         let widened = other.wider.is_none() || self.wider == other.wider;
         let visited = other.visitors.is_none() || self.visitors == other.visitors;
         let alike = widened && visited && self.scope >= other.scope;
-        (self.scope >= other.furthest() || alike) && (self.setting.is_none() || self.setting == other.setting)
+        let switched = self.setting.is_none() || self.setting == other.setting;
+        let said =
+            self.says.as_ref().is_none_or(|says| other.says.as_ref().is_some_and(|one| says.covers(one)));
+        (self.scope >= other.furthest() || alike) && switched && said
     }
 }
 
@@ -279,7 +301,8 @@ impl Matrix {
     }
 
     /// What a right that an organisation put into a role of its own comes to; `None` where no person does that at all.
-    /// Whoever does it proves who they are where anybody must, and sees visitors where managers do.
+    /// Whoever does it proves who they are where anybody must, sees visitors where managers do, and does it while a setting
+    /// says that those may who may most easily.
     #[must_use]
     pub fn custom(&self, action: &str, scope: Scope) -> Option<Cell> {
         if RAISES_ITSELF.contains(&action) {
@@ -291,7 +314,8 @@ impl Matrix {
         let furthest = people().map(Cell::furthest).max()?;
         let step_up = people().any(|cell| cell.step_up);
         let visitors = people().find_map(|cell| cell.visitors.clone()).filter(|_| scope == Scope::Reports);
-        (scope <= furthest).then_some(Cell { step_up, visitors, ..Cell::of(scope) })
+        let says = people().filter_map(|cell| cell.says.clone()).max_by_key(|says| says.any.len());
+        (scope <= furthest).then_some(Cell { step_up, visitors, says, ..Cell::of(scope) })
     }
 
     /// The rights that the table leaves to each organisation: settings named `allow.<action>.<role>`.
@@ -306,7 +330,11 @@ impl Matrix {
             let wider = cell.wider.as_ref().map(|wider| (wider.setting.as_str(), wider.is.as_str()));
             let also = cell.wider.as_ref().and_then(|wider| wider.also.as_deref()).map(|name| (name, "true"));
             let visitors = cell.visitors.as_deref().map(|name| (name, "true"));
-            on.into_iter().chain(wider).chain(also).chain(visitors)
+            let says = cell
+                .says
+                .iter()
+                .flat_map(|says| says.any.iter().map(|word| (says.setting.as_str(), word.as_str())));
+            on.into_iter().chain(says).chain(wider).chain(also).chain(visitors)
         })
     }
 

@@ -69,6 +69,18 @@ pub(crate) struct RecordingItem {
     pub(crate) live: bool,
 }
 
+/// A recording beside something that is about it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct RecordingShort {
+    pub(crate) id: String,
+    /// `web`, `screen`, `desktop` or `live`.
+    pub(crate) source: String,
+    #[schema(format = DateTime)]
+    pub(crate) started_at: String,
+    pub(crate) duration_us: i64,
+    pub(crate) subject: SubjectRef,
+}
+
 /// A list of recordings.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecordingList {

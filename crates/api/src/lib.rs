@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use clerestory_access::Access;
+use clerestory_coaching::Coaching;
 use clerestory_confine::Confined;
 use clerestory_identity::Identity;
 use clerestory_intake::Intake;
@@ -46,6 +47,8 @@ pub struct Parts {
     pub intake: Intake,
     /// What goes out.
     pub playback: Playback,
+    /// What is said of it.
+    pub coaching: Coaching,
     /// What is erased.
     pub lifecycle: Lifecycle,
     /// Work on hostile bytes.

@@ -6,8 +6,8 @@ use clerestory_access::{Action, Grant, Object, OpContext, PictureRef, ShowPictur
 use clerestory_audit::forgetting::{Forgotten, MONTH_KEY};
 use clerestory_audit::{ActorKind, Entry, Personal};
 use clerestory_model::{
-    ApiKeyId, KeyId, OrganisationId, PersonId, RecorderId, RecordingState, SiteId, Source, SubjectId,
-    Timestamp,
+    ApiKeyId, KeyId, OrganisationId, PersonId, RecorderId, RecordingId, RecordingState, SiteId, Source,
+    SubjectId, Timestamp,
 };
 use clerestory_playback::{Described, Viewing, panes};
 use clerestory_sql::Tx;
@@ -17,8 +17,8 @@ use clerestory_vault::OpenError;
 
 use crate::Api;
 use crate::dto::{
-    AuditActor, AuditItem, AuditObject, NamedRef, PersonRef, Range, RecordingItem, SubjectRef, Summary,
-    Viewer, duration_us, visitor_label,
+    AuditActor, AuditItem, AuditObject, NamedRef, PersonRef, Range, RecordingItem, RecordingShort,
+    SubjectRef, Summary, Viewer, duration_us, visitor_label,
 };
 use crate::problem::ApiError;
 
@@ -162,6 +162,22 @@ impl<'a, A: Action> Names<'a, A> {
             Some(op) => Ok(self.api.playback.shows_live(tx, op, recording).await?),
             None => Ok(false),
         }
+    }
+
+    /// A recording beside something that is about it; nothing where it is gone.
+    pub(crate) async fn short(
+        &mut self,
+        tx: &mut Tx,
+        id: RecordingId,
+    ) -> Result<Option<RecordingShort>, ApiError> {
+        let Some(recording) = recordings::find(tx, id).await? else { return Ok(None) };
+        Ok(Some(RecordingShort {
+            id: id.to_string(),
+            source: recording.source.to_string(),
+            started_at: recording.started_at.to_string(),
+            duration_us: duration_us(&recording, self.api.clock.now()),
+            subject: self.subject(tx, recording.subject).await?,
+        }))
     }
 
     /// Whom a recording is about.

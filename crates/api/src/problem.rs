@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problems: what happened, what to do, and the request's id.
 
+mod coaching;
 mod erasing;
 mod people;
 mod recordings;

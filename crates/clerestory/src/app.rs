@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clerestory_access::{Access, Matrix, MatrixError};
 use clerestory_audit::{Audit, Reserve};
+use clerestory_coaching::Coaching;
 use clerestory_confine::Confined;
 use clerestory_identity::{Identity, IdentityError};
 use clerestory_intake::Intake;
@@ -28,6 +29,7 @@ pub const SCHEMAS: &[Component] = &[
     clerestory_identity::SCHEMA,
     clerestory_intake::SCHEMA,
     clerestory_playback::SCHEMA,
+    clerestory_coaching::SCHEMA,
     clerestory_lifecycle::SCHEMA,
 ];
 
@@ -58,6 +60,8 @@ pub struct App {
     pub intake: Intake,
     /// What goes out.
     pub playback: Playback,
+    /// What is said of it.
+    pub coaching: Coaching,
     /// What is erased.
     pub lifecycle: Lifecycle,
     /// Work on hostile bytes.
@@ -190,6 +194,7 @@ impl App {
         identity.check_breached()?;
         let intake = Intake::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let playback = Playback::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
+        let coaching = Coaching::new(database.clone(), access.clone(), vault.clone(), Arc::clone(&clock));
         let lifecycle = Lifecycle::new(clerestory_lifecycle::Parts {
             database: database.clone(),
             access: access.clone(),
@@ -197,12 +202,19 @@ impl App {
             identity: identity.clone(),
             notices: notices.clone(),
             clock: Arc::clone(&clock),
-            derived: vec![Arc::new(Summaries), Arc::new(intake.clone()), Arc::new(playback.clone())],
+            // Summaries give up the key that dies; what was said is sealed anew under another one.
+            derived: vec![
+                Arc::new(Summaries),
+                Arc::new(intake.clone()),
+                Arc::new(playback.clone()),
+                Arc::new(coaching.clone()),
+            ],
             authority: crate::authority::authority_tables(),
             departing: vec![
                 Arc::new(identity.clone()),
                 Arc::new(intake.clone()),
                 Arc::new(playback.clone()),
+                Arc::new(coaching.clone()),
                 Arc::new(access.settings().clone()),
             ],
             places: tombstones,
@@ -214,7 +226,7 @@ impl App {
                 _ => Assurance::OneDisk,
             },
         });
-        let confined = Confined::by(places.confined.clone());
+        let confined = Confined::by(places.confined.clone()).with_ffmpeg(places.ffmpeg.clone());
         Ok(Self {
             confined,
             notices,
@@ -222,6 +234,7 @@ impl App {
             intake,
             lifecycle,
             playback,
+            coaching,
             places,
             database,
             access,

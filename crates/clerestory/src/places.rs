@@ -1,9 +1,11 @@
 //! Where an installation keeps its things, and making a new one.
 
 use std::collections::BTreeSet;
+use std::env::var_os;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use clerestory_confine::find_ffmpeg;
 use clerestory_custody::{Custody, NoPlaceAddress, PlaceAddress};
 use clerestory_identity::SignInRules;
 use clerestory_keys::{
@@ -66,6 +68,8 @@ pub struct Places {
     pub sign_in: SignInRules,
     /// The program that works on hostile bytes when it is started for that: this one.
     pub confined: PathBuf,
+    /// The `ffmpeg` that makes films and previews: what `CLERESTORY_FFMPEG` names, or the first in `PATH`.
+    pub ffmpeg: Option<PathBuf>,
     /// The program that looks at what is left of erasures when it is started for that: this one.
     pub verifier: PathBuf,
 }
@@ -155,6 +159,7 @@ impl Places {
             objects_moved: false,
             sign_in: SignInRules::default(),
             confined: THIS_PROGRAM.into(),
+            ffmpeg: find_ffmpeg(var_os("CLERESTORY_FFMPEG").as_deref(), var_os("PATH").as_deref()),
             verifier: THIS_PROGRAM.into(),
         }
     }

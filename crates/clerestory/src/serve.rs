@@ -1,12 +1,12 @@
 //! Serving: listeners, routes, the jobs that run beside them, and an orderly end.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clerestory_api::{Finding, Hosts, Parts};
 use clerestory_audit::Held;
-use clerestory_confine::Confined;
+use clerestory_confine::{ConfineError, Confined};
 use clerestory_http::{Limits, Listener, Server};
 use clerestory_lifecycle::{EraseError, Step};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -83,6 +83,10 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     remarks.insert(0, custody::places(&app));
     remarks.push(confinement(&app).await);
     let (keys, confined) = (Arc::clone(app.vault.keys()), app.confined.clone());
+    // It takes a moment, in which the server serves already.
+    let films = Arc::new(OnceLock::new());
+    let (found, tried) = (Arc::clone(&films), confined.clone());
+    tokio::spawn(async move { found.set(making_films(&tried).await) });
     let lifecycle = app.lifecycle.clone();
     let console = serving.hosts.origins().console.clone();
     let api = Parts {
@@ -92,6 +96,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         identity: app.identity.clone(),
         intake: app.intake.clone(),
         playback: app.playback.clone(),
+        coaching: app.coaching.clone(),
         lifecycle: app.lifecycle.clone(),
         confined: app.confined.clone(),
         clock: Arc::clone(&app.clock),
@@ -100,6 +105,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
         draining,
         findings: Arc::new(move || {
             let mut all = findings(&remarks, &watched);
+            all.extend(films.get().cloned());
             all.extend(broken(&confined));
             all.extend(verifier::finding(&lifecycle.unverified_erasures()));
             all.extend(keys.findings().iter().map(of_keys));
@@ -203,6 +209,33 @@ async fn confinement(app: &App) -> Finding {
         tracing::warn!(sentence, "confined processes");
     }
     Finding { id: "confined", level, sentence, what_to_do: what_to_do.map(str::to_owned) }
+}
+
+/// Whether recordings of screens can be made into films.
+async fn making_films(confined: &Confined) -> Finding {
+    let (level, sentence, what_to_do) = match confined.check_film().await {
+        Ok(()) => (
+            "ok",
+            "Films are made by ffmpeg in a process that reads no file but programs and libraries, writes none and has no \
+             connection."
+                .to_owned(),
+            None,
+        ),
+        Err(ConfineError::NoFfmpeg) => (
+            "ok",
+            "ffmpeg is not installed: recordings of screens are watched here and not taken along as films.".to_owned(),
+            None,
+        ),
+        Err(error) => (
+            "attention",
+            format!("ffmpeg is installed, and makes no films: {error}."),
+            Some(
+                "See that it is version 5.1 or later with libx264, and that the kernel has Landlock and seccomp; then start \
+                 again.",
+            ),
+        ),
+    };
+    Finding { id: "films", level, sentence, what_to_do: what_to_do.map(str::to_owned) }
 }
 
 /// What the key registry found, as the health page says it.

@@ -4,8 +4,10 @@ use std::env::ArgsOs;
 use std::io::{self, Read, Write};
 use std::iter::Skip;
 use std::panic;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::film::Work;
 use crate::{Kind, Refusal};
 
 /// The first argument of a process that is to be confined. The kind of work follows, and the id of whoever asks.
@@ -32,7 +34,11 @@ pub fn serve_if_asked() -> Option<ExitCode> {
 
 fn serve(mut arguments: Skip<ArgsOs>) -> ExitCode {
     let mut word = || arguments.next().and_then(|word| word.into_string().ok());
-    let kind = word().and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word));
+    let word_of_kind = word();
+    if let Some(work) = word_of_kind.as_deref().and_then(Work::of) {
+        return foreign(work, arguments);
+    }
+    let kind = word_of_kind.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word));
     let asker = word().and_then(|id| id.parse().ok());
     let (Some(kind), Some(asker)) = (kind, asker) else {
         eprintln!("this is for the server's own use: it names the work and itself");
@@ -60,6 +66,28 @@ fn serve(mut arguments: Skip<ArgsOs>) -> ExitCode {
             Err(_) => ExitCode::from(UNHEARD),
         },
     }
+}
+
+/// Becomes a program that is not ours: who asks, where it lies, and what it is told follow.
+fn foreign(work: Work, mut arguments: Skip<ArgsOs>) -> ExitCode {
+    let asker = arguments.next().and_then(|id| id.into_string().ok()).and_then(|id| id.parse().ok());
+    let program = arguments.next().map(PathBuf::from).filter(|program| program.is_absolute());
+    let (Some(asker), Some(program)) = (asker, program) else {
+        eprintln!("this is for the server's own use: it names the work, itself and a program");
+        return ExitCode::from(UNCONFINED);
+    };
+    eprintln!("{}", become_program(work, asker, &program, arguments));
+    ExitCode::from(UNCONFINED)
+}
+
+#[cfg(target_os = "linux")]
+fn become_program(work: Work, asker: u32, program: &Path, arguments: Skip<ArgsOs>) -> String {
+    crate::program::become_program(&work.bounds(), asker, program, arguments)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn become_program(_work: Work, _asker: u32, _program: &Path, _arguments: Skip<ArgsOs>) -> String {
+    "this system has none of what confines a process; run Clerestory on Linux".to_owned()
 }
 
 #[cfg(target_os = "linux")]

@@ -27,13 +27,7 @@ pub(crate) const NO_LANDLOCK: u8 = 1;
 
 /// Confines this process for good; which layers the kernel lacks.
 pub(crate) fn confine(bounds: &Bounds, asker: u32) -> Result<u8, String> {
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(refused("a signal at the asker's end"))?;
-    // Whoever asked may have ended before that held.
-    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get().cast_unsigned() != asker) {
-        return Err("whoever asked is gone".to_owned());
-    }
-    stand_back();
-    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("keeping others out"))?;
+    join(asker)?;
     for (resource, most) in
         [(Resource::As, bounds.memory), (Resource::Fsize, 0), (Resource::Core, 0), (Resource::Nproc, 0)]
     {
@@ -48,6 +42,17 @@ pub(crate) fn confine(bounds: &Bounds, asker: u32) -> Result<u8, String> {
     Ok(lacking)
 }
 
+/// Ends with whoever asked, lets nobody look into this process, and lets everybody else go first.
+pub(crate) fn join(asker: u32) -> Result<(), String> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(refused("a signal at the asker's end"))?;
+    // Whoever asked may have ended before that held.
+    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get().cast_unsigned() != asker) {
+        return Err("whoever asked is gone".to_owned());
+    }
+    stand_back();
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("keeping others out"))
+}
+
 /// Lets everybody else go first, and be kept where memory is short. It confines nothing, so where it cannot be had the work
 /// is done all the same.
 fn stand_back() {
@@ -55,12 +60,12 @@ fn stand_back() {
     let _not_nicer = nice(19);
 }
 
-fn refused<E: Display>(what: &'static str) -> impl Fn(E) -> String {
+pub(crate) fn refused<E: Display>(what: &'static str) -> impl Fn(E) -> String {
     move |error| format!("the kernel refuses {what}: {error}")
 }
 
 /// A limit that is lower already stays as it is.
-fn limit(resource: Resource, soft: u64, hard: u64) -> Result<(), String> {
+pub(crate) fn limit(resource: Resource, soft: u64, hard: u64) -> Result<(), String> {
     let lower = |wanted: u64, now: Option<u64>| now.map_or(wanted, |now| wanted.min(now));
     let now = getrlimit(resource).maximum;
     let limit = Rlimit { current: Some(lower(soft, now)), maximum: Some(lower(hard, now)) };
@@ -79,24 +84,36 @@ fn landlocked() -> bool {
     matches!(restrict(), Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced))
 }
 
+/// That an argument of a call has this value, in its lower half, which is all there is of most.
+pub(crate) fn compared(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+}
+
+/// That of an argument these bits have this value.
+pub(crate) fn masked(
+    argument: u8,
+    bits: libc::c_int,
+    value: libc::c_int,
+) -> Result<SeccompCondition, BackendError> {
+    let mask = SeccompCmpOp::MaskedEq(bits.cast_unsigned().into());
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, mask, value.cast_unsigned().into())
+}
+
 /// Reading what was given, answering, memory that never becomes a program, and coming to an end: every other call ends
 /// the process.
 fn filter() -> Result<BpfProgram, BackendError> {
-    let is = |argument: u8, value: u64| {
-        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
-    };
-    let masked = |argument: u8, bit: libc::c_int, value: libc::c_int| {
-        let mask = SeccompCmpOp::MaskedEq(bit.cast_unsigned().into());
-        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, mask, value.cast_unsigned().into())
-    };
     let no_program = || masked(2, libc::PROT_EXEC, 0);
     // A file that was left open would be read, and written, as memory.
     let no_file = || masked(3, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS);
     let own = std::process::id().into();
-    let abort = SeccompRule::new(vec![is(0, own)?, is(2, libc::SIGABRT.cast_unsigned().into())?])?;
+    let abort =
+        SeccompRule::new(vec![compared(0, own)?, compared(2, libc::SIGABRT.cast_unsigned().into())?])?;
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([
-        (libc::SYS_read, vec![SeccompRule::new(vec![is(0, 0)?])?]),
-        (libc::SYS_write, vec![SeccompRule::new(vec![is(0, 1)?])?, SeccompRule::new(vec![is(0, 2)?])?]),
+        (libc::SYS_read, vec![SeccompRule::new(vec![compared(0, 0)?])?]),
+        (
+            libc::SYS_write,
+            vec![SeccompRule::new(vec![compared(0, 1)?])?, SeccompRule::new(vec![compared(0, 2)?])?],
+        ),
         (libc::SYS_mmap, vec![SeccompRule::new(vec![no_program()?, no_file()?])?]),
         (libc::SYS_mprotect, vec![SeccompRule::new(vec![no_program()?])?]),
         (libc::SYS_tgkill, vec![abort]),

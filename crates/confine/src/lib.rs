@@ -5,21 +5,28 @@
 //! but a little memory and time, by limits, Landlock and a filter of system calls that ends it at the first one it has
 //! no use for. Whatever becomes of it, the caller gets an error that says what, and goes on.
 //!
+//! [`Confined::film`] does the same for a program that is not ours, `ffmpeg`: the process gives up what it can before it
+//! becomes that program.
+//!
 //! What comes back was made by whoever sent the bytes, as far as anybody knows: it is checked again like any input.
 //!
 //! On other systems than Linux there is nothing to confine by, and every work is refused.
 
 mod child;
+mod film;
 #[cfg(target_os = "linux")]
 mod layers;
 mod parent;
 pub mod picture;
+#[cfg(target_os = "linux")]
+mod program;
 mod trial;
 
 use std::process::ExitStatus;
 use std::time::Duration;
 
 pub use child::serve_if_asked;
+pub use film::{Film, find_ffmpeg};
 pub use parent::Confined;
 
 /// The kinds of work.
@@ -115,6 +122,9 @@ pub enum ConfineError {
     /// It said something that is no answer.
     #[error("the confined process gave no answer that can be read")]
     WrongAnswer,
+    /// The machine has no `ffmpeg`.
+    #[error("ffmpeg is not installed")]
+    NoFfmpeg,
     /// The system lacks what confines it, so it read nothing.
     #[error("the process cannot be confined: {0}")]
     Unconfined(String),

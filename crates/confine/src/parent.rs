@@ -15,14 +15,14 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::child::{DONE, HEAD, REFUSED, UNCONFINED, WORD};
-use crate::{Bounds, ConfineError, Kind, picture};
+use crate::{Bounds, ConfineError, Kind, film, picture};
 
 /// Confined processes at once at most.
 const AT_ONCE: usize = 2;
 /// How long somebody waits for room among them at most.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a process says on its standard error is read up to here.
-const COMPLAINT: u64 = 4096;
+pub(crate) const COMPLAINT: u64 = 4096;
 /// Characters of it that are told at most.
 const LINE: usize = 200;
 /// How the standard library says that there is no more memory.
@@ -31,9 +31,12 @@ const NO_MEMORY: &str = "memory allocation of ";
 /// Runs work in processes of their own.
 #[derive(Clone, Debug)]
 pub struct Confined {
-    program: PathBuf,
+    pub(crate) program: PathBuf,
     room: Arc<Semaphore>,
     broken: Arc<AtomicU64>,
+    /// The `ffmpeg` of this machine, where it has one.
+    pub(crate) ffmpeg: Option<PathBuf>,
+    pub(crate) films: Arc<Semaphore>,
 }
 
 /// What a process answered.
@@ -46,7 +49,19 @@ impl Confined {
     /// Work by the program at this path, whose `main` begins with [`crate::serve_if_asked`].
     #[must_use]
     pub fn by(program: PathBuf) -> Self {
-        Self { program, room: Arc::new(Semaphore::new(AT_ONCE)), broken: Arc::default() }
+        Self {
+            program,
+            room: Arc::new(Semaphore::new(AT_ONCE)),
+            broken: Arc::default(),
+            ffmpeg: None,
+            films: Arc::new(Semaphore::new(film::AT_ONCE)),
+        }
+    }
+
+    /// The same with this program as its `ffmpeg`; none where there is none.
+    #[must_use]
+    pub fn with_ffmpeg(self, ffmpeg: Option<PathBuf>) -> Self {
+        Self { ffmpeg, ..self }
     }
 
     /// Does the work on these bytes.
@@ -174,7 +189,7 @@ fn read(answer: &[u8], bounds: &Bounds) -> Result<Answer, ConfineError> {
     }
 }
 
-fn why(status: ExitStatus, complaint: &[u8]) -> ConfineError {
+pub(crate) fn why(status: ExitStatus, complaint: &[u8]) -> ConfineError {
     // It may have been taken over by then: a line, and nothing that a terminal would obey.
     let said = String::from_utf8_lossy(complaint);
     let said = said.trim().lines().next().unwrap_or_default();

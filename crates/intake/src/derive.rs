@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use clerestory_access::{Grant, RebuildRows};
 use clerestory_model::{RecordingId, TrackId};
-use clerestory_sql::{Lane, SqlError, Tx};
+use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::recordings::{self, Recording, Summary, summary_place};
 use clerestory_store::segments::{self, ContentType, Segment};
 use clerestory_store::tracks::{self, Track};
@@ -78,7 +78,11 @@ impl Intake {
         recording: &Recording,
         summary: &Summary,
     ) -> Result<bool, IntakeError> {
-        let key = self.summary_key(tx, recording).await?;
+        // Its key may have been made meanwhile by something else that derives from it.
+        let Some(found) = recordings::find_locked(tx, recording.id, Lock::Exclusive).await? else {
+            return Ok(false);
+        };
+        let key = self.vault.summary_key(tx, &found).await?;
         let version = recording.summary_version + 1;
         let place = summary_place(recording.organisation, recording.id, version);
         let sealed = self.vault.seal(tx, key, place, summary).await?;

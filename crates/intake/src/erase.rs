@@ -3,7 +3,7 @@
 use clerestory_audit::authority::{Departing, Touched};
 use clerestory_model::{OrganisationId, SiteId};
 use clerestory_sql::{Body, SqlError, Tx};
-use clerestory_store::derived::{Derived, Erased};
+use clerestory_store::derived::{Derived, DerivedError, Erased};
 
 use crate::{Intake, authority};
 
@@ -14,7 +14,7 @@ impl Derived for Intake {
         "page trees"
     }
 
-    fn erase<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
+    fn erase<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), DerivedError> {
         self.forget(erased);
         Box::pin(async { Ok(()) })
     }

@@ -1,15 +1,12 @@
 //! Keeping a segment that came: whether it may come, then its bytes durable, its rows committed, and only then yes.
 
 use clerestory_access::{Action, Grant, Object, OpContext};
-use clerestory_keys::{NewKey, Purpose};
-use clerestory_model::{
-    KeyId, RecordingState, RetentionClass, Source, Timestamp, TrackId, TrackKind, WriterId,
-};
+use clerestory_model::{RecordingState, Timestamp, TrackId, TrackKind, WriterId};
 use clerestory_sql::{Lane, SqlError, Tx};
 use clerestory_store::recordings::{self, Growth, Recording, Summary, summary_place};
 use clerestory_store::segments::{self, Segment};
 use clerestory_store::tracks::{self, Gap, Takes, Track};
-use clerestory_store::{organisations, retention, sites};
+use clerestory_store::{retention, sites};
 use clerestory_vault::{Provenance, SealedSegment};
 
 use crate::receive::Acknowledged;
@@ -233,7 +230,7 @@ impl Intake {
             None => Summary::default(),
         };
         refined.add_to(&mut summary);
-        let key = self.summary_key(tx, &recording).await?;
+        let key = self.vault.summary_key(tx, &recording).await?;
         let version = recording.summary_version + 1;
         let place = summary_place(recording.organisation, recording.id, version);
         let sealed = self.vault.seal(tx, key, place, &summary).await?;
@@ -268,33 +265,6 @@ pub(crate) fn provenance(
     let from = end_of(recording, segment).min(segment.received_at);
     told.kept_until = told.kept_until.max(from.plus(retention::STORED));
     told
-}
-
-impl Intake {
-    /// The key of what derives from this recording alone: made with the first summary, under the subject's.
-    pub(crate) async fn summary_key(&self, tx: &mut Tx, recording: &Recording) -> Result<KeyId, IntakeError> {
-        if let Some(key) = recording.summary_key {
-            return Ok(key);
-        }
-        let new = NewKey {
-            organisation: recording.organisation,
-            class: longest_class(recording.source),
-            purpose: Purpose::Summary,
-            parent: organisations::subject_key(tx, recording.subject).await?,
-            at: recording.last_segment_at,
-        };
-        Ok(self.vault.keys().make(tx, new).await?)
-    }
-}
-
-/// The class that a source's summaries are kept by: that of what is usually kept longest of its recordings.
-const fn longest_class(source: Source) -> RetentionClass {
-    match source {
-        Source::Web => RetentionClass::Replay,
-        Source::Screen => RetentionClass::ActionLog,
-        Source::Desktop => RetentionClass::ActivityRaw,
-        Source::Live => RetentionClass::EventVod,
-    }
 }
 
 /// A client's time as an offset in the recording, in microseconds; never before its beginning.

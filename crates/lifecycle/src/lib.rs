@@ -47,7 +47,7 @@ use clerestory_keys::{KeyError, LeasesEnd, TombstonePlace};
 use clerestory_model::{Clock, ErasureId, KeyId, OrganisationId};
 use clerestory_notices::{NoticeError, Notices};
 use clerestory_sql::{Body, Component, Database, Migration, SqlError, Tx};
-use clerestory_store::derived::Derived;
+use clerestory_store::derived::{Derived, DerivedError};
 use clerestory_vault::{OpenError, SettleError, StoreError, Vault};
 
 pub use check::Unverified;
@@ -254,6 +254,9 @@ pub enum EraseError {
     /// The receipt could not be written.
     #[error("the receipt could not be written")]
     Encoding(#[from] serde_json::Error),
+    /// Something that derives from it could not be removed.
+    #[error("what derives from it could not be removed")]
+    Derived(#[from] DerivedError),
     /// The database refused.
     #[error("the rows could not be read or written")]
     Sql(#[from] SqlError),

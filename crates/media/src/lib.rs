@@ -2,15 +2,21 @@
 //!
 //! A recorder sends encoded chunks as they leave its encoder ([`segment`], format `clerestory media 1`). They are never
 //! decoded or encoded anew here: a player is given the same bytes in the box it knows, fragmented MP4 or WebM
-//! ([`player_file`]). Nothing here trusts what is in a chunk; decoding is the business of whoever plays it.
+//! ([`player_file`]). Whoever is to decode them all is given one [`Stream`] of them, and what an encoder made of several
+//! such streams becomes one film ([`Joined`]). Nothing here trusts what is in a chunk; decoding is the business of whoever plays it.
 
 mod codec;
+mod elements;
+mod film;
 mod mp4;
 mod segment;
+mod stream;
 mod webm;
 
 pub use codec::{Codec, CodecError};
+pub use film::{Joined, NoFilm};
 pub use segment::{Chunk, Gap, GapReason, Kind, MEDIA_TYPE, Malformed, Media, Picture, Shape, Sound};
+pub use stream::{Stream, StreamError};
 
 /// A file that a player takes.
 #[derive(Clone, Debug, PartialEq, Eq)]

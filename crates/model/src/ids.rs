@@ -183,6 +183,18 @@ id!(
     ViewId, "viw"
 );
 id!(
+    /// What somebody said of a moment of a recording.
+    CommentId, "cmt"
+);
+id!(
+    /// A stretch of a recording that somebody named.
+    ClipId, "clp"
+);
+id!(
+    /// A list of recordings and clips, in an order.
+    PlaylistId, "lst"
+);
+id!(
     /// A signed-in browser.
     SessionId, "ses"
 );

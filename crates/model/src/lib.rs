@@ -8,9 +8,9 @@ mod nouns;
 mod time;
 
 pub use ids::{
-    ApiKeyId, BlockId, DomainId, ErasureId, GrantId, HoldId, IdError, KeyId, MailId, OrganisationId,
-    PersonId, PlayId, ProjectId, ProposalId, RecorderId, RecordingId, RequestId, RoleId, SessionId, SiteId,
-    SubjectId, SupportGrantId, TeamId, TrackId, ViewId, WriterId, number_as_id,
+    ApiKeyId, BlockId, ClipId, CommentId, DomainId, ErasureId, GrantId, HoldId, IdError, KeyId, MailId,
+    OrganisationId, PersonId, PlayId, PlaylistId, ProjectId, ProposalId, RecorderId, RecordingId, RequestId,
+    RoleId, SessionId, SiteId, SubjectId, SupportGrantId, TeamId, TrackId, ViewId, WriterId, number_as_id,
 };
 pub use nouns::{Deployment, GapReason, RecordingState, RetentionClass, Source, TrackKind, UnknownWord};
 pub use time::{Clock, SystemClock, TimeError, Timestamp};

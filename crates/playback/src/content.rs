@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::{Playback, PlaybackError};
 
 /// Between two segments of pictures that follow one another lies no more than this, or something is missing.
-const LONGEST_HOLE_US: i64 = 10_000_000;
+pub(crate) const LONGEST_HOLE_US: i64 = 10_000_000;
 
 /// Bytes of a segment's events at most: what intake takes, with room for what cleaning writes out.
 const EVENT_BYTES: usize = 32 * 1024 * 1024;
@@ -159,6 +159,11 @@ impl Playback {
             (ContentType::Actions, ..) => None,
         };
         content.ok_or(PlaybackError::Damaged { sequence })
+    }
+
+    /// The bytes of a segment as they were sent.
+    pub(crate) async fn bytes<A: Action>(&self, found: &Found<A>) -> Result<Vec<u8>, PlaybackError> {
+        self.open(&found.grant, &found.track, &found.segment).await
     }
 
     /// Opens a segment. One that is not what was stored is noted, for the health page.

@@ -133,7 +133,7 @@ pub(crate) async fn facts(tx: &mut Tx, track: &Track, from: u64) -> Result<Vec<S
     some_facts(tx, track, (from, SEGMENTS)).await
 }
 
-async fn some_facts(
+pub(crate) async fn some_facts(
     tx: &mut Tx,
     track: &Track,
     (from, most): (u64, u32),

@@ -3,7 +3,7 @@
 use clerestory_audit::authority::{Departing, Gone, Touched};
 use clerestory_model::OrganisationId;
 use clerestory_sql::{Body, SqlError, Tx};
-use clerestory_store::derived::{Derived, Erased};
+use clerestory_store::derived::{Derived, DerivedError, Erased};
 
 use crate::Playback;
 
@@ -12,7 +12,7 @@ impl Derived for Playback {
         "bases of running plays"
     }
 
-    fn erase<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
+    fn erase<'t>(&'t self, _tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), DerivedError> {
         self.forget(erased);
         Box::pin(async { Ok(()) })
     }

@@ -65,6 +65,7 @@ impl Playback {
                             started_at: op.at,
                             expires_at: op.at,
                             ended_at: None,
+                            part: None,
                         };
                         rows::insert(tx, &play).await?;
                         rows::watched(tx, play.id, (0, duration_us), op.at).await?;

@@ -7,8 +7,10 @@ mod bases;
 mod content;
 mod describe;
 mod erase;
+mod export;
 mod handed;
 mod panes;
+mod part;
 mod plays;
 mod rows;
 mod views;
@@ -25,6 +27,7 @@ use clerestory_vault::{OpenError, Vault};
 
 pub use content::{SegmentContent, packed_list};
 pub use describe::{Described, DescribedTrack, GapFact, SegmentFact};
+pub use export::{Export, Piece, Run};
 pub use handed::Handing;
 pub use panes::{PANES, Pane, panes};
 pub use plays::{Begun, News};
@@ -39,6 +42,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "plays and what they watched", sql: include_str!("0001-playback.sql") },
         Migration { name: "views that a second person agrees to", sql: include_str!("0002-views.sql") },
         Migration { name: "plays of what goes on", sql: include_str!("0003-following.sql") },
+        Migration { name: "plays of a part", sql: include_str!("0004-clips.sql") },
     ],
 };
 
@@ -88,6 +92,15 @@ pub enum PlaybackError {
     /// Asking needs a reason.
     #[error("say why this is to be watched")]
     WhyMissing,
+    /// There is no picture of a screen in it.
+    #[error("it is no recording of a screen, or has no picture")]
+    NotExported,
+    /// It still goes on: it is exported when it is whole.
+    #[error("it still goes on")]
+    OnceOver,
+    /// The server has no `ffmpeg`.
+    #[error("the server has no ffmpeg")]
+    NoFfmpeg,
     /// The range does not make sense.
     #[error("a range ends after it begins, and begins in the recording")]
     BadRange,

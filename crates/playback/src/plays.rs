@@ -17,6 +17,7 @@ use clerestory_vault::{OpenError, StoreError};
 
 use crate::content::{Found, SegmentContent};
 use crate::describe::{Described, GapFact, SegmentFact, facts};
+use crate::part::{self, Part};
 use crate::rows::{self, PlayRow};
 use crate::{Playback, PlaybackError};
 
@@ -72,11 +73,24 @@ impl Playback {
         on: RecordingRef,
         reason: Option<String>,
     ) -> Result<Begun, PlaybackError> {
+        self.begin_part(op, on, (reason, None)).await
+    }
+
+    /// As [`Self::begin`], of a part of the recording and no more, in microseconds since it began.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_part(
+        &self,
+        op: &OpContext,
+        on: RecordingRef,
+        (reason, part): (Option<String>, Option<(i64, i64)>),
+    ) -> Result<Begun, PlaybackError> {
         let Actor::Person { id: person, session, .. } = op.actor else {
             return Err(PlaybackError::NotFound);
         };
         self.vault.hold_lease().await?;
-        let begun = self.begin_once(op, on, (person, session), reason).await;
+        let begun = self.begin_once(op, on, (person, session), (reason, part)).await;
         if let Err(error @ PlaybackError::LiveViewOff) = &begun {
             self.access.tell_failed::<Follow>(op, on, error.to_string(), None).await?;
         }
@@ -88,7 +102,7 @@ impl Playback {
         op: &OpContext,
         on: RecordingRef,
         (person, session): (PersonId, SessionId),
-        reason: Option<String>,
+        (reason, part): (Option<String>, Option<Part>),
     ) -> Result<Begun, PlaybackError> {
         let (playback, op) = (self.clone(), op.clone());
         self.database
@@ -106,9 +120,12 @@ impl Playback {
                         Ok(grant) => grant,
                         Err(refused) => return Ok::<_, PlaybackError>(Err(PlaybackError::Refused(refused))),
                     };
-                    let described = playback.describe(tx, &grant, on.id).await?;
+                    let mut described = playback.describe(tx, &grant, on.id).await?;
                     if !playback.is_shown(tx, &op, &described.recording).await? {
                         return Ok(Err(PlaybackError::Gone));
+                    }
+                    if let Some(part) = part {
+                        part::narrow(&mut described, part);
                     }
                     let play = PlayRow {
                         id: PlayId::new(op.at, random()),
@@ -121,6 +138,7 @@ impl Playback {
                         started_at: op.at,
                         expires_at: op.at.plus(IDLE),
                         ended_at: None,
+                        part,
                     };
                     rows::insert(tx, &play).await?;
                     recordings::note_play(tx, on.id).await?;
@@ -257,6 +275,14 @@ impl Playback {
             .read(move |tx| {
                 Box::pin(async move {
                     let (play, grant) = playback.resume(tx, &op, play).await?;
+                    if let Some(part) = play.part {
+                        let of_it =
+                            tracks::find(tx, track).await?.filter(|of| of.recording == play.recording);
+                        let of_it = of_it.ok_or(PlaybackError::NotFound)?;
+                        if !part::has(tx, &of_it, sequence, part).await? {
+                            return Err(PlaybackError::NotFound);
+                        }
+                    }
                     // Whether what was deleted is shown has been seen to.
                     let shown = |state| plays(state) || state == RecordingState::SoftDeleted;
                     Found::look(tx, grant, play.recording, (track, sequence), shown).await
@@ -289,9 +315,11 @@ impl Playback {
                     let mut news = News::default();
                     for track in tracks::of_recording(tx, play.recording).await? {
                         let seen = after.iter().find(|(id, _)| *id == track.id);
-                        let fresh =
-                            facts(tx, &track, seen.map_or(0, |(_, sequence)| sequence.saturating_add(1)))
-                                .await?;
+                        let from = seen.map_or(0, |(_, sequence)| sequence.saturating_add(1));
+                        let mut fresh = facts(tx, &track, from).await?;
+                        if let Some(part) = play.part {
+                            part::leave(track.kind, &mut fresh, part);
+                        }
                         if !fresh.is_empty() {
                             news.segments.push((track.id, fresh));
                         }
@@ -334,7 +362,11 @@ impl Playback {
                     if range.0 > length.max(0) {
                         return Err(PlaybackError::BadRange);
                     }
-                    let range = (range.0, range.1.min(length.max(0)));
+                    let (from, to) = play.part.unwrap_or((0, length.max(0)));
+                    if range.0 > to || range.1 < from {
+                        return Err(PlaybackError::BadRange);
+                    }
+                    let range = (range.0.max(from), range.1.min(to).min(length.max(0)));
                     if !rows::watched(tx, play.id, range, op.at.plus(IDLE)).await? {
                         return Err(PlaybackError::PlayEnded);
                     }

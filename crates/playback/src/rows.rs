@@ -26,6 +26,8 @@ pub struct PlayRow {
     pub expires_at: Timestamp,
     /// When it was ended.
     pub ended_at: Option<Timestamp>,
+    /// The part that it plays and no more, in microseconds since the recording began; all of it where none is said.
+    pub part: Option<(i64, i64)>,
 }
 
 /// Somebody's watching of a recording.
@@ -38,7 +40,7 @@ pub struct Viewing {
 }
 
 const COLUMNS: &str = "play_id, organisation_id, recording_id, person_id, session_id, entry, follow_entry, \
-     started_at, expires_at, ended_at";
+     started_at, expires_at, ended_at, from_us, to_us";
 
 fn play(row: &Row) -> Result<PlayRow, SqlError> {
     Ok(PlayRow {
@@ -52,13 +54,15 @@ fn play(row: &Row) -> Result<PlayRow, SqlError> {
         started_at: row.get(7)?,
         expires_at: row.get(8)?,
         ended_at: row.get(9)?,
+        part: row.get::<Option<i64>>(10)?.zip(row.get::<Option<i64>>(11)?),
     })
 }
 
 pub(crate) async fn insert(tx: &mut Tx, new: &PlayRow) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO plays (play_id, organisation_id, recording_id, person_id, session_id, entry,
-             follow_entry, started_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             follow_entry, started_at, expires_at, from_us, to_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         &[
             new.id.into(),
             new.organisation.into(),
@@ -69,6 +73,8 @@ pub(crate) async fn insert(tx: &mut Tx, new: &PlayRow) -> Result<(), SqlError> {
             new.follow_entry.into(),
             new.started_at.into(),
             new.expires_at.into(),
+            new.part.map(|(from, _)| from).into(),
+            new.part.map(|(_, to)| to).into(),
         ],
     )
     .await?;

@@ -160,7 +160,10 @@ id_values!(
     SupportGrantId,
     ViewId,
     MailId,
-    RequestId
+    RequestId,
+    CommentId,
+    ClipId,
+    PlaylistId
 );
 
 macro_rules! word_values {

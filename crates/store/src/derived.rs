@@ -16,13 +16,24 @@ pub struct Erased {
     pub keys: Vec<KeyId>,
 }
 
+/// Why something that derives from recordings is not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum DerivedError {
+    /// The database refused.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// What stays of it lies under a key that dies, and cannot be sealed anew.
+    #[error("what stays of it could not be sealed anew")]
+    Reseal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
 /// An owner of data that derives from recordings. `lifecycle` asks each of them, in the transaction that destroys the
 /// keys, and already when a part of a recording is asked for; what was derived of a part of a recording goes too, and is made again of what stays.
 pub trait Derived: Send + Sync {
     /// What it is, for receipts.
     fn name(&self) -> &'static str;
     /// Removes what derives from `erased`. Nothing being there is fine.
-    fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError>;
+    fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), DerivedError>;
     /// Forgets what this node has of it in memory. Called again before [`Self::count`], because the keys may have been
     /// destroyed by another node.
     fn forget(&self, _erased: &Erased) {}
@@ -39,7 +50,7 @@ impl Derived for Summaries {
         "summaries"
     }
 
-    fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), SqlError> {
+    fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), DerivedError> {
         Box::pin(async move {
             for recording in &erased.recordings {
                 // One that was made since is of what is left, under a key that stays.

@@ -283,6 +283,15 @@ pub async fn summarise(
     .await
 }
 
+/// Says under which key lies what derives from a recording alone, where nothing is summarised of it yet.
+///
+/// # Errors
+/// [`SqlError::Inconsistent`] when the recording is gone.
+pub async fn set_summary_key(tx: &mut Tx, id: RecordingId, key: KeyId) -> Result<(), SqlError> {
+    let sql = "UPDATE recordings SET summary_key = $1 WHERE recording_id = $2";
+    tx.execute_one("recordings", sql, &[key.into(), id.into()]).await
+}
+
 /// The recordings that have segments and no summary, after the one given, at most `limit`; those of them that are being
 /// erased are left out.
 ///
@@ -388,6 +397,8 @@ pub async fn set_plays(tx: &mut Tx, id: RecordingId, plays: u64) -> Result<(), S
 /// Which recordings a list asks for. All of it is clear data; what is sealed cannot be filtered on here.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Only about this person.
+    pub person: Option<PersonId>,
     /// Only captured by this.
     pub source: Option<Source>,
     /// Only of this site.
@@ -421,6 +432,24 @@ pub struct ScopeFilter {
     pub subjects: Subjects,
     /// What is left of it where a grant of support lends it.
     pub lent: Option<Lent>,
+}
+
+impl ScopeFilter {
+    /// What a query on `recordings` says beside its other conditions, so that it finds no row but those within the scope and
+    /// of its organisation: each part begins with `AND`. Its values are put behind those that there are.
+    #[must_use]
+    pub fn condition(&self, values: &mut Vec<Value>) -> String {
+        values.push(self.organisation.into());
+        let mut sql = format!(" AND recordings.organisation_id = ${}", values.len());
+        if let Some((condition, value)) = self.subjects.condition("recordings.subject_id") {
+            values.push(value);
+            sql.push_str(&format!(" AND {}", condition.replace('#', &format!("${}", values.len()))));
+        }
+        if let Some((condition, more)) = self.lent.map(Lent::condition) {
+            sql.push_str(&format!(" AND {}", numbered(&condition, more, values)));
+        }
+        sql
+    }
 }
 
 /// What a grant of support lends of recordings: those that are not going on any more, below a node or everywhere.
@@ -524,8 +553,8 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         sql.push_str(" AND ");
         sql.push_str(&condition.replace('#', &format!("${}", values.len())));
     };
-    if let Some((condition, value)) = scope.subjects.condition("recordings.subject_id") {
-        also(&condition, value);
+    if let Some(person) = filter.person {
+        also("subject_id IN (SELECT s.subject_id FROM subjects s WHERE s.person_id = #)", person.into());
     }
     if let Some(source) = filter.source {
         also("source = #", source.into());
@@ -564,9 +593,7 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         Some(false) => sql.push_str(" AND plays = 0"),
         None => {}
     }
-    if let Some((condition, more)) = scope.lent.map(Lent::condition) {
-        sql.push_str(&format!(" AND {}", numbered(&condition, more, &mut values)));
-    }
+    sql.push_str(&scope.condition(&mut values));
     values.push(filter.limit.into());
     sql.push_str(&format!(" ORDER BY started_at DESC, recording_id DESC LIMIT ${}", values.len()));
     tx.query(&sql, &values).await?.iter().map(recording).collect()

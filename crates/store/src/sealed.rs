@@ -60,6 +60,10 @@ pub enum Kind {
     Request,
     /// Why somebody wants something erased that one person alone does not erase.
     Proposal,
+    /// What people say of recordings: comments, titles of clips, notes of reviews.
+    Comment,
+    /// Titles of playlists.
+    Playlist,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.

@@ -275,6 +275,15 @@ pub async fn note_erased_time(
     Ok(())
 }
 
+/// The times of a recording that were erased.
+///
+/// # Errors
+/// [`SqlError::Engine`].
+pub async fn erased_times(tx: &mut Tx, recording: RecordingId) -> Result<Vec<(i64, i64)>, SqlError> {
+    let sql = "SELECT from_us, to_us FROM erased_times WHERE recording_id = $1 ORDER BY from_us";
+    tx.query(sql, &[recording.into()]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// Moves the time from which a track's retention counts, never to an earlier one, and with it the day it falls due.
 ///
 /// # Errors

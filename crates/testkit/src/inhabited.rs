@@ -18,7 +18,7 @@ use crate::{Answer, Caller, Installation};
 const WELL: &str = "an installation that is well";
 const HOUR: Duration = Duration::from_secs(3600);
 /// Words in what was said and shown: none of them may be read in any file.
-const WORDS: [&str; 23] = [
+const WORDS: [&str; 27] = [
     "Northwisk",
     "Marrowfair",
     "Tamberhall",
@@ -42,6 +42,10 @@ const WORDS: [&str; 23] = [
     "Thornaby",
     "Abinger",
     "Pocklington",
+    "Fellbrook",
+    "Larkspurgate",
+    "Ottermere",
+    "Windlestraw",
 ];
 /// Rows and columns of the picture that somebody sets.
 const PIXELS: u32 = 32;
@@ -158,6 +162,9 @@ impl Inhabited {
             (record(&installation, &site_key).await, record(&installation, &site_key).await);
         let about = cast.about(&site).await;
         cast.watch(&installation, &watched, &about).await;
+        for recording in [&watched, &about] {
+            cast.coach(recording).await;
+        }
         cast.hold(&visited).await;
         let visitor = cast.admin.get(&format!("/api/v1/recordings/{visited}")).await.ok();
         cast.requests(&text(&visitor["subject"]["id"])).await;
@@ -272,6 +279,22 @@ impl Cast {
             done(answers.post(&answer, json!({ "answer": "allowed" })).await);
             installation.wait(Duration::from_secs(1));
         }
+    }
+
+    /// The person says something of a recording, names a stretch of it, asks for its review and does it, and puts it into
+    /// a playlist.
+    async fn coach(&self, recording: &str) {
+        let (by, path) = (&self.second, format!("/api/v1/recordings/{recording}"));
+        let comment = json!({ "at_ms": 0, "text": "look at Fellbrook" });
+        done(by.post(&format!("{path}/comments"), comment).await);
+        let clip = json!({ "title": "Larkspurgate", "from_ms": 0, "to_ms": 1 });
+        let clip = by.post(&format!("{path}/clips"), clip).await.ok();
+        for state in ["waiting", "done"] {
+            put(by, &format!("{path}/review"), json!({ "state": state, "note": "how Ottermere goes" })).await;
+        }
+        let list = by.post("/api/v1/playlists", json!({ "title": "Windlestraw" })).await.ok();
+        let items = json!({ "items": [{ "kind": "clip", "id": clip["id"] }] }).to_string();
+        done(by.send("PATCH", &format!("/api/v1/playlists/{}", text(&list["id"])), items).await);
     }
 
     /// Two holds of a recording, placed and released again: whoever proposes, another confirms.

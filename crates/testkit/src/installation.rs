@@ -32,6 +32,17 @@ pub fn confined_program() -> PathBuf {
     program("test-confined")
 }
 
+/// A copy of the program that stands in the place of `ffmpeg` for tests, in this directory, and does what its name says.
+///
+/// # Panics
+/// When it cannot be copied.
+#[must_use]
+pub fn film_program(directory: &Path, does: &str) -> PathBuf {
+    let copy = directory.join(does);
+    std::fs::copy(program("test-film"), &copy).expect("the program can be copied");
+    copy
+}
+
 /// The program that looks at erasures for tests.
 ///
 /// # Panics
@@ -470,6 +481,7 @@ fn router_of(app: &App, origins: Origins, draining: watch::Receiver<bool>) -> Ro
         identity: app.identity.clone(),
         intake: app.intake.clone(),
         playback: app.playback.clone(),
+        coaching: app.coaching.clone(),
         lifecycle: app.lifecycle.clone(),
         confined: app.confined.clone(),
         clock: app.clock.clone(),

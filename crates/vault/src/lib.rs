@@ -5,6 +5,7 @@
 //! group-committed) or as an object of its own (large ones).
 
 mod columns;
+mod derived_keys;
 mod erasing;
 mod error;
 mod fsck;

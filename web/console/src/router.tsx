@@ -20,6 +20,7 @@ import {
   parseReceiptsSearch,
   parseRequestsSearch,
   parseRetentionSearch,
+  parseReviewsSearch,
   parseRulesSearch,
   parseSignInSearch,
 } from "./lib/search";
@@ -115,6 +116,25 @@ const bin = createRoute({
   path: "/recordings/bin",
   validateSearch: parseBinSearch,
   component: lazyRouteComponent(() => import("./routes/Bin")),
+});
+
+const reviews = createRoute({
+  getParentRoute: () => shell,
+  path: "/recordings/review",
+  validateSearch: parseReviewsSearch,
+  component: lazyRouteComponent(() => import("./routes/Reviews")),
+});
+
+const playlists = createRoute({
+  getParentRoute: () => shell,
+  path: "/recordings/playlists",
+  component: lazyRouteComponent(() => import("./routes/Playlists")),
+});
+
+const playlist = createRoute({
+  getParentRoute: () => shell,
+  path: "/recordings/playlists/$id",
+  component: lazyRouteComponent(() => import("./routes/Playlist")),
 });
 
 const player = createRoute({
@@ -308,6 +328,9 @@ const routeTree = root.addChildren([
     home,
     recordings,
     bin,
+    reviews,
+    playlists,
+    playlist,
     player,
     trust.addChildren([overview, audit, watched, views, support, receipts, requests, holds, blocks]),
     settings.addChildren([

@@ -51,6 +51,14 @@ impl From<serde_json::Error> for Cut {
     }
 }
 
+/// Sends a piece to whoever reads the file.
+pub(super) async fn send_on(to: &mpsc::Sender<Bytes>, piece: Vec<u8>) -> Result<(), Cut> {
+    match tokio::time::timeout(STALLED, to.send(Bytes::from(piece))).await {
+        Ok(sent) => sent.map_err(|_| Cut::Left),
+        Err(_) => Err(Cut::Failed(format!("nobody read on for {} seconds", STALLED.as_secs()))),
+    }
+}
+
 /// Where the zip writer writes; emptied after each write.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
@@ -137,10 +145,7 @@ impl Archive {
         if piece.is_empty() {
             return Ok(());
         }
-        match tokio::time::timeout(STALLED, self.to.send(Bytes::from(piece))).await {
-            Ok(sent) => sent.map_err(|_| Cut::Left),
-            Err(_) => Err(Cut::Failed(format!("nobody read on for {} seconds", STALLED.as_secs()))),
-        }
+        send_on(&self.to, piece).await
     }
 
     /// Writes what closes the archive: without it no reader takes it for whole.

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::archive::{Archive, Cut};
-use super::{PIECES, Room, attachment, close, day, still};
+use super::{PIECES, Room, ZIP, attachment, close, day, still};
 use crate::Api;
 use crate::caller::Caller;
 use crate::dto::AuditItem;
@@ -81,7 +81,7 @@ pub(crate) async fn send(
         made_at,
     };
     tokio::spawn(sending.run());
-    Ok(attachment(&name, pieces, broken))
+    Ok(attachment((&name, ZIP), None, pieces, broken))
 }
 
 /// A log on its way.

@@ -5,6 +5,7 @@
 
 mod about;
 mod archive;
+pub(crate) mod film;
 pub(crate) mod log;
 mod page;
 mod recording;
@@ -23,7 +24,7 @@ use clerestory_lifecycle::RequestKind;
 use clerestory_model::{PersonId, PlayId, RequestId};
 use clerestory_seal::random;
 use clerestory_store::recordings::{self as rows, ScopeFilter, Subjects};
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use self::about::About;
@@ -98,12 +99,21 @@ pub(crate) async fn send(api: Api, caller: Caller, id: RequestId) -> Result<Resp
         _room: room,
     };
     tokio::spawn(sending.run());
-    Ok(attachment(&name, pieces, broken))
+    Ok(attachment((&name, ZIP), None, pieces, broken))
 }
 
-/// An answer with a zip file of this name, whose pieces come as they are made; `broken` says that there will be no end.
-fn attachment(name: &str, pieces: mpsc::Receiver<Bytes>, broken: Arc<AtomicBool>) -> Response {
-    let body = Body::from_stream(stream::unfold(pieces, move |mut pieces: mpsc::Receiver<Bytes>| {
+/// What is handed out.
+const ZIP: &str = "application/zip";
+const MP4: &str = "video/mp4";
+
+/// An answer with a file of this name and kind, whose pieces come as they are made, `first` before them; `broken` says that there will be no end.
+fn attachment(
+    (name, kind): (&str, &'static str),
+    first: Option<Bytes>,
+    pieces: mpsc::Receiver<Bytes>,
+    broken: Arc<AtomicBool>,
+) -> Response {
+    let rest = stream::unfold(pieces, move |mut pieces: mpsc::Receiver<Bytes>| {
         let broken = Arc::clone(&broken);
         async move {
             match pieces.recv().await {
@@ -115,10 +125,11 @@ fn attachment(name: &str, pieces: mpsc::Receiver<Bytes>, broken: Arc<AtomicBool>
                 None => None,
             }
         }
-    }));
+    });
+    let body = Body::from_stream(stream::iter(first.map(Ok)).chain(rest));
     let named = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
     let named = named.unwrap_or(HeaderValue::from_static("attachment"));
-    let kind = HeaderValue::from_static("application/zip");
+    let kind = HeaderValue::from_static(kind);
     (StatusCode::OK, [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], body)
         .into_response()
 }

@@ -103,6 +103,28 @@ impl From<PlaybackError> for ApiError {
                 "The settings of whose screen it is do not let you watch it meanwhile.",
                 "Come back when it is over. Who may is said by the setting capture.recording.live_view.",
             ),
+            PlaybackError::NotExported => Self::new(
+                StatusCode::CONFLICT,
+                "nothing-to-export",
+                "There is no film in it",
+                "Only what a screen showed can be taken along as a film, and this shows none.",
+                "Watch it here.",
+            ),
+            PlaybackError::OnceOver => Self::new(
+                StatusCode::CONFLICT,
+                "still-going-on",
+                "It is still going on",
+                "A recording is taken along once it is over.",
+                "Come back when it is.",
+            ),
+            PlaybackError::NoFfmpeg => Self::new(
+                StatusCode::CONFLICT,
+                "ffmpeg-missing",
+                "The server cannot make films",
+                "Films are made by ffmpeg, which is not installed where the server runs.",
+                "Whoever runs the server installs ffmpeg 5.1 or later (on Debian: apt-get install ffmpeg), or names it in \
+                 CLERESTORY_FFMPEG, and starts the server again.",
+            ),
             PlaybackError::WhyMissing => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "reason-required",

@@ -3,9 +3,12 @@
 mod api_keys;
 mod audit;
 mod blocks;
+mod calendar;
 mod capture;
+mod clips;
+mod comments;
 mod credentials;
-mod deletions;
+pub(crate) mod deletions;
 mod erasures;
 mod health;
 mod holds;
@@ -15,6 +18,7 @@ mod invitations;
 mod ledger;
 pub(crate) mod mine;
 mod people;
+mod playlists;
 mod plays;
 mod policy;
 mod proposals;
@@ -23,6 +27,7 @@ pub(crate) mod recordings;
 mod requests;
 mod resets;
 mod retention;
+mod reviews;
 mod roles;
 mod screens;
 mod session;
@@ -56,6 +61,7 @@ use crate::Api;
         (name = "session", description = "Signing in and out."),
         (name = "recordings", description = "What was captured, and who watched it."),
         (name = "plays", description = "Watching, inside a decision that is on record."),
+        (name = "coaching", description = "What people say of recordings and make of them: comments, clips, reviews, playlists, calendars."),
         (name = "erasures", description = "Erasing for good, with a receipt."),
         (name = "keys", description = "API keys of the organisation: sent as `Authorization: Bearer csk_…`, never in an address."),
         (name = "people", description = "Who is here, what they may do, to whom they report, and where they work."),
@@ -91,12 +97,23 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
+        .routes(routes!(recordings::take_along))
         .routes(routes!(mine::data))
         .routes(routes!(plays::begin))
         .routes(routes!(plays::segment))
         .routes(routes!(plays::watched))
         .routes(routes!(plays::end))
         .routes(routes!(plays::follow))
+        .routes(routes!(comments::list, comments::write))
+        .routes(routes!(comments::edit, comments::remove))
+        .routes(routes!(clips::list, clips::make))
+        .routes(routes!(clips::change, clips::remove))
+        .routes(routes!(clips::play))
+        .routes(routes!(reviews::list))
+        .routes(routes!(reviews::read, reviews::put, reviews::remove))
+        .routes(routes!(playlists::list, playlists::make))
+        .routes(routes!(playlists::read, playlists::change, playlists::remove))
+        .routes(routes!(calendar::read))
         .routes(routes!(inside::read))
         .routes(routes!(inside::segment))
         .routes(routes!(erasures::of_recording))

@@ -11,7 +11,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use clerestory_identity::Use;
 use clerestory_model::{PlayId, RecordingId, TrackId};
-use clerestory_playback::{GapFact, PlaybackError, SegmentContent, SegmentFact, packed_list};
+use clerestory_playback::{Begun, GapFact, PlaybackError, SegmentContent, SegmentFact, packed_list};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -32,7 +32,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Begin {
     /// Why: shown to the recorded person and kept in the log.
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Whether the recording will be followed while it goes on. What goes on is watched only by whoever may follow it,
     /// whatever stands here.
     #[serde(default)]
@@ -52,6 +52,18 @@ pub(crate) struct Play {
     duration_us: i64,
     live: bool,
     content_origin: String,
+    /// The clip that is watched, where it is not all of the recording.
+    clip: Option<PlayedClip>,
+}
+
+/// What a play of a clip shows.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlayedClip {
+    pub(crate) id: String,
+    /// Milliseconds since the recording began.
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+    pub(crate) title: String,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -87,18 +99,25 @@ pub(crate) async fn begin(
         }
         begun => begun?,
     };
-    let recording = &begun.described.recording;
-    let play = Play {
-        id: begun.play.id.to_string(),
-        recording: id.to_string(),
-        expires_at: begun.play.expires_at.to_string(),
-        entry: begun.play.entry,
-        tracks: begun.described.tracks.iter().map(Into::into).collect(),
-        duration_us: duration_us(recording, api.clock.now()),
-        live: recording.is_live(api.clock.now()),
-        content_origin: api.hosts.origins().content.clone(),
-    };
-    Ok((StatusCode::CREATED, Json(play)).into_response())
+    Ok((StatusCode::CREATED, Json(Play::of(&api, &begun, None))).into_response())
+}
+
+impl Play {
+    /// A play that has begun, as its answer tells it.
+    pub(crate) fn of(api: &Api, begun: &Begun, clip: Option<PlayedClip>) -> Self {
+        let recording = &begun.described.recording;
+        Self {
+            id: begun.play.id.to_string(),
+            recording: recording.id.to_string(),
+            expires_at: begun.play.expires_at.to_string(),
+            entry: begun.play.entry,
+            tracks: begun.described.tracks.iter().map(Into::into).collect(),
+            duration_us: duration_us(recording, api.clock.now()),
+            live: recording.is_live(api.clock.now()),
+            content_origin: api.hosts.origins().content.clone(),
+            clip,
+        }
+    }
 }
 
 /// One segment of a running play. Of a `dom` track a JSON array of rrweb events; of `actions` one of what somebody did, its

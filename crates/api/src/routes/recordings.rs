@@ -3,17 +3,20 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use clerestory_access::{Action, Grant, ListRecordings, OpContext, ReadRecording, RefreshList};
 use clerestory_audit::Personal;
-use clerestory_model::{RecordingId, RecordingState, SiteId, Source, Timestamp};
+use clerestory_model::{PersonId, RecordingId, RecordingState, SiteId, Source, Timestamp};
 use clerestory_seal::sha256;
 use clerestory_store::recordings as rows;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
+use crate::bodies::CallerWith;
 use crate::caller::{Asked, At, Client};
 use crate::dto::{RecordingItem, RecordingList, Track, Viewer};
+use crate::export::film;
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
 use crate::routes::deletions::not_deleted;
@@ -25,6 +28,9 @@ const MOST: u32 = 100;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Only about this person.
+    #[param(value_type = Option<String>)]
+    person: Option<PersonId>,
     /// Only captured by this: `web` or `screen`.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
@@ -74,6 +80,10 @@ pub(crate) struct Recording {
     /// Keys that seal it: one of the subject, one of each track.
     sealed_keys: usize,
     region: String,
+    /// Whether the caller may take it along as a film, once they have proven a moment ago who they are.
+    may_export: bool,
+    /// Of a recording of a screen: `ready`, or `ffmpeg-missing` where the server cannot make films.
+    export: Option<&'static str>,
 }
 
 /// As in a list; who watched is told in full beside it.
@@ -117,6 +127,13 @@ impl From<RecordingItem> for RecordingItemWithoutViewers {
             live: item.live,
         }
     }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedExport {
+    /// Why: kept in the log.
+    reason: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -198,6 +215,7 @@ async fn answer<A: Action>(
 ) -> Result<Json<RecordingList>, ApiError> {
     let (entry, question) = (grant.entry(), question(&asked));
     let filter = rows::Filter {
+        person: asked.person,
         source: asked.source,
         site: asked.site,
         state: asked.state,
@@ -258,6 +276,7 @@ const SINCE: &str = "begun at or after ";
 
 fn words(asked: &ListQuery, since: Option<String>) -> String {
     let ListQuery {
+        person,
         source,
         site,
         state,
@@ -270,6 +289,7 @@ fn words(asked: &ListQuery, since: Option<String>) -> String {
         limit: _,
     } = asked;
     let parts = [
+        person.map(|person| format!("about {person}")),
         source.map(|source| format!("captured by {source}")),
         site.map(|site| format!("of {site}")),
         state.map(|state| format!("in the state {state}")),
@@ -343,7 +363,17 @@ pub(crate) async fn read(
                 for viewing in &described.viewings {
                     viewers.push(names.viewer(tx, viewing).await?);
                 }
+                let on = caller.recording(id);
+                let is_screen = described.recording.source == Source::Screen;
+                let may_export =
+                    inner.playback.may_export(tx, &caller.op, (on, &described.recording)).await?;
                 Ok(Json(Recording {
+                    may_export,
+                    export: is_screen.then_some(if inner.confined.has_ffmpeg() {
+                        "ready"
+                    } else {
+                        "ffmpeg-missing"
+                    }),
                     item: item.into(),
                     viewers,
                     policy_version: described.recording.policy_version,
@@ -354,6 +384,21 @@ pub(crate) async fn read(
             })
         })
         .await
+}
+
+/// Takes a recording of a screen along as a film, MP4 with H.264 and AAC, that is made while it is sent: its runs one after
+/// another, without what was not recorded.
+#[utoipa::path(post, path = "/recordings/{recording}/export", tag = "recordings", request_body = AskedExport,
+    params(("recording" = String, Path)), responses(
+    (status = 200, description = "The film", content_type = "video/mp4", body = Vec<u8>),
+    (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+    (status = 410, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem)))]
+pub(crate) async fn take_along(
+    State(api): State<Api>,
+    At(id): At<RecordingId>,
+    CallerWith(caller, asked): CallerWith<AskedExport>,
+) -> Result<Response, ApiError> {
+    film::send(api, caller, id, asked.reason).await
 }
 
 /// Who watched a recording, and which part.

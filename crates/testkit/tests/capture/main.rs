@@ -4,6 +4,8 @@
 mod capture;
 mod disk;
 mod engines;
+mod film_confined;
+mod films;
 mod leftovers;
 mod limits;
 mod lost_commit;

@@ -18,7 +18,7 @@ const WRITER: &str = "0190a5e2-0000-7000-8000-0000000000b1";
 const FPS: usize = 10;
 const SECONDS: usize = 2;
 
-fn run(program: &str, args: &[&str]) -> Vec<u8> {
+pub(crate) fn run(program: &str, args: &[&str]) -> Vec<u8> {
     let done = Command::new(program).args(args).output();
     let done = done.unwrap_or_else(|error| panic!("{program}: {error}; on Debian: apt-get install ffmpeg"));
     assert!(done.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
@@ -110,16 +110,16 @@ fn opus(file: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
     (packets, head)
 }
 
-struct Fixture {
-    kind: &'static str,
-    head: Value,
+pub(crate) struct Fixture {
+    pub(crate) kind: &'static str,
+    pub(crate) head: Value,
     frames: Vec<Vec<u8>>,
     frame_us: u32,
 }
 
 impl Fixture {
     /// The chunks of a segment.
-    fn segment(&self, now_ms: i64, number: usize) -> Vec<u8> {
+    pub(crate) fn segment(&self, now_ms: i64, number: usize) -> Vec<u8> {
         let of_segment = SECONDS * 1_000_000 / self.frame_us as usize;
         let chunks: Vec<Chunk> = self
             .frames
@@ -139,7 +139,7 @@ impl Fixture {
     }
 }
 
-fn fixtures(folder: &Path) -> Vec<Fixture> {
+pub(crate) fn fixtures(folder: &Path) -> Vec<Fixture> {
     let gop = (FPS * SECONDS).to_string();
     let frame_us = u32::try_from(1_000_000 / FPS).unwrap();
     let video = |codec: &str, description: Option<&[u8]>, frames| Fixture {
@@ -223,14 +223,14 @@ async fn fetch(caller: &Caller, path: &str) -> (String, Vec<u8>) {
     (kind, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
 }
 
-fn probed(file: &Path) -> Value {
+pub(crate) fn probed(file: &Path) -> Value {
     let path = file.to_str().unwrap();
     let args = ["-v", "error", "-show_streams", "-show_packets", "-of", "json", path];
     serde_json::from_slice(&run("ffprobe", &args)).unwrap()
 }
 
 /// Each frame that a decoder gets out of it, as a hash.
-fn decoded(file: &Path) -> Vec<String> {
+pub(crate) fn decoded(file: &Path) -> Vec<String> {
     let path = file.to_str().unwrap();
     let out = run("ffmpeg", &["-v", "error", "-xerror", "-i", path, "-f", "framemd5", "-"]);
     let text = String::from_utf8(out).unwrap();

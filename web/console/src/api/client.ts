@@ -59,6 +59,7 @@ async function send(method: Method, path: string, options: CallOptions): Promise
   if (file) headers["Content-Type"] = "application/octet-stream";
   if (options.basedOn !== undefined) headers["If-Match"] = `"${options.basedOn}"`;
   const init: RequestInit = { method, headers, credentials: "same-origin", redirect: "error" };
+  if (options.keepalive) init.keepalive = true;
   if (file) init.body = file;
   else if (raw) init.body = raw;
   else if (body !== undefined) init.body = JSON.stringify(body);
@@ -110,6 +111,8 @@ export interface CallOptions {
   file?: Blob;
   /** The version a change is based on: if there is a newer one, it is refused. */
   basedOn?: number;
+  /** It is carried out even where the page is going away. */
+  keepalive?: boolean;
   signal?: AbortSignal;
 }
 
@@ -118,6 +121,41 @@ export async function fetchFile(path: PathFor<"GET">, query: Query = {}): Promis
   const response = await send("GET", path, { query });
   if (!response.ok) return refuse(response);
   return response.blob();
+}
+
+/** How much of a file has come, and how much there will be where the server says so. */
+export interface Progress {
+  bytes: number;
+  of: number | null;
+}
+
+/** A file that the API makes while it is read. `told` hears how it goes; the browser keeps what comes, not this page. */
+export async function makeFile(
+  path: PathFor<"POST">,
+  options: Pick<CallOptions, "body" | "signal">,
+  told: (progress: Progress) => void,
+): Promise<Blob> {
+  const response = await send("POST", path, options);
+  if (!response.ok) return refuse(response);
+  const length = Number.parseInt(response.headers.get("Content-Length") ?? "", 10);
+  const of = Number.isFinite(length) ? length : null;
+  let bytes = 0;
+  const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, on) {
+      bytes += chunk.byteLength;
+      told({ bytes, of });
+      on.enqueue(chunk);
+    },
+  });
+  const type = response.headers.get("Content-Type") ?? "application/octet-stream";
+  try {
+    return await new Response(response.body?.pipeThrough(counting), {
+      headers: { "Content-Type": type },
+    }).blob();
+  } catch (cause) {
+    if (options.signal?.aborted) throw cause;
+    throw new Unreachable("The file broke off.", { cause });
+  }
 }
 
 /** Calls the API and parses the answer by `schema`. */

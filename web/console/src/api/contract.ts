@@ -4,6 +4,7 @@
  */
 import type * as v from "valibot";
 import type * as b from "./blocks";
+import type * as c from "./coaching";
 import type * as e from "./erasing";
 import type * as k from "./keeping";
 import type * as a from "./keys";
@@ -12,6 +13,7 @@ import type * as r from "./roles";
 import type { components, paths } from "./schema";
 import type * as s from "./support";
 import type * as t from "./types";
+import type { UndescribedFields } from "./undescribed";
 
 type Filled<P> = P extends `${infer Before}{${string}}${infer After}`
   ? `${Before}${string}${Filled<After>}`
@@ -47,13 +49,26 @@ export type Drift = None<
   | Missing<typeof t.Enrolment, Described["Enrolment"]>
   | Missing<typeof t.RecoveryCodes, Described["RecoveryCodes"]>
   | Missing<typeof t.SignedInSession, Described["SessionItem"]>
-  | Missing<typeof t.RecordingItem, Described["RecordingItem"]>
+  | Missing<typeof t.RecordingItem, Described["RecordingItem"] & UndescribedFields>
   | Missing<typeof t.RecordingList, Described["RecordingList"]>
-  | Missing<typeof t.Recording, Described["Recording"]>
+  | Missing<typeof t.Recording, Described["Recording"] & UndescribedFields>
   | Missing<typeof t.Gap, Described["Gap"]>
   | Missing<typeof t.SegmentItem, Described["SegmentItem"]>
   | Missing<typeof t.Track, Described["Track"]>
   | Missing<typeof t.Viewer, Described["Viewer"]>
+  | Missing<typeof c.Comment, Described["Comment"]>
+  | Missing<typeof c.CommentList, Described["Comments"]>
+  | Missing<typeof c.Clip, Described["Clip"]>
+  | Missing<typeof c.ClipList, Described["Clips"]>
+  | Missing<typeof c.PlayedClip, Described["PlayedClip"]>
+  | Missing<typeof c.Playlist, Described["Playlist"]>
+  | Missing<typeof c.PlaylistItem, Described["PlaylistItem"]>
+  | Missing<typeof c.PlaylistLine, Described["PlaylistSummary"]>
+  | Missing<typeof c.PlaylistList, Described["Playlists"]>
+  | Missing<typeof c.Review, Described["Review"]>
+  | Missing<typeof c.ReviewList, Described["Reviews"]>
+  | Missing<typeof c.Calendar, Described["Calendar"]>
+  | Missing<typeof c.CalendarDay, Described["CalendarDay"]>
   | Missing<typeof r.Role, Described["Role"]>
   | Missing<typeof r.RoleList, Described["Roles"]>
   | Missing<typeof r.Right, Described["Right"]>
@@ -87,7 +102,7 @@ export type Drift = None<
   | Missing<typeof t.PastSaying, Described["PastSaying"]>
   | Missing<typeof t.SettingHistory, Described["SettingHistory"]>
   | Missing<typeof t.Effects, Described["SettingEffects"]>
-  | Missing<typeof t.MyRecording, Described["MyRecording"]>
+  | Missing<typeof t.MyRecording, Described["MyRecording"] & UndescribedFields>
   | Missing<typeof t.MyData, Described["MyData"]>
   | Missing<typeof t.Erasure, Described["Erasure"]>
   | Missing<typeof t.ErasureList, Described["ErasureList"]>

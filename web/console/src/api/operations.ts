@@ -1,5 +1,5 @@
 /** One function per operation of the API that the console uses. Playing has its own in src/player. */
-import { call, callEmpty, fetchFile, type Query } from "./client";
+import { call, callEmpty, fetchFile, makeFile, type Progress, type Query } from "./client";
 import * as t from "./types";
 
 const seg = encodeURIComponent;
@@ -48,6 +48,15 @@ export const listRecordings = (query: Query, signal?: AbortSignal) =>
   call("GET", "/recordings", t.RecordingList, { query, ...opt(signal) });
 export const getRecording = (id: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(id)}`, t.Recording, opt(signal));
+
+/** The recording as one file. */
+export const exportRecording = (
+  id: string,
+  reason: string,
+  told: (progress: Progress) => void,
+  signal?: AbortSignal,
+) =>
+  makeFile(`/recordings/${seg(id)}/export`, { body: reason === "" ? {} : { reason }, ...opt(signal) }, told);
 
 export const askToWatch = (recording: string, reason: string) =>
   call("POST", `/recordings/${seg(recording)}/views`, t.AskedView, { body: { reason } });

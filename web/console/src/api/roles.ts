@@ -7,6 +7,8 @@ const seg = encodeURIComponent;
 export const Right = v.object({
   scope: v.picklist(["own", "reports", "organisation"]),
   setting: v.optional(v.nullable(v.string()), null),
+  /** The words that a setting says while it holds. */
+  says: v.optional(v.nullable(v.object({ setting: v.string(), any: v.array(v.string()) })), null),
   wider: v.optional(
     v.nullable(
       v.object({

@@ -303,6 +303,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clips/{clip}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a clip away. Its recording stays. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        /** Names a clip anew, or moves its ends. */
+        patch: operations["change"];
+        trace?: never;
+    };
+    "/api/v1/clips/{clip}/plays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins watching a clip: a play of its recording that is given the segments which the clip touches, and of a page those
+         *     back to the last one that it can be drawn from.
+         */
+        post: operations["play"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/comments/{comment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a comment away, with what answers it. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        /** Says something else in the place of what one said. */
+        patch: operations["edit"];
+        trace?: never;
+    };
     "/api/v1/deletions": {
         parameters: {
             query?: never;
@@ -780,6 +836,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/people/{person}/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When somebody was recorded, as far as the caller may list recordings about them. */
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people/{person}/devices": {
         parameters: {
             query?: never;
@@ -936,6 +1009,43 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/playlists": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The playlists of the organisation. */
+        get: operations["list"];
+        put?: never;
+        /** Makes a playlist with nothing in it. */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/playlists/{playlist}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One playlist, with what the caller sees of it. */
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        /** Takes a playlist away. What is in it stays where it is. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        /** Gives a playlist another title, or other items in the place of all that it has. */
+        patch: operations["change"];
         trace?: never;
     };
     "/api/v1/plays/{play}": {
@@ -1096,6 +1206,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{recording}/clips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The clips of a recording. */
+        get: operations["list"];
+        put?: never;
+        /** Names a stretch of a recording. */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What people said of a recording. */
+        get: operations["list"];
+        put?: never;
+        /** Says something of a recording, or answers what was said. */
+        post: operations["write"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings/{recording}/delete": {
         parameters: {
             query?: never;
@@ -1130,6 +1276,26 @@ export interface paths {
          *     later, its bytes after that. Asking again gives the same erasure.
          */
         post: operations["of_recording"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a recording of a screen along as a film, MP4 with H.264 and AAC, that is made while it is sent: its runs one after
+         *     another, without what was not recorded.
+         */
+        post: operations["take_along"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1199,6 +1365,25 @@ export interface paths {
         /** Restores a recording that was deleted, with the same ids and links. */
         post: operations["restore"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the review of a recording is; 404 where nobody asked for one. */
+        get: operations["read"];
+        /** Puts a recording on the queue, or says that it was reviewed. */
+        put: operations["put"];
+        post?: never;
+        /** Takes a recording off the queue. */
+        delete: operations["remove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1375,6 +1560,23 @@ export interface paths {
         put?: never;
         /** Lets a sweep go on that waits because far more is due than was foreseen. */
         post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The review queue, as far as the caller sees its recordings. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2116,6 +2318,10 @@ export interface components {
             /** @description What happens next, and what to do. */
             waits_for: string;
         };
+        AskedExport: {
+            /** @description Why: kept in the log. */
+            reason?: string | null;
+        };
         AskedRequest: {
             kind: components["schemas"]["Wanted"];
             /** @description Whatever is to be said about it; sealed under the asker's own key. */
@@ -2224,6 +2430,43 @@ export interface components {
             /** Format: date-time */
             since: string;
         };
+        /** @description The days of a month on which somebody was recorded. */
+        Calendar: {
+            days: components["schemas"]["CalendarDay"][];
+            /** @description As in `2026-11`. */
+            month: string;
+        };
+        /** @description A day on which somebody was recorded. */
+        CalendarDay: {
+            /** @description In UTC, as in `2026-11-03`. */
+            day: string;
+            /**
+             * Format: int64
+             * @description Milliseconds of it that lie in gaps of recordings.
+             */
+            gaps_ms: number;
+            /**
+             * Format: int64
+             * @description Milliseconds of it that were recorded, gaps left out; up to now of what goes on.
+             */
+            recorded_ms: number;
+            /**
+             * Format: int64
+             * @description Recordings of which some time lies in it.
+             */
+            recordings: number;
+        };
+        ChangeClip: {
+            /**
+             * Format: int64
+             * @description Milliseconds since the recording began.
+             */
+            from_ms?: number | null;
+            /** @description 1 to 120 characters in one line. */
+            title?: string | null;
+            /** Format: int64 */
+            to_ms?: number | null;
+        };
         /** @description What is to change about a node. */
         ChangeNode: {
             name?: string | null;
@@ -2234,6 +2477,12 @@ export interface components {
             new: string;
             /** @description The old one. Not needed after a step-up, after signing in by a link just now, or where there is none. */
             old?: string | null;
+        };
+        ChangePlaylist: {
+            /** @description Everything that is to be in it, in its order: 200 items at most. */
+            items?: components["schemas"]["PutItem"][] | null;
+            /** @description 1 to 120 characters in one line. */
+            title?: string | null;
         };
         /** @description What is to change about a role. */
         ChangeRole: {
@@ -2274,6 +2523,54 @@ export interface components {
             /** @description `tighter`, `looser`, `mixed` or `same`; absent when the document is not valid. */
             direction?: string | null;
             errors: components["schemas"]["FieldError"][];
+        };
+        /** @description A stretch of a recording that somebody named. */
+        Clip: {
+            /**
+             * Format: int64
+             * @description Milliseconds since the recording began.
+             */
+            from_ms: number;
+            id: string;
+            /** Format: date-time */
+            made_at: string;
+            made_by: components["schemas"]["PersonRef"];
+            recording: string;
+            title: string;
+            /** Format: int64 */
+            to_ms: number;
+        };
+        /** @description The clips of a recording, in the order of its time. */
+        Clips: {
+            items: components["schemas"]["Clip"][];
+        };
+        /** @description What somebody said of a moment of a recording. */
+        Comment: {
+            /** @description The comment it answers. */
+            answers?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds since the recording began.
+             */
+            at_ms: number;
+            author: components["schemas"]["PersonRef"];
+            /** Format: date-time */
+            edited_at?: string | null;
+            id: string;
+            /** @description Whether the caller wrote it: they alone change it. */
+            mine: boolean;
+            text: string;
+            /**
+             * Format: int64
+             * @description Where it ends, of more than a moment.
+             */
+            to_ms?: number | null;
+            /** Format: date-time */
+            written_at: string;
+        };
+        /** @description What people said of a recording, in the order of its time. */
+        Comments: {
+            items: components["schemas"]["Comment"][];
         };
         Confirm: {
             /** @description Six digits of the app. */
@@ -2348,6 +2645,10 @@ export interface components {
             /** Format: int64 */
             count: number;
             reason: string;
+        };
+        EditComment: {
+            /** @description 1 to 2000 characters. */
+            text: string;
         };
         EndBody: {
             /** @description `stopped`: on purpose, the visit is over; `unload`: the page was left. */
@@ -2714,6 +3015,11 @@ export interface components {
             link?: string | null;
             person: components["schemas"]["Person"];
         };
+        /**
+         * @description What an item is.
+         * @enum {string}
+         */
+        ItemKind: "clip" | "recording";
         KeyItem: {
             /** Format: date-time */
             expires_at: string;
@@ -2828,6 +3134,21 @@ export interface components {
             link?: string | null;
             /** @description Whom it lets in. */
             person: string;
+        };
+        MakeClip: {
+            /**
+             * Format: int64
+             * @description Milliseconds since the recording began.
+             */
+            from_ms: number;
+            /** @description 1 to 120 characters in one line. */
+            title: string;
+            /** Format: int64 */
+            to_ms: number;
+        };
+        MakePlaylist: {
+            /** @description 1 to 120 characters in one line. */
+            title: string;
         };
         /** @description A role to be made. */
         MakeRole: {
@@ -3027,6 +3348,7 @@ export interface components {
             items: components["schemas"]["PlaceBlock"][];
         };
         Play: {
+            clip?: components["schemas"]["PlayedClip"] | null;
             content_origin: string;
             /** Format: int64 */
             duration_us: number;
@@ -3041,6 +3363,76 @@ export interface components {
             live: boolean;
             recording: string;
             tracks: components["schemas"]["Track"][];
+        };
+        /** @description What a play of a clip shows. */
+        PlayedClip: {
+            /**
+             * Format: int64
+             * @description Milliseconds since the recording began.
+             */
+            from_ms: number;
+            id: string;
+            title: string;
+            /** Format: int64 */
+            to_ms: number;
+        };
+        /** @description A playlist, with what the caller sees of it. */
+        Playlist: {
+            /**
+             * Format: int64
+             * @description How many more it has that the caller does not see.
+             */
+            hidden: number;
+            id: string;
+            items: components["schemas"]["PlaylistItem"][];
+            /** Format: date-time */
+            made_at: string;
+            made_by: components["schemas"]["PersonRef"];
+            /** @description Whether the caller made it: they alone change it. */
+            mine: boolean;
+            title: string;
+        };
+        /** @description An item of a playlist. */
+        PlaylistItem: {
+            /**
+             * Format: int64
+             * @description Of a clip, in milliseconds since the recording began.
+             */
+            from_ms?: number | null;
+            /** @description Of the clip, or of the recording. */
+            id: string;
+            /** @description `clip` or `recording`. */
+            kind: string;
+            /** @description The recording, or that of the clip. */
+            recording: components["schemas"]["RecordingShort"];
+            /** @description Of a clip. */
+            title?: string | null;
+            /** Format: int64 */
+            to_ms?: number | null;
+        };
+        /** @description A playlist in the list of them. */
+        PlaylistSummary: {
+            /**
+             * Format: int64
+             * @description How many they do not see.
+             */
+            hidden: number;
+            id: string;
+            /**
+             * Format: int64
+             * @description How many of its items the caller sees.
+             */
+            items: number;
+            /** Format: date-time */
+            made_at: string;
+            made_by: components["schemas"]["PersonRef"];
+            /** @description Whether the caller made it: they alone change it. */
+            mine: boolean;
+            title: string;
+        };
+        /** @description The playlists of the organisation, newest first. */
+        Playlists: {
+            items: components["schemas"]["PlaylistSummary"][];
         };
         Policy: {
             current: components["schemas"]["Signed"];
@@ -3144,6 +3536,16 @@ export interface components {
             /** @description The organisation, by its own id, typed again: everything of it is destroyed, and everybody's account. */
             organisation: string;
         };
+        PutItem: {
+            /** @description Of the clip, or of the recording. */
+            id: string;
+            kind: components["schemas"]["ItemKind"];
+        };
+        PutReview: {
+            /** @description What is to be looked at, or was found: 1 to 500 characters. What was noted before stays where nothing is said. */
+            note?: string | null;
+            state: components["schemas"]["ReviewWord"];
+        };
         /** @description A stretch of a recording. */
         Range: {
             /** Format: int64 */
@@ -3209,6 +3611,10 @@ export interface components {
         };
         /** @description One recording, with what it is made of. */
         Recording: components["schemas"]["RecordingItemWithoutViewers"] & {
+            /** @description Of a recording of a screen: `ready`, or `ffmpeg-missing` where the server cannot make films. */
+            export?: string | null;
+            /** @description Whether the caller may take it along as a film, once they have proven a moment ago who they are. */
+            may_export: boolean;
             /** Format: int64 */
             policy_version: number;
             region: string;
@@ -3276,6 +3682,17 @@ export interface components {
             entry: number;
             items: components["schemas"]["RecordingItem"][];
             next_cursor?: string | null;
+        };
+        /** @description A recording beside something that is about it. */
+        RecordingShort: {
+            /** Format: int64 */
+            duration_us: number;
+            id: string;
+            /** @description `web`, `screen`, `desktop` or `live`. */
+            source: string;
+            /** Format: date-time */
+            started_at: string;
+            subject: components["schemas"]["SubjectRef"];
         };
         /** @description Each works once, in place of a code. They are shown this once. */
         RecoveryCodes: {
@@ -3368,10 +3785,38 @@ export interface components {
             /** @description The next thirty spans of 24 hours. */
             next: components["schemas"]["PreviewDay"][];
         };
+        /** @description A recording that is to be reviewed, or was. */
+        Review: {
+            /**
+             * Format: date-time
+             * @description When it came onto the queue.
+             */
+            asked_at: string;
+            asked_by?: components["schemas"]["PersonRef"] | null;
+            /** Format: date-time */
+            done_at?: string | null;
+            done_by?: components["schemas"]["PersonRef"] | null;
+            note?: string | null;
+            recording: components["schemas"]["RecordingShort"];
+            /** @description `waiting` or `done`. */
+            state: string;
+        };
+        /**
+         * @description How far a review is.
+         * @enum {string}
+         */
+        ReviewWord: "waiting" | "done";
+        /** @description Recordings that wait, which came first at the top; or those that were reviewed, the latest at the top. */
+        Reviews: {
+            items: components["schemas"]["Review"][];
+            /** @description Goes on after these. */
+            next?: string | null;
+        };
         /** @description How far a right reaches, and on which conditions. */
         Right: {
             /** @description Whether they may only while a grant of support says so. */
             granted: boolean;
+            says?: components["schemas"]["SaysRight"] | null;
             /** @description `own`, `reports` or `organisation`. */
             scope: string;
             /** @description A setting that must be on for it to hold at all. */
@@ -3441,6 +3886,12 @@ export interface components {
             reason?: string | null;
             /** @description The value; `null` to say nothing any more. */
             value: unknown;
+        };
+        /** @description What a setting must say for a right to hold. */
+        SaysRight: {
+            /** @description Any of these words. */
+            any: string[];
+            setting: string;
         };
         ScreenEndBody: {
             /** @description `stopped`: on purpose, the recording is over; `shutdown`: the browser ends, and may go on within a day. */
@@ -4057,6 +4508,22 @@ export interface components {
          * @enum {string}
          */
         Word: "allowed" | "refused";
+        WriteComment: {
+            /** @description The comment it answers. */
+            answers?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds since the recording began. An answer is of the time of what it answers, whatever stands here.
+             */
+            at_ms: number;
+            /** @description 1 to 2000 characters. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Where it ends, of more than a moment.
+             */
+            to_ms?: number | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -5003,6 +5470,265 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeClip"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    play: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Begin"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Play"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditComment"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comment"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6588,6 +7314,62 @@ export interface operations {
             };
         };
     };
+    read: {
+        parameters: {
+            query?: {
+                /** @description As in `2026-11`, in UTC; the one that goes on unless said. */
+                month?: string;
+            };
+            header?: never;
+            path: {
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     devices: {
         parameters: {
             query?: never;
@@ -7168,6 +7950,242 @@ export interface operations {
             };
         };
     };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Playlists"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakePlaylist"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Playlist"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                playlist: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Playlist"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                playlist: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                playlist: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePlaylist"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Playlist"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     end: {
         parameters: {
             query?: never;
@@ -7461,6 +8479,8 @@ export interface operations {
     list: {
         parameters: {
             query?: {
+                /** @description Only about this person. */
+                person?: string;
                 /** @description Only captured by this: `web` or `screen`. */
                 source?: string;
                 /** @description Only of this site. */
@@ -7553,6 +8573,258 @@ export interface operations {
                 };
             };
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clips"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeClip"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comments"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    write: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WriteComment"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comment"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7667,6 +8939,80 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_along: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskedExport"];
+            };
+        };
+        responses: {
+            /** @description The film */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": number[];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7840,6 +9186,168 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutReview"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is off the queue */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8434,6 +9942,54 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Those that wait, unless said. */
+                state?: string;
+                /** @description From the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reviews"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

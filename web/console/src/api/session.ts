@@ -14,8 +14,19 @@ export function useSession(): Session {
   return useSuspenseQuery(sessionQuery).data;
 }
 
+/** What is done with a recording besides watching it. */
+export const MAY = {
+  comment: "recording.comment",
+  clip: "recording.clip",
+  export: "recording.export",
+  playlists: "playlist.manage",
+  reviews: "recording.review",
+} as const;
+
 /** What the console asks about. The names are those of the server's decisions. */
 export type Action =
+  | (typeof MAY)[keyof typeof MAY]
+  | "recording.list"
   | "recording.import"
   | "recording.read"
   | "recording.follow"

@@ -81,6 +81,12 @@ export type SignedInSession = v.InferOutput<typeof SignedInSession>;
 export const Pane = v.picklist(["a0", "a1", "a2", "a3", "a4", "gap", "cut", "now", "none"]);
 export type Pane = v.InferOutput<typeof Pane>;
 
+/** The address of a picture of a recording. It opens for whoever was given it, for ten minutes. */
+export const Preview = v.object({ url: v.string(), width: count, height: count });
+export type Preview = v.InferOutput<typeof Preview>;
+export const PreviewState = v.picklist(["none", "waiting", "made", "failed", "unavailable"]);
+export type PreviewState = v.InferOutput<typeof PreviewState>;
+
 export const RecordingItem = v.object({
   id: v.string(),
   source: v.string(),
@@ -106,6 +112,10 @@ export const RecordingItem = v.object({
   kept_until: nullable(v.string()),
   viewers: v.array(PersonRef),
   live: v.boolean(),
+  preview: v.optional(nullable(Preview)),
+  /** How far the pictures of a screen are; null where it is none. */
+  preview_state: v.optional(nullable(PreviewState)),
+  preview_why: v.optional(nullable(v.string())),
 });
 export type RecordingItem = v.InferOutput<typeof RecordingItem>;
 
@@ -181,6 +191,9 @@ export const Recording = v.object({
   policy_version: nullable(v.number()),
   sealed_keys: count,
   region: v.string(),
+  /** Whether whoever asks may take it along as a file. */
+  may_export: v.optional(v.boolean()),
+  export: v.optional(nullable(v.picklist(["ready", "ffmpeg-missing"]))),
 });
 export type Recording = v.InferOutput<typeof Recording>;
 

@@ -96,6 +96,13 @@ const shapes = {
       <path d="M10.5 5.5v-2a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h2" />
     </>
   ),
+  cut: (
+    <>
+      <circle cx="4.5" cy="4.5" r="1.8" />
+      <circle cx="4.5" cy="11.5" r="1.8" />
+      <path d="M6 5.6 13 11M6 10.4 13 5" />
+    </>
+  ),
   desktop: (
     <>
       <rect x="1.8" y="4.5" width="12.4" height="7.5" rx="1.3" />
@@ -156,6 +163,14 @@ const shapes = {
       <path d="M2.5 3.5h11v9h-11zM2.5 8h11M6 3.5V8M10 8v4.5" />
     </>
   ),
+  grid: (
+    <>
+      <rect x="2.5" y="3" width="4.6" height="4.2" rx=".8" />
+      <rect x="8.9" y="3" width="4.6" height="4.2" rx=".8" />
+      <rect x="2.5" y="9" width="4.6" height="4.2" rx=".8" />
+      <rect x="8.9" y="9" width="4.6" height="4.2" rx=".8" />
+    </>
+  ),
   hold: (
     <>
       <path d="M5 2.5h6M6 2.5v4.2L4.2 9.5h7.6L10 6.7V2.5M8 9.5v4.3" />
@@ -175,6 +190,11 @@ const shapes = {
   link: (
     <>
       <path d="M6.8 9.2 9.2 6.8M7.2 4.8l1.5-1.5a2.8 2.8 0 0 1 4 4l-1.5 1.5M8.8 11.2l-1.5 1.5a2.8 2.8 0 0 1-4-4l1.5-1.5" />
+    </>
+  ),
+  list: (
+    <>
+      <path d="M5.5 4h8M5.5 8h8M5.5 12h8M2.5 4h.1M2.5 8h.1M2.5 12h.1" />
     </>
   ),
   live: (
@@ -225,6 +245,11 @@ const shapes = {
     <>
       <path d="M4 2.5h5l3 3v8H4z" />
       <path d="M9 2.5v3h3" />
+    </>
+  ),
+  pen: (
+    <>
+      <path d="m3 13 .6-2.9 7-7 2.3 2.3-7 7zM9.3 4.4l2.3 2.3" />
     </>
   ),
   pause: (

@@ -1,13 +1,15 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Autocomplete, Input, Menu, MenuItem, TextField, useFilter } from "react-aria-components";
-import { PLACES, recordingIn } from "../lib/places";
+import { useSession } from "../api/session";
+import { placesFor, recordingIn } from "../lib/places";
 import { Dialog } from "./Dialog";
 import { Icon } from "./Icon";
 
 /** Search or jump to: a place by its name, or a recording by its id. */
 export default function Jump({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const { contains } = useFilter({ sensitivity: "base" });
+  const places = placesFor(useSession().allowed);
   const [text, setText] = useState("");
   const navigate = useNavigate();
   const recording = recordingIn(text);
@@ -45,7 +47,7 @@ export default function Jump({ isOpen, onClose }: { isOpen: boolean; onClose: ()
               </span>
             </MenuItem>
           ) : (
-            PLACES.map((place) => (
+            places.map((place) => (
               <MenuItem
                 className="mi"
                 key={place.to}

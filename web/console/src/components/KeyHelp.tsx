@@ -1,25 +1,27 @@
 import { Fragment } from "react";
+import { useSession } from "../api/session";
 import { type KeyGroup, useKeyGroups } from "../lib/keyHelp";
-import { PLACES } from "../lib/places";
+import { placesFor } from "../lib/places";
 import { Dialog } from "./Dialog";
 
-const everywhere: KeyGroup = {
+const everywhere = (allowed: readonly string[]): KeyGroup => ({
   title: "Everywhere",
   lines: [
     { keys: ["/"], does: "Search or jump to" },
     { keys: ["?"], does: "These keys" },
     { keys: ["Esc"], does: "Close what is open" },
-    ...PLACES.map((place) => ({ keys: ["G", place.letter.toUpperCase()], does: place.name })),
+    ...placesFor(allowed).map((place) => ({ keys: ["G", place.letter.toUpperCase()], does: place.name })),
   ],
-};
+});
 
 /** All keys of the screen one is on, under `?`. */
 export function KeyHelp({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const groups = useKeyGroups();
+  const { allowed } = useSession();
   return (
     <Dialog title="Keys" isOpen={isOpen} onClose={onClose}>
       <div className="kh">
-        {[...groups, everywhere].map((group) => (
+        {[...groups, everywhere(allowed)].map((group) => (
           <section key={group.title}>
             <h3>{group.title}</h3>
             <dl>

@@ -1,6 +1,6 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useKeys } from "../lib/keys";
-import { currentNotice, dismiss, type Notice, onNotice, undoLast } from "../lib/notices";
+import { currentNotice, dismiss, lapse, type Notice, onNotice, undoLast } from "../lib/notices";
 import { Icon } from "./Icon";
 import "../styles/notices.css";
 
@@ -11,6 +11,13 @@ const STANDS_MS = 12_000;
 export function Notices() {
   const notice = useSyncExternalStore(onNotice, currentNotice);
   useKeys({ z: undoLast });
+  useEffect(() => {
+    window.addEventListener("pagehide", lapse);
+    return () => {
+      window.removeEventListener("pagehide", lapse);
+      lapse();
+    };
+  }, []);
   return (
     <div className="notices" role="status">
       {notice && <Shown key={notice.n} notice={notice} />}

@@ -60,6 +60,18 @@ describe("changing a part", () => {
     expect(listQuery({ source: "screen" }, now)).toMatchObject({ source: "screen" });
   });
 
+  it("asks for a day of UTC, and has no period beside it", () => {
+    const search = withPart({ last: "7d", person: "per_1" }, "day", "2026-11-03");
+    expect(search).toEqual({ person: "per_1", day: "2026-11-03" });
+    expect(listQuery(search, now)).toMatchObject({
+      person: "per_1",
+      from: "2026-11-03T00:00:00.000Z",
+      to: "2026-11-04T00:00:00.000Z",
+    });
+    expect(withPart(search, "last", "24h")).toEqual({ person: "per_1", last: "24h" });
+    expect(parseListSearch({ day: "2026-13-45", person: "sub_1" })).toEqual({});
+  });
+
   it("proposes the narrowest condition first", () => {
     expect(conditions({ site: "sit_1", longer: "5m" }).map((c) => c.key)).toEqual(["longer", "site"]);
     expect(conditions({})).toEqual([]);

@@ -38,6 +38,10 @@ export interface ListSearch {
   last?: Period;
   longer?: Length;
   watched?: Watched;
+  /** Only what shows this person. */
+  person?: string;
+  /** Only what began on this day of UTC; then there is no period. */
+  day?: string;
 }
 
 const part = {
@@ -47,6 +51,12 @@ const part = {
   last: v.picklist(PERIODS),
   longer: v.picklist(LENGTHS),
   watched: v.picklist(["yes", "no"]),
+  person: v.pipe(v.string(), v.regex(/^per_[0-9a-z]{1,64}$/)),
+  day: v.pipe(
+    v.string(),
+    v.regex(/^\d{4}-\d\d-\d\d$/),
+    v.check((day) => !Number.isNaN(Date.parse(`${day}T00:00:00Z`))),
+  ),
 };
 
 /** Reads an address. A part that is not understood is left out: the rest of the sentence still holds. */
@@ -64,6 +74,10 @@ export function parseListSearch(raw: Record<string, unknown>): ListSearch {
   if (longer.success) found.longer = longer.output;
   const watched = v.safeParse(part.watched, raw.watched);
   if (watched.success) found.watched = watched.output;
+  const person = v.safeParse(part.person, raw.person);
+  if (person.success) found.person = person.output;
+  const day = v.safeParse(part.day, raw.day);
+  if (day.success) found.day = day.output;
   return found;
 }
 
@@ -72,13 +86,22 @@ export function periodStart(period: Period, now: Date): string {
   return new Date(Math.floor((now.getTime() - periodMs[period]) / 60_000) * 60_000).toISOString();
 }
 
+/** A day of UTC, from its first moment to that of the next. */
+export function dayOfUtc(day: string): { from: string; to: string } {
+  const from = Date.parse(`${day}T00:00:00Z`);
+  return { from: new Date(from).toISOString(), to: new Date(from + 24 * HOUR).toISOString() };
+}
+
 /** What the API is asked for a sentence. */
 export function listQuery(search: ListSearch, now: Date): Query {
+  const day = search.day === undefined ? null : dayOfUtc(search.day);
   return {
+    person: search.person,
     source: search.source,
     site: search.site,
     state: search.state,
-    from: search.last ? periodStart(search.last, now) : undefined,
+    from: day ? day.from : search.last ? periodStart(search.last, now) : undefined,
+    to: day?.to,
     min_duration_ms: search.longer ? lengthMs[search.longer] : undefined,
     watched: search.watched,
   };
@@ -95,6 +118,9 @@ export function withPart<K extends keyof ListSearch>(
   else next[key] = value;
   // A screen is of no site.
   if (next.source === "screen") delete next.site;
+  // A day is a period of its own.
+  if (key === "last") delete next.day;
+  if (key === "day") delete next.last;
   return next;
 }
 
@@ -129,10 +155,21 @@ const partWords: Record<keyof ListSearch, string> = {
   last: "the period",
   longer: "the length",
   watched: "who watched",
+  person: "the person",
+  day: "the day",
 };
 
 /** The conditions of a sentence, the one to try dropping first at the front. */
 export function conditions(search: ListSearch): { key: keyof ListSearch; words: string }[] {
-  const order: (keyof ListSearch)[] = ["longer", "watched", "state", "last", "site", "source"];
+  const order: (keyof ListSearch)[] = [
+    "longer",
+    "watched",
+    "state",
+    "day",
+    "last",
+    "person",
+    "site",
+    "source",
+  ];
   return order.filter((key) => search[key] !== undefined).map((key) => ({ key, words: partWords[key] }));
 }

@@ -7,6 +7,8 @@ export interface Notice {
   /** True where something was not done. */
   failed: boolean;
   undo: (() => void) | null;
+  /** What is done as soon as the way back is no longer offered. */
+  lapsed: (() => void) | null;
 }
 
 let current: Notice | null = null;
@@ -14,14 +16,25 @@ let said = 0;
 const listeners = new Set<() => void>();
 
 function change(next: Notice | null): void {
+  const before = current;
   current = next;
+  before?.lapsed?.();
   for (const listener of listeners) listener();
 }
 
 /** Says it in place of what was said before. */
-export function notify(text: string, options: { undo?: () => void; failed?: boolean } = {}): void {
+export function notify(
+  text: string,
+  options: { undo?: () => void; lapsed?: () => void; failed?: boolean } = {},
+): void {
   said += 1;
-  change({ n: said, text, failed: options.failed ?? false, undo: options.undo ?? null });
+  change({
+    n: said,
+    text,
+    failed: options.failed ?? false,
+    undo: options.undo ?? null,
+    lapsed: options.lapsed ?? null,
+  });
 }
 
 /** Takes a notice away. A newer one stays. */
@@ -32,7 +45,8 @@ export function dismiss(n: number): void {
 /** Goes back on what was done last, if that is still offered. */
 export function undoLast(): void {
   const undo = current?.undo;
-  if (!undo) return;
+  if (!current || !undo) return;
+  current = { ...current, lapsed: null };
   change(null);
   undo();
 }
@@ -44,4 +58,9 @@ export function currentNotice(): Notice | null {
 export function onNotice(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+/** The page goes away, and every way back with it. */
+export function lapse(): void {
+  if (current) dismiss(current.n);
 }

@@ -1,3 +1,4 @@
+import { type Action, MAY } from "../api/session";
 import type { IconName } from "../components/Icon";
 
 /** A place of the console that exists now. The letter goes there after G. */
@@ -5,6 +6,8 @@ export interface PlaceLink {
   to:
     | "/recordings"
     | "/recordings/bin"
+    | "/recordings/review"
+    | "/recordings/playlists"
     | "/trust/overview"
     | "/trust/audit"
     | "/trust/watched"
@@ -26,11 +29,15 @@ export interface PlaceLink {
   name: string;
   letter: string;
   icon: IconName;
+  /** What one has to be allowed to find anything there. */
+  needs?: Action;
 }
 
 export const PLACES: readonly PlaceLink[] = [
   { to: "/recordings", name: "Recordings", letter: "r", icon: "play" },
   { to: "/recordings/bin", name: "Recycle bin", letter: "b", icon: "bin" },
+  { to: "/recordings/review", name: "Review queue", letter: "f", icon: "flag", needs: MAY.reviews },
+  { to: "/recordings/playlists", name: "Playlists", letter: "l", icon: "list", needs: MAY.playlists },
   { to: "/trust/overview", name: "Overview", letter: "v", icon: "trust" },
   { to: "/trust/watched", name: "Who watched", letter: "w", icon: "eye" },
   { to: "/trust/views", name: "Asked to watch", letter: "k", icon: "eye" },
@@ -50,6 +57,10 @@ export const PLACES: readonly PlaceLink[] = [
   { to: "/settings/security", name: "Your password and app", letter: "p", icon: "bolt" },
   { to: "/people", name: "People", letter: "o", icon: "people" },
 ];
+
+/** The places for somebody who may do this. */
+export const placesFor = (allowed: readonly string[]): PlaceLink[] =>
+  PLACES.filter(({ needs }) => needs === undefined || allowed.includes(needs));
 
 /** The windows of the bar. */
 export const WINDOWS = [

@@ -6,6 +6,7 @@ import { grouped, rightName, rightWords, roleName, scopesOf } from "./roles";
 const right = (scope: Right["scope"], more: Partial<Right> = {}): Right => ({
   scope,
   setting: null,
+  says: null,
   wider: null,
   visitors: null,
   step_up: false,

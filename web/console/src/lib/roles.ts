@@ -5,7 +5,7 @@ import { roleWords } from "./people";
 
 /** Groups of actions, by what stands before the dot. Whatever has no group stands last. */
 const GROUPS: readonly { name: string; of: readonly string[] }[] = [
-  { name: "Recordings", of: ["recording", "view", "subject", "erasure"] },
+  { name: "Recordings", of: ["recording", "playlist", "view", "subject", "erasure"] },
   { name: "People and what they may do", of: ["person", "block", "role", "tree", "organisation", "support"] },
   {
     name: "What is captured, and how long it is kept",
@@ -49,13 +49,14 @@ export function rightWords(right: Right | undefined): { short: string; long: str
   if (!right) return { short: "–", long: "not allowed" };
   const conditions = [
     right.setting && `if the rule ${right.setting} says so`,
+    right.says && `while ${right.says.setting} is ${right.says.any.join(" or ")}`,
     right.wider &&
       `${right.wider.scope === "organisation" ? "all" : right.wider.scope} while ${right.wider.setting} is ${right.wider.is}${right.wider.also ? ` and ${right.wider.also} is on` : ""}`,
     right.visitors && `visitors too while ${right.visitors} is on`,
     right.step_up && "after proving once more who one is",
     right.granted && "while a grant says so",
   ].filter((one): one is string => typeof one === "string");
-  const marks = `${right.setting || right.wider || right.visitors ? "*" : ""}${right.step_up ? "†" : ""}${right.granted ? "‡" : ""}`;
+  const marks = `${right.setting || right.says || right.wider || right.visitors ? "*" : ""}${right.step_up ? "†" : ""}${right.granted ? "‡" : ""}`;
   return {
     short: REACH[right.scope] + marks,
     long: [reachWords[right.scope], ...conditions].join("; "),
@@ -67,6 +68,11 @@ const NAMES: Record<string, string> = {
   "recording.read": "See what a recording is",
   "recording.play": "Watch recordings",
   "recording.follow": "Watch what is still being recorded",
+  "recording.comment": "Read and write comments on recordings",
+  "recording.clip": "Name parts of recordings as clips",
+  "recording.review": "Put recordings up for review, and say that they were",
+  "playlist.manage": "Have playlists, of what one sees anyway",
+  "recording.export": "Take recordings of screens along as films",
   "recording.inspect": "Look inside a recording: where its bytes lie",
   "recording.import": "Bring recordings in",
   "recording.delete": "Delete recordings, for a time",

@@ -25,6 +25,12 @@ describe("the moment in a player's address", () => {
     expect(parsePlayerSearch({ t: 342_000 })).toEqual({ t: 342_000 });
     expect(parsePlayerSearch({ t: "342000" })).toEqual({ t: 342_000 });
   });
+  it("reads which clip it is, and of which playlist only with its place in it", () => {
+    const id = (kind: string) => `${kind}_${"a".repeat(32)}`;
+    const raw = { clip: id("clp"), list: id("lst"), item: "3", side: "comments" };
+    expect(parsePlayerSearch(raw)).toEqual({ ...raw, item: 3 });
+    expect(parsePlayerSearch({ list: id("lst"), clip: "../x", side: "events" })).toEqual({});
+  });
   it.each([-1, 1.5, "1e3", "soon", null])("drops %s", (t) => expect(parsePlayerSearch({ t })).toEqual({}));
 });
 

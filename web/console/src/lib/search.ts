@@ -23,19 +23,40 @@ const Milliseconds = v.pipe(
   v.minValue(0),
 );
 
+const SIDES = ["comments", "clips"] as const;
+
 export interface PlayerSearch {
   /** The moment, in milliseconds from the start. */
   t?: number;
   follow?: boolean;
-}
-
-export function parsePlayerSearch(raw: Record<string, unknown>): PlayerSearch {
-  const t = v.safeParse(Milliseconds, raw.t);
-  const follow = raw.follow === true || raw.follow === 1;
-  return { ...(t.success ? { t: t.output } : {}), ...(follow ? { follow } : {}) };
+  /** What stands beside the picture; without it the events. */
+  side?: (typeof SIDES)[number];
+  /** The clip that is played alone. */
+  clip?: string;
+  /** The playlist it is played from, and which of its items this is, from 0. */
+  list?: string;
+  item?: number;
 }
 
 const Id = v.pipe(v.string(), v.regex(/^[a-z]{3}_[0-9a-z]{32}$/));
+
+export function parsePlayerSearch(raw: Record<string, unknown>): PlayerSearch {
+  const found: PlayerSearch = {};
+  const t = v.safeParse(Milliseconds, raw.t);
+  if (t.success) found.t = t.output;
+  if (raw.follow === true || raw.follow === 1) found.follow = true;
+  const side = v.safeParse(v.picklist(SIDES), raw.side);
+  if (side.success) found.side = side.output;
+  const clip = v.safeParse(Id, raw.clip);
+  if (clip.success) found.clip = clip.output;
+  const list = v.safeParse(Id, raw.list);
+  const item = v.safeParse(Milliseconds, raw.item);
+  if (list.success && item.success) {
+    found.list = list.output;
+    found.item = item.output;
+  }
+  return found;
+}
 
 export interface ReceiptsSearch {
   /** The erasure that stands open, by its own id or by that of what it erased. */
@@ -54,6 +75,11 @@ export function parseReceiptsSearch(raw: Record<string, unknown>): ReceiptsSearc
 export function parseRequestsSearch(raw: Record<string, unknown>): { open?: string } {
   const open = v.safeParse(Id, raw.open);
   return open.success ? { open: open.output } : {};
+}
+
+/** What of the review queue is shown: what waits, or what was looked at. */
+export function parseReviewsSearch(raw: Record<string, unknown>): { state?: "done" } {
+  return raw.state === "done" ? { state: "done" } : {};
 }
 
 /** The deleted recording that stands open. */

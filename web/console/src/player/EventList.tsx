@@ -1,6 +1,6 @@
-import { memo, useEffect, useRef, useState } from "react";
+import { memo, useEffect, useRef } from "react";
 import { Icon, type IconName } from "../components/Icon";
-import { formatClock, formatCount, plural } from "../lib/format";
+import { formatClock, plural } from "../lib/format";
 import { gapLine, gapWords } from "./gaps";
 import { type Mark, type MarkKind, markAt } from "./lane";
 import type { PlaySession } from "./session";
@@ -23,34 +23,15 @@ const ICONS: Record<MarkKind, IconName> = {
 };
 
 /** What happened, as a list that can be read without the picture, in step with the playhead. */
-export function EventList({ session }: { session: PlaySession }) {
+export function EventList({ session, inStep }: { session: PlaySession; inStep: boolean }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
   const marks = usePlayer(session, (state) => state.marks);
-  const [inStep, setInStep] = useState(true);
+  if (open) return <List session={session} marks={marks} inStep={inStep} />;
   return (
-    <section className="insp" aria-label="Events">
-      <div className="ihead">
-        <h2>Events {open && <span className="n num">{formatCount(marks.length)}</span>}</h2>
-        <span className="grow" />
-        <button
-          type="button"
-          className="sw"
-          role="switch"
-          aria-checked={inStep}
-          aria-label="Stay in step with the playhead"
-          title="In step with the playhead"
-          onClick={() => setInStep(!inStep)}
-        />
-      </div>
-      {open ? (
-        <List session={session} marks={marks} inStep={inStep} />
-      ) : (
-        <p className="ishut small">
-          <Icon name="seal" small />
-          Events are content, and sealed.
-        </p>
-      )}
-    </section>
+    <p className="ishut small">
+      <Icon name="seal" small />
+      Events are content, and sealed.
+    </p>
   );
 }
 

@@ -11,13 +11,16 @@ import { leftPanes } from "../lib/left";
 import { isDeleted, isErased, placeName, sourceOf } from "../lib/recording";
 import { useNow } from "../lib/useNow";
 import { queryClient } from "../queryClient";
+import { ExportButton } from "./coaching/ExportButton";
+import { ReviewButton } from "./coaching/ReviewButton";
 import { titleOf } from "./PlayerRoute";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
 /** What this recording is, and how long it stays. */
 export function Header({ session }: { session: PlaySession }) {
-  const recording = usePlayer(session, (state) => state.recording);
+  usePlayer(session, (state) => state.recording);
+  const recording = session.whole;
   const gone = isErased(recording);
   return (
     <header className="rh">
@@ -64,6 +67,8 @@ export function Header({ session }: { session: PlaySession }) {
           <Kept recording={recording} />
         </>
       )}
+      {!gone && <ReviewButton recording={recording.id} />}
+      <ExportButton recording={recording} />
       <Delete session={session} />
       <Erase session={session} />
     </header>

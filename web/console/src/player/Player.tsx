@@ -1,9 +1,9 @@
 import { useEffect } from "react";
-import { useAllowed } from "../api/session";
+import { MAY, useAllowed } from "../api/session";
 import type { Session } from "../api/types";
 import { isErased } from "../lib/recording";
 import type { Place } from "../routes/playerPlace";
-import { EventList } from "./EventList";
+import { useCoaching } from "./coaching/useCoaching";
 import { Facts } from "./Facts";
 import { Header } from "./Header";
 import { usePlayerKeys } from "./keys";
@@ -13,6 +13,8 @@ import "./events.css";
 import "./transport.css";
 import "./inside.css";
 import "./narrow.css";
+import { FromList } from "./FromList";
+import { Side } from "./Side";
 import { Stage } from "./Stage";
 import { Strip } from "./Strip";
 import type { PlaySession } from "./session";
@@ -31,7 +33,9 @@ export function Player({ session, person, place }: PlayerProps) {
   const phase = usePlayer(session, (state) => state.phase.kind);
   const live = usePlayer(session, (state) => state.recording.live);
   const mayFollow = useAllowed("recording.follow");
-  usePlayerKeys(session);
+  const coaching = useCoaching(session, place.side);
+  const mayList = useAllowed(MAY.playlists);
+  usePlayerKeys(session, coaching);
   useEffect(() => {
     const { phase, recording } = session.state;
     const something = recording.live || recording.tracks.some((track) => track.segments.length > 0);
@@ -43,15 +47,16 @@ export function Player({ session, person, place }: PlayerProps) {
   }, [place.follow, session, live, mayFollow]);
   return (
     <div className="player" data-phase={phase}>
+      {place.from && mayList && <FromList session={session} from={place.from} />}
       <Header session={session} />
       <Strip session={session} />
       <div className="mid">
         <Facts session={session} person={person} />
         <Stage session={session} />
-        <EventList session={session} />
+        <Side session={session} person={person} coaching={coaching} />
       </div>
-      <Transport session={session} />
-      <Tracks session={session} person={person} />
+      <Transport session={session} coaching={coaching} />
+      <Tracks session={session} person={person} coaching={coaching} />
     </div>
   );
 }

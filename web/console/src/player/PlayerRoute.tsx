@@ -25,7 +25,8 @@ export default function PlayerRoute() {
   if (recording.data) {
     return (
       <Opened
-        key={place.id}
+        // Another clip, or the same one at another place of a playlist, is played from its beginning.
+        key={[place.id, place.clip, place.from?.list, place.from?.item].join(" ")}
         recording={recording.data}
         place={place}
         refetch={() => getRecording(place.id)}
@@ -71,7 +72,7 @@ interface OpenedProps {
 
 function Opened({ recording, place, refetch }: OpenedProps) {
   const person = useSession().person;
-  const [session] = useState(() => new PlaySession(recording, place.t, refetch));
+  const [session] = useState(() => new PlaySession(recording, place.t, refetch, place.clip));
   useEffect(() => session.renew(recording), [session, recording]);
   useEffect(() => {
     session.arrive();

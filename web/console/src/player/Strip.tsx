@@ -1,6 +1,8 @@
+import { Link } from "@tanstack/react-router";
 import { Icon } from "../components/Icon";
 import { formatBytes, formatClock, formatCount, formatTime, plural } from "../lib/format";
 import { isErased } from "../lib/recording";
+import { partWords } from "./clip";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
@@ -8,6 +10,7 @@ import { usePlayer } from "./usePlayer";
 export function Strip({ session }: { session: PlaySession }) {
   const phase = usePlayer(session, (state) => state.phase);
   const recording = usePlayer(session, (state) => state.recording);
+  const clip = usePlayer(session, (state) => state.clip);
   const subject = recording.subject.label;
   if (isErased(recording)) {
     return (
@@ -36,7 +39,14 @@ export function Strip({ session }: { session: PlaySession }) {
     <div className="why" role="status">
       <Icon name="eye" />
       <p className="cut">
-        <b>You are watching</b>, since {formatTime(phase.since)}
+        <b>You are watching</b>
+        {clip && (
+          <>
+            {" "}
+            the clip <b>{clip.title}</b>, {partWords(clip)}
+          </>
+        )}
+        , since {formatTime(phase.since)}
         {phase.reason !== null && (
           <>
             , because of <b>{phase.reason}</b>
@@ -52,6 +62,16 @@ export function Strip({ session }: { session: PlaySession }) {
           Entry <span className="num">{formatCount(phase.play.entry)}</span>
         </span>
       </span>
+      {clip && (
+        <Link
+          className="b s"
+          to="/recordings/$id"
+          params={{ id: recording.id }}
+          search={{ t: Math.round(session.state.atMs) }}
+        >
+          The whole recording
+        </Link>
+      )}
       <button type="button" className="b s" onClick={() => void session.end()}>
         End watching
       </button>

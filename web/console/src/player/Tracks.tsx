@@ -4,7 +4,12 @@ import { panesOf, placed, sliceAt, stack } from "../components/timeline/scale";
 import { Timeline, type TimelineLane, type TimelinePin } from "../components/timeline/Timeline";
 import { formatSpan, plural, timeLeft } from "../lib/format";
 import { useNow } from "../lib/useNow";
+import type { Play } from "./api";
+import { NOTHING_MARKED } from "./clip";
+import { clipsLane, commentsLane } from "./coaching/lanes";
+import type { Coaching } from "./coaching/useCoaching";
 import { screenLanes } from "./film/lanes";
+import { PreviewAt } from "./film/PreviewAt";
 import { lineOf, videosOf } from "./film/stretches";
 import { gapMap, gapWords } from "./gaps";
 import type { Mark } from "./lane";
@@ -17,11 +22,19 @@ import type { Range } from "./watched";
 interface TracksProps {
   session: PlaySession;
   person: Session["person"];
+  coaching: Coaching;
 }
 
 /** The recording's tracks on the timeline. */
-export function Tracks({ session, person }: TracksProps) {
-  const recording = usePlayer(session, (state) => state.recording);
+export function Tracks({ session, person, coaching }: TracksProps) {
+  usePlayer(session, (state) => state.recording);
+  // A clip has its place on the scale of the whole.
+  const recording = session.whole;
+  const clip = usePlayer(session, (state) => state.clip);
+  const marked = usePlayer(session, (state) => state.marked);
+  const previews = usePlayer(session, (state) =>
+    state.phase.kind === "open" ? state.phase.play.previews : NO_PREVIEWS,
+  );
   const trackId = usePlayer(session, (state) => state.trackId);
   const atMs = usePlayer(session, (state) => state.atMs);
   const open = usePlayer(session, (state) => state.phase.kind === "open");
@@ -52,6 +65,14 @@ export function Tracks({ session, person }: TracksProps) {
       watchedLane(recording, open ? watched : [], person),
     ];
   }, [open, marks, recording, shown, now, watched, person, isScreen, sound, peaks]);
+  const { comments, clips } = coaching;
+  const own = useMemo(() => {
+    const of = { durationUs, onSeek: open ? session.seek : null };
+    return [
+      ...(comments.list.data ? [commentsLane(comments.items, of)] : []),
+      ...(clips.items.length > 0 || marked !== NOTHING_MARKED ? [clipsLane(clips.items, marked, of)] : []),
+    ];
+  }, [comments.list.data, comments.items, clips.items, marked, durationUs, open, session]);
   return (
     <Timeline
       durationUs={durationUs}
@@ -65,11 +86,17 @@ export function Tracks({ session, person }: TracksProps) {
         toUs: gap.to_us,
         label: gapWords(gap.reason).short,
       }))}
-      lanes={lanes}
+      lanes={[...lanes, ...own]}
+      only={clip ? { fromUs: clip.from_ms * 1000, toUs: clip.to_ms * 1000 } : null}
+      {...(previews.length > 0
+        ? { hover: (atUs: number) => <PreviewAt previews={previews} atUs={atUs} /> }
+        : {})}
       onSeek={(atUs) => session.seek(atUs / 1000)}
     />
   );
 }
+
+const NO_PREVIEWS: Play["previews"] = [];
 
 /** The tracks whose segments are the panes: the one that is shown, or all runs of a screen. */
 function shownOf(recording: Recording, trackId: string | null): readonly Track[] {

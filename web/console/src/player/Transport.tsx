@@ -2,12 +2,13 @@ import { useState } from "react";
 import { Icon } from "../components/Icon";
 import { formatClock, formatTime } from "../lib/format";
 import { hasSound } from "../lib/recording";
+import type { Coaching } from "./coaching/useCoaching";
 import type { PlaySession } from "./session";
 import { SPEEDS } from "./state";
 import { usePlayer } from "./usePlayer";
 
 /** The clock and the controls. */
-export function Transport({ session }: { session: PlaySession }) {
+export function Transport({ session, coaching }: { session: PlaySession; coaching: Coaching }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
   const wants = usePlayer(session, (state) => state.wantsPlay);
   const skipIdle = usePlayer(session, (state) => state.skipIdle);
@@ -47,6 +48,8 @@ export function Transport({ session }: { session: PlaySession }) {
         <Live session={session} />
       </div>
       <div className="row bright">
+        {coaching.mayClip && <MarkEnds session={session} choose={coaching.choose} />}
+        {coaching.write && <CommentHere session={session} write={coaching.write} />}
         <CopyLink session={session} />
       </div>
     </div>
@@ -162,11 +165,49 @@ function Live({ session }: { session: PlaySession }) {
   );
 }
 
+/** Marks a part of it, as the keys do. */
+function MarkEnds({ session, choose }: { session: PlaySession; choose: Coaching["choose"] }) {
+  const open = usePlayer(session, (state) => state.phase.kind === "open");
+  const marked = usePlayer(session, (state) => state.marked);
+  const end = (end: "from" | "to", label: string, key: string, ms: number | null) => (
+    <button
+      type="button"
+      className={ms === null ? "ib mk" : "ib mk on"}
+      disabled={!open}
+      aria-label={label}
+      title={`${label}  ${key}`}
+      onClick={() => {
+        session.mark(end);
+        choose("clips");
+      }}
+    >
+      <span aria-hidden="true">{end === "from" ? "[" : "]"}</span>
+    </button>
+  );
+  return (
+    <>
+      {end("from", "Mark the beginning of a clip", "I", marked.fromMs)}
+      {end("to", "Mark the end of a clip", "O", marked.toMs)}
+    </>
+  );
+}
+
+function CommentHere({ session, write }: { session: PlaySession; write: () => void }) {
+  const at = usePlayer(session, (state) => formatClock(state.atMs * 1000));
+  return (
+    <button type="button" className="b s bare" title="Comment  C" onClick={write}>
+      <Icon name="comment" />
+      <span className="num">Comment at {at}</span>
+    </button>
+  );
+}
+
 function CopyLink({ session }: { session: PlaySession }) {
   const at = usePlayer(session, (state) => formatClock(state.atMs * 1000));
   const [copied, setCopied] = useState<"no" | "yes" | "failed">("no");
   const copy = () => {
-    const link = `${location.origin}${location.pathname}?t=${Math.round(session.state.atMs)}`;
+    const clip = session.clip === null ? "" : `&clip=${session.clip}`;
+    const link = `${location.origin}${location.pathname}?t=${Math.round(session.state.atMs)}${clip}`;
     navigator.clipboard.writeText(link).then(
       () => setCopied("yes"),
       () => setCopied("failed"),

@@ -1,6 +1,7 @@
 /** Playing: a play is begun, its segments are read inside it, what was watched is told, and it is ended. */
 import * as v from "valibot";
 import { ApiError, call, callEmpty, Unreachable } from "../api/client";
+import { PlayedClip } from "../api/coaching";
 import { Gap, Problem, SegmentItem, Track } from "../api/types";
 
 export const Play = v.object({
@@ -12,6 +13,10 @@ export const Play = v.object({
   duration_us: v.number(),
   live: v.boolean(),
   content_origin: v.string(),
+  /** The clip that is played; of a whole recording there is none. */
+  clip: v.optional(v.nullable(PlayedClip)),
+  /** Small pictures of a screen, in the order of their moments. */
+  previews: v.optional(v.array(v.object({ at_ms: v.number(), url: v.string() })), []),
 });
 export type Play = v.InferOutput<typeof Play>;
 
@@ -23,6 +28,10 @@ const seg = encodeURIComponent;
 
 export const startPlay = (recording: string, body: { reason?: string; follow?: boolean }) =>
   call("POST", `/recordings/${seg(recording)}/plays`, Play, { body });
+
+/** Plays a clip: only what touches it is served. */
+export const startClipPlay = (clip: string, body: { reason?: string }) =>
+  call("POST", `/clips/${seg(clip)}/plays`, Play, { body });
 
 export const reportRange = (play: string, range: { from_us: number; to_us: number }) =>
   callEmpty("POST", `/plays/${seg(play)}/ranges`, { body: range });

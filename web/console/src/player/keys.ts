@@ -1,6 +1,8 @@
+import { useMemo } from "react";
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
 import { hasSound } from "../lib/recording";
+import type { Coaching } from "./coaching/useCoaching";
 import type { PlaySession } from "./session";
 import { tabsOf } from "./tabs";
 
@@ -26,9 +28,15 @@ const HELP = {
   video: { title: "Player", lines: [...ALL, { keys: ["M"], does: "Sound on or off" }] },
 };
 
+const WRITE = { keys: ["C"], does: "Comment" };
+const CUT = { keys: ["I", "O"], does: "Mark the beginning and the end of a clip" };
+
 /** The player's keys. They do nothing before a play is begun. */
-export function usePlayerKeys(session: PlaySession): void {
-  useKeyHelp(HELP[session.picture.kind]);
+export function usePlayerKeys(session: PlaySession, { write, mayClip, choose }: Coaching): void {
+  const mayWrite = write !== null;
+  const may = useMemo(() => [...(mayWrite ? [WRITE] : []), ...(mayClip ? [CUT] : [])], [mayWrite, mayClip]);
+  const help = HELP[session.picture.kind];
+  useKeyHelp(useMemo(() => ({ ...help, lines: [...help.lines, ...may] }), [help, may]));
   const open = () => session.state.phase.kind === "open";
   const when = (act: () => void) => () => {
     if (open()) act();
@@ -39,6 +47,11 @@ export function usePlayerKeys(session: PlaySession): void {
       const track = tabsOf(session.state.recording.tracks)[n - 1];
       if (track) session.chooseTrack(track.id);
     });
+  const mark = (end: "from" | "to") => {
+    if (!mayClip) return;
+    session.mark(end);
+    choose("clips");
+  };
   useKeys({
     " ": when(session.toggle),
     k: when(session.toggle),
@@ -51,6 +64,9 @@ export function usePlayerKeys(session: PlaySession): void {
     "[": when(() => session.changeSpeed(-1)),
     "]": when(() => session.changeSpeed(1)),
     "0": when(session.followVisitor),
+    c: () => write?.(),
+    i: when(() => mark("from")),
+    o: when(() => mark("to")),
     m: when(() => {
       if (hasSound(session.state.recording)) session.setSound(!session.state.sound);
     }),

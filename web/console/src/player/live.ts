@@ -32,6 +32,7 @@ export class Live {
       failed: this.#hooks.failed,
       refetch: this.#hooks.refetch,
       asked: (recording) => {
+        if (this.#isClip) return;
         this.#store.set({ recording: withTracks(this.#store.recording, recording.tracks) });
         for (const track of recording.tracks) this.#grow(track.id, track.segments, track.gaps);
         if (!recording.live) this.#followed({ kind: "closed", durationUs: recording.duration_us });
@@ -44,8 +45,13 @@ export class Live {
     this.#follow = null;
   }
 
+  /** Of a clip only its end is heard: what grows lies outside of it. */
+  get #isClip(): boolean {
+    return this.#store.state.clip !== null;
+  }
+
   #followed(what: Followed): void {
-    if (!this.#store.open) return;
+    if (!this.#store.open || (this.#isClip && what.kind !== "revoked")) return;
     switch (what.kind) {
       case "revoked":
         this.#hooks.revoked(what.problem);

@@ -72,7 +72,7 @@ export abstract class Picture {
 
   goTo(ms: number): void {
     const { store } = this;
-    const atMs = Math.max(0, Math.min(ms, store.durationMs));
+    const atMs = Math.max(store.fromMs, Math.min(ms, store.durationMs));
     this.leave();
     const nearEdge = store.state.following !== "no" && atMs >= store.durationMs - NEAR_EDGE_MS;
     store.set({ atMs, gap: null, following: nearEdge ? "behind" : "no" });

@@ -346,3 +346,72 @@ it("asks for an earlier keyframe where the first does not reach back to the mome
   const load = last("load");
   expect(load?.type === "load" && load.segments.map(({ sequence }) => sequence)).toEqual([0, 1, 2, 3]);
 });
+
+describe("a play of a clip", () => {
+  const clip = { id: "clp_a", title: "The part", from_ms: 6_000, to_ms: 12_000 };
+  const answer: Answer = (path) =>
+    path === "/clips/clp_a/plays"
+      ? new Response(
+          JSON.stringify({
+            id: "ply_c",
+            recording: "rec_a",
+            expires_at: "2026-11-22T05:00:00.000000Z",
+            entry: 13,
+            tracks: [track],
+            duration_us: recording.duration_us,
+            live: false,
+            content_origin: "http://127.0.0.1:1",
+            clip,
+          }),
+          { status: 201 },
+        )
+      : undefined;
+
+  async function played() {
+    serve(answer);
+    const session = new PlaySession(recording, null, async () => recording, "clp_a");
+    const player = page(session);
+    await session.begin();
+    await settled();
+    player.say({ type: "painted", load: 1, at_ms: 6_000, took_ms: 1 });
+    await settled();
+    return { session, ...player };
+  }
+
+  it("opens nothing that lies behind it, and begins where it does", async () => {
+    const { session, last } = await played();
+    expect(asked[0]).toBe("POST /clips/clp_a/plays");
+    const opened = asked
+      .filter((one) => one.includes("/segments/"))
+      .map((one) => Number(one.split("/").at(-1)));
+    expect(Math.max(...opened)).toBe(2);
+    expect(last("load")).toMatchObject({ at_ms: 6_000 });
+    expect(session.state.clip).toEqual(clip);
+    expect(session.whole.tracks[0]?.segments).toHaveLength(5);
+  });
+
+  it("ends where it was marked, and goes nowhere outside of it", async () => {
+    const { session, say, last } = await played();
+    session.setSkipIdle(false);
+    say({ type: "position", load: 1, at_ms: 11_900, playing: true });
+    expect(session.state.wantsPlay).toBe(true);
+    say({ type: "position", load: 1, at_ms: 11_990, playing: true });
+    expect(last("pause")).toBeDefined();
+    expect(session.state).toMatchObject({ wantsPlay: false, atMs: 12_000 });
+    session.seek(20_000);
+    expect(session.state.atMs).toBe(12_000);
+    session.seek(0);
+    expect(session.state.atMs).toBe(6_000);
+    session.play();
+    expect(session.state.wantsPlay).toBe(true);
+  });
+
+  it("says why it does not begin, as every play does", async () => {
+    serve((path) => (path.startsWith("/clips/") ? problem("not-found", 404) : undefined));
+    const session = new PlaySession(recording, null, async () => recording, "clp_a");
+    page(session);
+    await session.begin();
+    expect(session.state.phase.kind).toBe("failed");
+    expect(asked).toEqual(["POST /clips/clp_a/plays"]);
+  });
+});

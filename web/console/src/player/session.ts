@@ -5,7 +5,8 @@
  */
 import { ApiError } from "../api/client";
 import type { Gap, Problem, Recording, Track } from "../api/types";
-import { endPlay, leavePlay, type Play, startPlay } from "./api";
+import { endPlay, leavePlay, type Play, startClipPlay, startPlay } from "./api";
+import { clipped, type Marked, markFrom, markTo, NOTHING_MARKED } from "./clip";
 import { Film } from "./film/film";
 import { stepFrom } from "./lane";
 import { Live } from "./live";
@@ -17,18 +18,33 @@ import { SPEEDS } from "./state";
 import { PlayerStore } from "./store";
 import { addRange, total } from "./watched";
 
+/** Playing stops this long before the end of a clip, not to come over it. */
+const END_MS = 30;
+
 export class PlaySession {
   readonly #store: PlayerStore;
   readonly #looks: Looks;
   /** What is shown, by what was recorded: whoever draws the stage connects it. */
   readonly picture: Replay | Film;
   readonly #live: Live;
+  /** The clip that is to be played alone, or null. */
+  readonly clip: string | null;
+  /** The recording as it is known outside of a play of a clip. */
+  #whole: Recording;
   /** The page has been left; what still answers is ended at once. */
   #gone = false;
 
   /** `named` is the moment the address names, or null: then playing begins by itself. */
-  constructor(recording: Recording, named: number | null, refetch: () => Promise<Recording>) {
+  constructor(
+    recording: Recording,
+    named: number | null,
+    refetch: () => Promise<Recording>,
+    clip: string | null = null,
+  ) {
     const store = new PlayerStore(sealed(recording, named));
+    this.clip = clip;
+    this.#whole = recording;
+    store.subscribe(() => this.#heedEnd());
     const failed = (error: unknown) => this.#failed(error);
     this.#store = store;
     this.#looks = new Looks((range) => store.set({ watched: addRange(store.state.watched, range) }));
@@ -53,8 +69,15 @@ export class PlaySession {
     return this.#store.track;
   }
 
+  /** What is missing of what is played. */
   get gaps(): readonly Gap[] {
-    return this.#store.gaps;
+    const { fromMs } = this.#store;
+    return this.#store.gaps.filter(({ to_us }) => to_us > fromMs * 1000);
+  }
+
+  /** The recording, also where only a clip of it is played. */
+  get whole(): Recording {
+    return this.state.clip ? this.#whole : this.state.recording;
   }
 
   get watchedUs(): number {
@@ -68,6 +91,7 @@ export class PlaySession {
     if (this.#store.open) return;
     const trackId =
       this.state.trackId ?? trackFor(recording.tracks, this.state.atMs * 1000, null)?.id ?? null;
+    this.#whole = recording;
     this.#store.set({ recording, trackId });
   }
 
@@ -76,10 +100,10 @@ export class PlaySession {
     const { phase } = this.state;
     this.#store.set({ phase: phase.kind === "reason" ? { ...phase, busy: true } : { kind: "beginning" } });
     try {
-      const play = await startPlay(this.state.recording.id, {
-        ...(reason ? { reason } : {}),
-        ...(follow ? { follow } : {}),
-      });
+      const why = reason ? { reason } : {};
+      const play = await (this.clip === null
+        ? startPlay(this.state.recording.id, { ...why, ...(follow ? { follow } : {}) })
+        : startClipPlay(this.clip, why));
       if (this.#gone) {
         leavePlay(play.id, []);
         return;
@@ -92,15 +116,17 @@ export class PlaySession {
 
   #opened(play: Play, reason: string | null, follow: boolean): void {
     this.picture.open(play.id);
-    const recording = {
+    const clip = play.clip ?? null;
+    const all = {
       ...this.state.recording,
       tracks: play.tracks,
       duration_us: Math.max(play.duration_us, this.state.recording.duration_us),
       live: play.live,
     };
-    const live = follow && play.live;
-    this.#store.set({ recording });
-    const atMs = live ? this.picture.edgeMs() : this.state.atMs;
+    const recording = clip ? clipped(all, clip) : all;
+    const live = follow && play.live && clip === null;
+    this.#store.set({ recording, clip });
+    const atMs = live ? this.picture.edgeMs() : this.#beginsAt();
     this.#store.set({
       phase: { kind: "open", play, since: new Date().toISOString(), reason },
       trackId: trackFor(play.tracks, atMs * 1000, this.state.trackId)?.id ?? null,
@@ -112,6 +138,21 @@ export class PlaySession {
     this.#looks.begin(play.id, (error) => this.#failed(error));
     this.#live.begin(play);
     void this.picture.show(atMs);
+  }
+
+  /** The moment the address names, or the beginning; of a clip nothing outside of it. */
+  #beginsAt(): number {
+    const { fromMs, durationMs } = this.#store;
+    const { atMs, clip } = this.state;
+    return clip && (atMs < fromMs || atMs >= durationMs) ? fromMs : atMs;
+  }
+
+  /** A clip ends where it was marked, in the middle of whatever goes on there. */
+  #heedEnd(): void {
+    const { clip, wantsPlay, atMs } = this.state;
+    if (!clip || !wantsPlay || !this.#store.open || atMs < clip.to_ms - END_MS) return;
+    this.pause();
+    this.#store.set({ atMs: Math.min(clip.to_ms, this.#store.durationMs) });
   }
 
   /** Ends watching: the picture goes, what was watched is told, then the end. */
@@ -197,7 +238,7 @@ export class PlaySession {
     const { atMs, recording, gap } = this.state;
     const atEnd = atMs >= this.#store.durationMs - 50 && !recording.live;
     this.#store.set({ wantsPlay: true, trouble: null });
-    if (atEnd) this.seek(0);
+    if (atEnd) this.seek(this.#store.fromMs);
     else if (gap) this.passGap();
     else this.picture.run();
   };
@@ -254,6 +295,14 @@ export class PlaySession {
   /** Goes on behind a gap. */
   passGap = (): void => this.picture.passGap();
 
+  /** Marks the beginning or the end of a part at the playhead. */
+  mark = (end: "from" | "to"): void => {
+    const { marked, atMs } = this.state;
+    this.setMarked(end === "from" ? markFrom(marked, atMs) : markTo(marked, atMs));
+  };
+
+  setMarked = (marked: Marked): void => this.#store.set({ marked });
+
   goLive = (): void => {
     const atMs = this.picture.edgeMs();
     this.#store.set({ following: "behind", wantsPlay: true, atMs, gap: null });
@@ -284,6 +333,8 @@ function sealed(recording: Recording, named: number | null): PlayerState {
     following: "no",
     watched: [],
     trouble: null,
+    clip: null,
+    marked: NOTHING_MARKED,
   };
 }
 

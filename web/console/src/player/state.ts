@@ -1,7 +1,9 @@
 /** What the player's page shows, as one value. Times are recording time in milliseconds. */
 import type { ApiError } from "../api/client";
+import type { PlayedClip } from "../api/coaching";
 import type { Gap, Problem, Recording } from "../api/types";
 import type { Play } from "./api";
+import type { Marked } from "./clip";
 import type { Peaks } from "./film/peaks";
 import type { Mark } from "./lane";
 import type { SegmentState } from "./segments";
@@ -48,4 +50,8 @@ export interface PlayerState {
   /** What was watched in this play. */
   watched: readonly Range[];
   trouble: string | null;
+  /** The clip that is played alone, as soon as its play is begun. */
+  clip: PlayedClip | null;
+  /** The part that is being marked. */
+  marked: Marked;
 }

@@ -45,4 +45,9 @@ export class PlayerStore {
   get durationMs(): number {
     return this.recording.duration_us / 1000;
   }
+
+  /** Where playing begins: at the start, or where the clip does. */
+  get fromMs(): number {
+    return this.state.clip?.from_ms ?? 0;
+  }
 }

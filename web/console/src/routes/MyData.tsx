@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { getMyData } from "../api/operations";
-import { useSession } from "../api/session";
+import { MAY, useAllowed, useSession } from "../api/session";
 import type { MyData as Answer, Session } from "../api/types";
 import { Icon } from "../components/Icon";
 import { Captured } from "../components/mydata/Captured";
@@ -12,6 +12,7 @@ import { MyRecorders } from "../components/mydata/MyRecorders";
 import { MyRequests } from "../components/mydata/MyRequests";
 import { PictureShown } from "../components/mydata/PictureShown";
 import { Watching } from "../components/mydata/Watching";
+import { MonthCalendar } from "../components/people/MonthCalendar";
 import { PictureField } from "../components/people/PictureField";
 import { explain, Loading, Trouble } from "../components/States";
 import { looksOf, watchingNow } from "../lib/myData";
@@ -33,6 +34,8 @@ export default function MyData() {
   const pages = data.data?.pages;
   const recordings = useMemo(() => (pages ?? []).flatMap((page) => page.recordings), [pages]);
   const looks = useMemo(() => looksOf(recordings), [recordings]);
+  const mayComment = useAllowed(MAY.comment);
+  const mayList = useAllowed("recording.list");
   const mayOpen = useSession().allowed.includes("recording.play");
   return (
     <div className="md">
@@ -65,6 +68,7 @@ export default function MyData() {
                   recordings={recordings}
                   now={now}
                   mayOpen={mayOpen}
+                  mayComment={mayComment}
                 />
               ) : (
                 <NothingCaptured />
@@ -78,6 +82,14 @@ export default function MyData() {
                 >
                   Show older ones
                 </button>
+              )}
+              {mayList && (
+                <section className="card calcard">
+                  <div className="sh">
+                    <h2 className="grow">Day by day</h2>
+                  </div>
+                  <MonthCalendar person={person.id} whose="you" />
+                </section>
               )}
               <MyRecorders person={person.id} />
               <MyRequests />

@@ -6,12 +6,15 @@ import { useAllowed } from "../api/session";
 import type { RecordingItem, RecordingList } from "../api/types";
 import { focusSentence } from "../components/FilterBar";
 import { Icon } from "../components/Icon";
+import { Gallery } from "../components/recordings/Gallery";
 import { ListGlass, ListView } from "../components/recordings/ListView";
 import { LiveStrip } from "../components/recordings/LiveStrip";
+import { RecordingsNav } from "../components/recordings/RecordingsNav";
 import { Sentence } from "../components/recordings/Sentence";
 import { Empty, explain, Trouble } from "../components/States";
 import { conditions, type ListSearch, listQuery, withPart } from "../lib/filters";
 import { formatCount } from "../lib/format";
+import { type ListLook, useLook } from "../lib/listView";
 import { joined, refreshed } from "../lib/recording";
 import { againIn, Riding } from "../lib/riding";
 import { useTitle } from "../lib/useTitle";
@@ -29,6 +32,7 @@ export default function Recordings() {
   const navigate = route.useNavigate();
   const mayRestore = useAllowed("recording.restore");
   const sites = useQuery({ queryKey: ["sites"], queryFn: ({ signal }) => listSites(signal) });
+  const [look, setLook] = useLook();
   const live = useLive();
   const list = useList(search);
   useFollowLive(live);
@@ -41,11 +45,19 @@ export default function Recordings() {
   const shown = list.isSuccess ? `${formatCount(items.length)} shown${more ? ", more below" : ""}` : "";
   return (
     <div className="recs">
+      <RecordingsNav />
       <header className="fh tools">
         <div className="grow">
           <h1 className="vh">Recordings</h1>
-          <Sentence search={search} sites={sites.data?.items ?? []} onChange={change} shown={shown} />
+          <Sentence
+            search={search}
+            sites={sites.data?.items ?? []}
+            onChange={change}
+            shown={shown}
+            of={items[0]?.subject.label ?? null}
+          />
         </div>
+        <LookPicker look={look} onChoose={setLook} />
         {mayRestore && (
           <Link className="b" to="/recordings/bin">
             <Icon name="bin" />
@@ -60,10 +72,15 @@ export default function Recordings() {
         {list.isError && !list.data && (
           <Trouble error={list.error} what="The list" retry={() => void list.refetch()} />
         )}
-        {list.isSuccess && items.length === 0 && (
+        {list.isSuccess && items.length === 0 && !more && (
           <NothingFound search={search} onChange={change} noSites={sites.data?.items.length === 0} />
         )}
-        {items.length > 0 && <ListView items={items} onSentence={focusSentence} />}
+        {items.length > 0 &&
+          (look === "gallery" ? (
+            <Gallery items={items} onSentence={focusSentence} />
+          ) : (
+            <ListView items={items} onSentence={focusSentence} />
+          ))}
         {more && (
           <p className="more">
             <button
@@ -76,9 +93,30 @@ export default function Recordings() {
             </button>
           </p>
         )}
-        {items.length > 0 && <KeyLine entry={list.data?.pages[0]?.entry ?? null} />}
+        {items.length > 0 && <KeyLine look={look} entry={list.data?.pages[0]?.entry ?? null} />}
       </div>
     </div>
+  );
+}
+
+/** Rows or pictures; the browser remembers which. */
+function LookPicker({ look, onChoose }: { look: ListLook; onChoose: (look: ListLook) => void }) {
+  const button = (name: ListLook, label: string, icon: "list" | "grid") => (
+    <button
+      type="button"
+      aria-pressed={look === name}
+      aria-label={label}
+      title={label}
+      onClick={() => onChoose(name)}
+    >
+      <Icon name={icon} small />
+    </button>
+  );
+  return (
+    <fieldset className="seg" aria-label="How they are shown">
+      {button("rows", "As rows", "list")}
+      {button("gallery", "As pictures", "grid")}
+    </fieldset>
   );
 }
 
@@ -199,12 +237,17 @@ function NothingFound({ search, noSites, onChange }: NothingFoundProps) {
   );
 }
 
-function KeyLine({ entry }: { entry: number | null }) {
+function KeyLine({ look, entry }: { look: ListLook; entry: number | null }) {
   return (
     <p className="keys small ink3">
       <kbd>J</kbd>
-      <kbd>K</kbd> move <kbd>Space</kbd> peek <kbd>Enter</kbd> open <kbd>F</kbd> change the sentence{" "}
-      <kbd>?</kbd> all keys
+      <kbd>K</kbd> move{" "}
+      {look === "rows" && (
+        <>
+          <kbd>Space</kbd> peek{" "}
+        </>
+      )}
+      <kbd>Enter</kbd> open <kbd>F</kbd> change the sentence <kbd>?</kbd> all keys
       <span className="grow" />
       {entry !== null && (
         <span className="num">Reading this list is on record, entry {formatCount(entry)}</span>

@@ -8,7 +8,7 @@ import { Notices } from "../components/Notices";
 import { Loading } from "../components/States";
 import { SupportBanner } from "../components/support/SupportBanner";
 import { useCaptureKey, useKeys } from "../lib/keys";
-import { PLACES } from "../lib/places";
+import { type PlaceLink, placesFor } from "../lib/places";
 
 const Jump = lazy(() => import("../components/Jump"));
 
@@ -28,7 +28,7 @@ export function Shell() {
       gAt.current = performance.now();
     },
   });
-  useGo(gAt, (place) => void navigate({ to: place.to }));
+  useGo(gAt, placesFor(session.allowed), (place) => void navigate({ to: place.to }));
   const close = () => setOpen(null);
   useArrival();
   return (
@@ -57,10 +57,10 @@ export function Shell() {
 }
 
 /** After G, the next letter goes to a place and means nothing else. */
-function useGo(gAt: { current: number }, go: (place: (typeof PLACES)[number]) => void): void {
+function useGo(gAt: { current: number }, places: readonly PlaceLink[], go: (place: PlaceLink) => void): void {
   useCaptureKey((letter, event) => {
     if (performance.now() - gAt.current > G_MS) return false;
-    const place = PLACES.find((candidate) => candidate.letter === letter);
+    const place = places.find((candidate) => candidate.letter === letter);
     if (!place) return false;
     gAt.current = Number.NEGATIVE_INFINITY;
     event.preventDefault();

@@ -9,15 +9,24 @@ export interface Place {
   t: number | null;
   /** Follow it while it happens. */
   follow: boolean;
+  /** What stands beside the picture. */
+  side: "events" | "comments" | "clips";
+  /** The clip that is played alone, or null. */
+  clip: string | null;
+  /** The playlist it is played from, and which of its items this is; null where it is from none. */
+  from: { list: string; item: number } | null;
 }
 
 /** Where the address says the player stands: the recording and the moment. */
 export function usePlace(): Place {
   const { id } = route.useParams();
-  const { t, follow } = route.useSearch();
+  const { t, follow, side, clip, list, item } = route.useSearch();
   return {
     id,
     t: t ?? null,
     follow: follow ?? false,
+    side: side ?? "events",
+    clip: clip ?? null,
+    from: list !== undefined && item !== undefined ? { list, item } : null,
   };
 }

@@ -29,6 +29,7 @@ const shown = (more: Partial<MyRecording>) =>
       recordings={[{ ...kept, ...more }]}
       now={new Date("2026-11-22T10:00:00Z")}
       mayOpen={false}
+      mayComment={false}
     />,
   ).replace(/<[^>]*>/g, "");
 

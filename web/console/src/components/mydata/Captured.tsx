@@ -11,10 +11,12 @@ interface CapturedProps {
   recordings: readonly MyRecording[];
   now: Date;
   mayOpen: boolean;
+  /** Whether they may read and answer what was said about it. */
+  mayComment: boolean;
 }
 
 /** What is kept that shows somebody: what it is, why it was made, and how long it stays. */
-export function Captured({ organisation, recordings, now, mayOpen }: CapturedProps) {
+export function Captured({ organisation, recordings, now, mayOpen, mayComment }: CapturedProps) {
   return (
     <section className="card captured">
       <div className="sh">
@@ -28,6 +30,7 @@ export function Captured({ organisation, recordings, now, mayOpen }: CapturedPro
             recording={recording}
             now={now}
             mayOpen={mayOpen}
+            mayComment={mayComment}
           />
         ))}
       </ul>
@@ -44,9 +47,11 @@ interface OneProps {
   recording: MyRecording;
   now: Date;
   mayOpen: boolean;
+  /** Whether they may read and answer what was said about it. */
+  mayComment: boolean;
 }
 
-function One({ organisation, recording, now, mayOpen }: OneProps) {
+function One({ organisation, recording, now, mayOpen, mayComment }: OneProps) {
   const name = nameOf(recording);
   return (
     <li className="cp">
@@ -81,6 +86,18 @@ function One({ organisation, recording, now, mayOpen }: OneProps) {
       <p className="small ink2">
         <Until recording={recording} now={now} />
       </p>
+      {mayOpen && mayComment && recording.state !== "soft_deleted" && (
+        <p className="small">
+          <Link
+            className="link"
+            to="/recordings/$id"
+            params={{ id: recording.id }}
+            search={{ side: "comments" }}
+          >
+            What was said about it
+          </Link>
+        </p>
+      )}
     </li>
   );
 }

@@ -10,6 +10,7 @@ import { queryClient } from "../../queryClient";
 import { explain } from "../States";
 import { Wrong } from "../Wrong";
 import { nameIn } from "./columns";
+import { Days } from "./Days";
 import { Devices } from "./Devices";
 import { LinkDialog } from "./InviteDialog";
 import { type PersonChange, PersonDialog } from "./PersonDialog";
@@ -30,6 +31,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
   });
   const mayHold = useAllowed("hold.place");
   const mayBlock = useAllowed("block.manage");
+  const mayList = useAllowed("recording.list");
   const own = useSession().person.id === person.id;
   const mayManage = useAllowed("person.manage");
   const mayEndRecorders = useAllowed("recorder.end") && mayManage;
@@ -51,6 +53,7 @@ export function PersonFacts({ person, people, nodes }: PersonFactsProps) {
       {full.error && <p className="ink2">Their history could not be read. {explain(full.error).lines[0]}</p>}
       {full.data && <Blocks full={full.data} people={people} />}
       <Actions person={person} nodes={nodes} />
+      {mayList && <Days person={person.id} name={person.name} />}
       {mayBlock && person.state !== "soft_deleted" && <Devices person={person.id} />}
       {mayEndRecorders && person.state !== "soft_deleted" && <Recorders person={person.id} />}
       <p className="small ink2 links">

@@ -6,18 +6,34 @@ import {
   Outlet,
   RouterProvider,
 } from "@tanstack/react-router";
+import { useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { expect, it } from "vitest";
 import { soon } from "../../testing/soon";
 import { LeaveQuestion } from "./LeaveQuestion";
 
+/** Told as soon as everything drawn before it listens. */
+function Drawn({ tell }: { tell: () => void }) {
+  useEffect(tell, [tell]);
+  return null;
+}
+
 async function editor(changed: boolean) {
+  let listens = false;
+  const tell = () => {
+    listens = true;
+  };
   const root = createRootRoute({ component: Outlet });
   const place = (path: string, component: () => React.ReactNode) =>
     createRoute({ getParentRoute: () => root, path, component });
   const router = createRouter({
     routeTree: root.addChildren([
-      place("/policy", () => <LeaveQuestion changed={changed} />),
+      place("/policy", () => (
+        <>
+          <LeaveQuestion changed={changed} />
+          <Drawn tell={tell} />
+        </>
+      )),
       place("/other", () => "another page"),
       place("/sign-in", () => "the door"),
     ]),
@@ -26,7 +42,7 @@ async function editor(changed: boolean) {
   const page = createRoot(document.body.appendChild(document.createElement("div")));
   page.render(<RouterProvider router={router as never} />);
   await soon(() => expect(router.state.status).toBe("idle"));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await soon(() => expect(listens).toBe(true));
   const go = (to: string) => void router.navigate({ to } as never);
   const at = () => router.state.location.pathname;
   return { go, at, end: () => page.unmount() };

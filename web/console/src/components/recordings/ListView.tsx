@@ -1,7 +1,6 @@
 import { useMemo, useState } from "react";
 import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
-import { dayOf } from "../../lib/format";
 import { useKeyHelp } from "../../lib/keyHelp";
 import { useKeys } from "../../lib/keys";
 import { isDeleted, isErased } from "../../lib/recording";
@@ -10,6 +9,7 @@ import { useNow } from "../../lib/useNow";
 import { deleteWithUndo } from "../erasing/deleting";
 import { EraseDialog } from "../erasing/EraseDialog";
 import { Panes } from "../Panes";
+import { byDay } from "./days";
 import { Row } from "./Row";
 
 const help = {
@@ -22,25 +22,6 @@ const help = {
   ],
 };
 
-interface Group {
-  key: string;
-  name: string;
-  date: string;
-  items: RecordingItem[];
-}
-
-/** Rows under the day they began on, in the order the list has. */
-function byDay(items: readonly RecordingItem[], now: Date): Group[] {
-  const groups: Group[] = [];
-  for (const item of items) {
-    const day = dayOf(item.started_at, now);
-    const last = groups.at(-1);
-    if (last?.key === day.key) last.items.push(item);
-    else groups.push({ ...day, items: [item] });
-  }
-  return groups;
-}
-
 /** The list by days, with its keys. */
 export function ListView({ items, onSentence }: { items: readonly RecordingItem[]; onSentence: () => void }) {
   const now = useNow(60_000);
@@ -49,6 +30,7 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
   const [erasing, setErasing] = useState<RecordingItem | null>(null);
   const mayDelete = useAllowed("recording.delete");
   const mayErase = useAllowed("recording.erase");
+  const screens = items.some(({ source }) => source === "screen");
   useKeyHelp(help);
   useKeys({
     j: () => moveRow(1),
@@ -58,7 +40,7 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
     escape: () => setPeeked(null),
   });
   return (
-    <>
+    <div className={screens ? "rows pics" : "rows"}>
       <ListHead />
       {groups.map((group) => (
         <section key={group.key} aria-label={`${group.name} ${group.date}`}>
@@ -71,6 +53,7 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
                 key={item.id}
                 item={item}
                 now={now}
+                pictured={screens}
                 peeking={peeked === item.id}
                 onDelete={
                   mayDelete && !isErased(item) && !isDeleted(item) ? () => void deleteWithUndo(item) : null
@@ -85,7 +68,7 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
       {erasing && (
         <EraseDialog recording={erasing} onClose={() => setErasing(null)} onErased={() => setPeeked(null)} />
       )}
-    </>
+    </div>
   );
 }
 

@@ -3,14 +3,18 @@ import type { KeyboardEvent } from "react";
 import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
+import { noPreview } from "../../lib/previews";
 import { isErased, panesSentence, sourceOf, whereLine } from "../../lib/recording";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
 import { People } from "../Person";
+import { PreviewPicture } from "./PreviewPicture";
 
 interface RowProps {
   item: RecordingItem;
   now: Date;
+  /** Whether there is a place for a picture: where the list has screens. */
+  pictured: boolean;
   peeking: boolean;
   onPeek: () => void;
   /** Null where it may not be deleted, or is erased. */
@@ -20,7 +24,7 @@ interface RowProps {
 }
 
 /** One recording: who and where, its row of panes, length, signals, how long it is kept, who watched. */
-export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps) {
+export function Row({ item, now, pictured, peeking, onPeek, onDelete, onErase }: RowProps) {
   const mayFollow = useAllowed("recording.follow");
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== " ") return;
@@ -38,7 +42,7 @@ export function Row({ item, now, peeking, onPeek, onDelete, onErase }: RowProps)
         onKeyDown={onKeyDown}
       >
         <span className="si" title={sourceOf(item.source).short}>
-          <Icon name={sourceOf(item.source).icon} />
+          {pictured ? <PreviewPicture item={item} decorative /> : <Icon name={sourceOf(item.source).icon} />}
           <span className="vh">{sourceOf(item.source).short}</span>
         </span>
         <span className="wh">
@@ -146,8 +150,10 @@ function Kept({ item, now }: { item: RecordingItem; now: Date }) {
 function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | "onErase">) {
   const { summary } = item;
   const mayHold = useAllowed("hold.place");
+  const none = noPreview(item);
   return (
     <section className="pk dialog" aria-label={`About ${item.subject.label}`}>
+      {item.preview && <PreviewPicture item={item} />}
       <dl className="small num">
         <dt>From</dt>
         <dd>{formatMoment(item.started_at)}</dd>
@@ -175,7 +181,12 @@ function Peek({ item, onDelete, onErase }: Pick<RowProps, "item" | "onDelete" | 
           {formatBytes(item.size_bytes)} in {plural(item.segments, "segment")}, sealed
         </dd>
       </dl>
-      <p className="small ink2">Nothing was opened to show this. Watching it is put on record.</p>
+      <p className="small ink2">
+        {none && `${none.long} `}
+        {item.preview
+          ? "The small picture was opened to show it, and that is on record with this list. So is watching."
+          : "Nothing was opened to show this. Watching it is put on record."}
+      </p>
       <div className="row">
         {onDelete && (
           <button type="button" className="b s" onClick={onDelete}>

@@ -12,6 +12,7 @@ import {
   watchedWords,
   withPart,
 } from "../../lib/filters";
+import { formatDate } from "../../lib/format";
 import { FilterBar } from "../FilterBar";
 import { type Choice, WordPicker } from "../Menu";
 
@@ -26,10 +27,12 @@ interface SentenceProps {
   sites: readonly Site[];
   onChange: (search: ListSearch) => void;
   shown: string;
+  /** Who the person of the sentence is, where it is known. */
+  of: string | null;
 }
 
 /** The filter as an English sentence whose words are the controls. */
-export function Sentence({ search, sites, onChange, shown }: SentenceProps) {
+export function Sentence({ search, sites, onChange, shown, of }: SentenceProps) {
   const picker = <K extends keyof ListSearch>(key: K, label: string, list: Choice[]) => (
     <WordPicker
       label={label}
@@ -46,6 +49,16 @@ export function Sentence({ search, sites, onChange, shown }: SentenceProps) {
     { id: ANY, text: "every site" },
     ...sites.map((site) => ({ id: site.id, text: site.name, note: site.origins.join(", ") })),
   ];
+  const personChoices = [
+    { id: ANY, text: "everybody" },
+    ...(search.person ? [{ id: search.person, text: of ?? "one person" }] : []),
+  ];
+  const dayChoices = [
+    { id: ANY, text: "at any time" },
+    ...(search.day
+      ? [{ id: search.day, text: `on ${formatDate(`${search.day}T12:00:00`)}`, note: "A day of UTC" }]
+      : []),
+  ];
   return (
     <FilterBar
       label="Which recordings"
@@ -54,8 +67,11 @@ export function Sentence({ search, sites, onChange, shown }: SentenceProps) {
         <>
           Show {picker("source", "What was recorded", choices("everything", SOURCES, sourceWords))}{" "}
           {search.source !== "screen" && <>from {picker("site", "Site", siteChoices)} </>}
+          {search.person && <>of {picker("person", "Person", personChoices)} </>}
           {search.last ? "in the " : ""}
-          {picker("last", "Period", choices("at any time", PERIODS, periodWords))}{" "}
+          {search.day === undefined
+            ? picker("last", "Period", choices("at any time", PERIODS, periodWords))
+            : picker("day", "Day", dayChoices)}{" "}
           {picker("longer", "Length", choices("of any length", LENGTHS, lengthWords))}{" "}
           {search.watched ? "that " : ""}
           {picker("watched", "Watched", choices("watched or not", ["yes", "no"] as const, watchedWords))}{" "}

@@ -1,4 +1,4 @@
-import { type PointerEvent, type ReactNode, useId, useRef } from "react";
+import { type PointerEvent, type ReactNode, useId, useRef, useState } from "react";
 import { formatClock } from "../../lib/format";
 import { Icon, type IconName } from "../Icon";
 import { type PaneState, Panes } from "../Panes";
@@ -44,11 +44,15 @@ interface TimelineProps {
   bricks: readonly TimelineBrick[];
   lanes: readonly TimelineLane[];
   onSeek: (atUs: number) => void;
+  /** The part that is played alone; what lies outside of it is dimmed. */
+  only?: { fromUs: number; toUs: number } | null;
+  /** What stands above the moment somebody points at. */
+  hover?: (atUs: number) => ReactNode;
 }
 
 /** All tracks on one scale under one light: panes, ruler, lanes, gaps through what they hit, and the playhead. */
 export function Timeline(props: TimelineProps) {
-  const { durationUs, atUs, lit, lanes, bricks } = props;
+  const { durationUs, atUs, lit, lanes, bricks, only } = props;
   return (
     <section className="tl" aria-label="Timeline">
       <div className="tl-top">
@@ -72,6 +76,12 @@ export function Timeline(props: TimelineProps) {
               </span>
             </div>
           ))}
+          {only && (
+            <>
+              <div className="tl-out" style={placed(0, only.fromUs, durationUs)} />
+              <div className="tl-out" style={placed(only.toUs, durationUs, durationUs)} />
+            </>
+          )}
           {lit && <div className="beam" style={{ left: percent(atUs, durationUs) }} />}
         </div>
       </div>
@@ -99,16 +109,25 @@ function Legend() {
 }
 
 /** The row of panes, which is also the one slider. */
-function Row({ durationUs, atUs, lit, panes, panesLabel, pins, onSeek }: TimelineProps) {
+function Row({ durationUs, atUs, lit, panes, panesLabel, pins, onSeek, hover }: TimelineProps) {
   const row = useRef<HTMLDivElement>(null);
   const label = useId();
+  const [pointed, setPointed] = useState<{ atUs: number; x: number; top: number } | null>(null);
   const drag = (event: PointerEvent<HTMLDivElement>) => {
-    if (event.buttons === 0 || !row.current) return;
-    const { left, width } = row.current.getBoundingClientRect();
-    onSeek(momentAt(event.clientX, left, width, durationUs));
+    if (!row.current) return;
+    const { left, top, width } = row.current.getBoundingClientRect();
+    const at = momentAt(event.clientX, left, width, durationUs);
+    if (hover) setPointed({ atUs: at, x: event.clientX, top });
+    if (event.buttons !== 0) onSeek(at);
   };
   return (
     <div className="tl-canvas">
+      {hover && pointed !== null && (
+        <div className="tl-hover" style={{ left: pointed.x, top: pointed.top }} aria-hidden="true">
+          {hover(pointed.atUs)}
+          <b className="num">{formatClock(pointed.atUs)}</b>
+        </div>
+      )}
       <div className="pins">
         {lit && (
           <span
@@ -152,6 +171,7 @@ function Row({ durationUs, atUs, lit, panes, panesLabel, pins, onSeek }: Timelin
           drag(event);
         }}
         onPointerMove={drag}
+        onPointerLeave={() => setPointed(null)}
         onKeyDown={(event) => {
           const to = keyMoment(event.key, atUs, durationUs);
           if (to === null) return;

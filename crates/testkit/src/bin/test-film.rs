@@ -1,0 +1,84 @@
+//! Is started in the place of `ffmpeg` by tests, and does what a decoder would that was taken over: what its own name says.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::{env, hint, process, thread};
+
+/// It was started by itself, and has nothing to do but to end.
+const AGAIN: &str = "again";
+
+fn main() -> ExitCode {
+    let own = PathBuf::from(env::args_os().next().unwrap_or_default());
+    if env::args_os().nth(1).is_some_and(|word| word == AGAIN) {
+        return ExitCode::SUCCESS;
+    }
+    let named = own.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match named {
+        "hangs" => loop {
+            thread::park();
+        },
+        "spins" => loop {
+            hint::spin_loop();
+        },
+        "babbles" => said(&[b"<html>".as_slice(), &[b'x'; 100_000]].concat()),
+        "fails" => ExitCode::from(3),
+        "connects" => reached("a connection", TcpStream::connect("127.0.0.1:1").map(drop)),
+        "asks" => reached("the network", UdpSocket::bind("127.0.0.1:0").map(drop)),
+        "takes" => {
+            let mut held = Vec::new();
+            loop {
+                held.push(hint::black_box(vec![0_u8; 64 * 1024 * 1024]));
+            }
+        }
+        "reads" => everything(&own),
+        _ => {
+            drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Tries whatever lies in reach, and says what of it worked.
+fn everything(own: &Path) -> ExitCode {
+    let beside = |name: &str| own.with_file_name(name);
+    let mut text = String::new();
+    let tried = [
+        ("the file beside it", File::open(beside("secret")).map(drop)),
+        ("a file of the system", File::open("/etc/passwd").map(drop)),
+        ("its own process", File::open("/proc/self/environ").map(drop)),
+        ("whoever asked", File::open("/proc/1/environ").map(drop)),
+        ("a folder", fs::read_dir("/usr/lib").map(drop)),
+        ("a new file", File::create(beside("made")).map(drop)),
+        ("a file in /tmp", File::create("/tmp/clerestory-film").map(drop)),
+        ("its own end", fs::remove_file(own)),
+        ("a program", Command::new("/bin/true").spawn().map(drop)),
+        ("itself as another process", Command::new(own).arg(AGAIN).spawn().map(drop)),
+        (
+            "a file that was left open",
+            File::open("/dev/fd/3").and_then(|mut file| file.read_to_string(&mut text)).map(drop),
+        ),
+    ];
+    let mut worked: Vec<&str> =
+        tried.into_iter().filter_map(|(what, tried)| tried.is_ok().then_some(what)).collect();
+    if env::vars_os().any(|(name, _)| name != "MALLOC_ARENA_MAX") {
+        worked.push("the environment");
+    }
+    said(format!("{} reached: {}", process::id(), worked.join(", ")).as_bytes())
+}
+
+fn said(bytes: &[u8]) -> ExitCode {
+    match io::stdout().write_all(bytes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn reached(what: &str, tried: io::Result<()>) -> ExitCode {
+    match tried {
+        Ok(()) => said(what.as_bytes()),
+        Err(_) => ExitCode::from(4),
+    }
+}

@@ -1,0 +1,74 @@
+import { expect, it } from "vitest";
+import type { Playlist, PlaylistItem } from "../../api/coaching";
+import { ada, draw, onPage, says, sessionOf } from "../../testing/draw";
+import { soon } from "../../testing/soon";
+import { itemAddress, itemLength, itemTitle, moved } from "./items";
+import { Order } from "./Order";
+
+const recording = {
+  id: "rec_1",
+  source: "screen",
+  started_at: "2026-11-20T10:00:00Z",
+  duration_us: 60_000_000,
+  subject: { id: "sub_1", label: "Olive Owl" },
+};
+const clip = (n: number): PlaylistItem => ({
+  kind: "clip",
+  id: `clp_${n}`,
+  recording,
+  title: `Clip ${n}`,
+  from_ms: 1000 * n,
+  to_ms: 1000 * n + 5000,
+});
+const whole: PlaylistItem = {
+  kind: "recording",
+  id: "rec_1",
+  recording,
+  title: null,
+  from_ms: null,
+  to_ms: null,
+};
+const list = (more: Partial<Playlist> = {}): Playlist => ({
+  id: "lst_1",
+  title: "For newcomers",
+  made_by: ada,
+  mine: true,
+  items: [clip(1), clip(2), whole],
+  hidden: 0,
+  ...more,
+});
+
+it("moves an item to another place, and leaves the others in order", () => {
+  expect(moved([1, 2, 3, 4], 0, 2)).toEqual([2, 3, 1, 4]);
+  expect(moved([1, 2, 3, 4], 3, 0)).toEqual([4, 1, 2, 3]);
+  expect(moved([1, 2], 5, 0)).toEqual([1, 2]);
+});
+
+it("calls a clip by its title and plays it alone, and a recording by what it is", () => {
+  expect(itemTitle(whole)).toBe("Screen of Olive Owl");
+  expect(itemAddress(clip(2), "lst_1", 1).search).toEqual({ clip: "clp_2", list: "lst_1", item: 1 });
+  expect(itemAddress(whole, "lst_1", 2).search).toEqual({ list: "lst_1", item: 2 });
+  expect([itemLength(clip(1)), itemLength(whole)]).toEqual([5_000_000, 60_000_000]);
+});
+
+it("moves by Alt and an arrow, and says where it is now", async () => {
+  const orders: string[][] = [];
+  const onOrder = (items: PlaylistItem[]) => orders.push(items.map(({ id }) => id));
+  draw(onPage(<Order list={list()} onOrder={onOrder} onRemove={() => undefined} />), sessionOf([]));
+  await says("Clip 1");
+  const row = document.querySelector('[data-row="clip clp_1"]');
+  row?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", altKey: true, bubbles: true }));
+  row?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", altKey: true, bubbles: true }));
+  await says("Clip 1 is now 2 of 3.");
+  expect(orders).toEqual([["clp_2", "clp_1", "rec_1"]]);
+});
+
+it("lets nobody but its maker change the order", async () => {
+  draw(
+    onPage(<Order list={list({ mine: false })} onOrder={() => undefined} onRemove={() => undefined} />),
+    sessionOf([]),
+  );
+  await says("Clip 1");
+  await soon(() => expect(document.querySelector("[aria-label^='Move']")).toBeNull());
+  expect(document.querySelector("li[draggable='true']")).toBeNull();
+});

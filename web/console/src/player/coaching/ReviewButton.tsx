@@ -1,0 +1,129 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { type FormEvent, useId, useState } from "react";
+import { ApiError } from "../../api/client";
+import { getReview, type Review, type ReviewState, setReview } from "../../api/coaching";
+import { MAY, useAllowed } from "../../api/session";
+import { Dialog } from "../../components/Dialog";
+import { Icon } from "../../components/Icon";
+import { Wrong } from "../../components/Wrong";
+import { formatDate } from "../../lib/format";
+import { notify } from "../../lib/notices";
+import { queryClient } from "../../queryClient";
+
+export const reviewKey = (recording: string) => ["review", recording];
+
+/** What the queue says about a recording, or null where it is not on it. */
+async function onQueue(recording: string, signal: AbortSignal): Promise<Review | null> {
+  try {
+    return await getReview(recording, signal);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** Whether somebody is to look at this recording, and the way to say so or that one has. */
+export function ReviewButton({ recording }: { recording: string }) {
+  const may = useAllowed(MAY.reviews);
+  const [asking, setAsking] = useState(false);
+  const review = useQuery({
+    queryKey: reviewKey(recording),
+    queryFn: ({ signal }) => onQueue(recording, signal),
+    enabled: may,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const set = useMutation({
+    mutationFn: (state: ReviewState) => {
+      const note = review.data?.note;
+      return setReview(recording, { state, ...(note ? { note } : {}) });
+    },
+    onSuccess: (now) => {
+      queryClient.setQueryData(reviewKey(recording), now);
+      void queryClient.invalidateQueries({ queryKey: ["reviews"] });
+      if (now.state === "done") {
+        notify("It is reviewed, and off the list of what waits.", { undo: () => set.mutate("waiting") });
+      }
+    },
+    onError: (error) => notify(`The review queue stays as it was. ${error.message}`, { failed: true }),
+  });
+  if (!may || review.data === undefined) return null;
+  if (review.data?.state === "waiting") {
+    return (
+      <span className="row rvw">
+        <span className="tag attn" title={review.data.note ?? undefined}>
+          <Icon name="flag" />
+          waits for review
+        </span>
+        <button type="button" className="b s" disabled={set.isPending} onClick={() => set.mutate("done")}>
+          <Icon name="check" small />
+          Reviewed
+        </button>
+      </span>
+    );
+  }
+  return (
+    <span className="row rvw">
+      {review.data && (
+        <span className="tag line" title={doneWords(review.data)}>
+          <Icon name="check" />
+          reviewed
+        </span>
+      )}
+      <button
+        type="button"
+        className="ib"
+        aria-label={review.data ? "Mark for review again…" : "Mark for review…"}
+        title={review.data ? "Mark for review again…" : "Mark for review…"}
+        onClick={() => setAsking(true)}
+      >
+        <Icon name="flag" />
+      </button>
+      {asking && <Ask recording={recording} onClose={() => setAsking(false)} />}
+    </span>
+  );
+}
+
+const doneWords = ({ done_by, done_at }: Review): string =>
+  `${done_by ? `By ${done_by.name}` : "Done"}${done_at ? ` on ${formatDate(done_at)}` : ""}`;
+
+/** Says what somebody is to look for. */
+function Ask({ recording, onClose }: { recording: string; onClose: () => void }) {
+  const id = useId();
+  const ask = useMutation({
+    mutationFn: (note: string) =>
+      setReview(recording, { state: "waiting", ...(note === "" ? {} : { note }) }),
+    onSuccess: (now) => {
+      queryClient.setQueryData(reviewKey(recording), now);
+      void queryClient.invalidateQueries({ queryKey: ["reviews"] });
+      onClose();
+    },
+  });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    ask.mutate(String(new FormData(event.currentTarget).get("note") ?? "").trim());
+  };
+  return (
+    <Dialog title="Mark for review" isOpen onClose={onClose}>
+      <form onSubmit={submit}>
+        <p className="ink2">
+          It stands in the review queue until somebody says that they have looked at it. Only who may watch it
+          sees it there.
+        </p>
+        <div className="fld">
+          <label htmlFor={id}>What to look for</label>
+          <textarea className="in" id={id} name="note" rows={3} maxLength={500} />
+          <span className="help">It may stay empty.</span>
+        </div>
+        {ask.error && <Wrong error={ask.error} what="It is not in the queue." />}
+        <div className="actions">
+          <button type="button" className="b" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="b lead" disabled={ask.isPending}>
+            Mark for review
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

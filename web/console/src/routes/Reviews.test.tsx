@@ -1,0 +1,95 @@
+import {
+  createMemoryHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Outlet,
+  RouterProvider,
+} from "@tanstack/react-router";
+import { afterEach, expect, it, vi } from "vitest";
+import { MAY } from "../api/session";
+import { currentNotice, dismiss, undoLast } from "../lib/notices";
+import { parseReviewsSearch } from "../lib/search";
+import { ada, button, draw, says, sessionOf, text } from "../testing/draw";
+import { serve } from "../testing/fakeServer";
+import { soon } from "../testing/soon";
+import Reviews from "./Reviews";
+
+const review = (n: number, more: object = {}) => ({
+  recording: {
+    id: `rec_${n}`,
+    source: "screen",
+    started_at: "2026-11-20T10:00:00Z",
+    duration_us: 60_000_000,
+    subject: { id: "sub_1", label: `Visitor ${n}` },
+  },
+  state: "waiting",
+  asked_by: ada,
+  asked_at: "2026-11-21T10:00:00Z",
+  note: n === 1 ? "the hold" : null,
+  done_by: null,
+  done_at: null,
+  ...more,
+});
+
+afterEach(() => dismiss(currentNotice()?.n ?? -1));
+
+function open(at = "/recordings/review"): void {
+  vi.stubGlobal("scrollTo", () => undefined);
+  const root = createRootRoute({ component: Outlet });
+  const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Outlet });
+  const page = createRoute({
+    getParentRoute: () => shell,
+    path: "/recordings/review",
+    validateSearch: parseReviewsSearch,
+    component: Reviews,
+  });
+  const router = createRouter({
+    routeTree: root.addChildren([shell.addChildren([page])]),
+    history: createMemoryHistory({ initialEntries: [at] }),
+  });
+  draw(<RouterProvider router={router as never} />, sessionOf([MAY.reviews]));
+}
+
+it("says that one is reviewed, keeps its note, and takes it back", async () => {
+  let items = [review(1), review(2)];
+  const asked = serve({
+    "GET /reviews": () => ({ items, next: null }),
+    "PUT /recordings/rec_1/review": (body) => {
+      items = body.state === "done" ? [review(2)] : [review(1), review(2)];
+      return review(1, { state: body.state });
+    },
+  });
+  open();
+  await says("“the hold”");
+  document.querySelector<HTMLButtonElement>('[aria-label="Reviewed: the recording of Visitor 1"]')?.click();
+  await soon(() => expect(text()).not.toContain("Visitor 1"));
+  expect(asked).toContain('PUT /recordings/rec_1/review {"state":"done","note":"the hold"}');
+  undoLast();
+  await says("Visitor 1");
+});
+
+it("takes one off the queue when nobody can go back any more", async () => {
+  const asked = serve({
+    "GET /reviews": () => ({ items: [review(2)], next: null }),
+    "DELETE /recordings/rec_2/review": () => undefined,
+  });
+  open();
+  await says("Visitor 2");
+  document
+    .querySelector<HTMLButtonElement>('[aria-label="Take the recording of Visitor 2 off the queue"]')
+    ?.click();
+  await says("Nothing waits for a review");
+  undoLast();
+  await says("Visitor 2");
+  expect(asked.some((one) => one.startsWith("DELETE"))).toBe(false);
+});
+
+it("shows what was reviewed, and lets it wait again", async () => {
+  const done = review(3, { state: "done", done_by: ada, done_at: "2026-11-22T10:00:00Z" });
+  const asked = serve({ "GET /reviews": () => ({ items: [done], next: null }) });
+  open("/recordings/review?state=done");
+  await says("Reviewed by Ada");
+  await button("Wait again");
+  expect(asked).toEqual(["GET /reviews?state=done"]);
+});

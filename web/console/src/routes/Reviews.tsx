@@ -1,0 +1,251 @@
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { endReview, listReviews, type Review, type ReviewState, setReview } from "../api/coaching";
+import { Icon } from "../components/Icon";
+import { Person } from "../components/Person";
+import { RecordingsNav } from "../components/recordings/RecordingsNav";
+import { Empty, explain, Loading, Trouble } from "../components/States";
+import { ago, formatClock, formatDate, formatMoment, plural } from "../lib/format";
+import { useKeyHelp } from "../lib/keyHelp";
+import { useKeys } from "../lib/keys";
+import { later } from "../lib/later";
+import { notify } from "../lib/notices";
+import { sourceOf } from "../lib/recording";
+import { moveRow } from "../lib/rows";
+import { useNow } from "../lib/useNow";
+import { useTitle } from "../lib/useTitle";
+import { queryClient } from "../queryClient";
+import "../styles/playlists.css";
+
+const route = getRouteApi("/shell/recordings/review");
+const help = {
+  title: "Review queue",
+  lines: [
+    { keys: ["J", "K"], does: "Next and previous recording" },
+    { keys: ["Enter"], does: "Open it" },
+  ],
+};
+
+/** What somebody asked to look at, and what was looked at. */
+export default function Reviews() {
+  useTitle("Review queue");
+  useKeyHelp(help);
+  useKeys({ j: () => moveRow(1), k: () => moveRow(-1) });
+  const { state = "waiting" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const see = (search: { state?: "done" }) => void navigate({ search, replace: true });
+  const list = useInfiniteQuery({
+    queryKey: ["reviews", state],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) => listReviews({ state, cursor: pageParam }, signal),
+    getNextPageParam: (last) => last.next,
+  });
+  const { items, hide, show } = useShown(list.data?.pages.flatMap((page) => page.items) ?? []);
+  const set = useSet();
+  const end = (review: Review) =>
+    later({
+      said: `The recording of ${review.recording.subject.label} is off the queue.`,
+      failed: "It is still in the queue.",
+      hide: () => hide(review.recording.id),
+      show: () => show(review.recording.id),
+      act: () => endReview(review.recording.id).then(() => again(review.recording.id)),
+    });
+  return (
+    <>
+      <RecordingsNav />
+      <div className="pagew narrow">
+        <header className="ph1">
+          <div className="grow">
+            <h1>Review queue</h1>
+            <p>Recordings somebody is to look at. It holds only those that you may watch.</p>
+          </div>
+          <fieldset className="seg" aria-label="Which">
+            <button type="button" aria-pressed={state === "waiting"} onClick={() => see({})}>
+              Waiting
+            </button>
+            <button type="button" aria-pressed={state === "done"} onClick={() => see({ state: "done" })}>
+              Reviewed
+            </button>
+          </fieldset>
+        </header>
+        {list.isPending && <Loading />}
+        {list.error && !list.data && (
+          <Trouble error={list.error} what="The queue" retry={() => void list.refetch()} slim />
+        )}
+        {list.isSuccess && items.length === 0 && !list.hasNextPage && <Nothing state={state} />}
+        {items.length > 0 && (
+          <ol className="card queue" aria-label={plural(items.length, "recording")}>
+            {items.map((review) => (
+              <One
+                key={review.recording.id}
+                review={review}
+                busy={set.isPending}
+                onSet={(to) => set.mutate({ review, to })}
+                onEnd={() => end(review)}
+              />
+            ))}
+          </ol>
+        )}
+        {list.hasNextPage && (
+          <p className="row more">
+            <button
+              type="button"
+              className="b"
+              disabled={list.isFetchingNextPage}
+              onClick={() => void list.fetchNextPage()}
+            >
+              Show more
+            </button>
+          </p>
+        )}
+      </div>
+    </>
+  );
+}
+
+const again = (recording: string) =>
+  Promise.all([
+    queryClient.invalidateQueries({ queryKey: ["reviews"] }),
+    queryClient.invalidateQueries({ queryKey: ["review", recording] }),
+  ]).then(() => undefined);
+
+/** The queue without what was just taken off it. */
+function useShown(all: readonly Review[]) {
+  const [hidden, setHidden] = useState<readonly string[]>([]);
+  return {
+    items: all.filter(({ recording }) => !hidden.includes(recording.id)),
+    hide: (id: string) => setHidden((before) => [...before, id]),
+    show: (id: string) => setHidden((before) => before.filter((other) => other !== id)),
+  };
+}
+
+function useSet() {
+  return useMutation({
+    mutationFn: ({ review, to }: { review: Review; to: ReviewState }) => put(review, to),
+    onSuccess: async (_, { review, to }) => {
+      const whose = `The recording of ${review.recording.subject.label}`;
+      notify(`${whose} ${to === "done" ? "is reviewed" : "waits again"}.`, {
+        undo: () =>
+          void put(review, review.state).then(
+            () => again(review.recording.id),
+            (error: unknown) => notify(`It stays as it is. ${explain(error).lines[0]}`, { failed: true }),
+          ),
+      });
+      await again(review.recording.id);
+    },
+    onError: (error) =>
+      notify(`The queue stays as it was. ${explain(error).lines.join(" ")}`, { failed: true }),
+  });
+}
+
+const put = ({ recording, note }: Review, state: ReviewState) =>
+  setReview(recording.id, { state, ...(note === null ? {} : { note }) });
+
+interface OneProps {
+  review: Review;
+  busy: boolean;
+  onSet: (to: ReviewState) => void;
+  onEnd: () => void;
+}
+
+function One({ review, busy, onSet, onEnd }: OneProps) {
+  const now = useNow(60_000);
+  const { recording, state, note } = review;
+  const of = recording.subject.label;
+  return (
+    <li>
+      <Icon name={sourceOf(recording.source).icon} />
+      <div className="grow">
+        <Link
+          className="ql"
+          to="/recordings/$id"
+          params={{ id: recording.id }}
+          search={{}}
+          data-row={recording.id}
+        >
+          <b className="cut">{of}</b>
+          <span className="small ink3 num">
+            {sourceOf(recording.source).short}, {formatDate(recording.started_at)},{" "}
+            {formatClock(recording.duration_us)}
+          </span>
+        </Link>
+        {note !== null && <p className="qn">“{note}”</p>}
+        <p className="small ink3 row">
+          <By review={review} now={now} />
+        </p>
+      </div>
+      <span className="row qacts">
+        {state === "waiting" ? (
+          <button
+            type="button"
+            className="b s"
+            disabled={busy}
+            aria-label={`Reviewed: the recording of ${of}`}
+            onClick={() => onSet("done")}
+          >
+            <Icon name="check" small />
+            Reviewed
+          </button>
+        ) : (
+          <button
+            type="button"
+            className="b s"
+            disabled={busy}
+            aria-label={`Wait again: the recording of ${of}`}
+            onClick={() => onSet("waiting")}
+          >
+            Wait again
+          </button>
+        )}
+        <button
+          type="button"
+          className="ib s"
+          aria-label={`Take the recording of ${of} off the queue`}
+          title="Take it off the queue; the recording stays"
+          onClick={onEnd}
+        >
+          <Icon name="close" small />
+        </button>
+      </span>
+    </li>
+  );
+}
+
+function By({ review, now }: { review: Review; now: Date }) {
+  const { state, asked_by, asked_at, done_by, done_at } = review;
+  const done = state === "done";
+  const [who, when] = done ? [done_by, done_at ?? asked_at] : [asked_by, asked_at];
+  return (
+    <>
+      {who && <Person person={who} />}
+      <span className="num" title={formatMoment(when)}>
+        {done ? "Reviewed" : "Asked for"} {who ? `by ${who.name}, ` : ""}
+        {ago(when, now)}
+      </span>
+    </>
+  );
+}
+
+function Nothing({ state }: { state: ReviewState }) {
+  if (state === "done") {
+    return (
+      <Empty title="Nothing was reviewed yet" slim>
+        <p>As soon as somebody presses Reviewed, the recording stands here.</p>
+      </Empty>
+    );
+  }
+  return (
+    <Empty
+      title="Nothing waits for a review"
+      slim
+      actions={
+        <Link className="b lead" to="/recordings" search={{}}>
+          Go to Recordings
+        </Link>
+      }
+    >
+      <p>Open a recording and press the flag at its top: it stands here until somebody has looked at it.</p>
+    </Empty>
+  );
+}
