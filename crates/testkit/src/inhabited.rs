@@ -289,7 +289,8 @@ impl Cast {
         done(by.post(&format!("{path}/comments"), comment).await);
         let clip = json!({ "title": "Larkspurgate", "from_ms": 0, "to_ms": 1 });
         let clip = by.post(&format!("{path}/clips"), clip).await.ok();
-        for state in ["waiting", "done"] {
+        // Whom a recording is about does not close its review.
+        for (by, state) in [(by, "waiting"), (&self.admin, "done")] {
             put(by, &format!("{path}/review"), json!({ "state": state, "note": "how Ottermere goes" })).await;
         }
         let list = by.post("/api/v1/playlists", json!({ "title": "Windlestraw" })).await.ok();
