@@ -1,6 +1,6 @@
 //! Playlists: recordings and clips in an order. A playlist lends nothing: everybody sees of it what they see anyway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clerestory_access::{
     Actor, Grant, ListRecordings, ManagePlaylists, OpContext, OrganisationRef, ReadPlaylists,
@@ -309,7 +309,8 @@ impl Coaching {
         Ok(self.vault.seal(tx, found.key, place(organisation, id, version), title).await?)
     }
 
-    /// Gives a playlist another title, or other items in the place of all that it has. Whoever made it may.
+    /// Gives a playlist another title, or other items in the place of all that its maker sees of it. They alone may. What
+    /// they do not see at the moment stays in it.
     ///
     /// # Errors
     /// [`CoachingError::Refused`], [`CoachingError::NotFound`], [`CoachingError::NotYours`],
@@ -395,13 +396,19 @@ impl Coaching {
     }
 }
 
-/// Puts items into a playlist, in this order and in the place of all others: only what whoever does so sees.
+/// An item by its ids: of the recording, and of the clip where it is one.
+type Named = (RecordingId, Option<ClipId>);
+
+/// Puts items into a playlist, in this order and in the place of all others that whoever does so sees: they put into it
+/// only what they see, and take out of it nothing else.
 async fn put(tx: &mut Tx, sight: &Sight, id: PlaylistId, items: Vec<Item>) -> Result<(), CoachingError> {
-    if items.len() > MOST_ITEMS as usize {
-        return Err(CoachingError::TooMany { most: MOST_ITEMS });
-    }
-    tx.execute("DELETE FROM playlist_items WHERE playlist_id = $1", &[id.into()]).await?;
-    for (position, item) in items.into_iter().enumerate() {
+    let bounded = |count: usize| match count > MOST_ITEMS as usize {
+        true => Err(CoachingError::TooMany { most: MOST_ITEMS }),
+        false => Ok(()),
+    };
+    bounded(items.len())?;
+    let mut asked = Vec::with_capacity(items.len());
+    for item in items {
         let (recording, clip) = match item {
             Item::Recording(recording) => (recording, None),
             Item::Clip(clip) => {
@@ -412,9 +419,88 @@ async fn put(tx: &mut Tx, sight: &Sight, id: PlaylistId, items: Vec<Item>) -> Re
         if !sight.sees(tx, recording).await? {
             return Err(CoachingError::NoSuchItem);
         }
+        asked.push((recording, clip));
+    }
+    let items = joined(&before(tx, sight, id).await?, &asked);
+    bounded(items.len())?;
+    tx.execute("DELETE FROM playlist_items WHERE playlist_id = $1", &[id.into()]).await?;
+    for (position, (recording, clip)) in items.into_iter().enumerate() {
         let sql = "INSERT INTO playlist_items (playlist_id, position, recording_id, clip_id) VALUES ($1, $2, $3, $4)";
         let values: [Value; 4] = [id.into(), (position as u64).into(), recording.into(), clip.into()];
         tx.execute(sql, &values).await?;
     }
     Ok(())
+}
+
+/// What a playlist holds, in its order, and whether the caller sees it.
+async fn before(tx: &mut Tx, sight: &Sight, id: PlaylistId) -> Result<Vec<(Named, bool)>, SqlError> {
+    let mut seen = BTreeSet::<u64>::new();
+    let mut values: Vec<Value> = vec![id.into()];
+    if let Some(condition) = sight.condition(&mut values) {
+        let sql = format!(
+            "SELECT i.position FROM playlist_items i JOIN recordings ON recordings.recording_id = i.recording_id
+             WHERE i.playlist_id = $1{condition}"
+        );
+        for row in tx.query(&sql, &values).await? {
+            seen.insert(row.get(0)?);
+        }
+    }
+    let sql =
+        "SELECT position, recording_id, clip_id FROM playlist_items WHERE playlist_id = $1 ORDER BY position";
+    let rows = tx.query(sql, &[id.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let position: u64 = row.get(0)?;
+            Ok(((row.get(1)?, row.get(2)?), seen.contains(&position)))
+        })
+        .collect()
+}
+
+/// What is asked for, and with it what whoever asks does not see: that stays behind what it stood behind, as far as this is
+/// still there.
+fn joined(before: &[(Named, bool)], asked: &[Named]) -> Vec<Named> {
+    // At the beginning, and then behind each item that is asked for.
+    let mut behind: Vec<Vec<Named>> = vec![Vec::new(); asked.len() + 1];
+    let mut place = 0;
+    for (item, seen) in before {
+        if !seen {
+            behind.get_mut(place).into_iter().for_each(|held| held.push(*item));
+        } else if let Some(at) = asked.iter().position(|other| other == item) {
+            place = at + 1;
+        }
+    }
+    let mut behind = behind.into_iter();
+    let mut all: Vec<Named> = behind.next().unwrap_or_default();
+    for (item, held) in asked.iter().zip(behind) {
+        all.push(*item);
+        all.extend(held);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use clerestory_model::RecordingId;
+
+    use super::{Named, joined};
+
+    fn item(number: u8) -> Named {
+        (RecordingId::from_bytes([number; 16]), None)
+    }
+
+    fn after(before: &[(u8, bool)], asked: &[u8]) -> Vec<Named> {
+        let before: Vec<_> = before.iter().map(|(number, seen)| (item(*number), *seen)).collect();
+        joined(&before, &asked.iter().map(|number| item(*number)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_is_not_seen_stays_behind_what_it_stood_behind() {
+        let before = [(1, false), (2, true), (3, false), (4, false), (5, true)];
+        let all = |numbers: &[u8]| numbers.iter().map(|number| item(*number)).collect::<Vec<_>>();
+        assert_eq!(after(&before, &[2, 5]), all(&[1, 2, 3, 4, 5]), "nothing was changed");
+        assert_eq!(after(&before, &[5, 2]), all(&[1, 5, 2, 3, 4]), "moved along");
+        assert_eq!(after(&before, &[5]), all(&[1, 3, 4, 5]), "what it stood behind was taken out");
+        assert_eq!(after(&before, &[]), all(&[1, 3, 4]), "all that is seen was taken out");
+        assert_eq!(after(&before, &[6, 2, 5]), all(&[1, 6, 2, 3, 4, 5]), "something was put before it");
+    }
 }

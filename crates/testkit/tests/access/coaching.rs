@@ -487,6 +487,30 @@ async fn a_playlist_lends_nothing_that_one_does_not_see_anyway() {
 }
 
 #[tokio::test]
+async fn what_its_maker_does_not_see_for_a_while_stays_in_a_playlist() {
+    let shown = Shown::new().await;
+    let other = visit(&shown.installation, &shown.site_key, 1).await.recording;
+    let made = shown.admin.post("/api/v1/playlists", json!({ "title": "How we greet" })).await.ok();
+    let path = format!("/api/v1/playlists/{}", text(&made["id"]));
+    let clip = shown.clip(1, 2).await;
+    let put = async |items: &[(&str, &str)]| {
+        let items: Vec<Value> = items.iter().map(|(kind, id)| json!({ "kind": kind, "id": id })).collect();
+        patch(&shown.admin, &path, json!({ "items": items })).await.ok()
+    };
+    let (whole, part) = (("recording", shown.recording.as_str()), ("clip", clip.as_str()));
+    put(&[whole, ("recording", other.as_str()), part]).await;
+    shown.admin.post(&format!("/api/v1/recordings/{other}/delete"), json!({})).await.ok();
+    let changed = put(&[part, whole]).await;
+    assert_eq!((changed["items"].as_array().unwrap().len(), &changed["hidden"]), (2, &json!(1)));
+    shown.admin.post(&format!("/api/v1/recordings/{other}/restore"), json!({})).await.ok();
+    let list = shown.admin.get(&path).await.ok();
+    let ids: Vec<&str> =
+        list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [clip.as_str(), shown.recording.as_str(), other.as_str()], "behind what it stood behind");
+    assert_eq!(put(&[]).await["hidden"], json!(0), "what is seen is taken out");
+}
+
+#[tokio::test]
 async fn the_calendar_of_somebody_is_shown_to_whoever_may_list_what_is_about_them() {
     let shown = Shown::new().await;
     let session = shown.member.get("/api/v1/session").await.ok();
