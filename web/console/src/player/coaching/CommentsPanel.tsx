@@ -117,17 +117,22 @@ function Write({
     const at = marked && whole ? { at_ms: marked.from_ms, to_ms: marked.to_ms } : { at_ms: pinned ?? atMs };
     return taken(write.mutateAsync({ ...at, text }));
   };
+  const at = formatClock((pinned ?? atMs) * 1000);
   return (
     <div className="pfoot">
       <CommentForm
         id={NEW_COMMENT}
-        label={`Comment at ${formatClock((pinned ?? atMs) * 1000)}`}
+        label={`Comment at ${at}`}
         placeholder="Say something about this moment"
-        submit={`Comment at ${formatClock((marked && whole ? marked.from_ms : (pinned ?? atMs)) * 1000)}`}
+        submit="Send"
         onChange={change}
         onSubmit={send}
         error={write.variables?.answers === undefined ? write.error : null}
       >
+        <p className="small ink2">
+          About{" "}
+          <b className="num">{marked && whole ? `the part from ${partWords(marked)}` : `the moment ${at}`}</b>
+        </p>
         {marked && (
           <label className="row small">
             <input type="checkbox" checked={whole} onChange={(event) => setWhole(event.target.checked)} />
