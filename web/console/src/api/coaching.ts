@@ -45,6 +45,8 @@ export interface NewComment {
 }
 /** Characters a comment has at most. */
 export const COMMENT_LENGTH = 2000;
+/** Characters a title of a clip or a playlist has at most. */
+export const TITLE_LENGTH = 120;
 
 export const listComments = (recording: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(recording)}/comments`, CommentList, opt(signal));

@@ -4,7 +4,7 @@ import { serve } from "../testing/fakeServer";
 import { soon } from "../testing/soon";
 import { FromList } from "./FromList";
 import type { PlaySession } from "./session";
-import type { PlayerState } from "./state";
+import { NO_DRAFTS, type PlayerState } from "./state";
 
 const recording = {
   id: "rec_1",
@@ -26,7 +26,13 @@ const item = (n: number) => ({
 
 /** A session that says what it is told to say. */
 function told() {
-  let state = { recording, wantsPlay: false, atMs: 0, phase: { kind: "sealed" } } as unknown as PlayerState;
+  let state = {
+    recording,
+    wantsPlay: false,
+    atMs: 0,
+    phase: { kind: "sealed" },
+    drafts: NO_DRAFTS,
+  } as unknown as PlayerState;
   const heard = new Set<() => void>();
   const session = {
     get state() {
@@ -73,6 +79,18 @@ it("goes on by itself where playing came to the end, unless one stays", async ()
   await says("Clip 2 begins in a moment.");
   (await button("Stay here")).click();
   await soon(() => expect(text()).not.toContain("begins in a moment"));
+});
+
+it("waits while somebody writes about what they saw", async () => {
+  const say = show(0);
+  await says("1 of 2");
+  say({ phase: open, wantsPlay: true, atMs: 30_000, drafts: { ...NO_DRAFTS, comment: "Look" } });
+  await drawn();
+  say({ wantsPlay: false, atMs: 60_000 });
+  await says("The next one waits while you write.");
+  expect(text()).not.toContain("begins in a moment");
+  say({ drafts: NO_DRAFTS });
+  await says("Clip 2 begins in a moment.");
 });
 
 it("does not go on where somebody paused, and says which was the last", async () => {

@@ -24,7 +24,10 @@ export function FromList({ session, from }: { session: PlaySession; from: { list
   const [stays, setStays] = useState(false);
   const ended = useEnded(session);
   const navigate = useNavigate();
-  const goesOn = ended && !stays && next !== undefined;
+  const drafts = usePlayer(session, (state) => state.drafts);
+  const comes = ended && !stays && next !== undefined;
+  const writes = useWrites(comes) || drafts.comment.trim() !== "" || drafts.clip.trim() !== "";
+  const goesOn = comes && !writes;
   useEffect(() => {
     if (!goesOn || !next) return;
     const timer = setTimeout(() => void navigate(itemAddress(next, from.list, from.item + 1)), REST_MS);
@@ -42,6 +45,7 @@ export function FromList({ session, from }: { session: PlaySession; from: { list
       </span>
       <span className="grow small ink2 cut" role="status">
         {goesOn && `${itemTitle(next)} begins in a moment.`}
+        {comes && writes && "The next one waits while you write."}
         {ended && next === undefined && "That was the last one."}
       </span>
       {goesOn && (
@@ -70,6 +74,25 @@ function Step({ item, list, at, word }: StepProps) {
       <span className="vh">: {itemTitle(item)}</span>
     </Link>
   );
+}
+
+const FIELDS = ".player textarea, .player input.in";
+const LOOK_EVERY_MS = 300;
+
+/** Whether somebody writes in the player: what they have not sent would be lost where the next item begins. */
+function useWrites(asked: boolean): boolean {
+  const [writes, setWrites] = useState(false);
+  useEffect(() => {
+    if (!asked) return;
+    const look = () => {
+      const fields = document.querySelectorAll<HTMLTextAreaElement | HTMLInputElement>(FIELDS);
+      setWrites([...fields].some((field) => field === document.activeElement || field.value.trim() !== ""));
+    };
+    look();
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [asked]);
+  return writes;
 }
 
 /** Whether playing came to the end by itself. */

@@ -7,6 +7,7 @@ import {
   getPlaylist,
   type PlaylistLine,
   type Playlist as PlaylistShape,
+  TITLE_LENGTH,
 } from "../api/coaching";
 import { Icon } from "../components/Icon";
 import { hiddenWords, itemAddress, itemLength, nameOf } from "../components/playlists/items";
@@ -98,7 +99,7 @@ function Whole({ list }: { list: PlaylistShape }) {
           <p>
             {plural(list.items.length, "item")}
             {length > 0 && `, ${formatSpan(length)}`}, by {list.mine ? "you" : list.made_by.name}.
-            {list.hidden > 0 && ` There are ${hiddenWords(list.hidden)}.`}
+            {list.hidden > 0 && ` There ${list.hidden === 1 ? "is" : "are"} ${hiddenWords(list.hidden)}.`}
           </p>
         </div>
         <div className="row">
@@ -168,8 +169,9 @@ function Title({ list }: { list: PlaylistShape }) {
   const keep = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const title = String(new FormData(event.currentTarget).get("title") ?? "").trim();
-    setEditing(false);
-    if (title !== "" && title !== list.title) void change(list, { title });
+    if (title === "" || title === list.title) setEditing(false);
+    // Where it was not taken, what was typed stays there.
+    else void change(list, { title }).then((done) => setEditing(!done));
   };
   return (
     <form className="row" onSubmit={keep}>
@@ -179,7 +181,7 @@ function Title({ list }: { list: PlaylistShape }) {
         name="title"
         aria-label="Title of the playlist"
         defaultValue={list.title}
-        maxLength={200}
+        maxLength={TITLE_LENGTH}
         required
         // It stands in the place of the title that was just pressed.
         // biome-ignore lint/a11y/noAutofocus: see above

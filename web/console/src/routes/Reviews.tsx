@@ -139,8 +139,8 @@ function useSet() {
   });
 }
 
-const put = ({ recording, note }: Review, state: ReviewState) =>
-  setReview(recording.id, { state, ...(note === null ? {} : { note }) });
+/** Without a note: the server keeps the one that is there, which may be another one by now. */
+const put = ({ recording }: Review, state: ReviewState) => setReview(recording.id, { state });
 
 interface OneProps {
   review: Review;

@@ -8,6 +8,7 @@ import {
   listPlaylists,
   makePlaylist,
   PLAYLIST_LENGTH,
+  TITLE_LENGTH,
 } from "../../api/coaching";
 import { useSession } from "../../api/session";
 import { plural } from "../../lib/format";
@@ -48,9 +49,7 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
   };
   return (
     <Dialog title="Add to a playlist" isOpen onClose={onClose}>
-      <p className="ink2">
-        At its end stands {what}. Others see it in the list only where they may watch it.
-      </p>
+      <p className="ink2">It gets {what} at its end. Others see that only where they may watch it.</p>
       {lists.isPending && <Loading />}
       {lists.error && (
         <p className="ink2">Your playlists could not be read. {explain(lists.error).lines[0]}</p>
@@ -78,7 +77,14 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
       <form className="fld" onSubmit={make}>
         <label htmlFor={id}>{mine.length > 0 ? "Or a new playlist" : "A new playlist"}</label>
         <div className="row">
-          <input className="in grow" id={id} name="title" maxLength={200} required placeholder="Its title" />
+          <input
+            className="in grow"
+            id={id}
+            name="title"
+            maxLength={TITLE_LENGTH}
+            required
+            placeholder="Its title"
+          />
           <button type="submit" className="b lead" disabled={add.isPending}>
             Make it and add
           </button>

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Playlist, PlaylistItem } from "../../api/coaching";
 import { ada, draw, onPage, says, sessionOf } from "../../testing/draw";
 import { soon } from "../../testing/soon";
-import { itemAddress, itemLength, itemTitle, moved } from "./items";
+import { itemAddress, itemLength, itemTitle, keysOf, moved } from "./items";
 import { Order } from "./Order";
 
 const recording = {
@@ -42,6 +42,10 @@ it("moves an item to another place, and leaves the others in order", () => {
   expect(moved([1, 2, 3, 4], 0, 2)).toEqual([2, 3, 1, 4]);
   expect(moved([1, 2, 3, 4], 3, 0)).toEqual([4, 1, 2, 3]);
   expect(moved([1, 2], 5, 0)).toEqual([1, 2]);
+});
+
+it("tells apart what stands in it twice", () => {
+  expect(keysOf([clip(1), clip(2), clip(1)])).toEqual(["clip clp_1", "clip clp_2", "clip clp_1 2"]);
 });
 
 it("calls a clip by its title and plays it alone, and a recording by what it is", () => {

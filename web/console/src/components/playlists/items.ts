@@ -4,6 +4,16 @@ import { formatClock, formatDate } from "../../lib/format";
 import { sourceOf } from "../../lib/recording";
 
 export const itemKey = ({ kind, id }: ItemName): string => `${kind} ${id}`;
+/** By which name each line is known: the same clip may stand in a list more than once. */
+export function keysOf(items: readonly ItemName[]): string[] {
+  const times = new Map<string, number>();
+  return items.map((item) => {
+    const key = itemKey(item);
+    const before = times.get(key) ?? 0;
+    times.set(key, before + 1);
+    return before === 0 ? key : `${key} ${before + 1}`;
+  });
+}
 export const nameOf = ({ kind, id }: ItemName): ItemName => ({ kind, id });
 
 /** A clip's title; of a whole recording what it is and whom it shows. */
@@ -20,8 +30,8 @@ export function itemLength({ from_ms, to_ms, recording }: PlaylistItem): number 
 export function itemLine({ recording, from_ms, to_ms }: PlaylistItem): string {
   const part =
     from_ms !== null && to_ms !== null
-      ? `, ${formatClock(from_ms * 1000)} to ${formatClock(to_ms * 1000)} of it`
-      : ", the whole of it";
+      ? `, ${formatClock(from_ms * 1000)} to ${formatClock(to_ms * 1000)}`
+      : ", all of it";
   return `${recording.subject.label}, ${formatDate(recording.started_at)}${part}`;
 }
 

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import type { Clip } from "../../api/coaching";
+import { type Clip, TITLE_LENGTH } from "../../api/coaching";
 import { MAY, useAllowed } from "../../api/session";
 import type { Session } from "../../api/types";
 import { Icon } from "../../components/Icon";
@@ -191,7 +191,7 @@ function Rename({ clip, clips, onClose }: { clip: Clip; clips: Clips; onClose: (
         name="title"
         aria-label="Title of the clip"
         defaultValue={clip.title}
-        maxLength={200}
+        maxLength={TITLE_LENGTH}
         required
         // It stands in the place of the title that was just pressed.
         // biome-ignore lint/a11y/noAutofocus: see above
@@ -209,7 +209,7 @@ function Rename({ clip, clips, onClose }: { clip: Clip; clips: Clips; onClose: (
 function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
   const marked = usePlayer(session, (state) => state.marked);
-  const [title, setTitle] = useState("");
+  const title = usePlayer(session, (state) => state.drafts.clip);
   const part = partOf(marked);
   const { make } = clips;
   const submit = (event: FormEvent) => {
@@ -219,7 +219,7 @@ function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
       { ...part, title: title.trim() },
       {
         onSuccess: () => {
-          setTitle("");
+          session.draft({ clip: "" });
           session.setMarked(NOTHING_MARKED);
         },
       },
@@ -248,9 +248,9 @@ function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
           className="in grow"
           aria-label="Title of the new clip"
           placeholder={part ? "A title" : "Mark a part, then give it a title"}
-          maxLength={200}
+          maxLength={TITLE_LENGTH}
           value={title}
-          onChange={(event) => setTitle(event.target.value)}
+          onChange={(event) => session.draft({ clip: event.target.value })}
         />
         <button type="submit" className="b lead" disabled={!part || title.trim() === "" || make.isPending}>
           Make a clip

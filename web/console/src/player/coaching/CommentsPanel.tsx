@@ -1,4 +1,4 @@
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { MAY, useAllowed } from "../../api/session";
 import type { Session } from "../../api/types";
 import { CommentForm } from "../../components/comments/CommentForm";
@@ -86,7 +86,7 @@ function SeenBy({
   const words = own
     ? "This recording shows you. You see every comment on it, and can answer."
     : subject.person
-      ? `${subject.label} sees every comment on it, and can answer.`
+      ? `${subject.label} can read it and answer, where people may watch what is about themselves.`
       : "Whoever may watch this recording can read it.";
   return <p className="small ink3">{words}</p>;
 }
@@ -101,16 +101,16 @@ function Write({
   children: ReactNode;
 }) {
   // The moment is that at which somebody began to write: the picture may go on meanwhile.
-  const [pinned, setPinned] = useState<number | null>(null);
+  const pinned = usePlayer(session, (state) => state.drafts.commentMs);
+  const [draft] = useState(session.state.drafts.comment);
   const [whole, setWhole] = useState(false);
-  const empty = useRef(true);
   const atMs = usePlayer(session, (state) => Math.floor(state.atMs / 1000) * 1000);
   const part = usePlayer(session, (state) => state.marked);
   const marked = partOf(part);
   const change = (text: string) => {
-    if (empty.current && text !== "") setPinned(Math.round(session.state.atMs));
-    if (text === "") setPinned(null);
-    empty.current = text === "";
+    const { drafts, atMs } = session.state;
+    const commentMs = text === "" ? null : (drafts.commentMs ?? Math.floor(atMs));
+    session.draft({ comment: text, commentMs });
   };
   const { write } = comments;
   const send = (text: string) => {
@@ -123,6 +123,7 @@ function Write({
       <CommentForm
         id={NEW_COMMENT}
         label={`Comment at ${at}`}
+        text={draft}
         placeholder="Say something about this moment"
         submit="Send"
         onChange={change}

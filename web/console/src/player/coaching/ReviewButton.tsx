@@ -33,10 +33,8 @@ export function ReviewButton({ recording }: { recording: string }) {
     staleTime: Number.POSITIVE_INFINITY,
   });
   const set = useMutation({
-    mutationFn: (state: ReviewState) => {
-      const note = review.data?.note;
-      return setReview(recording, { state, ...(note ? { note } : {}) });
-    },
+    // Without a note: the server keeps the one that is there, which may be another one by now.
+    mutationFn: (state: ReviewState) => setReview(recording, { state }),
     onSuccess: (now) => {
       queryClient.setQueryData(reviewKey(recording), now);
       void queryClient.invalidateQueries({ queryKey: ["reviews"] });
