@@ -367,7 +367,8 @@ async function withoutFfmpeg({ t, info, server, boss, screen }) {
     env: { CLERESTORY_FFMPEG: "/nowhere/ffmpeg" },
   });
   try {
-    await signInAs(boss, info, people(info)[0]);
+    // Each start of the demo gives its people new passwords.
+    await signInAs(boss, bare.info, people(bare.info)[0]);
     await openScreen(boss, info, screen);
     await boss.getByRole("button", { name: "Export as MP4…" }).click();
     await boss.getByRole("heading", { name: "The server cannot make the file yet" }).waitFor();
