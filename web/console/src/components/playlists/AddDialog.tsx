@@ -49,7 +49,7 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
   };
   return (
     <Dialog title="Add to a playlist" isOpen onClose={onClose}>
-      <p className="ink2">It gets {what} at its end. Others see that only where they may watch it.</p>
+      <p className="ink2">Puts {what} at its end. Others see it only where they may watch it.</p>
       {lists.isPending && <Loading />}
       {lists.error && (
         <p className="ink2">Your playlists could not be read. {explain(lists.error).lines[0]}</p>

@@ -107,7 +107,7 @@ function Ask({ recording, onClose }: { recording: string; onClose: () => void })
           It stands in the review queue until somebody says that they have looked at it. Only who may watch it
           sees it there.
         </p>
-        <div className="fld">
+        <div className="fld exwhy">
           <label htmlFor={id}>What to look for</label>
           <textarea className="in" id={id} name="note" rows={3} maxLength={500} />
           <span className="help">It may stay empty.</span>
