@@ -9,7 +9,7 @@ import { onlyRecording, visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 
 export const name = "axe";
-export const limitMs = 10 * 60_000;
+export const limitMs = 15 * 60_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const SHOP = [

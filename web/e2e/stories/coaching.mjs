@@ -42,6 +42,7 @@ export async function run(t) {
   await playlist(scene);
   await reviews(scene);
   await calendar(scene);
+  await unreadable(scene);
   await film(scene);
   assert.deepEqual(errors, [], "the console threw");
   await withoutFfmpeg(scene);
@@ -334,6 +335,40 @@ async function calendar({ t, info, lead, juno, idOf }) {
   await lead.waitForURL(/\/recordings\?.*day=\d{4}-\d\d-\d\d/);
   await waitFor("the list of that day", async () => (await lead.locator("a[data-row]").count()) === 2);
   await takePictures(t, lead, "day");
+}
+
+/** What is said where the server is busy; and that it is there as soon as the server answers again. */
+async function unreadable({ t, info, boss, lead, screen, juno, idOf }) {
+  const busy = {
+    status: 503,
+    headers: { "content-type": "application/problem+json" },
+    body: JSON.stringify({
+      type: "urn:clerestory:problem:busy",
+      title: "The server is busy",
+      status: 503,
+      detail: "It has more to do than it can.",
+      what_to_do: "Try again in a moment.",
+      request_id: "req_0123456789abcdef",
+    }),
+  };
+  const ask = { comments: /\/comments$/, clips: /\/recordings\/[^/]+\/clips$/ };
+  const there = { comments: "A refund without asking back: well done.", clips: "Waiting for the answer" };
+  for (const name of ["comments", "clips"]) {
+    await boss.route(ask[name], (route) => route.fulfill(busy));
+    await openScreen(boss, info, screen, `?t=7000&side=${name}`);
+    await boss.getByText(`The ${name} could not be read.`).waitFor();
+    await takePictures(t, boss, `${name}-failed`);
+    await boss.unroute(ask[name]);
+    await boss.getByRole("button", { name: "Try now" }).click();
+    await boss.getByText(there[name]).waitFor();
+  }
+  const month = /\/people\/[^/]+\/calendar\?/;
+  await lead.route(month, (route) => route.fulfill(busy));
+  await go(lead, info, `/people?open=${idOf(juno)}`);
+  await lead.getByRole("button", { name: "On which days they were recorded" }).click();
+  await lead.getByText(/The calendar could not be read/).waitFor();
+  await takePictures(t, lead, "calendar-failed");
+  await lead.unroute(month);
 }
 
 /** A film of the screen, for whoever proves who they are. */

@@ -91,7 +91,7 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
         </div>
       </form>
       {add.error && <Wrong error={add.error} what="It was not added." />}
-      <div className="actions">
+      <div className="row actions">
         <Link className="link small" to="/recordings/playlists">
           All playlists
         </Link>
