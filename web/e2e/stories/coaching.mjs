@@ -107,7 +107,12 @@ async function comments({ t, info, boss, member, screen }) {
   await boss.keyboard.press("Control+Enter");
   const said = boss.getByRole("article", { name: /at 00:07$/ });
   await said.getByText("A refund without asking back: well done.").waitFor();
-  await boss.getByRole("textbox", { name: /^Comment at/ }).fill("Said by mistake.");
+  // What is not sent yet waits there.
+  const next = boss.getByRole("textbox", { name: /^Comment at/ });
+  await next.fill("Said by mistake.");
+  await side(boss, "Clips").click();
+  await side(boss, "Comments").click();
+  assert.equal(await next.inputValue(), "Said by mistake.");
   await boss.getByRole("button", { name: "Send" }).click();
   await boss.getByText("Said by mistake.").waitFor();
 

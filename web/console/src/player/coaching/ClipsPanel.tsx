@@ -5,12 +5,13 @@ import { MAY, useAllowed } from "../../api/session";
 import type { Session } from "../../api/types";
 import { Icon } from "../../components/Icon";
 import { AddDialog } from "../../components/playlists/AddDialog";
-import { explain, Loading } from "../../components/States";
+import { Loading } from "../../components/States";
 import { Wrong } from "../../components/Wrong";
 import { formatClock } from "../../lib/format";
 import { NOTHING_MARKED, partOf, partWords } from "../clip";
 import type { PlaySession } from "../session";
 import { usePlayer } from "../usePlayer";
+import { Unread } from "./Unread";
 import type { Clips } from "./useClips";
 
 interface ClipsPanelProps {
@@ -35,16 +36,7 @@ export function ClipsPanel({ session, person, clips }: ClipsPanelProps) {
     <div className="panel">
       <div className="pbody">
         {list.isPending && <Loading />}
-        {list.error && (
-          <div className="pad" role="alert">
-            <p>
-              <b>The clips could not be read.</b> {explain(list.error).lines.join(" ")}
-            </p>
-            <button type="button" className="b s" onClick={() => void list.refetch()}>
-              Try now
-            </button>
-          </div>
-        )}
+        {list.error && <Unread what="The clips" error={list.error} retry={() => void list.refetch()} />}
         {list.data && items.length === 0 && (
           <p className="ishut small">
             No clip was made of this recording. A clip is a part with a title; it lives exactly as long as the

@@ -5,11 +5,12 @@ import { CommentForm } from "../../components/comments/CommentForm";
 import { Threads } from "../../components/comments/Threads";
 import { threadsOf } from "../../components/comments/threads";
 import { type Comments, taken } from "../../components/comments/useComments";
-import { explain, Loading } from "../../components/States";
+import { Loading } from "../../components/States";
 import { formatClock } from "../../lib/format";
 import { partOf, partWords } from "../clip";
 import type { PlaySession } from "../session";
 import { usePlayer } from "../usePlayer";
+import { Unread } from "./Unread";
 
 /** Where the key C leads. */
 export const NEW_COMMENT = "new-comment";
@@ -34,7 +35,7 @@ export function CommentsPanel({ session, person, comments }: CommentsPanelProps)
     <div className="panel">
       <div className="pbody">
         {list.isPending && <Loading />}
-        {list.error && <Unread error={list.error} retry={() => void list.refetch()} />}
+        {list.error && <Unread what="The comments" error={list.error} retry={() => void list.refetch()} />}
         {list.data && comments.items.length === 0 && (
           <p className="ishut small">Nobody has said anything about this recording.</p>
         )}
@@ -51,26 +52,6 @@ export function CommentsPanel({ session, person, comments }: CommentsPanelProps)
           <SeenBy subject={subject} own={subject.person === person.id} />
         </Write>
       )}
-    </div>
-  );
-}
-
-function Unread({ error, retry }: { error: Error; retry: () => void }) {
-  return (
-    <div className="pad" role="alert">
-      <p>
-        <b>The comments could not be read.</b>
-      </p>
-      {explain(error).lines.map((line) => (
-        <p key={line} className="ink2">
-          {line}
-        </p>
-      ))}
-      <p>
-        <button type="button" className="b s" onClick={retry}>
-          Try now
-        </button>
-      </p>
     </div>
   );
 }
