@@ -463,10 +463,12 @@ fn joined(before: &[(Named, bool)], asked: &[Named]) -> Vec<Named> {
     let mut behind: Vec<Vec<Named>> = vec![Vec::new(); asked.len() + 1];
     let mut place = 0;
     for (item, seen) in before {
-        if !seen {
-            behind.get_mut(place).into_iter().for_each(|held| held.push(*item));
-        } else if let Some(at) = asked.iter().position(|other| other == item) {
-            place = at + 1;
+        if *seen {
+            if let Some(at) = asked.iter().position(|other| other == item) {
+                place = at + 1;
+            }
+        } else if let Some(held) = behind.get_mut(place) {
+            held.push(*item);
         }
     }
     let mut behind = behind.into_iter();
