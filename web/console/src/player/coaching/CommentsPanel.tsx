@@ -1,4 +1,4 @@
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { MAY, useAllowed } from "../../api/session";
 import type { Session } from "../../api/types";
 import { CommentForm } from "../../components/comments/CommentForm";
@@ -6,6 +6,7 @@ import { Threads } from "../../components/comments/Threads";
 import { threadsOf } from "../../components/comments/threads";
 import { type Comments, taken } from "../../components/comments/useComments";
 import { explain, Loading } from "../../components/States";
+import { newComment, useDraft } from "../../lib/drafts";
 import { formatClock } from "../../lib/format";
 import { partOf, partWords } from "../clip";
 import type { PlaySession } from "../session";
@@ -86,8 +87,8 @@ function SeenBy({
   const words = own
     ? "This recording shows you. You see every comment on it, and can answer."
     : subject.person
-      ? `${subject.label} sees every comment on it, and can answer.`
-      : "Whoever may watch this recording can read it.";
+      ? `${subject.label} can read it and answer, where people may watch what is about themselves.`
+      : "Whoever may comment on this recording can read it.";
   return <p className="small ink3">{words}</p>;
 }
 
@@ -101,17 +102,12 @@ function Write({
   children: ReactNode;
 }) {
   // The moment is that at which somebody began to write: the picture may go on meanwhile.
-  const [pinned, setPinned] = useState<number | null>(null);
+  const draft = newComment(comments.recording);
+  const pinned = useDraft(draft)?.atMs ?? null;
   const [whole, setWhole] = useState(false);
-  const empty = useRef(true);
   const atMs = usePlayer(session, (state) => Math.floor(state.atMs / 1000) * 1000);
   const part = usePlayer(session, (state) => state.marked);
   const marked = partOf(part);
-  const change = (text: string) => {
-    if (empty.current && text !== "") setPinned(Math.round(session.state.atMs));
-    if (text === "") setPinned(null);
-    empty.current = text === "";
-  };
   const { write } = comments;
   const send = (text: string) => {
     const at = marked && whole ? { at_ms: marked.from_ms, to_ms: marked.to_ms } : { at_ms: pinned ?? atMs };
@@ -124,7 +120,9 @@ function Write({
         label={`Comment at ${formatClock((pinned ?? atMs) * 1000)}`}
         placeholder="Say something about this moment"
         submit={`Comment at ${formatClock((marked && whole ? marked.from_ms : (pinned ?? atMs)) * 1000)}`}
-        onChange={change}
+        draft={draft}
+        // Not rounded: the last moment would come to lie beyond the end.
+        nowMs={() => Math.floor(session.state.atMs)}
         onSubmit={send}
         error={write.variables?.answers === undefined ? write.error : null}
       >
