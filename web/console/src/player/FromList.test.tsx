@@ -100,6 +100,7 @@ it("waits while somebody is at a field of the player, before the first letter", 
   await drawn();
   say({ wantsPlay: false, atMs: 60_000 });
   await says("The next one waits while you write.");
+  expect(text()).not.toContain("begins in a moment");
   field.remove();
   await says("Clip 2 begins in a moment.");
 });
