@@ -73,6 +73,27 @@ it("says that one is reviewed when nobody can go back any more, and says nothing
   expect(text()).not.toContain("Visitor 1");
 });
 
+it("says it before the other list is looked at", async () => {
+  const done = review(1, { state: "done", done_by: ada, done_at: "2026-11-22T10:00:00Z" });
+  let said = false;
+  serve({
+    "GET /reviews": (_, path) => ({
+      items: path.endsWith("done") === said ? [said ? done : review(1)] : [],
+      next: null,
+    }),
+    "PUT /recordings/rec_1/review": () => {
+      said = true;
+      return done;
+    },
+  });
+  open();
+  await says("“the hold”");
+  reviewed();
+  await says("Nothing waits for a review");
+  (await button("Reviewed")).click();
+  await says("Reviewed by Ada");
+});
+
 it("leaves who asked, and when, as they were where somebody goes back", async () => {
   const asked = serve({ "GET /reviews": () => ({ items: [review(1)], next: null }) });
   open();

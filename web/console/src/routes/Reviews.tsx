@@ -10,6 +10,7 @@ import { ago, formatClock, formatDate, formatMoment, plural } from "../lib/forma
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
 import { later } from "../lib/later";
+import { lapse } from "../lib/notices";
 import { sourceOf } from "../lib/recording";
 import { moveRow } from "../lib/rows";
 import { useNow } from "../lib/useNow";
@@ -33,7 +34,11 @@ export default function Reviews() {
   useKeys({ j: () => moveRow(1), k: () => moveRow(-1) });
   const { state = "waiting" } = route.useSearch();
   const navigate = route.useNavigate();
-  const see = (search: { state?: "done" }) => void navigate({ search, replace: true });
+  const see = (search: { state?: "done" }) => {
+    // What was just said of one shows in the other list: it is sent before that is looked at.
+    lapse();
+    void navigate({ search, replace: true });
+  };
   const list = useInfiniteQuery({
     queryKey: ["reviews", state],
     initialPageParam: null as string | null,
