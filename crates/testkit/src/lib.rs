@@ -11,6 +11,7 @@ mod caller;
 mod clock;
 pub mod custodians;
 pub mod disk;
+pub mod encoded;
 mod erasing;
 pub mod holder;
 mod inhabited;

@@ -10,6 +10,7 @@ mod machine;
 mod power;
 mod random;
 mod remote;
+mod screens;
 mod tabs;
 
 pub use kill::{KillReport, kill_run};
@@ -17,4 +18,5 @@ pub use machine::{Machine, Running};
 pub use power::{Engine, PowerReport, power_run};
 pub use random::Random;
 pub use remote::{Console, NotSent, Recorder, client};
+pub use screens::{Browser, Run, allow_screens};
 pub use tabs::{Listed, Tab};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, SET_COOKIE};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -66,6 +66,48 @@ impl Console {
     #[must_use]
     pub fn at(&self, origin: &str) -> Self {
         Self { http: self.http.clone(), origin: origin.to_owned(), cookie: self.cookie.clone() }
+    }
+
+    /// Where the console is.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Says something of a setting for the whole organisation.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub async fn say(&self, name: &str, value: &Value) -> Result<(), String> {
+        let version = self.get("/settings").await?["version"].clone();
+        let sent = self
+            .http
+            .put(format!("{}/api/v1/settings/{name}", self.origin))
+            .header("cookie", &self.cookie)
+            .header("clerestory-csrf", "1")
+            .header(IF_MATCH, format!("\"{version}\""))
+            .json(&json!({ "value": value }))
+            .send()
+            .await;
+        answer(sent).await.map(drop).map_err(|error| format!("{name}: {error:?}"))
+    }
+
+    /// The bytes of an answer that is a success.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub async fn bytes(&self, path: &str) -> Result<Bytes, String> {
+        let url = format!("{}/api/v1{path}", self.origin);
+        let sent = self.http.get(url).header("cookie", &self.cookie).send().await;
+        let sent = sent.and_then(reqwest::Response::error_for_status);
+        let response = sent.map_err(|error| format!("GET {path}: {}", chain(&error)))?;
+        response.bytes().await.map_err(|error| format!("GET {path}: {}", chain(&error)))
+    }
+
+    /// The same session over another client, which means over another connection.
+    #[must_use]
+    pub fn over(&self, http: reqwest::Client) -> Self {
+        Self { http, ..self.clone() }
     }
 
     /// The text of an answer that is a success.
@@ -241,7 +283,7 @@ impl Recorder {
 /// What every recorder's clock shows: segments are placed in time by it, and nothing here depends on when it is run.
 pub(super) const CLIENT_TIME_MS: i64 = 1_795_000_000_000;
 
-async fn answer(sent: reqwest::Result<reqwest::Response>) -> Result<Value, NotSent> {
+pub(super) async fn answer(sent: reqwest::Result<reqwest::Response>) -> Result<Value, NotSent> {
     let unanswered = |error: reqwest::Error| NotSent::Unanswered(chain(&error));
     let response = sent.map_err(unanswered)?;
     let status = response.status();

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use clerestory_testkit::encoded::{Fixture, fixtures, run};
 use clerestory_testkit::screen::{Recorder, Screen, record_screens, say, screen_start};
 use clerestory_testkit::{Answer, Caller, Installation, film_program};
 use serde_json::{Value, json};
 
-use super::screen_files::{Fixture, decoded, fixtures, probed, run};
+use super::screen_files::{decoded, probed};
 
 const FIRST: &str = "0190a5e2-0000-7000-8000-0000000000c1";
 const SECOND: &str = "0190a5e2-0000-7000-8000-0000000000c2";

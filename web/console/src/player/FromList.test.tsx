@@ -1,10 +1,11 @@
 import { expect, it } from "vitest";
+import { dropDraft, keepDraft, newComment } from "../lib/drafts";
 import { ada, button, draw, onPage, says, sessionOf, text } from "../testing/draw";
 import { serve } from "../testing/fakeServer";
 import { soon } from "../testing/soon";
 import { FromList } from "./FromList";
 import type { PlaySession } from "./session";
-import { NO_DRAFTS, type PlayerState } from "./state";
+import type { PlayerState } from "./state";
 
 const recording = {
   id: "rec_1",
@@ -26,13 +27,7 @@ const item = (n: number) => ({
 
 /** A session that says what it is told to say. */
 function told() {
-  let state = {
-    recording,
-    wantsPlay: false,
-    atMs: 0,
-    phase: { kind: "sealed" },
-    drafts: NO_DRAFTS,
-  } as unknown as PlayerState;
+  let state = { recording, wantsPlay: false, atMs: 0, phase: { kind: "sealed" } } as unknown as PlayerState;
   const heard = new Set<() => void>();
   const session = {
     get state() {
@@ -81,15 +76,32 @@ it("goes on by itself where playing came to the end, unless one stays", async ()
   await soon(() => expect(text()).not.toContain("begins in a moment"));
 });
 
-it("waits while somebody writes about what they saw", async () => {
+it("waits while somebody writes about what they saw, also where they look at something else meanwhile", async () => {
   const say = show(0);
   await says("1 of 2");
-  say({ phase: open, wantsPlay: true, atMs: 30_000, drafts: { ...NO_DRAFTS, comment: "Look" } });
+  keepDraft(newComment("rec_1"), "Look at");
+  say({ phase: open, wantsPlay: true, atMs: 30_000 });
   await drawn();
   say({ wantsPlay: false, atMs: 60_000 });
   await says("The next one waits while you write.");
   expect(text()).not.toContain("begins in a moment");
-  say({ drafts: NO_DRAFTS });
+  dropDraft(newComment("rec_1"));
+  await says("Clip 2 begins in a moment.");
+});
+
+it("waits while somebody is at a field of the player, before the first letter", async () => {
+  const player = document.body.appendChild(document.createElement("div"));
+  player.className = "player";
+  const field = player.appendChild(document.createElement("textarea"));
+  const say = show(0);
+  await says("1 of 2");
+  field.focus();
+  say({ phase: open, wantsPlay: true, atMs: 30_000 });
+  await drawn();
+  say({ wantsPlay: false, atMs: 60_000 });
+  await says("The next one waits while you write.");
+  expect(text()).not.toContain("begins in a moment");
+  field.remove();
   await says("Clip 2 begins in a moment.");
 });
 

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { getPlaylist, type PlaylistItem } from "../api/coaching";
 import { Icon } from "../components/Icon";
 import { itemAddress, itemTitle } from "../components/playlists/items";
+import { newClip, newComment, useDraft } from "../lib/drafts";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
@@ -24,9 +25,12 @@ export function FromList({ session, from }: { session: PlaySession; from: { list
   const [stays, setStays] = useState(false);
   const ended = useEnded(session);
   const navigate = useNavigate();
-  const drafts = usePlayer(session, (state) => state.drafts);
+  const recording = usePlayer(session, (state) => state.recording.id);
+  const begun = [useDraft(newComment(recording)), useDraft(newClip(recording))].some((draft) =>
+    draft?.text.trim(),
+  );
   const comes = ended && !stays && next !== undefined;
-  const writes = useWrites(comes) || drafts.comment.trim() !== "" || drafts.clip.trim() !== "";
+  const writes = useWrites(comes) || begun;
   const goesOn = comes && !writes;
   useEffect(() => {
     if (!goesOn || !next) return;
@@ -77,16 +81,18 @@ function Step({ item, list, at, word }: StepProps) {
 }
 
 const FIELDS = ".player textarea, .player input.in";
+const DIALOGS = "[role='dialog'], [role='alertdialog']";
 const LOOK_EVERY_MS = 300;
 
-/** Whether somebody writes in the player: what they have not sent would be lost where the next item begins. */
+/** Whether somebody is at a field of the player, or has one open: it is looked for, as a field that goes tells nobody. */
 function useWrites(asked: boolean): boolean {
   const [writes, setWrites] = useState(false);
   useEffect(() => {
     if (!asked) return;
     const look = () => {
       const fields = document.querySelectorAll<HTMLTextAreaElement | HTMLInputElement>(FIELDS);
-      setWrites([...fields].some((field) => field === document.activeElement || field.value.trim() !== ""));
+      const used = [...fields].some((field) => field === document.activeElement || field.value.trim() !== "");
+      setWrites(used || document.querySelector(DIALOGS) !== null);
     };
     look();
     const timer = setInterval(look, LOOK_EVERY_MS);

@@ -13,8 +13,8 @@ import { Live } from "./live";
 import { Looks } from "./looks";
 import { Replay } from "./replay";
 import { trackFor } from "./seek";
-import type { Drafts, Phase, PlayerState } from "./state";
-import { NO_DRAFTS, SPEEDS } from "./state";
+import type { Phase, PlayerState } from "./state";
+import { SPEEDS } from "./state";
 import { PlayerStore } from "./store";
 import { addRange, total } from "./watched";
 
@@ -303,8 +303,6 @@ export class PlaySession {
 
   setMarked = (marked: Marked): void => this.#store.set({ marked });
 
-  draft = (change: Partial<Drafts>): void => this.#store.set({ drafts: { ...this.state.drafts, ...change } });
-
   goLive = (): void => {
     const atMs = this.picture.edgeMs();
     this.#store.set({ following: "behind", wantsPlay: true, atMs, gap: null });
@@ -337,7 +335,6 @@ function sealed(recording: Recording, named: number | null): PlayerState {
     trouble: null,
     clip: null,
     marked: NOTHING_MARKED,
-    drafts: NO_DRAFTS,
   };
 }
 

@@ -21,17 +21,6 @@ export type Phase =
   | { kind: "ended"; by: "you" | "time" }
   | { kind: "failed"; error: unknown };
 
-/** What somebody began to write and has not sent: it waits for them beside the picture. */
-export interface Drafts {
-  comment: string;
-  /** The moment at which they began with the comment, or null. */
-  commentMs: number | null;
-  /** The title of a clip. */
-  clip: string;
-}
-
-export const NO_DRAFTS: Drafts = { comment: "", commentMs: null, clip: "" };
-
 export type Following = "no" | "behind" | "edge" | "asking";
 
 export interface PlayerState {
@@ -65,5 +54,4 @@ export interface PlayerState {
   clip: PlayedClip | null;
   /** The part that is being marked. */
   marked: Marked;
-  drafts: Drafts;
 }

@@ -14,8 +14,10 @@ mod costs;
 mod disk;
 mod erasing;
 mod intake;
+mod long;
 mod machine;
 mod people;
+mod screens;
 mod sealing;
 mod segments;
 mod server;
@@ -34,10 +36,10 @@ use serde_json::{Map, Value};
 use crate::machine::load_average;
 use crate::server::Server;
 
-const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,settings,erase,answers,people,sweep,steady] [--seconds N] [--json FILE]";
-const PARTS: [&str; 13] = [
+const USAGE: &str = "bench [--only seal,disk,ready,stored,intake,bucket,costs,core,settings,erase,answers,people,screens,long,sweep,steady] [--seconds N] [--json FILE]";
+const PARTS: [&str; 15] = [
     "seal", "disk", "ready", "stored", "intake", "bucket", "costs", "core", "settings", "erase", "answers",
-    "people", "sweep",
+    "people", "screens", "long", "sweep",
 ];
 /// Takes an hour, and so only when it is asked for.
 const STEADY: &str = "steady";
@@ -157,6 +159,14 @@ impl Bench {
         if self.begin("people", "Pages about 100,000 people in 10,000 nodes, in one process") {
             let found = people::measure().await?;
             self.note("people", found);
+        }
+        if self.begin("screens", "Screens: 50 runs at once, and what a play hands out, beside nginx") {
+            let found = screens::measure(self).await?;
+            self.note("screens", found);
+        }
+        if self.begin("long", "A recording of eight hours, in one process") {
+            let found = long::measure().await?;
+            self.note("long", found);
         }
         if self.begin("sweep", "The sweep of a million recordings, in one process") {
             let found = sweeping::measure().await?;

@@ -153,7 +153,7 @@ fn end(child: &mut Child) {
 }
 
 /// A port nobody listens on at this moment.
-fn free_port() -> Result<SocketAddr, String> {
+pub(crate) fn free_port() -> Result<SocketAddr, String> {
     let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     probe.map_err(|error| format!("no free port: {error}"))
 }

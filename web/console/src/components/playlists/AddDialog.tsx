@@ -2,8 +2,6 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useId } from "react";
 import {
-  changePlaylist,
-  getPlaylist,
   type ItemName,
   listPlaylists,
   makePlaylist,
@@ -18,6 +16,7 @@ import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
 import { explain, Loading } from "../States";
 import { Wrong } from "../Wrong";
+import { addItem } from "./changes";
 import "../../styles/playlists.css";
 
 interface AddDialogProps {
@@ -38,7 +37,6 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
       notify(said);
       onClose();
       await queryClient.invalidateQueries({ queryKey: ["playlists"] });
-      await queryClient.invalidateQueries({ queryKey: ["playlist"] });
     },
   });
   const mine = lists.data?.items.filter(({ made_by }) => made_by.id === me) ?? [];
@@ -110,9 +108,6 @@ async function addTo(
   item: ItemName,
 ): Promise<string> {
   const list = "list" in to ? to.list : (await makePlaylist(to.title)).id;
-  const { items } = await getPlaylist(list);
-  if (items.some(({ kind, id }) => kind === item.kind && id === item.id))
-    return `It is in ${to.title} already.`;
-  await changePlaylist(list, { items: [...items.map(({ kind, id }) => ({ kind, id })), item] });
-  return `It stands at the end of ${to.title}.`;
+  const added = await addItem(list, item);
+  return added ? `It stands at the end of ${to.title}.` : `It is in ${to.title} already.`;
 }

@@ -53,6 +53,19 @@ export function moved<T>(items: readonly T[], from: number, to: number): T[] {
   return [...rest.slice(0, at), taken, ...rest.slice(at)];
 }
 
+/**
+ * The items there are now with one put back that was taken out of those before: behind the one it followed, or the nearest
+ * before that which is still there.
+ */
+export function putBack<T extends ItemName>(now: readonly T[], before: readonly T[], at: number): T[] {
+  const item = before[at];
+  if (item === undefined) return [...now];
+  const keys = keysOf(now);
+  const followed = keysOf(before.slice(0, at)).findLast((key) => keys.includes(key));
+  const place = followed === undefined ? 0 : keys.indexOf(followed) + 1;
+  return [...now.slice(0, place), item, ...now.slice(place)];
+}
+
 /** That there are more than one may see. */
 export const hiddenWords = (hidden: number): string =>
   hidden === 1 ? "1 more that you may not watch" : `${hidden} more that you may not watch`;

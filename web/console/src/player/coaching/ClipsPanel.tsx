@@ -7,6 +7,7 @@ import { Icon } from "../../components/Icon";
 import { AddDialog } from "../../components/playlists/AddDialog";
 import { Loading } from "../../components/States";
 import { Wrong } from "../../components/Wrong";
+import { dropDraft, keepDraft, newClip, useDraft } from "../../lib/drafts";
 import { formatClock } from "../../lib/format";
 import { NOTHING_MARKED, partOf, partWords } from "../clip";
 import type { PlaySession } from "../session";
@@ -201,7 +202,8 @@ function Rename({ clip, clips, onClose }: { clip: Clip; clips: Clips; onClose: (
 function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
   const marked = usePlayer(session, (state) => state.marked);
-  const title = usePlayer(session, (state) => state.drafts.clip);
+  const draft = newClip(usePlayer(session, (state) => state.recording.id));
+  const title = useDraft(draft)?.text ?? "";
   const part = partOf(marked);
   const { make } = clips;
   const submit = (event: FormEvent) => {
@@ -211,7 +213,7 @@ function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
       { ...part, title: title.trim() },
       {
         onSuccess: () => {
-          session.draft({ clip: "" });
+          dropDraft(draft);
           session.setMarked(NOTHING_MARKED);
         },
       },
@@ -242,7 +244,7 @@ function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
           placeholder={part ? "A title" : "Mark a part, then give it a title"}
           maxLength={TITLE_LENGTH}
           value={title}
-          onChange={(event) => session.draft({ clip: event.target.value })}
+          onChange={(event) => keepDraft(draft, event.target.value)}
         />
         <button type="submit" className="b lead" disabled={!part || title.trim() === "" || make.isPending}>
           Make a clip

@@ -6,6 +6,7 @@ import { Threads } from "../../components/comments/Threads";
 import { threadsOf } from "../../components/comments/threads";
 import { type Comments, taken } from "../../components/comments/useComments";
 import { Loading } from "../../components/States";
+import { newComment, useDraft } from "../../lib/drafts";
 import { formatClock } from "../../lib/format";
 import { partOf, partWords } from "../clip";
 import type { PlaySession } from "../session";
@@ -68,7 +69,7 @@ function SeenBy({
     ? "This recording shows you. You see every comment on it, and can answer."
     : subject.person
       ? `${subject.label} can read it and answer, where people may watch what is about themselves.`
-      : "Whoever may watch this recording can read it.";
+      : "Whoever may comment on this recording can read it.";
   return <p className="small ink3">{words}</p>;
 }
 
@@ -82,17 +83,12 @@ function Write({
   children: ReactNode;
 }) {
   // The moment is that at which somebody began to write: the picture may go on meanwhile.
-  const pinned = usePlayer(session, (state) => state.drafts.commentMs);
-  const [draft] = useState(session.state.drafts.comment);
+  const draft = newComment(comments.recording);
+  const pinned = useDraft(draft)?.atMs ?? null;
   const [whole, setWhole] = useState(false);
   const atMs = usePlayer(session, (state) => Math.floor(state.atMs / 1000) * 1000);
   const part = usePlayer(session, (state) => state.marked);
   const marked = partOf(part);
-  const change = (text: string) => {
-    const { drafts, atMs } = session.state;
-    const commentMs = text === "" ? null : (drafts.commentMs ?? Math.floor(atMs));
-    session.draft({ comment: text, commentMs });
-  };
   const { write } = comments;
   const send = (text: string) => {
     const at = marked && whole ? { at_ms: marked.from_ms, to_ms: marked.to_ms } : { at_ms: pinned ?? atMs };
@@ -104,10 +100,11 @@ function Write({
       <CommentForm
         id={NEW_COMMENT}
         label={`Comment at ${at}`}
-        text={draft}
         placeholder="Say something about this moment"
         submit="Send"
-        onChange={change}
+        draft={draft}
+        // Not rounded: the last moment would come to lie beyond the end.
+        nowMs={() => Math.floor(session.state.atMs)}
         onSubmit={send}
         error={write.variables?.answers === undefined ? write.error : null}
       >
