@@ -217,6 +217,7 @@ async function add(page, button, list, isNew = false) {
     await dialog.getByRole("textbox", { name: /new playlist/ }).fill(list);
     await dialog.getByRole("button", { name: "Make it and add" }).click();
   } else await dialog.getByRole("button", { name: list }).click();
+  await dialog.waitFor({ state: "detached" });
   await page.getByText(`It stands at the end of ${list}.`).waitFor();
 }
 
