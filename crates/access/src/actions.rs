@@ -73,6 +73,8 @@ actions! {
     /// Seeing the clips of a recording.
     ReadClips(RecordingRef) = "recording.clip", RESOURCE_READ, opens [Comment, Person],
         seen by "recording.read";
+    /// Seeing clips where recordings stand in an order of their own.
+    ListClips(OrganisationRef) = "recording.clip", RESOURCE_READ, opens [], lists rows;
     /// Making a clip of a recording, changing it, taking it away.
     MakeClip(RecordingRef) = "recording.clip", RESOURCE_UPDATE, opens [Comment, Person],
         seen by "recording.read";

@@ -101,11 +101,13 @@ impl Access {
     }
 }
 
-/// Whether what is lent takes the object in. A list has rows of its own.
+/// Whether what is lent takes the object in. A list has rows of its own. What sums recordings up has none, and cannot leave
+/// those out that go on: nobody lends it.
 pub(crate) async fn lends<A: Action>(tx: &mut Tx, lent: Option<Lent>, on: A::On) -> Result<bool, SqlError> {
     match (lent, on.recording()) {
         (None, _) => Ok(true),
         (Some(lent), Some(recording)) => is_lent(tx, recording, lent).await,
+        (Some(_), None) if has_parts(A::NAME) => Ok(A::LISTS),
         (Some(lent), None) => Ok(A::LISTS || lent.node.is_none()),
     }
 }

@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use clerestory_access::{OpContext, PersonRef, ReadCalendar};
 use clerestory_audit::Personal;
-use clerestory_model::{RecordingId, RecordingState, SubjectId, Timestamp, TrackKind};
+use clerestory_model::{RecordingState, SubjectId, Timestamp};
 use clerestory_sql::{SqlError, Tx, Value};
-use clerestory_store::{people, tracks};
+use clerestory_store::{people, recordings};
 
+use crate::times::{Spans, Times};
 use crate::{Coaching, CoachingError};
 
 /// Recordings of a month that are looked at.
@@ -56,9 +57,9 @@ pub struct Day {
     pub day: String,
     /// Recordings of which some time lies in it.
     pub recordings: u64,
-    /// Microseconds of it that were recorded, what lies in gaps left out; of two recordings at once both count.
+    /// Microseconds of it of which a recording shows something; of two recordings at once both count.
     pub recorded_us: i64,
-    /// Microseconds of it that lie in gaps of recordings.
+    /// Microseconds of it that lie in gaps that are told of.
     pub gaps_us: i64,
 }
 
@@ -99,7 +100,7 @@ impl Coaching {
 struct Span {
     from: i64,
     to: i64,
-    /// In order, none touching another.
+    shown: Vec<(i64, i64)>,
     gaps: Vec<(i64, i64)>,
 }
 
@@ -109,7 +110,7 @@ async fn spans(
     month: &Month,
     now: Timestamp,
 ) -> Result<Vec<Span>, SqlError> {
-    let sql = "SELECT recording_id, started_at, ended_at, state FROM recordings
+    let sql = "SELECT recording_id FROM recordings
                WHERE subject_id = $1 AND state < $2 AND segments > 0 AND started_at < $3
                    AND (ended_at > $4 OR state = $5) ORDER BY started_at LIMIT $6";
     let values: [Value; 6] = [
@@ -122,41 +123,18 @@ async fn spans(
     ];
     let mut spans = Vec::new();
     for row in tx.query(sql, &values).await? {
-        let (id, from, to): (RecordingId, Timestamp, Timestamp) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let state: RecordingState = row.get(3)?;
-        let to = if state == RecordingState::Capturing { to.max(now) } else { to };
-        let gaps = gaps(tx, id, from.micros()).await?;
-        spans.push(Span { from: from.micros(), to: to.micros(), gaps });
+        let Some(recording) = recordings::find(tx, row.get(0)?).await? else { continue };
+        let (began, live) = (recording.started_at.micros(), recording.is_live(now));
+        let ended = if live { recording.ended_at.max(now) } else { recording.ended_at };
+        let until_us = live.then(|| ended.micros().saturating_sub(began));
+        let times = Times::read(tx, recording.id, until_us).await?;
+        let since = |spans: Spans| {
+            spans.iter().map(|(from, to)| (began.saturating_add(from), began.saturating_add(to))).collect()
+        };
+        let (shown, gaps) = (since(times.shown()), since(times.missing()));
+        spans.push(Span { from: began, to: ended.micros(), shown, gaps });
     }
     Ok(spans)
-}
-
-/// The gaps of what a recording shows: of its pictures or its page, and of anything else only where it has neither.
-async fn gaps(tx: &mut Tx, recording: RecordingId, began: i64) -> Result<Vec<(i64, i64)>, SqlError> {
-    let mut all = tracks::of_recording(tx, recording).await?;
-    if all.iter().any(|track| shows(track.kind)) {
-        all.retain(|track| shows(track.kind));
-    }
-    let mut found = Vec::new();
-    for track in all {
-        let gaps = tracks::gaps(tx, track.id).await?;
-        found.extend(
-            gaps.iter().map(|gap| (began.saturating_add(gap.from_us), began.saturating_add(gap.to_us))),
-        );
-    }
-    found.sort_unstable();
-    let mut joined: Vec<(i64, i64)> = Vec::new();
-    for (from, to) in found {
-        match joined.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => joined.push((from, to)),
-        }
-    }
-    Ok(joined)
-}
-
-fn shows(kind: TrackKind) -> bool {
-    matches!(kind, TrackKind::Dom | TrackKind::Video)
 }
 
 /// How much of `from` to `to` lies within a day.
@@ -171,13 +149,12 @@ fn days(spans: &[Span], month: &Month) -> Vec<Day> {
         let first = span.from.max(month.from.micros()).div_euclid(DAY_US);
         let last = span.to.min(month.to.micros() - 1).div_euclid(DAY_US);
         for day in first..=last {
-            let all = within(day, span.from, span.to);
-            let gaps: i64 = span
-                .gaps
-                .iter()
-                .map(|(from, to)| within(day, (*from).max(span.from), (*to).min(span.to)))
-                .sum();
-            if all == 0 && span.to > span.from {
+            let all = |spans: &[(i64, i64)]| -> i64 {
+                spans.iter().map(|(from, to)| within(day, *from, *to)).sum()
+            };
+            let (recorded_us, gaps_us) = (all(&span.shown), all(&span.gaps));
+            // One that is a single moment is on the day of that.
+            if recorded_us + gaps_us == 0 && span.to > span.from {
                 continue;
             }
             let entry = days.entry(day).or_insert_with(|| Day {
@@ -187,8 +164,8 @@ fn days(spans: &[Span], month: &Month) -> Vec<Day> {
                 gaps_us: 0,
             });
             entry.recordings += 1;
-            entry.recorded_us += (all - gaps).max(0);
-            entry.gaps_us += gaps;
+            entry.recorded_us += recorded_us;
+            entry.gaps_us += gaps_us;
         }
     }
     days.into_values().collect()
@@ -214,6 +191,10 @@ mod tests {
         let span = Span {
             from: at("2026-11-02T23:00:00Z"),
             to: at("2026-11-03T02:00:00Z"),
+            shown: vec![
+                (at("2026-11-02T23:00:00Z"), at("2026-11-02T23:30:00Z")),
+                (at("2026-11-03T00:15:00Z"), at("2026-11-03T02:00:00Z")),
+            ],
             gaps: vec![(at("2026-11-02T23:30:00Z"), at("2026-11-03T00:15:00Z"))],
         };
         let hour = 3_600_000_000;
@@ -231,8 +212,8 @@ mod tests {
 
     #[test]
     fn only_days_of_the_month_count() {
-        let span =
-            Span { from: at("2026-10-31T22:00:00Z"), to: at("2026-11-01T01:00:00Z"), gaps: Vec::new() };
+        let (from, to) = (at("2026-10-31T22:00:00Z"), at("2026-11-01T01:00:00Z"));
+        let span = Span { from, to, shown: vec![(from, to)], gaps: Vec::new() };
         let found = days(&[span], &"2026-11".parse().unwrap());
         assert_eq!(found.iter().map(|day| day.day.as_str()).collect::<Vec<_>>(), ["2026-11-01"]);
     }

@@ -125,7 +125,7 @@ impl Coaching {
                     seen(recordings::find(tx, on.id).await?)?;
                     let mut clips = Vec::new();
                     for kept in of_recording(tx, on.id).await? {
-                        clips.push(coaching.opened_clip(tx, &grant, kept).await?);
+                        clips.extend(coaching.opened_clip(tx, &grant, kept).await?);
                     }
                     Ok((grant, clips))
                 })
@@ -138,10 +138,10 @@ impl Coaching {
         tx: &mut Tx,
         grant: &Grant<A>,
         kept: Kept,
-    ) -> Result<Clip, CoachingError> {
-        let title = self.vault.open(tx, grant, &kept.title).await?.into_text();
+    ) -> Result<Option<Clip>, CoachingError> {
+        let Some(title) = self.said(tx, grant, &kept.title).await? else { return Ok(None) };
         let Kept { id, recording, made_by, from_us, to_us, made_at, .. } = kept;
-        Ok(Clip { id, recording, from_us, to_us, title, made_by, made_at })
+        Ok(Some(Clip { id, recording, from_us, to_us, title: title.into_text(), made_by, made_at }))
     }
 
     /// Names a stretch of a recording.
@@ -230,9 +230,13 @@ impl Coaching {
                     if asked.actor.person() != Some(kept.made_by) {
                         return Err(CoachingError::NotYours);
                     }
+                    coaching.may_change(tx, kept.title.value().key()).await?;
                     kept.from_us = changes.from_us.unwrap_or(kept.from_us);
                     kept.to_us = changes.to_us.unwrap_or(kept.to_us);
-                    if kept.from_us >= kept.to_us || kept.to_us > coaching.length_us(&recording) {
+                    // One that ended where nobody knew yet how long the recording is keeps its end while only its name changes.
+                    let ends_within =
+                        changes.to_us.is_none_or(|to_us| to_us <= coaching.length_us(&recording));
+                    if kept.from_us >= kept.to_us || !ends_within {
                         return Err(CoachingError::Outside);
                     }
                     if let Some(title) = changes.title {
@@ -253,7 +257,8 @@ impl Coaching {
                         id.into(),
                     ];
                     tx.execute_one("clips", sql, &values).await?;
-                    let clip = coaching.opened_clip(tx, &grant, kept).await?;
+                    let clip =
+                        coaching.opened_clip(tx, &grant, kept).await?.ok_or(CoachingError::NotFound)?;
                     Ok(Ok((grant, clip)))
                 })
             })
@@ -284,6 +289,7 @@ impl Coaching {
                     if !own && !coaching.access.would_allow_in::<DeleteRecording>(tx, &asked, on).await? {
                         return Err(CoachingError::NotYours);
                     }
+                    coaching.may_change(tx, kept.title.value().key()).await?;
                     remove(tx, id).await?;
                     Ok(Ok((grant, ())))
                 })
@@ -302,17 +308,27 @@ impl Coaching {
         op: &OpContext,
         id: ClipId,
     ) -> Result<(RecordingRef, (i64, i64)), CoachingError> {
-        let found = self.database.read(move |tx| Box::pin(async move { find(tx, id).await }));
-        let found: Option<Kept> = found.await?;
-        let (recording, part) =
-            found.map_or((RecordingId::nil(), (0, 0)), |kept| (kept.recording, (kept.from_us, kept.to_us)));
-        Ok((RecordingRef { organisation: op.actor.organisation(), id: recording }, part))
+        let organisation = op.actor.organisation();
+        let (access, op) = (self.access.clone(), op.clone());
+        let found = self.database.read(move |tx| {
+            Box::pin(async move {
+                let Some(kept) = find(tx, id).await? else { return Ok(None) };
+                // Who sees no clips of a recording learns nothing of this one, though they may watch the whole.
+                let on = RecordingRef { organisation, id: kept.recording };
+                let seen = access.would_allow_in::<ReadClips>(tx, &op, on).await?;
+                Ok::<_, CoachingError>(seen.then_some(kept))
+            })
+        });
+        let (recording, part) = found
+            .await?
+            .map_or((RecordingId::nil(), (0, 0)), |kept| (kept.recording, (kept.from_us, kept.to_us)));
+        Ok((RecordingRef { organisation, id: recording }, part))
     }
 
     /// What a clip is called, for a holder of a grant that covers its recording.
     ///
     /// # Errors
-    /// [`CoachingError::NotFound`] where it was taken away meanwhile, [`CoachingError::Open`].
+    /// [`CoachingError::NotFound`] where it was taken away meanwhile or cannot be read any more.
     pub async fn clip<A: Action>(
         &self,
         tx: &mut Tx,
@@ -320,7 +336,7 @@ impl Coaching {
         id: ClipId,
     ) -> Result<Clip, CoachingError> {
         let kept = find(tx, id).await?.ok_or(CoachingError::NotFound)?;
-        self.opened_clip(tx, grant, kept).await
+        self.opened_clip(tx, grant, kept).await?.ok_or(CoachingError::NotFound)
     }
 
     async fn clipped(&self, op: &OpContext, id: ClipId) -> Result<RecordingRef, CoachingError> {

@@ -1,8 +1,6 @@
 //! Comments: what people say of moments of a recording, and what whoever it is about answers.
 
-use clerestory_access::{
-    Action, Actor, DeleteRecording, Grant, OpContext, ReadComments, RecordingRef, WriteComment,
-};
+use clerestory_access::{Actor, DeleteRecording, Grant, OpContext, ReadComments, RecordingRef, WriteComment};
 use clerestory_audit::Personal;
 use clerestory_model::{CommentId, OrganisationId, PersonId, RecordingId, Timestamp};
 use clerestory_seal::random;
@@ -66,6 +64,23 @@ struct Kept {
     edited_at: Option<Timestamp>,
 }
 
+impl Kept {
+    fn saying(self, text: CommentText) -> Comment {
+        let Self { id, recording, author, answers, at_us, to_us, written_at, edited_at, .. } = self;
+        Comment {
+            id,
+            recording,
+            at_us,
+            to_us,
+            text: text.into_text(),
+            author,
+            written_at,
+            edited_at,
+            answers,
+        }
+    }
+}
+
 const COLUMNS: &str = "comment_id, organisation_id, recording_id, author_id, answers, at_us, to_us, text, version, \
                        written_at, edited_at";
 
@@ -123,23 +138,14 @@ impl Coaching {
                     seen(recordings::find(tx, on.id).await?)?;
                     let mut comments = Vec::new();
                     for kept in of_recording(tx, on.id).await? {
-                        comments.push(coaching.opened(tx, &grant, kept).await?);
+                        if let Some(text) = coaching.said(tx, &grant, &kept.text).await? {
+                            comments.push(kept.saying(text));
+                        }
                     }
                     Ok((grant, comments))
                 })
             })
             .await
-    }
-
-    async fn opened<A: Action>(
-        &self,
-        tx: &mut Tx,
-        grant: &Grant<A>,
-        kept: Kept,
-    ) -> Result<Comment, CoachingError> {
-        let text = self.vault.open(tx, grant, &kept.text).await?.into_text();
-        let Kept { id, recording, author, answers, at_us, to_us, written_at, edited_at, .. } = kept;
-        Ok(Comment { id, recording, at_us, to_us, text, author, written_at, edited_at, answers })
     }
 
     /// Says something of a recording, or answers what was said.
@@ -233,7 +239,7 @@ impl Coaching {
     /// Says something else in the place of what the caller said.
     ///
     /// # Errors
-    /// [`CoachingError::Refused`], [`CoachingError::NotYours`], [`CoachingError::Gone`].
+    /// [`CoachingError::Refused`], [`CoachingError::NotYours`], [`CoachingError::Gone`], [`CoachingError::Held`].
     pub async fn edit_comment(
         &self,
         op: &OpContext,
@@ -259,6 +265,7 @@ impl Coaching {
                     if asked.actor.person() != Some(kept.author) {
                         return Err(CoachingError::NotYours);
                     }
+                    coaching.may_change(tx, kept.text.value().key()).await?;
                     let key = coaching.key_of(tx, &recording).await?;
                     kept.version += 1;
                     let place = words_place(kept.organisation, on.id, *id.as_bytes(), kept.version);
@@ -274,8 +281,7 @@ impl Coaching {
                         id.into(),
                     ];
                     tx.execute_one("comments", sql, &values).await?;
-                    let comment = coaching.opened(tx, &grant, kept).await?;
-                    Ok(Ok((grant, comment)))
+                    Ok(Ok((grant, kept.saying(text))))
                 })
             })
             .await;
@@ -285,7 +291,7 @@ impl Coaching {
     /// Takes away what the caller said, with what answers it; or what anybody said, by whoever may delete the recording.
     ///
     /// # Errors
-    /// [`CoachingError::Refused`], [`CoachingError::NotYours`], [`CoachingError::Gone`].
+    /// [`CoachingError::Refused`], [`CoachingError::NotYours`], [`CoachingError::Gone`], [`CoachingError::Held`].
     pub async fn delete_comment(&self, op: &OpContext, id: CommentId) -> Result<(), CoachingError> {
         let on = self.commented(op, id).await?;
         let (coaching, asked) = (self.clone(), op.clone());
@@ -306,6 +312,7 @@ impl Coaching {
                     if !own && !coaching.access.would_allow_in::<DeleteRecording>(tx, &asked, on).await? {
                         return Err(CoachingError::NotYours);
                     }
+                    coaching.may_change(tx, kept.text.value().key()).await?;
                     let sql =
                         "DELETE FROM comments WHERE comment_id = $1 OR answers = $1 AND recording_id = $2";
                     tx.execute(sql, &[id.into(), on.id.into()]).await?;

@@ -11,8 +11,8 @@ use clerestory_sql::{Body, SqlError, Tx, Value};
 use clerestory_store::derived::{Derived, DerivedError, Erased};
 use clerestory_store::recordings::{self, Recording};
 use clerestory_store::{Content, Sealed, tracks};
-use clerestory_vault::OpenError;
 
+use crate::times::{Spans, Times};
 use crate::words::{ClipTitle, CommentText, ReviewNote};
 use crate::{Coaching, CoachingError, words_place};
 
@@ -90,15 +90,17 @@ impl Coaching {
             }
             let (row_id, version): ([u8; 16], u64) = (row.get(0)?, row.get(3)?);
             let place = |version| words_place(on.organisation, on.id, row_id, version);
-            let sealed = Sealed::<T>::found(row.get(1)?, place(version))?;
-            let said = match self.vault.open(tx, grant, &sealed).await {
-                Ok(said) => said,
-                // Nobody can read it any more.
-                Err(OpenError::Erased) => {
-                    tx.execute(&format!("DELETE FROM {table} WHERE {id} = $1"), &[row_id.into()]).await?;
-                    continue;
+            let said = match Sealed::<T>::found(row.get(1)?, place(version)) {
+                Ok(sealed) => self.said(tx, grant, &sealed).await?,
+                Err(error) => {
+                    tracing::error!(%error, table, "something that was said of a recording is no sealed value");
+                    None
                 }
-                Err(error) => return Err(error.into()),
+            };
+            // Nobody can read it any more. It stands in the way of no erasure.
+            let Some(said) = said else {
+                tx.execute(&format!("DELETE FROM {table} WHERE {id} = $1"), &[row_id.into()]).await?;
+                continue;
             };
             let sealed = self.vault.seal(tx, key, place(version + 1), &said).await?;
             let sql = format!("UPDATE {table} SET {words} = $1, key_id = $2, version = $3 WHERE {id} = $4");
@@ -120,7 +122,9 @@ async fn forget_recording(tx: &mut Tx, recording: RecordingId) -> Result<(), Sql
 
 /// Removes what is about no time of a recording but erased ones.
 async fn forget_times(tx: &mut Tx, recording: RecordingId) -> Result<(), SqlError> {
-    for (from_us, to_us) in tracks::erased_times(tx, recording).await? {
+    // What was asked for, and what went with it: whole segments, and of a page all up to its next whole picture.
+    let asked = Spans::of(tracks::erased_times(tx, recording).await?);
+    for (from_us, to_us) in asked.with(&Times::read(tx, recording, None).await?.erased()).iter() {
         let values: [Value; 3] = [recording.into(), from_us.into(), to_us.into()];
         for sql in [
             "DELETE FROM comments WHERE recording_id = $1 AND at_us >= $2 AND coalesce(to_us, at_us) <= $3",
@@ -149,6 +153,21 @@ async fn count_under(tx: &mut Tx, recording: RecordingId, keys: &[KeyId]) -> Res
 impl Derived for Coaching {
     fn name(&self) -> &'static str {
         "comments and clips"
+    }
+
+    fn keys<'t>(&'t self, tx: &'t mut Tx, recording: RecordingId) -> Body<'t, Vec<KeyId>, SqlError> {
+        Box::pin(async move {
+            let mut keys = Vec::new();
+            for Column { table, .. } in [COMMENTS, CLIPS, REVIEWS] {
+                let sql = format!(
+                    "SELECT DISTINCT key_id FROM {table} WHERE recording_id = $1 AND key_id IS NOT NULL"
+                );
+                for row in tx.query(&sql, &[recording.into()]).await? {
+                    keys.push(row.get(0)?);
+                }
+            }
+            Ok(keys)
+        })
     }
 
     fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), DerivedError> {

@@ -11,6 +11,7 @@ mod comments;
 mod erase;
 mod playlists;
 mod reviews;
+mod times;
 mod words;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use clerestory_keys::KeyError;
 use clerestory_model::{Clock, KeyId, OrganisationId, RecordingId, RecordingState};
 use clerestory_sql::{Component, Database, Lock, Migration, SqlError, Tx};
 use clerestory_store::recordings::{self, Recording};
-use clerestory_store::{About, Place};
+use clerestory_store::{About, Content, Place, Sealed};
 use clerestory_vault::{OpenError, Vault};
 
 pub use calendar::{Calendar, Day, Month, MonthError};
@@ -69,6 +70,9 @@ pub enum CoachingError {
     /// Somebody else wrote or made it.
     #[error("somebody else wrote or made it")]
     NotYours,
+    /// A hold keeps it as it is.
+    #[error("a hold keeps it")]
+    Held,
     /// There are as many as are kept.
     #[error("there are {most} already, and no more are kept")]
     TooMany {
@@ -102,6 +106,7 @@ impl CoachingError {
                 | Self::Outside
                 | Self::AnswersNothing
                 | Self::NotYours
+                | Self::Held
                 | Self::TooMany { .. }
                 | Self::NoSuchItem
         )
@@ -143,11 +148,35 @@ impl Coaching {
 
     /// How long a recording is, in microseconds: up to now while it goes on.
     fn length_us(&self, recording: &Recording) -> i64 {
-        let end = match recording.state {
-            RecordingState::Capturing => self.clock.now().max(recording.ended_at),
-            _ => recording.ended_at,
-        };
+        let now = self.clock.now();
+        let end = if recording.is_live(now) { now.max(recording.ended_at) } else { recording.ended_at };
         end.micros().saturating_sub(recording.started_at.micros()).max(0)
+    }
+
+    /// What lies under this key stays as it is while a hold keeps it.
+    async fn may_change(&self, tx: &mut Tx, key: KeyId) -> Result<(), CoachingError> {
+        match self.vault.keys().pinned(tx, &[key]).await? {
+            Some(_) => Err(CoachingError::Held),
+            None => Ok(()),
+        }
+    }
+
+    /// What somebody said; nothing where it cannot be read any more, so that the rest can.
+    async fn said<A: Action, T: Content>(
+        &self,
+        tx: &mut Tx,
+        grant: &Grant<A>,
+        sealed: &Sealed<T>,
+    ) -> Result<Option<T>, CoachingError> {
+        match self.vault.open(tx, grant, sealed).await {
+            Ok(said) => Ok(Some(said)),
+            Err(OpenError::Erased) => Ok(None),
+            Err(error @ (OpenError::Value { .. } | OpenError::Content { .. })) => {
+                tracing::error!(%error, "something that was said of a recording is not what was stored; it is left out");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The key of what is said of a recording, whose row is held.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clerestory_access::{
-    Actor, Grant, ListRecordings, ManagePlaylists, OpContext, OrganisationRef, ReadPlaylists,
+    Actor, Grant, ListClips, ListRecordings, ManagePlaylists, OpContext, OrganisationRef, ReadPlaylists,
 };
 use clerestory_audit::Personal;
 use clerestory_model::{
@@ -12,7 +12,7 @@ use clerestory_model::{
 use clerestory_seal::random;
 use clerestory_sql::{Lane, Row, SqlError, Tx, Value};
 use clerestory_store::recordings::{ScopeFilter, Subjects};
-use clerestory_store::{About, Place, Sealed, organisations};
+use clerestory_store::{About, Place as SealedAt, Sealed, organisations};
 
 use crate::clips::{self, Clip};
 use crate::words::PlaylistTitle;
@@ -79,8 +79,8 @@ struct Kept {
 
 const COLUMNS: &str = "playlist_id, organisation_id, made_by, title, version, made_at";
 
-fn place(organisation: OrganisationId, id: PlaylistId, version: u64) -> Place {
-    Place { organisation, about: About::Organisation, row: *id.as_bytes(), version }
+fn place(organisation: OrganisationId, id: PlaylistId, version: u64) -> SealedAt {
+    SealedAt { organisation, about: About::Organisation, row: *id.as_bytes(), version }
 }
 
 fn kept(row: &Row) -> Result<Kept, SqlError> {
@@ -100,8 +100,11 @@ async fn find(tx: &mut Tx, id: PlaylistId) -> Result<Option<Kept>, SqlError> {
     tx.query_opt(&sql, &[id.into()]).await?.as_ref().map(kept).transpose()
 }
 
-/// Which recordings the caller sees in a list: what their items may be.
-struct Sight(Option<ScopeFilter>);
+/// Which recordings the caller sees in a list, and of which of them the clips: what their items may be.
+struct Sight {
+    recordings: Option<ScopeFilter>,
+    clips: Option<ScopeFilter>,
+}
 
 impl Sight {
     /// Items of playlists of an organisation, with how many of each: all, or those that the caller sees.
@@ -117,7 +120,7 @@ impl Sight {
                        JOIN recordings ON recordings.recording_id = i.recording_id WHERE p.organisation_id = $1"
             .to_owned();
         if !all {
-            let Some(condition) = self.condition(&mut values) else { return Ok(BTreeMap::new()) };
+            let Some(condition) = self.items(&mut values) else { return Ok(BTreeMap::new()) };
             sql.push_str(&condition);
         }
         sql.push_str(" GROUP BY i.playlist_id");
@@ -126,15 +129,28 @@ impl Sight {
 
     /// What a query on `recordings` says beside its other conditions; nothing where they see none.
     fn condition(&self, values: &mut Vec<Value>) -> Option<String> {
-        let scope = self.0.as_ref()?;
+        let scope = self.recordings.as_ref()?;
         let condition = scope.condition(values);
         values.push(RecordingState::SoftDeleted.into());
         Some(format!("{condition} AND recordings.state < ${}", values.len()))
     }
 
-    async fn sees(&self, tx: &mut Tx, recording: RecordingId) -> Result<bool, SqlError> {
+    /// The same of `playlist_items` as `i` beside their `recordings`: of clips only where they see those too.
+    fn items(&self, values: &mut Vec<Value>) -> Option<String> {
+        let seen = self.condition(values)?;
+        Some(match &self.clips {
+            Some(clips) => format!("{seen} AND (i.clip_id IS NULL OR (1 = 1{}))", clips.condition(values)),
+            None => format!("{seen} AND i.clip_id IS NULL"),
+        })
+    }
+
+    async fn sees(&self, tx: &mut Tx, recording: RecordingId, is_clip: bool) -> Result<bool, SqlError> {
         let mut values: Vec<Value> = vec![recording.into()];
-        let Some(condition) = self.condition(&mut values) else { return Ok(false) };
+        let Some(mut condition) = self.condition(&mut values) else { return Ok(false) };
+        if is_clip {
+            let Some(clips) = &self.clips else { return Ok(false) };
+            condition.push_str(&clips.condition(&mut values));
+        }
         let sql = format!("SELECT 1 FROM recordings WHERE recordings.recording_id = $1{condition}");
         Ok(tx.query_opt(&sql, &values).await?.is_some())
     }
@@ -178,7 +194,10 @@ impl Coaching {
     }
 
     async fn sight(&self, tx: &mut Tx, op: &OpContext, on: OrganisationRef) -> Result<Sight, CoachingError> {
-        Ok(Sight(self.access.rows_in::<ListRecordings>(tx, op, on).await?))
+        Ok(Sight {
+            recordings: self.access.rows_in::<ListRecordings>(tx, op, on).await?,
+            clips: self.access.rows_in::<ListClips>(tx, op, on).await?,
+        })
     }
 
     async fn summed_up<A: clerestory_access::Action>(
@@ -230,7 +249,7 @@ impl Coaching {
         let all: u64 = tx.query_opt(sql, &[id.into()]).await?.map_or(Ok(0), |row| row.get(0))?;
         let mut items = Vec::new();
         let mut values: Vec<Value> = vec![id.into()];
-        if let Some(condition) = sight.condition(&mut values) {
+        if let Some(condition) = sight.items(&mut values) {
             let sql = format!(
                 "SELECT i.recording_id, i.clip_id FROM playlist_items i
                  JOIN recordings ON recordings.recording_id = i.recording_id
@@ -239,10 +258,15 @@ impl Coaching {
             for row in tx.query(&sql, &values).await? {
                 let (recording, clip): (RecordingId, Option<ClipId>) = (row.get(0)?, row.get(1)?);
                 let clip = match clip {
-                    Some(clip) => Some(self.clip(tx, grant, clip).await?),
-                    None => None,
+                    Some(clip) => match clips::find(tx, clip).await? {
+                        Some(kept) => self.opened_clip(tx, grant, kept).await?,
+                        None => None,
+                    }
+                    .map(Some),
+                    None => Some(None),
                 };
-                items.push(Entry { recording, clip });
+                // One that cannot be read any more stands in nobody's way.
+                items.extend(clip.map(|clip| Entry { recording, clip }));
             }
         }
         let summary = self.summed_up(tx, grant, kept, (items.len() as u64, all)).await?;
@@ -309,8 +333,7 @@ impl Coaching {
         Ok(self.vault.seal(tx, found.key, place(organisation, id, version), title).await?)
     }
 
-    /// Gives a playlist another title, or other items in the place of all that its maker sees of it. They alone may. What
-    /// they do not see at the moment stays in it.
+    /// Gives a playlist another title, or other items in the place of all that its maker sees of it. Whoever made it may.
     ///
     /// # Errors
     /// [`CoachingError::Refused`], [`CoachingError::NotFound`], [`CoachingError::NotYours`],
@@ -396,35 +419,40 @@ impl Coaching {
     }
 }
 
-/// An item by its ids: of the recording, and of the clip where it is one.
-type Named = (RecordingId, Option<ClipId>);
+/// An item's row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    recording: RecordingId,
+    clip: Option<ClipId>,
+}
 
-/// Puts items into a playlist, in this order and in the place of all others that whoever does so sees: they put into it
-/// only what they see, and take out of it nothing else.
+/// Puts items into a playlist, in this order and in the place of all others that whoever does so sees: no others may be put.
+/// What they do not see stays behind what it stood behind.
 async fn put(tx: &mut Tx, sight: &Sight, id: PlaylistId, items: Vec<Item>) -> Result<(), CoachingError> {
-    let bounded = |count: usize| match count > MOST_ITEMS as usize {
-        true => Err(CoachingError::TooMany { most: MOST_ITEMS }),
-        false => Ok(()),
-    };
-    bounded(items.len())?;
-    let mut asked = Vec::with_capacity(items.len());
+    if items.len() > MOST_ITEMS as usize {
+        return Err(CoachingError::TooMany { most: MOST_ITEMS });
+    }
+    let mut wanted = Vec::with_capacity(items.len());
     for item in items {
-        let (recording, clip) = match item {
-            Item::Recording(recording) => (recording, None),
+        let place = match item {
+            Item::Recording(recording) => Place { recording, clip: None },
             Item::Clip(clip) => {
                 let found = clips::find(tx, clip).await?.ok_or(CoachingError::NoSuchItem)?;
-                (found.recording, Some(found.id))
+                Place { recording: found.recording, clip: Some(found.id) }
             }
         };
-        if !sight.sees(tx, recording).await? {
+        if !sight.sees(tx, place.recording, place.clip.is_some()).await? {
             return Err(CoachingError::NoSuchItem);
         }
-        asked.push((recording, clip));
+        wanted.push(place);
     }
-    let items = joined(&before(tx, sight, id).await?, &asked);
-    bounded(items.len())?;
+    let before = standing(tx, sight, id).await?;
+    let all = with_hidden(wanted, &before);
+    if all.len() > MOST_ITEMS as usize {
+        return Err(CoachingError::TooMany { most: MOST_ITEMS });
+    }
     tx.execute("DELETE FROM playlist_items WHERE playlist_id = $1", &[id.into()]).await?;
-    for (position, (recording, clip)) in items.into_iter().enumerate() {
+    for (position, Place { recording, clip }) in all.into_iter().enumerate() {
         let sql = "INSERT INTO playlist_items (playlist_id, position, recording_id, clip_id) VALUES ($1, $2, $3, $4)";
         let values: [Value; 4] = [id.into(), (position as u64).into(), recording.into(), clip.into()];
         tx.execute(sql, &values).await?;
@@ -432,77 +460,72 @@ async fn put(tx: &mut Tx, sight: &Sight, id: PlaylistId, items: Vec<Item>) -> Re
     Ok(())
 }
 
-/// What a playlist holds, in its order, and whether the caller sees it.
-async fn before(tx: &mut Tx, sight: &Sight, id: PlaylistId) -> Result<Vec<(Named, bool)>, SqlError> {
-    let mut seen = BTreeSet::<u64>::new();
+/// The items of a playlist in their order, each with whether the caller sees it.
+async fn standing(tx: &mut Tx, sight: &Sight, id: PlaylistId) -> Result<Vec<(Place, bool)>, SqlError> {
     let mut values: Vec<Value> = vec![id.into()];
-    if let Some(condition) = sight.condition(&mut values) {
+    let mut seen = BTreeSet::new();
+    if let Some(condition) = sight.items(&mut values) {
         let sql = format!(
             "SELECT i.position FROM playlist_items i JOIN recordings ON recordings.recording_id = i.recording_id
              WHERE i.playlist_id = $1{condition}"
         );
         for row in tx.query(&sql, &values).await? {
-            seen.insert(row.get(0)?);
+            seen.insert(row.get::<u64>(0)?);
         }
     }
     let sql =
         "SELECT position, recording_id, clip_id FROM playlist_items WHERE playlist_id = $1 ORDER BY position";
     let rows = tx.query(sql, &[id.into()]).await?;
-    rows.iter()
-        .map(|row| {
-            let position: u64 = row.get(0)?;
-            Ok(((row.get(1)?, row.get(2)?), seen.contains(&position)))
-        })
-        .collect()
+    let item = |row: &Row| {
+        let place = Place { recording: row.get(1)?, clip: row.get(2)? };
+        Ok((place, seen.contains(&row.get::<u64>(0)?)))
+    };
+    rows.iter().map(item).collect()
 }
 
-/// What is asked for, and with it what whoever asks does not see: that stays behind what it stood behind, as far as this is
-/// still there.
-fn joined(before: &[(Named, bool)], asked: &[Named]) -> Vec<Named> {
-    // At the beginning, and then behind each item that is asked for.
-    let mut behind: Vec<Vec<Named>> = vec![Vec::new(); asked.len() + 1];
-    let mut place = 0;
-    for (item, seen) in before {
-        if *seen {
-            if let Some(at) = asked.iter().position(|other| other == item) {
-                place = at + 1;
-            }
-        } else if let Some(held) = behind.get_mut(place) {
-            held.push(*item);
-        }
+/// These items, and each that is not seen behind the nearest seen one before it that is still among them.
+fn with_hidden(wanted: Vec<Place>, before: &[(Place, bool)]) -> Vec<Place> {
+    let mut hidden: Vec<(Option<Place>, Place)> = Vec::new();
+    for (at, (place, _)) in before.iter().enumerate().filter(|(_, (_, seen))| !seen) {
+        let ahead = before.iter().take(at).rev().filter(|(_, seen)| *seen).map(|(ahead, _)| *ahead);
+        hidden.push((ahead.into_iter().find(|ahead| wanted.contains(ahead)), *place));
     }
-    let mut behind = behind.into_iter();
-    let mut all: Vec<Named> = behind.next().unwrap_or_default();
-    for (item, held) in asked.iter().zip(behind) {
-        all.push(*item);
-        all.extend(held);
+    let mut take = |behind: Option<Place>| -> Vec<Place> {
+        hidden.extract_if(.., |(ahead, _)| *ahead == behind).map(|(_, place)| place).collect()
+    };
+    let mut all = take(None);
+    for place in wanted {
+        all.push(place);
+        all.extend(take(Some(place)));
     }
     all
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 mod tests {
-    use clerestory_model::RecordingId;
+    use super::*;
 
-    use super::{Named, joined};
-
-    fn item(number: u8) -> Named {
-        (RecordingId::from_bytes([number; 16]), None)
-    }
-
-    fn after(before: &[(u8, bool)], asked: &[u8]) -> Vec<Named> {
-        let before: Vec<_> = before.iter().map(|(number, seen)| (item(*number), *seen)).collect();
-        joined(&before, &asked.iter().map(|number| item(*number)).collect::<Vec<_>>())
+    fn place(number: u8) -> Place {
+        let clip = ClipId::new(Timestamp::from_micros(0), [number; 10]);
+        Place { recording: RecordingId::nil(), clip: Some(clip) }
     }
 
     #[test]
     fn what_is_not_seen_stays_behind_what_it_stood_behind() {
-        let before = [(1, false), (2, true), (3, false), (4, false), (5, true)];
-        let all = |numbers: &[u8]| numbers.iter().map(|number| item(*number)).collect::<Vec<_>>();
-        assert_eq!(after(&before, &[2, 5]), all(&[1, 2, 3, 4, 5]), "nothing was changed");
-        assert_eq!(after(&before, &[5, 2]), all(&[1, 5, 2, 3, 4]), "moved along");
-        assert_eq!(after(&before, &[5]), all(&[1, 3, 4, 5]), "what it stood behind was taken out");
-        assert_eq!(after(&before, &[]), all(&[1, 3, 4]), "all that is seen was taken out");
-        assert_eq!(after(&before, &[6, 2, 5]), all(&[1, 6, 2, 3, 4, 5]), "something was put before it");
+        let [a, b, c, x, y, z] = [1, 2, 3, 4, 5, 6].map(place);
+        let before = [(x, false), (a, true), (y, false), (b, true), (z, false), (c, true)];
+        let left = |wanted: &[Place]| {
+            let all = with_hidden(wanted.to_vec(), &before);
+            all.iter()
+                .map(|one| [a, b, c, x, y, z].iter().position(|other| other == one).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let (a_, b_, c_, x_, y_, z_) = (0, 1, 2, 3, 4, 5);
+        assert_eq!(left(&[a, b, c]), [x_, a_, y_, b_, z_, c_]);
+        assert_eq!(left(&[c, b, a]), [x_, c_, b_, z_, a_, y_]);
+        assert_eq!(left(&[a, c]), [x_, a_, y_, z_, c_], "b was taken away");
+        assert_eq!(left(&[]), [x_, y_, z_]);
+        assert_eq!(left(&[a, a]), [x_, a_, y_, z_, a_]);
     }
 }

@@ -7,7 +7,8 @@ use clerestory_access::{
 use clerestory_audit::Personal;
 use clerestory_model::{OrganisationId, PersonId, RecordingId, RecordingState, Timestamp};
 use clerestory_sql::{Lane, Row, SqlError, Tx, Value};
-use clerestory_store::{Sealed, recordings};
+use clerestory_store::Sealed;
+use clerestory_store::recordings::{self, Recording};
 
 use crate::words::ReviewNote;
 use crate::{Coaching, CoachingError, Decided, seen, words_place};
@@ -37,8 +38,9 @@ impl ReviewState {
 pub struct Review {
     /// How far it is.
     pub state: ReviewState,
-    /// What is to be looked at, or was found; what was noted before stays where nothing is said.
-    pub note: Option<ReviewNote>,
+    /// What is to be looked at, or was found; `Some(None)` clears it. Where nothing is said only the state changes: what
+    /// was noted stays, and what waits again after all waits as it did.
+    pub note: Option<Option<ReviewNote>>,
 }
 
 /// A recording that is to be reviewed, or was.
@@ -188,7 +190,7 @@ impl Coaching {
         kept: Kept,
     ) -> Result<Reviewed, CoachingError> {
         let note = match &kept.note {
-            Some(sealed) => Some(self.vault.open(tx, grant, sealed).await?.into_text()),
+            Some(sealed) => self.said(tx, grant, sealed).await?.map(ReviewNote::into_text),
             None => None,
         };
         let Kept { recording, state, asked_by, asked_at, done, .. } = kept;
@@ -221,10 +223,10 @@ impl Coaching {
             .await
     }
 
-    /// Says that a recording is to be reviewed, or was.
+    /// Says that a recording is to be reviewed, or was. Whoever it is about asks for it, and does not say that it was.
     ///
     /// # Errors
-    /// [`CoachingError::Refused`], [`CoachingError::Gone`].
+    /// [`CoachingError::Refused`], [`CoachingError::Gone`], [`CoachingError::NotYours`], [`CoachingError::Held`].
     pub async fn review(
         &self,
         op: &OpContext,
@@ -248,8 +250,18 @@ impl Coaching {
                     };
                     let recording = coaching.held(tx, on.id).await?;
                     let before = find(tx, on.id).await?;
-                    let mut kept = now_so(before, (on, said.state), (by, asked.at));
-                    if let Some(note) = said.note {
+                    if is_about_caller(&asked, &recording)
+                        && (said.state == ReviewState::Done || !is_asked_by(before.as_ref(), by))
+                    {
+                        return Err(CoachingError::NotYours);
+                    }
+                    if let (Some(_), Some(note)) =
+                        (&said.note, before.as_ref().and_then(|kept| kept.note.as_ref()))
+                    {
+                        coaching.may_change(tx, note.value().key()).await?;
+                    }
+                    let mut kept = now_so(before, (on, &said), (by, asked.at));
+                    if let Some(Some(note)) = said.note {
                         let key = coaching.key_of(tx, &recording).await?;
                         kept.version += 1;
                         let place = words_place(on.organisation, on.id, *on.id.as_bytes(), kept.version);
@@ -267,7 +279,8 @@ impl Coaching {
     /// Takes a recording off the queue.
     ///
     /// # Errors
-    /// [`CoachingError::Refused`], [`CoachingError::Gone`], [`CoachingError::NotFound`] where it is not on it.
+    /// [`CoachingError::Refused`], [`CoachingError::Gone`], [`CoachingError::NotFound`] where it is not on it,
+    /// [`CoachingError::NotYours`], [`CoachingError::Held`].
     pub async fn end_review(&self, op: &OpContext, on: RecordingRef) -> Result<(), CoachingError> {
         let (coaching, asked) = (self.clone(), op.clone());
         let done: Decided<ReviewRecording, ()> = self
@@ -281,11 +294,18 @@ impl Coaching {
                         Ok(grant) => grant,
                         Err(refused) => return Ok(Err(refused)),
                     };
-                    coaching.held(tx, on.id).await?;
-                    let sql = "DELETE FROM reviews WHERE recording_id = $1";
-                    if tx.execute(sql, &[on.id.into()]).await? == 0 {
-                        return Err(CoachingError::NotFound);
+                    let recording = coaching.held(tx, on.id).await?;
+                    let kept = find(tx, on.id).await?.ok_or(CoachingError::NotFound)?;
+                    let by = asked.actor.person();
+                    if is_about_caller(&asked, &recording)
+                        && !by.is_some_and(|by| is_asked_by(Some(&kept), by))
+                    {
+                        return Err(CoachingError::NotYours);
                     }
+                    if let Some(note) = &kept.note {
+                        coaching.may_change(tx, note.value().key()).await?;
+                    }
+                    tx.execute("DELETE FROM reviews WHERE recording_id = $1", &[on.id.into()]).await?;
                     Ok(Ok((grant, ())))
                 })
             })
@@ -294,21 +314,35 @@ impl Coaching {
     }
 }
 
-/// A review as it is once somebody said this of it. Whoever asked first stays who asked, until it is done.
+fn is_about_caller(op: &OpContext, recording: &Recording) -> bool {
+    op.actor.subject() == Some(recording.subject)
+}
+
+/// Whether nobody but this person asked for it, if it was asked for.
+fn is_asked_by(review: Option<&Kept>, person: PersonId) -> bool {
+    review.is_none_or(|kept| kept.state == ReviewState::Waiting && kept.asked_by == Some(person))
+}
+
+/// A review as it is once somebody said this of it, but for a new note. Whoever asked first stays who asked, until it is
+/// done; and after that too, where it only turns out that it was not.
 fn now_so(
     before: Option<Kept>,
-    (on, state): (RecordingRef, ReviewState),
+    (on, said): (RecordingRef, &Review),
     (by, at): (PersonId, Timestamp),
 ) -> Kept {
+    let state = said.state;
     let (asked_by, asked_at) = match (&before, state) {
         (Some(before), ReviewState::Done) => (before.asked_by, before.asked_at),
-        (Some(before), ReviewState::Waiting) if before.state == ReviewState::Waiting => {
+        (Some(before), ReviewState::Waiting)
+            if before.state == ReviewState::Waiting || said.note.is_none() && before.asked_by.is_some() =>
+        {
             (before.asked_by, before.asked_at)
         }
         (_, ReviewState::Waiting) => (Some(by), at),
         (None, ReviewState::Done) => (None, at),
     };
     let (note, version) = before.map_or((None, 0), |before| (before.note, before.version));
+    let note = note.filter(|_| said.note.is_none());
     Kept {
         recording: on.id,
         organisation: on.organisation,

@@ -12,6 +12,7 @@ use clerestory_model::{
 };
 use clerestory_seal::random;
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
+use clerestory_store::derived::Erased;
 use clerestory_store::tracks::{self, Gap};
 use clerestory_store::{organisations, recordings};
 
@@ -108,6 +109,16 @@ impl Lifecycle {
                         }
                     };
                     mark_taken_back(tx, on.recording, (from_us, to_us)).await?;
+                    // Also what was said of a time of which nothing had been sent.
+                    let gone = Erased {
+                        organisation: on.organisation,
+                        recordings: vec![on.recording],
+                        tracks: Vec::new(),
+                        keys: Vec::new(),
+                    };
+                    for derived in &lifecycle.parts.derived {
+                        derived.erase(tx, &gone).await?;
+                    }
                     Ok(Ok(begun))
                 })
             })
@@ -245,7 +256,7 @@ impl Lifecycle {
         rows::insert(tx, &erasure).await?;
         let keys = match is_range {
             // Those of the tracks are written down as each is moved to another.
-            true => rows::summary_keys(tx, &recordings).await?,
+            true => self.derived_keys(tx, &recordings).await?,
             false => keys,
         };
         self.keep_scope(tx, erasure.id, if is_range { &[] } else { &parts }, &keys).await?;
@@ -317,6 +328,19 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// The keys of what derives from these recordings alone.
+    async fn derived_keys(&self, tx: &mut Tx, recordings: &[RecordingId]) -> Result<Vec<KeyId>, EraseError> {
+        let mut keys = rows::summary_keys(tx, recordings).await?;
+        for recording in recordings {
+            for derived in &self.parts.derived {
+                keys.extend(derived.keys(tx, *recording).await?);
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
     /// Every key that dies with a target, as far as it is in the registry.
     pub(crate) async fn keys_of(
         &self,
@@ -331,7 +355,7 @@ impl Lifecycle {
             // What a range that is being erased was to leave has a key already.
             keys.extend(rows::survivor_keys(tx, parts).await?);
         }
-        keys.extend(rows::summary_keys(tx, recordings).await?);
+        keys.extend(self.derived_keys(tx, recordings).await?);
         match target {
             Target::Track { .. }
             | Target::Recording(_)

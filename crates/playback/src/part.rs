@@ -37,10 +37,15 @@ pub(crate) fn leave(kind: TrackKind, segments: &mut Vec<SegmentFact>, part: Part
 pub(crate) fn narrow(described: &mut Described, part: Part) {
     for track in &mut described.tracks {
         leave(track.track.kind, &mut track.segments, part);
-        track.gaps.retain(|gap| gap.from_us <= part.1 && gap.to_us >= part.0);
-        for GapFact { from_us, to_us, .. } in &mut track.gaps {
-            (*from_us, *to_us) = ((*from_us).max(part.0), (*to_us).min(part.1));
-        }
+        clip(&mut track.gaps, part);
+    }
+}
+
+/// Leaves of gaps what lies in a part.
+pub(crate) fn clip(gaps: &mut Vec<GapFact>, part: Part) {
+    gaps.retain(|gap| gap.from_us <= part.1 && gap.to_us >= part.0);
+    for GapFact { from_us, to_us, .. } in gaps {
+        (*from_us, *to_us) = ((*from_us).max(part.0), (*to_us).min(part.1));
     }
 }
 

@@ -324,7 +324,11 @@ impl Playback {
                             news.segments.push((track.id, fresh));
                         }
                         let gaps = tracks::gaps(tx, track.id).await?;
-                        news.gaps.extend(gaps.iter().map(|gap| (track.id, gap.into())));
+                        let mut gaps: Vec<GapFact> = gaps.iter().map(Into::into).collect();
+                        if let Some(part) = play.part {
+                            part::clip(&mut gaps, part);
+                        }
+                        news.gaps.extend(gaps.into_iter().map(|gap| (track.id, gap)));
                     }
                     news.closed = (!goes_on(&recording, playback.clock.now()))
                         .then(|| recording.ended_at.micros() - recording.started_at.micros());
@@ -367,6 +371,10 @@ impl Playback {
                         return Err(PlaybackError::BadRange);
                     }
                     let range = (range.0.max(from), range.1.min(to).min(length.max(0)));
+                    // A clip may lie where a recording that was quiet was thought to go on.
+                    if range.1 < range.0 {
+                        return Err(PlaybackError::BadRange);
+                    }
                     if !rows::watched(tx, play.id, range, op.at.plus(IDLE)).await? {
                         return Err(PlaybackError::PlayEnded);
                     }

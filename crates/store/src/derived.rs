@@ -28,10 +28,16 @@ pub enum DerivedError {
 }
 
 /// An owner of data that derives from recordings. `lifecycle` asks each of them, in the transaction that destroys the
-/// keys, and already when a part of a recording is asked for; what was derived of a part of a recording goes too, and is made again of what stays.
+/// keys, and already when a part of a recording is asked for; what was derived of a part of a recording goes too, and is made
+/// again of what stays.
 pub trait Derived: Send + Sync {
     /// What it is, for receipts.
     fn name(&self) -> &'static str;
+    /// Keys that it uses for what derives from this recording alone, beside those that its row and its tracks name: they die
+    /// with it.
+    fn keys<'t>(&'t self, _tx: &'t mut Tx, _recording: RecordingId) -> Body<'t, Vec<KeyId>, SqlError> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
     /// Removes what derives from `erased`. Nothing being there is fine.
     fn erase<'t>(&'t self, tx: &'t mut Tx, erased: &'t Erased) -> Body<'t, (), DerivedError>;
     /// Forgets what this node has of it in memory. Called again before [`Self::count`], because the keys may have been

@@ -210,6 +210,17 @@ pub(crate) async fn segments_from(tx: &mut Tx, track: TrackId, from: u64) -> Res
     Ok(segments)
 }
 
+/// The first and the last segment of the first part of a track in this order of their numbers.
+pub(crate) async fn at_end(tx: &mut Tx, track: TrackId, order: &str) -> Result<Vec<Segment>, SqlError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM parts WHERE track_id = $1 ORDER BY first_sequence{order} LIMIT 1");
+    let segments = match tx.query_opt(&sql, &[track.into()]).await? {
+        Some(row) => part(&row)?.segments,
+        None => Vec::new(),
+    };
+    Ok(segments.first().into_iter().chain(segments.last()).cloned().collect())
+}
+
 /// The settled segments of a site that arrived after `after`, with their recordings, at most those of `limit` parts.
 pub(crate) async fn received(
     tx: &mut Tx,

@@ -409,7 +409,7 @@ pub struct Filter {
     pub hidden: bool,
     /// Only those whose keys a hold pins.
     pub held: bool,
-    /// Only begun at or after.
+    /// Only those that went on at or after.
     pub from: Option<Timestamp>,
     /// Only begun before.
     pub to: Option<Timestamp>,
@@ -422,6 +422,10 @@ pub struct Filter {
     /// At most this many.
     pub limit: u32,
 }
+
+/// How long before a time recordings are looked for that went on then. Screens go on for a day and their last run, visits for
+/// hours; an import of more is found by when it began.
+const LONGEST: Duration = Duration::from_secs(48 * 3600);
 
 /// A condition made by a decision: which rows a scope lets through.
 #[derive(Clone, Debug)]
@@ -573,9 +577,6 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
                           WHERE t.recording_id = recordings.recording_id AND k.pins > #)";
         also(pinned, Value::Int(0));
     }
-    if let Some(from) = filter.from {
-        also("started_at >= #", from.into());
-    }
     if let Some(to) = filter.to {
         also("started_at < #", to.into());
     }
@@ -587,6 +588,15 @@ pub async fn list(tx: &mut Tx, scope: &ScopeFilter, filter: &Filter) -> Result<V
         let started = values.len();
         values.push(id.into());
         sql.push_str(&format!(" AND (started_at < ${started} OR recording_id < ${})", values.len()));
+    }
+    if let Some(from) = filter.from {
+        values.extend([from.minus(LONGEST).into(), from.into(), RecordingState::Capturing.into()]);
+        let at = values.len();
+        sql.push_str(&format!(
+            " AND started_at >= ${} AND (ended_at >= ${} OR state = ${at})",
+            at - 2,
+            at - 1
+        ));
     }
     match filter.watched {
         Some(true) => sql.push_str(" AND plays > 0"),

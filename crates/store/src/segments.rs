@@ -235,6 +235,23 @@ pub async fn remove(tx: &mut Tx, track: TrackId, sequences: &[u64]) -> Result<u6
     Ok(removed)
 }
 
+/// Where the first segment of a track begins and where its last one ends, in microseconds since the recording began; both as
+/// their numbers have it. Nothing where it has none.
+///
+/// # Errors
+/// [`SqlError::Engine`], [`SqlError::Inconsistent`].
+pub async fn bounds(tx: &mut Tx, track: TrackId) -> Result<Option<(i64, i64)>, SqlError> {
+    let mut all = Vec::new();
+    for order in ["", " DESC"] {
+        let sql =
+            format!("SELECT {COLUMNS} FROM segments WHERE track_id = $1 ORDER BY sequence{order} LIMIT 1");
+        all.extend(tx.query_opt(&sql, &[track.into()]).await?.as_ref().map(segment).transpose()?);
+        all.extend(parts::at_end(tx, track, order).await?);
+    }
+    let end = |segment: &Segment| segment.start_us.saturating_add(segment.duration_us);
+    Ok(all.iter().map(|segment| segment.start_us).min().zip(all.iter().map(end).max()))
+}
+
 /// The number after the last a track has.
 ///
 /// # Errors

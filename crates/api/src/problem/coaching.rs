@@ -37,6 +37,13 @@ impl From<CoachingError> for ApiError {
                 "Only they change it.",
                 "Ask them. A comment or a clip is also taken away by whoever may delete the recording.",
             ),
+            CoachingError::Held => Self::new(
+                StatusCode::CONFLICT,
+                "held",
+                "A hold keeps this",
+                "What was said of a recording under a hold stays as it is.",
+                "Say more in a comment of its own, or ask those who keep holds to release it.",
+            ),
             CoachingError::TooMany { most } => Self::new(
                 StatusCode::CONFLICT,
                 "too-many",

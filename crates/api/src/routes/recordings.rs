@@ -40,7 +40,7 @@ pub(crate) struct ListQuery {
     /// Only in this state.
     #[param(value_type = Option<String>)]
     state: Option<RecordingState>,
-    /// Only begun at or after.
+    /// Only those that went on at or after.
     #[param(value_type = Option<String>)]
     from: Option<Timestamp>,
     /// Only begun before.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use clerestory_access::{Action, Grant, OpContext};
 use clerestory_coaching::{Review as Said, ReviewNote, ReviewState, Reviewed};
 use clerestory_model::{RecordingId, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::comments::{of_recording, unreadable};
@@ -77,8 +77,16 @@ pub(crate) struct ReviewsQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutReview {
     state: ReviewWord,
-    /// What is to be looked at, or was found: 1 to 500 characters. What was noted before stays where nothing is said.
-    note: Option<String>,
+    /// What is to be looked at, or was found: 1 to 500 characters, or null, which clears it. Where it is left out only the
+    /// state changes: what was noted before stays, and who asked.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    note: Option<Option<String>>,
+}
+
+/// A note that is said, though it may be none.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// The review queue, as far as the caller sees its recordings.
@@ -114,17 +122,18 @@ pub(crate) async fn read(
     one(&api, &caller.op, grant, row).await
 }
 
-/// Puts a recording on the queue, or says that it was reviewed.
+/// Puts a recording on the queue, or says that it was reviewed; the latter by others than whom it is about.
 #[utoipa::path(put, path = "/recordings/{recording}/review", tag = "coaching", request_body = PutReview,
     params(("recording" = String, Path)), responses((status = 200, body = Review), (status = 401, body = Problem),
-    (status = 403, body = Problem), (status = 404, body = Problem), (status = 410, body = Problem)))]
+    (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+    (status = 410, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn put(
     State(api): State<Api>,
     At(id): At<RecordingId>,
     CallerWith(caller, asked): CallerWith<PutReview>,
 ) -> Result<Json<Review>, ApiError> {
-    let note = asked.note.as_deref().map(ReviewNote::read).transpose();
-    let note = note.map_err(|error| unreadable("note", error))?;
+    let read = |note: &str| ReviewNote::read(note).map_err(|error| unreadable("note", error));
+    let note = asked.note.map(|note| note.as_deref().map(read).transpose()).transpose()?;
     let said = Said { state: asked.state.into(), note };
     let done = api.coaching.review(&caller.op, caller.recording(id), said).await;
     let (grant, row) = of_recording(&api, &caller.op, id, done).await?;
@@ -135,7 +144,7 @@ pub(crate) async fn put(
 #[utoipa::path(delete, path = "/recordings/{recording}/review", tag = "coaching",
     params(("recording" = String, Path)), responses((status = 204, description = "It is off the queue"),
     (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-    (status = 410, body = Problem)))]
+    (status = 409, body = Problem), (status = 410, body = Problem)))]
 pub(crate) async fn remove(
     State(api): State<Api>,
     caller: Caller,

@@ -159,7 +159,36 @@ pub(crate) async fn bury(tx: &mut Tx, now: Timestamp) -> Result<u64, SqlError> {
         )
         .await?;
     }
+    bury_words(tx).await?;
     Ok(dead.len() as u64)
+}
+
+/// What was said of recordings that are erased goes, and of others what lies under a key that is destroyed.
+async fn bury_words(tx: &mut Tx) -> Result<(), SqlError> {
+    for table in ["playlist_items", "comments", "clips", "reviews"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE NOT EXISTS (
+                 SELECT 1 FROM recordings r WHERE r.recording_id = {table}.recording_id AND r.state < $1)"
+        );
+        tx.execute(&sql, &[RecordingState::PurgeQueued.into()]).await?;
+    }
+    let dead = |table: &str| {
+        format!(
+            "{table}.key_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM key_rows k WHERE k.key_id = {table}.key_id)"
+        )
+    };
+    for sql in [
+        format!(
+            "DELETE FROM playlist_items WHERE clip_id IN (SELECT clip_id FROM clips WHERE {})",
+            dead("clips")
+        ),
+        format!("DELETE FROM clips WHERE {}", dead("clips")),
+        format!("DELETE FROM comments WHERE {}", dead("comments")),
+        format!("UPDATE reviews SET note = NULL, key_id = NULL WHERE {}", dead("reviews")),
+    ] {
+        tx.execute(&sql, &[]).await?;
+    }
+    Ok(())
 }
 
 /// Recordings and tracks that are live and whose key is not in the registry: there must be none.

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use clerestory_model::{KeyId, RecordingId, SubjectId};
+use clerestory_model::{CommentId, KeyId, RecordingId, SubjectId};
+use clerestory_store::people::Role;
 use clerestory_testkit::visit::{Visit, movement, snapshot};
 use clerestory_testkit::{Answer, Caller, Installation};
 use serde_json::{Value, json};
@@ -15,28 +16,28 @@ use super::people::add;
 const FULL: u64 = 4;
 
 /// A recording about the member of four segments, half a minute apart, the first and the third with a whole page; over.
-struct Shown {
-    installation: Installation,
-    admin: Caller,
-    member: Caller,
-    recording: String,
+pub(crate) struct Shown {
+    pub(crate) installation: Installation,
+    pub(crate) admin: Caller,
+    pub(crate) member: Caller,
+    pub(crate) recording: String,
     track: String,
-    site_key: String,
+    pub(crate) site_key: String,
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn said(list: &Value) -> Vec<String> {
+pub(crate) fn said(list: &Value) -> Vec<String> {
     list["items"].as_array().unwrap().iter().map(|item| text(&item["text"])).collect()
 }
 
-async fn patch(caller: &Caller, path: &str, body: Value) -> Answer {
+pub(crate) async fn patch(caller: &Caller, path: &str, body: Value) -> Answer {
     caller.send("PATCH", path, body.to_string()).await
 }
 
-async fn visit(installation: &Installation, site_key: &str, segments: u64) -> Visit {
+pub(crate) async fn visit(installation: &Installation, site_key: &str, segments: u64) -> Visit {
     let now_ms = i64::try_from(installation.now().unix_millis()).unwrap();
     let visit = Visit::start(installation.recorder("https://shop.example"), site_key, now_ms).await;
     for number in 0..segments {
@@ -50,7 +51,7 @@ async fn visit(installation: &Installation, site_key: &str, segments: u64) -> Vi
 }
 
 impl Shown {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let installation = Installation::new().await;
         let admin = installation.proven("admin").await;
         let site = installation.site(&admin).await;
@@ -74,18 +75,18 @@ impl Shown {
         self.installation.execute(sql, vec![recording.into(), subject.into()]).await;
     }
 
-    fn path(&self, what: &str) -> String {
+    pub(crate) fn path(&self, what: &str) -> String {
         format!("/api/v1/recordings/{}/{what}", self.recording)
     }
 
     /// Says something at a second; the comment's id.
-    async fn say(&self, caller: &Caller, second: i64, words: &str) -> String {
+    pub(crate) async fn say(&self, caller: &Caller, second: i64, words: &str) -> String {
         self.installation.wait(Duration::from_secs(1));
         let asked = json!({ "at_ms": second * 1000, "text": words });
         text(&caller.post(&self.path("comments"), asked).await.ok()["id"])
     }
 
-    async fn set(&self, name: &str, value: Value) {
+    pub(crate) async fn set(&self, name: &str, value: Value) {
         let version = self.admin.get("/api/v1/settings").await.ok()["version"].as_u64().unwrap();
         let saying = self.admin.clone().with("if-match", format!("\"{version}\""));
         let asked = json!({ "value": value }).to_string();
@@ -96,12 +97,12 @@ impl Shown {
         self.set("manager.scope.recordings", json!("all")).await;
     }
 
-    async fn clip(&self, from: i64, to: i64) -> String {
+    pub(crate) async fn clip(&self, from: i64, to: i64) -> String {
         let asked = json!({ "title": "A part", "from_ms": from * 1000, "to_ms": to * 1000 });
         text(&self.admin.post(&self.path("clips"), asked).await.ok()["id"])
     }
 
-    async fn rows(&self, sql: &'static str) -> usize {
+    pub(crate) async fn rows(&self, sql: &'static str) -> usize {
         self.installation.rows(sql, Vec::new()).await.len()
     }
 
@@ -283,6 +284,16 @@ async fn what_is_said_is_hidden_with_its_recording_and_comes_back_with_it() {
     assert_eq!(shown.admin.get(&shown.path("clips")).await.ok()["items"][0]["title"], "A part");
     assert_eq!(shown.admin.get("/api/v1/reviews").await.ok()["items"].as_array().unwrap().len(), 1);
     assert_eq!(shown.admin.get(&list).await.ok()["items"].as_array().unwrap().len(), 2);
+    // It comes back too where the list was changed meanwhile.
+    let other = visit(&shown.installation, &shown.site_key, 1).await.recording;
+    shown.admin.post(&shown.path("delete"), json!({})).await.ok();
+    patch(&shown.admin, &list, json!({ "items": [{ "kind": "recording", "id": other }] })).await.ok();
+    shown.admin.post(&shown.path("restore"), json!({})).await.ok();
+    let shows = shown.admin.get(&list).await.ok();
+    let kinds: Vec<String> =
+        shows["items"].as_array().unwrap().iter().map(|item| text(&item["kind"])).collect();
+    assert_eq!(kinds, ["clip", "recording", "recording"], "{shows}");
+    assert_eq!(shows["items"][2]["recording"]["id"], json!(other));
 }
 
 #[tokio::test]
@@ -295,6 +306,10 @@ async fn what_is_about_an_erased_time_goes_with_it_and_no_old_copy_shows_it() {
     let asked = json!({ "at_ms": 9000, "to_ms": 70_000, "text": "Of more than that" });
     shown.admin.post(&shown.path("comments"), asked).await.ok();
     shown.say(&shown.member, 75, "Of what stays").await;
+    // The page of the second segment is drawn on that of the first and goes with it, until a whole one comes at a minute.
+    shown.say(&shown.admin, 30, "Of what goes with it").await;
+    shown.say(&shown.admin, 45, "And as long as that was seen").await;
+    shown.clip(20, 40).await;
     let (gone, stays) = (shown.clip(1, 9).await, shown.clip(5, 80).await);
     let note = json!({ "state": "waiting", "note": "look here" }).to_string();
     shown.admin.send("PUT", &shown.path("review"), note).await.ok();
@@ -302,6 +317,12 @@ async fn what_is_about_an_erased_time_goes_with_it_and_no_old_copy_shows_it() {
     let list = format!("/api/v1/playlists/{list}");
     let items = json!({ "items": [{ "kind": "clip", "id": gone }, { "kind": "clip", "id": stays }] });
     patch(&shown.admin, &list, items).await.ok();
+    // One that somebody damaged in the database stands in nobody's way.
+    let damaged = shown.say(&shown.admin, 85, "Damaged").await;
+    let id: CommentId = damaged.parse().unwrap();
+    let sql = "UPDATE comments SET version = 7 WHERE comment_id = $1";
+    shown.installation.execute(sql, vec![id.into()]).await;
+    assert_eq!(shown.admin.get(&shown.path("comments")).await.status, StatusCode::OK);
     let keys = "SELECT DISTINCT key_id FROM comments";
     let key: KeyId = shown.installation.rows(keys, Vec::new()).await[0].get(0).unwrap();
 
@@ -406,15 +427,31 @@ async fn the_review_queue_tells_everybody_of_what_they_see_and_goes_on_page_by_p
     assert_eq!(ids(&shown.member.get("/api/v1/reviews").await.ok()), std::slice::from_ref(&shown.recording));
     let stranger = shown.installation.person("stranger").await;
     assert_eq!(stranger.get("/api/v1/reviews").await.ok()["items"], json!([]));
-    // Whom it is about says that it was looked at; who asked for it stays.
-    let done =
-        shown.member.send("PUT", &shown.path("review"), json!({ "state": "done" }).to_string()).await.ok();
+    let put = async |caller: &Caller, asked: Value| {
+        caller.send("PUT", &shown.path("review"), asked.to_string()).await
+    };
+    // Whom it is about neither says that it was looked at nor changes what others asked.
+    for asked in [json!({ "state": "done" }), json!({ "state": "waiting", "note": "not needed" })] {
+        assert_eq!(put(&shown.member, asked).await.problem(), "not-yours");
+    }
+    assert_eq!(shown.member.delete(&shown.path("review")).await.problem(), "not-yours");
+    // Who asked for it stays, also where it turns out that nobody looked after all.
+    let second = add(&shown.installation, shown.installation.organisation, "Second", Role::Admin).await;
+    let reviewer = shown.installation.person("second").await;
+    let done = put(&reviewer, json!({ "state": "done" })).await.ok();
     assert_eq!(
-        (&done["note"], &done["done_by"]["name"]),
-        (&json!("the second page"), &json!("member")),
+        (&done["note"], &done["done_by"]["id"]),
+        (&json!("the second page"), &json!(second.to_string())),
         "{done}"
     );
-    assert!(done["asked_by"]["id"] != done["done_by"]["id"]);
+    let asked_by = done["asked_by"]["id"].clone();
+    assert!(asked_by != done["done_by"]["id"]);
+    let back = put(&reviewer, json!({ "state": "waiting" })).await.ok();
+    assert_eq!((&back["asked_by"]["id"], &back["note"]), (&asked_by, &json!("the second page")));
+    put(&reviewer, json!({ "state": "done" })).await.ok();
+    let anew = put(&reviewer, json!({ "state": "waiting", "note": null })).await.ok();
+    assert_eq!((&anew["asked_by"]["id"], &anew["note"]), (&json!(second.to_string()), &json!(null)));
+    put(&shown.admin, json!({ "state": "done" })).await.ok();
     assert_eq!(
         ids(&shown.admin.get("/api/v1/reviews?state=waiting").await.ok()),
         std::slice::from_ref(&other)
@@ -430,6 +467,23 @@ async fn the_review_queue_tells_everybody_of_what_they_see_and_goes_on_page_by_p
     }
     assert_eq!(shown.admin.delete(&shown.path("review")).await.status, StatusCode::NO_CONTENT);
     assert_eq!(shown.admin.delete(&shown.path("review")).await.status, StatusCode::NOT_FOUND);
+    // More than one page of them, all asked for at the same time.
+    let mut all = std::collections::BTreeSet::from([other]);
+    for _ in 0..55 {
+        let recording = visit(&shown.installation, &shown.site_key, 1).await.recording;
+        all.insert(recording);
+    }
+    for recording in &all {
+        let path = format!("/api/v1/recordings/{recording}/review");
+        shown.admin.send("PUT", &path, json!({ "state": "waiting" }).to_string()).await.ok();
+    }
+    let first = shown.admin.get("/api/v1/reviews").await.ok();
+    assert_eq!(ids(&first).len(), 50);
+    let rest = format!("/api/v1/reviews?state=waiting&cursor={}", text(&first["next"]));
+    let rest = shown.admin.get(&rest).await.ok();
+    assert_eq!(rest["next"], json!(null));
+    let told: std::collections::BTreeSet<String> = ids(&first).into_iter().chain(ids(&rest)).collect();
+    assert_eq!((told, ids(&rest).len()), (all, 6), "each once");
 }
 
 #[tokio::test]
@@ -484,30 +538,6 @@ async fn a_playlist_lends_nothing_that_one_does_not_see_anyway() {
         "an Admin takes away anybody's"
     );
     assert_eq!(shown.member.get(&shown.path("comments")).await.status, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn what_its_maker_does_not_see_for_a_while_stays_in_a_playlist() {
-    let shown = Shown::new().await;
-    let other = visit(&shown.installation, &shown.site_key, 1).await.recording;
-    let made = shown.admin.post("/api/v1/playlists", json!({ "title": "How we greet" })).await.ok();
-    let path = format!("/api/v1/playlists/{}", text(&made["id"]));
-    let clip = shown.clip(1, 2).await;
-    let put = async |items: &[(&str, &str)]| {
-        let items: Vec<Value> = items.iter().map(|(kind, id)| json!({ "kind": kind, "id": id })).collect();
-        patch(&shown.admin, &path, json!({ "items": items })).await.ok()
-    };
-    let (whole, part) = (("recording", shown.recording.as_str()), ("clip", clip.as_str()));
-    put(&[whole, ("recording", other.as_str()), part]).await;
-    shown.admin.post(&format!("/api/v1/recordings/{other}/delete"), json!({})).await.ok();
-    let changed = put(&[part, whole]).await;
-    assert_eq!((changed["items"].as_array().unwrap().len(), &changed["hidden"]), (2, &json!(1)));
-    shown.admin.post(&format!("/api/v1/recordings/{other}/restore"), json!({})).await.ok();
-    let list = shown.admin.get(&path).await.ok();
-    let ids: Vec<&str> =
-        list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, [clip.as_str(), shown.recording.as_str(), other.as_str()], "behind what it stood behind");
-    assert_eq!(put(&[]).await["hidden"], json!(0), "what is seen is taken out");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod authority;
 mod authority_rows;
 mod cells;
 mod coaching;
+mod coaching_rights;
 mod conditions;
 mod erased_views;
 mod following;

@@ -36,14 +36,14 @@ fn asked(email: &str, more: Value) -> Value {
 }
 
 /// Somebody from outside who was let in, and came by their link.
-struct LetIn {
+pub(crate) struct LetIn {
     grant: String,
     person: String,
     email: String,
-    caller: Caller,
+    pub(crate) caller: Caller,
 }
 
-async fn let_in(installation: &Installation, by: &Caller, email: &str, more: Value) -> LetIn {
+pub(crate) async fn let_in(installation: &Installation, by: &Caller, email: &str, more: Value) -> LetIn {
     let made = by.post("/api/v1/support-grants", asked(email, more)).await.ok();
     let secret = made["link"].as_str().unwrap().split_once("/join#token=").unwrap().1;
     let asked = json!({ "token": secret, "password": PASSWORD });

@@ -54,6 +54,23 @@ async fn what_is_on_its_way_is_not_taken_after_it_was_taken_back() {
 }
 
 #[tokio::test]
+async fn what_was_said_of_a_time_goes_with_it_also_where_nothing_had_been_sent_of_it() {
+    let scene = scene().await;
+    let (screen, now_ms) = (scene.start().await, scene.now_ms);
+    scene.installation.wait(Duration::from_secs(8));
+    screen.send("video", 0, pictures(now_ms, 10)).await.ok();
+    let admin = scene.installation.person("admin").await;
+    let path = format!("/api/v1/recordings/{}/comments", screen.recording);
+    for (at_ms, text) in [(1000, "before"), (4000, "of that time")] {
+        admin.post(&path, json!({ "at_ms": at_ms, "text": text })).await.ok();
+    }
+    assert_eq!(discard(&screen, (now_ms + 2001, now_ms + 6000)).await.status, StatusCode::ACCEPTED);
+    let left = admin.get(&path).await.ok();
+    let said: Vec<_> = left["items"].as_array().unwrap().iter().map(|item| &item["text"]).collect();
+    assert_eq!(said, ["before"]);
+}
+
+#[tokio::test]
 async fn it_is_taken_back_also_after_recording_was_switched_off() {
     let scene = scene().await;
     let (screen, now_ms) = (scene.start().await, scene.now_ms);

@@ -260,7 +260,26 @@ async fn what_was_erased_stays_erased_in_a_copy_that_is_put_in_the_place_of_the_
     let admin = installation.person("admin").await;
     let site = installation.site(&admin).await;
     let key = site["site_key"].as_str().unwrap();
-    let doomed = told(&record(&installation, key).await);
+    let (mut visits, later) = (Vec::new(), installation.now().unix_millis() as i64 + 2000);
+    for _ in 0..2 {
+        let visit = record(&installation, key).await;
+        visit.send(1, &snapshot(later, 4, "more")).await.ok();
+        visits.push(told(&visit));
+    }
+    let (doomed, partly) = (visits.remove(0), visits.remove(0));
+    let list = admin.post("/api/v1/playlists", json!({ "title": "All" })).await.ok();
+    let list = format!("/api/v1/playlists/{}", list["id"].as_str().unwrap());
+    let mut items = Vec::new();
+    for visit in [&doomed, &partly] {
+        let path = format!("/api/v1/recordings/{}", visit.recording);
+        admin.post(&format!("{path}/comments"), json!({ "at_ms": 0, "text": "look" })).await.ok();
+        let clip = json!({ "title": "A part", "from_ms": 0, "to_ms": 1 });
+        let clip = admin.post(&format!("{path}/clips"), clip).await.ok();
+        items.push(json!({ "kind": "clip", "id": clip["id"] }));
+        let review = json!({ "state": "waiting", "note": "look" }).to_string();
+        admin.send("PUT", &format!("{path}/review"), review).await.ok();
+    }
+    admin.send("PATCH", &list, json!({ "items": items }).to_string()).await.ok();
     let member = installation.person("member").await;
     let copy = installation.copy_of_database().await;
 
@@ -269,11 +288,25 @@ async fn what_was_erased_stays_erased_in_a_copy_that_is_put_in_the_place_of_the_
     let subject: clerestory_model::SubjectId = rows[0].get(0).unwrap();
     installation.erase_at_command(installation.organisation, Target::Subject(subject)).await;
     erase(&installation, &doomed, json!({})).await;
+    // What derives from a recording dies with a part of it, also where all of it was of other times.
+    let none = json!({ "range": { "from_us": 0, "to_us": 1 } });
+    erase(&installation, &partly, none).await;
     drop((admin, member));
 
     let installation = installation.put_back(&copy).await;
     let admin = installation.person("admin").await;
     assert_eq!(plays(&admin, &doomed, 0).await, StatusCode::GONE);
+    // Of what was said there is no row that nobody can read, and no list that breaks on one.
+    let path = format!("/api/v1/recordings/{}", partly.recording);
+    for what in ["comments", "clips"] {
+        let read = admin.get(&format!("{path}/{what}")).await;
+        assert!(read.status == StatusCode::GONE || read.json["items"] == json!([]), "{what}: {}", read.json);
+    }
+    admin.get("/api/v1/reviews").await.ok();
+    assert_eq!(admin.get(&list).await.ok()["items"], json!([]));
+    for sql in ["SELECT 1 FROM comments", "SELECT 1 FROM clips", "SELECT 1 FROM playlist_items"] {
+        assert!(installation.rows(sql, Vec::new()).await.is_empty(), "{sql}");
+    }
     let people = installation.rows(sql, vec![installation.organisation.into()]).await;
     assert!(people.is_empty(), "somebody who was erased can sign in again");
     assert_eq!(installation.app.replay_authority().await.unwrap(), [], "and the log says that they cannot");

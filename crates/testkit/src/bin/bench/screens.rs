@@ -67,7 +67,8 @@ async fn send(run: Run, began_ms: i64, number: usize, begin: Instant) -> Result<
     for sequence in 0..SENT {
         let at_ms = began_ms + sequence as i64 * SEGMENT.as_millis() as i64;
         let sealed = run.sealed(sequence, &segment(at_ms, number as u64 * SENT + sequence))?;
-        let due = begin + shift + SEGMENT * u32::try_from(sequence).unwrap_or_default();
+        // What lies ahead of the server's clock is not taken.
+        let due = begin + shift + SEGMENT * u32::try_from(sequence + 1).unwrap_or_default();
         tokio::time::sleep_until(due.into()).await;
         let sent = run.send(sequence, sealed).await;
         sent.map_err(|error| format!("a segment was not taken: {error:?}"))?;
