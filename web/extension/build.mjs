@@ -38,5 +38,11 @@ cpSync(join(here, "static"), dist, { recursive: true });
 await bundle(PAGES, "esm");
 await bundle(SCRIPTS, "iife");
 // Colours and type, and the pieces built from them, are the same for everything that is Clerestory.
-for (const sheet of ["tokens.css", "pieces.css"])
-  cpSync(join(here, "../console/src/styles", sheet), join(dist, sheet));
+await build({
+  entryPoints: ["tokens.css", "pieces.css"].map((sheet) => join(here, "../console/src/styles", sheet)),
+  bundle: true,
+  minify,
+  outdir: dist,
+  loader: { ".svg": "dataurl" },
+  target: ["chrome124"],
+});

@@ -4,11 +4,12 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { openPlayer, shareSession } from "../lib/console.mjs";
 import { people } from "../lib/people.mjs";
+import { allowScreens, recordScreen } from "../lib/screen.mjs";
 import { onlyRecording, visitShop } from "../lib/shop.mjs";
 import { pause, waitFor } from "../lib/wait.mjs";
 
 export const name = "axe";
-export const limitMs = 8 * 60_000;
+export const limitMs = 15 * 60_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const SHOP = [
@@ -53,6 +54,59 @@ async function fill(api, browser, info) {
   await api.post("/keys", { name: "Nightly report", scopes: ["site.list"], days: 7 });
 }
 
+/** A screen of whoever is signed in, with everything that people make of one. */
+async function coach(api, browser, info) {
+  await allowScreens(api);
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${info.console}/sign-in`);
+  const screen = await recordScreen(api, page, { seconds: 6 });
+  await page.context().close();
+  const said = await api.post(`/recordings/${screen}/comments`, { at_ms: 2000, text: "Look at the lamp." });
+  await api.post(`/recordings/${screen}/comments`, { at_ms: 2000, text: "I did.", answers: said.id });
+  await api.post(`/recordings/${screen}/comments`, { at_ms: 3000, to_ms: 4500, text: "All of this." });
+  const clip = await api.post(`/recordings/${screen}/clips`, {
+    title: "The lamp",
+    from_ms: 1000,
+    to_ms: 4000,
+  });
+  const list = await api.post("/playlists", { title: "For newcomers" });
+  await api.patch(`/playlists/${list.id}`, {
+    items: [
+      { kind: "clip", id: clip.id },
+      { kind: "recording", id: screen },
+    ],
+  });
+  await api.put(`/recordings/${screen}/review`, { state: "waiting", note: "Whether it was kind" });
+  const { person } = await api.get("/session");
+  const press = (name) => async (door) => {
+    await door.getByRole("button", { name }).click();
+    await door.getByRole("dialog").waitFor();
+  };
+  const player = `/recordings/${screen}`;
+  return [
+    { at: "/recordings/review" },
+    { at: "/recordings/review?state=done" },
+    { at: "/recordings/playlists" },
+    { at: `/recordings/playlists/${list.id}` },
+    { at: `${player}?t=2000&side=comments` },
+    { at: `${player}?t=2000&side=clips` },
+    { at: `${player}?clip=${clip.id}&list=${list.id}&item=0&side=clips` },
+    { at: `${player}?t=2000&side=clips`, title: "add", act: press("Add… The lamp to a playlist") },
+    { at: `${player}?t=2000`, title: "export", act: press("Export as MP4…") },
+    {
+      at: `/people?open=${person.id}`,
+      title: "calendar",
+      act: async (door) => {
+        await door.getByRole("button", { name: "On which days they were recorded" }).click();
+        await door
+          .getByRole("table", { name: /^Recordings of/ })
+          .getByRole("link")
+          .waitFor();
+      },
+    },
+  ];
+}
+
 export async function run(t) {
   const { api, info } = await t.signedIn();
   const browser = await t.browser();
@@ -68,6 +122,7 @@ export async function run(t) {
     await check(shop, `shop ${address}`, wrong);
   }
   await visitor.close();
+  const made = await coach(api, browser, info);
   const pages = [
     "/recordings",
     "/recordings?state=soft_deleted",
@@ -95,7 +150,8 @@ export async function run(t) {
     "/settings/sessions",
     "/settings/health",
     "/no-such-page",
-  ];
+    ...made,
+  ].map((page) => (typeof page === "string" ? { at: page } : page));
   for (const colorScheme of ["light", "dark"]) {
     for (const viewport of [
       { width: 1440, height: 900 },
@@ -108,7 +164,7 @@ export async function run(t) {
       await door.getByRole("button", { name: "Sign in" }).waitFor();
       await check(door, `${colorScheme} ${size} /sign-in`, wrong);
       await shareSession(owner, api, info);
-      for (const address of pages) {
+      for (const { at: address, title = "", act } of pages) {
         if (address === `/recordings/${id}`) await openPlayer(door, info, id);
         else await door.goto(`${info.console}${address}`);
         // What is still loading has nothing to complain about.
@@ -117,14 +173,15 @@ export async function run(t) {
           `${address} to be loaded`,
           async () => (await door.getByText("Loading", { exact: true }).count()) === 0,
         );
+        await act?.(door);
         await pause(900);
-        await check(door, `${colorScheme} ${size} ${address.replaceAll(/_[0-9a-f]{32}/g, "_…")}`, wrong);
+        const where = `${colorScheme} ${size} ${address.replaceAll(/_[0-9a-f]{32}/g, "_…")} ${title}`.trim();
+        await check(door, where, wrong);
         const overflow = await door.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (overflow > 1)
-          wrong.push(`${colorScheme} ${size} ${address}: ${overflow} px wider than the screen`);
+        if (overflow > 1) wrong.push(`${where}: ${overflow} px wider than the screen`);
         await door.screenshot({
           path: t.picture(
-            `${address.replaceAll(/\W+/g, "-").replaceAll(/[0-9a-f]{32}/g, "id")}-${colorScheme}-${size}`,
+            `${`${address}${title}`.replaceAll(/\W+/g, "-").replaceAll(/[0-9a-f]{32}/g, "id")}-${colorScheme}-${size}`,
           ),
         });
       }

@@ -83,6 +83,21 @@ const STATES = [
     says: "Nothing has been erased",
   },
   {
+    title: "queue-failed",
+    at: "/recordings/review",
+    ask: "/reviews?",
+    answer: BUSY,
+    says: /The queue could not be read/,
+  },
+  {
+    title: "playlists-failed",
+    at: "/recordings/playlists",
+    ask: "/playlists?",
+    answer: BUSY,
+    says: /The playlists could not be read/,
+  },
+  { title: "playlist-gone", at: "/recordings/playlists/pll_none", says: "There is nothing here" },
+  {
     title: "health",
     at: "/settings/health",
     ask: "/health/findings",

@@ -98,7 +98,8 @@ pub(crate) struct PutItem {
 pub(crate) struct ChangePlaylist {
     /// 1 to 120 characters in one line.
     title: Option<String>,
-    /// Everything that is to be in it, in its order: 200 items at most.
+    /// What is to be in it of what the caller sees, in its order. What they do not see stays in it, behind what it stood
+    /// behind: 200 items at most, all in all.
     items: Option<Vec<PutItem>>,
 }
 
@@ -155,7 +156,7 @@ pub(crate) async fn read(
     Ok(Json(named(&api, &caller.op, grant, row).await?))
 }
 
-/// Gives a playlist another title, or other items in the place of all that it has.
+/// Gives a playlist another title, or other items in the place of all that its maker sees of it.
 #[utoipa::path(patch, path = "/playlists/{playlist}", tag = "coaching", request_body = ChangePlaylist,
     params(("playlist" = String, Path)), responses((status = 200, body = Playlist), (status = 401, body = Problem),
     (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),

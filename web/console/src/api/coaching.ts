@@ -45,6 +45,8 @@ export interface NewComment {
 }
 /** Characters a comment has at most. */
 export const COMMENT_LENGTH = 2000;
+/** Characters a title of a clip or a playlist has at most. */
+export const TITLE_LENGTH = 120;
 
 export const listComments = (recording: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(recording)}/comments`, CommentList, opt(signal));
@@ -122,9 +124,9 @@ export const makePlaylist = (title: string) =>
   call("POST", "/playlists", v.object({ id: v.string() }), { body: { title } });
 export const getPlaylist = (id: string, signal?: AbortSignal) =>
   call("GET", `/playlists/${seg(id)}`, Playlist, opt(signal));
-/** `items` is the whole order. */
+/** `items` is the whole order of what whoever asks sees; what they do not see stays where it is. */
 export const changePlaylist = (id: string, body: { title?: string; items?: readonly ItemName[] }) =>
-  call("PATCH", `/playlists/${seg(id)}`, v.unknown(), { body });
+  call("PATCH", `/playlists/${seg(id)}`, Playlist, { body });
 export const deletePlaylist = (id: string) =>
   callEmpty("DELETE", `/playlists/${seg(id)}`, { keepalive: true });
 
@@ -147,8 +149,9 @@ export const listReviews = (query: Query, signal?: AbortSignal) =>
   call("GET", "/reviews", ReviewList, { query, ...opt(signal) });
 export const getReview = (recording: string, signal?: AbortSignal) =>
   call("GET", `/recordings/${seg(recording)}/review`, Review, opt(signal));
-export const setReview = (recording: string, body: { state: ReviewState; note?: string }) =>
-  call("PUT", `/recordings/${seg(recording)}/review`, Review, { body });
+/** A note that is not sent stays; null clears it. */
+export const setReview = (recording: string, body: { state: ReviewState; note?: string | null }) =>
+  call("PUT", `/recordings/${seg(recording)}/review`, Review, { body, keepalive: true });
 /** Takes it off the queue. */
 export const endReview = (recording: string) =>
   callEmpty("DELETE", `/recordings/${seg(recording)}/review`, { keepalive: true });

@@ -1044,7 +1044,7 @@ export interface paths {
         delete: operations["remove"];
         options?: never;
         head?: never;
-        /** Gives a playlist another title, or other items in the place of all that it has. */
+        /** Gives a playlist another title, or other items in the place of all that its maker sees of it. */
         patch: operations["change"];
         trace?: never;
     };
@@ -2479,7 +2479,10 @@ export interface components {
             old?: string | null;
         };
         ChangePlaylist: {
-            /** @description Everything that is to be in it, in its order: 200 items at most. */
+            /**
+             * @description What is to be in it of what the caller sees, in its order. What they do not see stays in it, behind what it stood
+             *     behind: 200 items at most, all in all.
+             */
             items?: components["schemas"]["PutItem"][] | null;
             /** @description 1 to 120 characters in one line. */
             title?: string | null;

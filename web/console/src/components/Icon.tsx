@@ -209,6 +209,16 @@ const shapes = {
       <path d="m2.5 4.5 5.5 4.2 5.5-4.2" />
     </>
   ),
+  markin: (
+    <>
+      <path d="M6.5 3h-3v10h3M6.5 8h6" />
+    </>
+  ),
+  markout: (
+    <>
+      <path d="M9.5 3h3v10h-3M9.5 8h-6" />
+    </>
+  ),
   more: (
     <>
       <path d="M3 5h10M3 8h10M3 11h10" />

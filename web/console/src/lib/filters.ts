@@ -40,7 +40,7 @@ export interface ListSearch {
   watched?: Watched;
   /** Only what shows this person. */
   person?: string;
-  /** Only what began on this day of UTC; then there is no period. */
+  /** Only what was going on in this day of UTC, whenever it began; then there is no period. */
   day?: string;
 }
 
@@ -91,6 +91,10 @@ export function dayOfUtc(day: string): { from: string; to: string } {
   const from = Date.parse(`${day}T00:00:00Z`);
   return { from: new Date(from).toISOString(), to: new Date(from + 24 * HOUR).toISOString() };
 }
+
+/** Whether it was going on already when a day of UTC began. */
+export const wentOnInto = (day: string, startedAt: string): boolean =>
+  Date.parse(startedAt) < Date.parse(dayOfUtc(day).from);
 
 /** What the API is asked for a sentence. */
 export function listQuery(search: ListSearch, now: Date): Query {

@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { RecordingItem } from "../api/types";
-import { joined, panesSentence, pathOf, refreshed, runs, sourceOf, step, whereLine } from "./recording";
+import {
+  dayLine,
+  joined,
+  panesSentence,
+  pathOf,
+  refreshed,
+  runs,
+  sourceOf,
+  step,
+  whereLine,
+} from "./recording";
 
 function item(id: string, more: Partial<RecordingItem> = {}): RecordingItem {
   return {
@@ -75,4 +85,12 @@ describe("moving and refreshing", () => {
       ]).map((row) => row.id),
     ).toEqual(["a", "b", "c"]);
   });
+});
+
+it("says in the list of a day when it began, where that was before", () => {
+  const where = whereLine(item("a"));
+  const begun = (started_at: string) => dayLine(item("a", { started_at }), "2026-11-20");
+  expect(begun("2026-11-20T00:00:00Z")).toBe(where);
+  expect(begun("2026-11-19T23:59:59Z")).toMatch(/^Began on .*2026, \d\d:\d\d; /);
+  expect(dayLine(item("a", { started_at: "2020-01-01T00:00:00Z" }), null)).toBe(where);
 });

@@ -1,7 +1,8 @@
 /** What a row of the list says about a recording. */
 import type { Recording, RecordingItem } from "../api/types";
 import type { IconName } from "../components/Icon";
-import { formatSpan, plural } from "./format";
+import { wentOnInto } from "./filters";
+import { formatDate, formatSpan, formatTime, plural } from "./format";
 
 /** The path of an address without its host: `/checkout/payment`. The whole text where it is no address. */
 export function pathOf(url: string): string {
@@ -63,6 +64,18 @@ export function whereLine(item: Pick<RecordingItem, "site" | "source" | "summary
     parts.push(item.source === "screen" ? placeOf(item.summary.url) : pathOf(item.summary.url));
   if (item.summary && item.summary.pages > 0) parts.push(plural(item.summary.pages, "page"));
   return parts.join(", ");
+}
+
+/**
+ * The second line of a row in the list of one day, or of any where that is null: of what went on from the day before it says
+ * first when it began, as its time of day alone would be taken for one of that day.
+ */
+export function dayLine(
+  item: Pick<RecordingItem, "site" | "source" | "summary" | "started_at">,
+  day: string | null,
+): string {
+  if (day === null || !wentOnInto(day, item.started_at)) return whereLine(item);
+  return `Began on ${formatDate(item.started_at)}, ${formatTime(item.started_at)}; ${whereLine(item)}`;
 }
 
 /** A row of panes as a sentence. */

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { dropDraft, keepDraft, newComment } from "../lib/drafts";
 import { ada, button, draw, onPage, says, sessionOf, text } from "../testing/draw";
 import { serve } from "../testing/fakeServer";
 import { soon } from "../testing/soon";
@@ -73,6 +74,35 @@ it("goes on by itself where playing came to the end, unless one stays", async ()
   await says("Clip 2 begins in a moment.");
   (await button("Stay here")).click();
   await soon(() => expect(text()).not.toContain("begins in a moment"));
+});
+
+it("waits while somebody writes about what they saw, also where they look at something else meanwhile", async () => {
+  const say = show(0);
+  await says("1 of 2");
+  keepDraft(newComment("rec_1"), "Look at");
+  say({ phase: open, wantsPlay: true, atMs: 30_000 });
+  await drawn();
+  say({ wantsPlay: false, atMs: 60_000 });
+  await says("The next one waits while you write.");
+  expect(text()).not.toContain("begins in a moment");
+  dropDraft(newComment("rec_1"));
+  await says("Clip 2 begins in a moment.");
+});
+
+it("waits while somebody is at a field of the player, before the first letter", async () => {
+  const player = document.body.appendChild(document.createElement("div"));
+  player.className = "player";
+  const field = player.appendChild(document.createElement("textarea"));
+  const say = show(0);
+  await says("1 of 2");
+  field.focus();
+  say({ phase: open, wantsPlay: true, atMs: 30_000 });
+  await drawn();
+  say({ wantsPlay: false, atMs: 60_000 });
+  await says("The next one waits while you write.");
+  expect(text()).not.toContain("begins in a moment");
+  field.remove();
+  await says("Clip 2 begins in a moment.");
 });
 
 it("does not go on where somebody paused, and says which was the last", async () => {

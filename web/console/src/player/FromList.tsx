@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { getPlaylist, type PlaylistItem } from "../api/coaching";
 import { Icon } from "../components/Icon";
 import { itemAddress, itemTitle } from "../components/playlists/items";
+import { newClip, newComment, useDraft } from "../lib/drafts";
 import type { PlaySession } from "./session";
 import { usePlayer } from "./usePlayer";
 
@@ -24,7 +25,13 @@ export function FromList({ session, from }: { session: PlaySession; from: { list
   const [stays, setStays] = useState(false);
   const ended = useEnded(session);
   const navigate = useNavigate();
-  const goesOn = ended && !stays && next !== undefined;
+  const recording = usePlayer(session, (state) => state.recording.id);
+  const begun = [useDraft(newComment(recording)), useDraft(newClip(recording))].some((draft) =>
+    draft?.text.trim(),
+  );
+  const comes = ended && !stays && next !== undefined;
+  const writes = useWrites(comes) || begun;
+  const goesOn = comes && !writes;
   useEffect(() => {
     if (!goesOn || !next) return;
     const timer = setTimeout(() => void navigate(itemAddress(next, from.list, from.item + 1)), REST_MS);
@@ -42,6 +49,7 @@ export function FromList({ session, from }: { session: PlaySession; from: { list
       </span>
       <span className="grow small ink2 cut" role="status">
         {goesOn && `${itemTitle(next)} begins in a moment.`}
+        {comes && writes && "The next one waits while you write."}
         {ended && next === undefined && "That was the last one."}
       </span>
       {goesOn && (
@@ -70,6 +78,27 @@ function Step({ item, list, at, word }: StepProps) {
       <span className="vh">: {itemTitle(item)}</span>
     </Link>
   );
+}
+
+const FIELDS = ".player textarea, .player input.in";
+const DIALOGS = "[role='dialog'], [role='alertdialog']";
+const LOOK_EVERY_MS = 300;
+
+/** Whether somebody is at a field of the player, or has one open: it is looked for, as a field that goes tells nobody. */
+function useWrites(asked: boolean): boolean {
+  const [writes, setWrites] = useState(false);
+  useEffect(() => {
+    if (!asked) return;
+    const look = () => {
+      const fields = document.querySelectorAll<HTMLTextAreaElement | HTMLInputElement>(FIELDS);
+      const used = [...fields].some((field) => field === document.activeElement || field.value.trim() !== "");
+      setWrites(used || document.querySelector(DIALOGS) !== null);
+    };
+    look();
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [asked]);
+  return writes;
 }
 
 /** Whether playing came to the end by itself. */

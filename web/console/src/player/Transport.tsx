@@ -181,7 +181,7 @@ function MarkEnds({ session, choose }: { session: PlaySession; choose: Coaching[
         choose("clips");
       }}
     >
-      <span aria-hidden="true">{end === "from" ? "[" : "]"}</span>
+      <Icon name={end === "from" ? "markin" : "markout"} />
     </button>
   );
   return (

@@ -70,18 +70,25 @@ export async function fetchSegment(
 }
 
 /**
- * The last words of a page that is going away: what was watched since the last report, and the end.
- * Both outlive the page; nothing can be awaited any more.
+ * The last words of a play that is left: what was watched since the last report, and the end. Both outlive the page. The end
+ * waits for what was watched, which a play that is over does not take any more; where the page is going away, nothing
+ * can be awaited, and they are sent together.
  */
-export function leavePlay(play: string, ranges: readonly { from_us: number; to_us: number }[]): void {
+export function leavePlay(
+  play: string,
+  ranges: readonly { from_us: number; to_us: number }[],
+  pageGoes: boolean,
+): void {
   const headers = { "Clerestory-Csrf": "1", "Content-Type": "application/json" };
   const base = `/api/v1/plays/${seg(play)}`;
   const common = { headers, credentials: "same-origin", keepalive: true } as const;
   const lost = () => undefined; // the page is gone; the server ends the play by its own clock
-  for (const range of ranges) {
-    fetch(`${base}/ranges`, { ...common, method: "POST", body: JSON.stringify(range) }).catch(lost);
-  }
-  fetch(base, { ...common, method: "DELETE" }).catch(lost);
+  const told = ranges.map((range) =>
+    fetch(`${base}/ranges`, { ...common, method: "POST", body: JSON.stringify(range) }).catch(lost),
+  );
+  const end = () => fetch(base, { ...common, method: "DELETE" }).catch(lost);
+  if (pageGoes || told.length === 0) void end();
+  else void Promise.all(told).then(end);
 }
 
 /**

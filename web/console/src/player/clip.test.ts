@@ -39,6 +39,7 @@ it("marks a part from both ends, and never one that ends before it begins", () =
   const from = markFrom(NOTHING_MARKED, 1000.4);
   expect(partOf(from)).toBeNull();
   expect(partOf(markTo(from, 2500))).toEqual({ from_ms: 1000, to_ms: 2500 });
+  expect(partOf(markTo(from, 2500.9))).toEqual({ from_ms: 1000, to_ms: 2500 });
   expect(markTo(from, 900)).toEqual({ fromMs: null, toMs: 900 });
   expect(markFrom(markTo(from, 2500), 2500)).toEqual({ fromMs: 2500, toMs: null });
   expect(partWords({ from_ms: 90_000, to_ms: 130_000 })).toBe("01:30 to 02:10");

@@ -16,13 +16,13 @@ const SHORTEST_MS = 100;
 
 /** Marks the beginning. An end that would lie before it is taken away. */
 export function markFrom({ toMs }: Marked, atMs: number): Marked {
-  const fromMs = Math.round(atMs);
+  const fromMs = Math.floor(atMs);
   return { fromMs, toMs: toMs !== null && toMs - fromMs >= SHORTEST_MS ? toMs : null };
 }
 
-/** Marks the end. A beginning that would lie behind it is taken away. */
+/** Marks the end: never beyond the last moment. A beginning that would lie behind it is taken away. */
 export function markTo({ fromMs }: Marked, atMs: number): Marked {
-  const toMs = Math.round(atMs);
+  const toMs = Math.floor(atMs);
   return { fromMs: fromMs !== null && toMs - fromMs >= SHORTEST_MS ? fromMs : null, toMs };
 }
 

@@ -182,6 +182,16 @@ describe("a play", () => {
     expect(asked.slice(-2)).toEqual(["POST /plays/ply_a/ranges", "DELETE /plays/ply_a"]);
     expect(session.state.phase).toEqual({ kind: "ended", by: "you" });
   });
+  it("ends after what was watched is told, where the player is left for another page of the console", async () => {
+    const { session, say } = await opened(null);
+    say({ type: "painted", load: 1, at_ms: 0, took_ms: 1 });
+    say({ type: "position", load: 1, at_ms: 100, playing: true });
+    say({ type: "position", load: 1, at_ms: 900, playing: true });
+    session.leave();
+    expect(asked.at(-1)).toBe("POST /plays/ply_a/ranges");
+    await settled();
+    expect(asked.at(-1)).toBe("DELETE /plays/ply_a");
+  });
 });
 
 describe("a seek while playing", () => {

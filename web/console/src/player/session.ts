@@ -105,7 +105,7 @@ export class PlaySession {
         ? startPlay(this.state.recording.id, { ...why, ...(follow ? { follow } : {}) })
         : startClipPlay(this.clip, why));
       if (this.#gone) {
-        leavePlay(play.id, []);
+        leavePlay(play.id, [], false);
         return;
       }
       this.#opened(play, reason ?? null, follow);
@@ -183,13 +183,13 @@ export class PlaySession {
     this.#gone = false;
   };
 
-  /** The page is going away. */
-  leave = (): void => {
+  /** The player is left; with the event where the whole page is going away. */
+  leave = (pageHides?: Event): void => {
     this.#gone = true;
     const { phase } = this.state;
     if (phase.kind !== "open") return;
     this.#looks.stop();
-    leavePlay(phase.play.id, this.#looks.take());
+    leavePlay(phase.play.id, this.#looks.take(), pageHides !== undefined);
     this.#shut({ kind: "ended", by: "you" });
   };
 

@@ -1,21 +1,19 @@
-import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import {
-  changePlaylist,
   deletePlaylist,
-  getPlaylist,
   type PlaylistLine,
   type Playlist as PlaylistShape,
+  TITLE_LENGTH,
 } from "../api/coaching";
 import { Icon } from "../components/Icon";
-import { hiddenWords, itemAddress, itemLength, nameOf } from "../components/playlists/items";
+import { changeList, removeItem, usePlaylist } from "../components/playlists/changes";
+import { hiddenWords, itemAddress, itemLength } from "../components/playlists/items";
 import { Order } from "../components/playlists/Order";
 import { RecordingsNav } from "../components/recordings/RecordingsNav";
-import { Empty, explain, Loading, Trouble } from "../components/States";
+import { Empty, Loading, Trouble } from "../components/States";
 import { formatSpan, plural } from "../lib/format";
 import { later } from "../lib/later";
-import { notify } from "../lib/notices";
 import { useTitle } from "../lib/useTitle";
 import { queryClient } from "../queryClient";
 import "../styles/playlists.css";
@@ -25,54 +23,26 @@ const route = getRouteApi("/shell/recordings/playlists/$id");
 /** One playlist: what is in it, in which order, and the way to play it through. */
 export default function Playlist() {
   const { id } = route.useParams();
-  const list = useQuery({ queryKey: ["playlist", id], queryFn: ({ signal }) => getPlaylist(id, signal) });
-  useTitle(list.data?.title ?? "Playlist");
+  const { query, list } = usePlaylist(id);
+  useTitle(list?.title ?? "Playlist");
   return (
     <>
       <RecordingsNav />
-      {list.isPending && <Loading />}
-      {list.error && !list.data && (
-        <Trouble error={list.error} what="The playlist" retry={() => void list.refetch()} />
+      {query.isPending && <Loading />}
+      {query.error && !query.data && (
+        <Trouble error={query.error} what="The playlist" retry={() => void query.refetch()} />
       )}
-      {list.data && <Whole list={list.data} />}
+      {list && <Whole list={list} />}
     </>
   );
-}
-
-/** Changes it here at once and on the server then; where that fails, it is as it was. */
-async function change(
-  list: PlaylistShape,
-  to: Partial<Pick<PlaylistShape, "title" | "items">>,
-): Promise<boolean> {
-  const key = ["playlist", list.id];
-  queryClient.setQueryData<PlaylistShape>(key, { ...list, ...to });
-  try {
-    await changePlaylist(list.id, {
-      ...(to.title === undefined ? {} : { title: to.title }),
-      ...(to.items === undefined ? {} : { items: to.items.map(nameOf) }),
-    });
-  } catch (error) {
-    notify(`The playlist stays as it was. ${explain(error).lines.join(" ")}`, { failed: true });
-    await queryClient.invalidateQueries({ queryKey: key });
-    return false;
-  }
-  void queryClient.invalidateQueries({ queryKey: ["playlists"] });
-  return true;
 }
 
 function Whole({ list }: { list: PlaylistShape }) {
   const navigate = useNavigate();
   const [first] = list.items;
   const length = list.items.reduce((sum, item) => sum + itemLength(item), 0);
-  const order = (items: PlaylistShape["items"]) => void change(list, { items });
-  const remove = (at: number) => {
-    const items = list.items.filter((_, n) => n !== at);
-    void change(list, { items }).then((done) => {
-      if (!done) return;
-      const undo = () => void change({ ...list, items }, { items: list.items });
-      notify("It is out of the playlist. The recording stays as it is.", { undo });
-    });
-  };
+  const order = (items: PlaylistShape["items"]) => void changeList(list.id, { items });
+  const remove = (at: number) => void removeItem(list, at);
   const erase = () => {
     const set = (to: (items: PlaylistLine[]) => PlaylistLine[]) =>
       queryClient.setQueryData<{ items: PlaylistLine[] }>(
@@ -98,7 +68,7 @@ function Whole({ list }: { list: PlaylistShape }) {
           <p>
             {plural(list.items.length, "item")}
             {length > 0 && `, ${formatSpan(length)}`}, by {list.mine ? "you" : list.made_by.name}.
-            {list.hidden > 0 && ` There are ${hiddenWords(list.hidden)}.`}
+            {list.hidden > 0 && ` There ${list.hidden === 1 ? "is" : "are"} ${hiddenWords(list.hidden)}.`}
           </p>
         </div>
         <div className="row">
@@ -168,8 +138,9 @@ function Title({ list }: { list: PlaylistShape }) {
   const keep = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const title = String(new FormData(event.currentTarget).get("title") ?? "").trim();
-    setEditing(false);
-    if (title !== "" && title !== list.title) void change(list, { title });
+    if (title === "" || title === list.title) setEditing(false);
+    // Where it was not taken, what was typed stays there.
+    else void changeList(list.id, { title }).then((done) => done && setEditing(false));
   };
   return (
     <form className="row" onSubmit={keep}>
@@ -179,7 +150,7 @@ function Title({ list }: { list: PlaylistShape }) {
         name="title"
         aria-label="Title of the playlist"
         defaultValue={list.title}
-        maxLength={200}
+        maxLength={TITLE_LENGTH}
         required
         // It stands in the place of the title that was just pressed.
         // biome-ignore lint/a11y/noAutofocus: see above

@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useId, useState } from "react";
-import { listPlaylists, makePlaylist, type PlaylistLine } from "../api/coaching";
+import { listPlaylists, makePlaylist, type PlaylistLine, TITLE_LENGTH } from "../api/coaching";
 import { useSession } from "../api/session";
 import { Dialog } from "../components/Dialog";
 import { Icon } from "../components/Icon";
@@ -112,8 +112,8 @@ function MakeDialog({ onClose }: { onClose: () => void }) {
     <Dialog title="Make a playlist" isOpen onClose={onClose}>
       <form className="fld" onSubmit={submit}>
         <label htmlFor={id}>Its title</label>
-        <input className="in" id={id} name="title" maxLength={200} required />
-        <span className="help">Everybody who may comment on recordings sees the title.</span>
+        <input className="in" id={id} name="title" maxLength={TITLE_LENGTH} required />
+        <span className="help">Everybody who may have playlists reads it.</span>
         {make.error && <Wrong error={make.error} what="No playlist was made." />}
         <div className="actions">
           <button type="button" className="b" onClick={onClose}>

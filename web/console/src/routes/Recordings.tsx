@@ -77,9 +77,9 @@ export default function Recordings() {
         )}
         {items.length > 0 &&
           (look === "gallery" ? (
-            <Gallery items={items} onSentence={focusSentence} />
+            <Gallery items={items} day={search.day ?? null} onSentence={focusSentence} />
           ) : (
-            <ListView items={items} onSentence={focusSentence} />
+            <ListView items={items} day={search.day ?? null} onSentence={focusSentence} />
           ))}
         {more && (
           <p className="more">

@@ -11,7 +11,7 @@ import { MAY } from "../api/session";
 import { currentNotice, dismiss, undoLast } from "../lib/notices";
 import { parseReviewsSearch } from "../lib/search";
 import { ada, button, draw, says, sessionOf, text } from "../testing/draw";
-import { serve } from "../testing/fakeServer";
+import { problem, serve } from "../testing/fakeServer";
 import { soon } from "../testing/soon";
 import Reviews from "./Reviews";
 
@@ -51,22 +51,79 @@ function open(at = "/recordings/review"): void {
   draw(<RouterProvider router={router as never} />, sessionOf([MAY.reviews]));
 }
 
-it("says that one is reviewed, keeps its note, and takes it back", async () => {
+const reviewed = () =>
+  document.querySelector<HTMLButtonElement>('[aria-label="Reviewed: the recording of Visitor 1"]')?.click();
+
+it("says that one is reviewed when nobody can go back any more, and says nothing of its note", async () => {
   let items = [review(1), review(2)];
   const asked = serve({
     "GET /reviews": () => ({ items, next: null }),
-    "PUT /recordings/rec_1/review": (body) => {
-      items = body.state === "done" ? [review(2)] : [review(1), review(2)];
-      return review(1, { state: body.state });
+    "PUT /recordings/rec_1/review": () => {
+      items = [review(2)];
+      return review(1, { state: "done" });
     },
   });
   open();
   await says("“the hold”");
-  document.querySelector<HTMLButtonElement>('[aria-label="Reviewed: the recording of Visitor 1"]')?.click();
+  reviewed();
   await soon(() => expect(text()).not.toContain("Visitor 1"));
-  expect(asked).toContain('PUT /recordings/rec_1/review {"state":"done","note":"the hold"}');
+  expect(asked.some((one) => one.startsWith("PUT"))).toBe(false);
+  dismiss(currentNotice()?.n ?? -1);
+  await soon(() => expect(asked).toContain('PUT /recordings/rec_1/review {"state":"done"}'));
+  expect(text()).not.toContain("Visitor 1");
+});
+
+it("says it before the other list is looked at", async () => {
+  const done = review(1, { state: "done", done_by: ada, done_at: "2026-11-22T10:00:00Z" });
+  let said = false;
+  serve({
+    "GET /reviews": (_, path) => ({
+      items: path.endsWith("done") === said ? [said ? done : review(1)] : [],
+      next: null,
+    }),
+    "PUT /recordings/rec_1/review": () => {
+      said = true;
+      return done;
+    },
+  });
+  open();
+  await says("“the hold”");
+  reviewed();
+  await says("Nothing waits for a review");
+  (await button("Reviewed")).click();
+  await says("Reviewed by Ada");
+});
+
+it("leaves who asked, and when, as they were where somebody goes back", async () => {
+  const asked = serve({ "GET /reviews": () => ({ items: [review(1)], next: null }) });
+  open();
+  await says("“the hold”");
+  reviewed();
+  await says("Nothing waits for a review");
   undoLast();
-  await says("Visitor 1");
+  await says("“the hold”");
+  expect(asked).toEqual(["GET /reviews?state=waiting"]);
+});
+
+it("shows it again where it was not taken, and one that comes onto the queue again", async () => {
+  let items = [review(1)];
+  let taken = false;
+  serve({
+    "GET /reviews": () => ({ items, next: null }),
+    "PUT /recordings/rec_1/review": () => {
+      if (!taken) return problem(403, "denied", "You may not");
+      items = [review(1, { asked_at: "2026-11-22T10:00:00Z" })];
+      return review(1, { state: "done" });
+    },
+  });
+  open();
+  for (taken of [false, true]) {
+    await says("“the hold”");
+    reviewed();
+    await says("Nothing waits for a review");
+    dismiss(currentNotice()?.n ?? -1);
+  }
+  await says("“the hold”");
 });
 
 it("takes one off the queue when nobody can go back any more", async () => {

@@ -1,16 +1,16 @@
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { endReview, listReviews, type Review, type ReviewState, setReview } from "../api/coaching";
 import { Icon } from "../components/Icon";
 import { Person } from "../components/Person";
 import { RecordingsNav } from "../components/recordings/RecordingsNav";
-import { Empty, explain, Loading, Trouble } from "../components/States";
+import { Empty, Loading, Trouble } from "../components/States";
 import { ago, formatClock, formatDate, formatMoment, plural } from "../lib/format";
 import { useKeyHelp } from "../lib/keyHelp";
 import { useKeys } from "../lib/keys";
 import { later } from "../lib/later";
-import { notify } from "../lib/notices";
+import { lapse } from "../lib/notices";
 import { sourceOf } from "../lib/recording";
 import { moveRow } from "../lib/rows";
 import { useNow } from "../lib/useNow";
@@ -34,7 +34,11 @@ export default function Reviews() {
   useKeys({ j: () => moveRow(1), k: () => moveRow(-1) });
   const { state = "waiting" } = route.useSearch();
   const navigate = route.useNavigate();
-  const see = (search: { state?: "done" }) => void navigate({ search, replace: true });
+  const see = (search: { state?: "done" }) => {
+    // What was just said of one shows in the other list: it is sent before that is looked at.
+    lapse();
+    void navigate({ search, replace: true });
+  };
   const list = useInfiniteQuery({
     queryKey: ["reviews", state],
     initialPageParam: null as string | null,
@@ -42,13 +46,22 @@ export default function Reviews() {
     getNextPageParam: (last) => last.next,
   });
   const { items, hide, show } = useShown(list.data?.pages.flatMap((page) => page.items) ?? []);
-  const set = useSet();
+  // Who asked, and when, cannot be brought back by saying that it waits again: nothing is sent while there is a way back.
+  const set = (review: Review, to: ReviewState) =>
+    later({
+      said: `The recording of ${review.recording.subject.label} ${to === "done" ? "is reviewed" : "waits again"}.`,
+      failed: "The queue stays as it was.",
+      hide: () => hide(review),
+      show: () => show(review),
+      // Without a note: the one that is there stays, which may be another by now.
+      act: () => setReview(review.recording.id, { state: to }).then(() => again(review.recording.id)),
+    });
   const end = (review: Review) =>
     later({
       said: `The recording of ${review.recording.subject.label} is off the queue.`,
       failed: "It is still in the queue.",
-      hide: () => hide(review.recording.id),
-      show: () => show(review.recording.id),
+      hide: () => hide(review),
+      show: () => show(review),
       act: () => endReview(review.recording.id).then(() => again(review.recording.id)),
     });
   return (
@@ -80,8 +93,7 @@ export default function Reviews() {
               <One
                 key={review.recording.id}
                 review={review}
-                busy={set.isPending}
-                onSet={(to) => set.mutate({ review, to })}
+                onSet={(to) => set(review, to)}
                 onEnd={() => end(review)}
               />
             ))}
@@ -110,46 +122,27 @@ const again = (recording: string) =>
     queryClient.invalidateQueries({ queryKey: ["review", recording] }),
   ]).then(() => undefined);
 
+/** A line of the queue: a recording that comes onto it again has another. */
+const lineOf = ({ recording, state, asked_at, done_at }: Review): string =>
+  [recording.id, state, done_at ?? asked_at].join(" ");
+
 /** The queue without what was just taken off it. */
 function useShown(all: readonly Review[]) {
   const [hidden, setHidden] = useState<readonly string[]>([]);
   return {
-    items: all.filter(({ recording }) => !hidden.includes(recording.id)),
-    hide: (id: string) => setHidden((before) => [...before, id]),
-    show: (id: string) => setHidden((before) => before.filter((other) => other !== id)),
+    items: all.filter((review) => !hidden.includes(lineOf(review))),
+    hide: (review: Review) => setHidden((before) => [...before, lineOf(review)]),
+    show: (review: Review) => setHidden((before) => before.filter((other) => other !== lineOf(review))),
   };
 }
 
-function useSet() {
-  return useMutation({
-    mutationFn: ({ review, to }: { review: Review; to: ReviewState }) => put(review, to),
-    onSuccess: async (_, { review, to }) => {
-      const whose = `The recording of ${review.recording.subject.label}`;
-      notify(`${whose} ${to === "done" ? "is reviewed" : "waits again"}.`, {
-        undo: () =>
-          void put(review, review.state).then(
-            () => again(review.recording.id),
-            (error: unknown) => notify(`It stays as it is. ${explain(error).lines[0]}`, { failed: true }),
-          ),
-      });
-      await again(review.recording.id);
-    },
-    onError: (error) =>
-      notify(`The queue stays as it was. ${explain(error).lines.join(" ")}`, { failed: true }),
-  });
-}
-
-const put = ({ recording, note }: Review, state: ReviewState) =>
-  setReview(recording.id, { state, ...(note === null ? {} : { note }) });
-
 interface OneProps {
   review: Review;
-  busy: boolean;
   onSet: (to: ReviewState) => void;
   onEnd: () => void;
 }
 
-function One({ review, busy, onSet, onEnd }: OneProps) {
+function One({ review, onSet, onEnd }: OneProps) {
   const now = useNow(60_000);
   const { recording, state, note } = review;
   const of = recording.subject.label;
@@ -180,7 +173,6 @@ function One({ review, busy, onSet, onEnd }: OneProps) {
           <button
             type="button"
             className="b s"
-            disabled={busy}
             aria-label={`Reviewed: the recording of ${of}`}
             onClick={() => onSet("done")}
           >
@@ -191,7 +183,6 @@ function One({ review, busy, onSet, onEnd }: OneProps) {
           <button
             type="button"
             className="b s"
-            disabled={busy}
             aria-label={`Wait again: the recording of ${of}`}
             onClick={() => onSet("waiting")}
           >

@@ -4,7 +4,7 @@ type Answer = (body: Record<string, unknown>, path: string) => unknown;
 
 /**
  * A server that answers what it is told to, by method and path: `GET /playlists`. What answers with `undefined` has no
- * content. Everything that is asked of it is told, with what was sent.
+ * content; what answers with a promise takes its time. Everything that is asked of it is told, with what was sent.
  */
 export function serve(answers: Record<string, Answer>): string[] {
   const asked: string[] = [];
@@ -16,7 +16,7 @@ export function serve(answers: Record<string, Answer>): string[] {
     const answer = answers[name];
     if (!answer)
       return new Response(JSON.stringify({ type: "x", title: `no ${name}`, status: 404 }), { status: 404 });
-    const said = answer(sent === "" ? {} : JSON.parse(sent), path);
+    const said = await answer(sent === "" ? {} : JSON.parse(sent), path);
     if (said instanceof Response) return said;
     return said === undefined
       ? new Response(null, { status: 204 })

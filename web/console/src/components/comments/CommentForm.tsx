@@ -1,5 +1,6 @@
 import { type FormEvent, type KeyboardEvent, type ReactNode, useState } from "react";
 import { COMMENT_LENGTH } from "../../api/coaching";
+import { type DraftPlace, dropDraft, keepDraft, useDraft } from "../../lib/drafts";
 import { plural } from "../../lib/format";
 import { Wrong } from "../Wrong";
 
@@ -8,11 +9,14 @@ interface CommentFormProps {
   label: string;
   id?: string;
   placeholder?: string;
+  /** What stands there before anybody writes. */
   text?: string;
+  /** Where what is written waits until it is sent. */
+  draft: DraftPlace;
+  /** Where the recording stands, in milliseconds, where what is written is about a moment. */
+  nowMs?: () => number;
   submit: string;
-  /** Told with each change: whoever wants to know when somebody began to write. */
-  onChange?: (text: string) => void;
-  /** Resolves to whether it was taken; then the field is empty again. */
+  /** Resolves to whether it was taken; then what was written is no draft any more. */
   onSubmit: (text: string) => Promise<boolean>;
   onCancel?: () => void;
   error: Error | null;
@@ -24,16 +28,21 @@ const NEAR = 200;
 
 /** A field to write a comment in, or an answer. */
 export function CommentForm(props: CommentFormProps) {
-  const [text, setText] = useState(props.text ?? "");
+  const before = props.text ?? "";
+  const text = useDraft(props.draft)?.text ?? before;
   const [busy, setBusy] = useState(false);
   const change = (next: string) => {
-    setText(next);
-    props.onChange?.(next);
+    if (next === before) dropDraft(props.draft);
+    else keepDraft(props.draft, next, props.nowMs?.() ?? null);
+  };
+  const cancel = () => {
+    dropDraft(props.draft);
+    props.onCancel?.();
   };
   const send = async () => {
     if (text.trim() === "" || busy) return;
     setBusy(true);
-    if (await props.onSubmit(text.trim())) change("");
+    if (await props.onSubmit(text.trim())) dropDraft(props.draft);
     setBusy(false);
   };
   const onSubmit = (event: FormEvent) => {
@@ -42,7 +51,7 @@ export function CommentForm(props: CommentFormProps) {
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send();
-    else if (event.key === "Escape") props.onCancel?.();
+    else if (event.key === "Escape" && props.onCancel) cancel();
   };
   const left = COMMENT_LENGTH - [...text].length;
   return (
@@ -68,7 +77,7 @@ export function CommentForm(props: CommentFormProps) {
           {left <= NEAR && `${plural(left, "character")} left`}
         </span>
         {props.onCancel && (
-          <button type="button" className="b s" onClick={props.onCancel}>
+          <button type="button" className="b s" onClick={cancel}>
             Cancel
           </button>
         )}

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { Comment } from "../../api/coaching";
+import { draftAt } from "../../lib/drafts";
 import { formatClock, formatMoment } from "../../lib/format";
 import { Icon } from "../Icon";
 import { Person } from "../Person";
@@ -31,8 +32,9 @@ export function Threads(props: ThreadsProps) {
 }
 
 function One({ thread, ...props }: ThreadsProps & { thread: Thread }) {
-  const [answering, setAnswering] = useState(false);
   const { first } = thread;
+  const draft = { recording: props.comments.recording, field: `answer to ${first.id}` };
+  const [answering, setAnswering] = useState(draftAt(draft) !== null);
   const { write } = props.comments;
   const answer = (text: string) =>
     taken(write.mutateAsync({ at_ms: first.at_ms, text, answers: first.id })).then((sent) => {
@@ -58,6 +60,7 @@ function One({ thread, ...props }: ThreadsProps & { thread: Thread }) {
         (answering ? (
           <CommentForm
             label={`Answer to ${first.author.name}`}
+            draft={draft}
             submit="Answer"
             focus
             error={write.variables?.answers === first.id ? write.error : null}
@@ -79,12 +82,13 @@ function One({ thread, ...props }: ThreadsProps & { thread: Thread }) {
 }
 
 function Said({ comment, comments, onSeek, mayWrite, mayDelete }: ThreadsProps & { comment: Comment }) {
-  const [editing, setEditing] = useState(false);
+  const draft = { recording: comments.recording, field: `change of ${comment.id}` };
+  const [editing, setEditing] = useState(draftAt(draft) !== null);
   const { edit, remove } = comments;
   const change = (text: string) =>
     taken(edit.mutateAsync({ comment, text })).then((sent) => {
       if (sent) setEditing(false);
-      return false;
+      return sent;
     });
   return (
     <article className="cmsaid" aria-label={`${comment.author.name} at ${formatClock(comment.at_ms * 1000)}`}>
@@ -123,6 +127,7 @@ function Said({ comment, comments, onSeek, mayWrite, mayDelete }: ThreadsProps &
           <CommentForm
             label="Your comment"
             text={comment.text}
+            draft={draft}
             submit="Keep the change"
             focus
             error={edit.variables?.comment.id === comment.id ? edit.error : null}

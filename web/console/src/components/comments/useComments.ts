@@ -45,7 +45,7 @@ export function useComments(recording: string, wanted: boolean) {
       show: () => set((items) => withComment(items, comment)),
       act: () => deleteComment(comment.id),
     });
-  return { list, items: list.data?.items ?? NONE, write, edit, remove };
+  return { recording, list, items: list.data?.items ?? NONE, write, edit, remove };
 }
 
 export type Comments = ReturnType<typeof useComments>;

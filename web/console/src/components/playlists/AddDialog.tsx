@@ -2,12 +2,11 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useId } from "react";
 import {
-  changePlaylist,
-  getPlaylist,
   type ItemName,
   listPlaylists,
   makePlaylist,
   PLAYLIST_LENGTH,
+  TITLE_LENGTH,
 } from "../../api/coaching";
 import { useSession } from "../../api/session";
 import { plural } from "../../lib/format";
@@ -17,6 +16,7 @@ import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
 import { explain, Loading } from "../States";
 import { Wrong } from "../Wrong";
+import { addItem } from "./changes";
 import "../../styles/playlists.css";
 
 interface AddDialogProps {
@@ -37,7 +37,6 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
       notify(said);
       onClose();
       await queryClient.invalidateQueries({ queryKey: ["playlists"] });
-      await queryClient.invalidateQueries({ queryKey: ["playlist"] });
     },
   });
   const mine = lists.data?.items.filter(({ made_by }) => made_by.id === me) ?? [];
@@ -48,9 +47,7 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
   };
   return (
     <Dialog title="Add to a playlist" isOpen onClose={onClose}>
-      <p className="ink2">
-        At its end stands {what}. Others see it in the list only where they may watch it.
-      </p>
+      <p className="ink2">Puts {what} at its end. Others see it only where they may watch it.</p>
       {lists.isPending && <Loading />}
       {lists.error && (
         <p className="ink2">Your playlists could not be read. {explain(lists.error).lines[0]}</p>
@@ -78,14 +75,21 @@ export function AddDialog({ item, what, onClose }: AddDialogProps) {
       <form className="fld" onSubmit={make}>
         <label htmlFor={id}>{mine.length > 0 ? "Or a new playlist" : "A new playlist"}</label>
         <div className="row">
-          <input className="in grow" id={id} name="title" maxLength={200} required placeholder="Its title" />
+          <input
+            className="in grow"
+            id={id}
+            name="title"
+            maxLength={TITLE_LENGTH}
+            required
+            placeholder="Its title"
+          />
           <button type="submit" className="b lead" disabled={add.isPending}>
             Make it and add
           </button>
         </div>
       </form>
       {add.error && <Wrong error={add.error} what="It was not added." />}
-      <div className="actions">
+      <div className="row actions">
         <Link className="link small" to="/recordings/playlists">
           All playlists
         </Link>
@@ -104,9 +108,6 @@ async function addTo(
   item: ItemName,
 ): Promise<string> {
   const list = "list" in to ? to.list : (await makePlaylist(to.title)).id;
-  const { items } = await getPlaylist(list);
-  if (items.some(({ kind, id }) => kind === item.kind && id === item.id))
-    return `It is in ${to.title} already.`;
-  await changePlaylist(list, { items: [...items.map(({ kind, id }) => ({ kind, id })), item] });
-  return `It stands at the end of ${to.title}.`;
+  const added = await addItem(list, item);
+  return added ? `It stands at the end of ${to.title}.` : `It is in ${to.title} already.`;
 }

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Playlist, PlaylistItem } from "../../api/coaching";
 import { ada, draw, onPage, says, sessionOf } from "../../testing/draw";
 import { soon } from "../../testing/soon";
-import { itemAddress, itemLength, itemTitle, moved } from "./items";
+import { itemAddress, itemLength, itemTitle, keysOf, moved, putBack } from "./items";
 import { Order } from "./Order";
 
 const recording = {
@@ -42,6 +42,24 @@ it("moves an item to another place, and leaves the others in order", () => {
   expect(moved([1, 2, 3, 4], 0, 2)).toEqual([2, 3, 1, 4]);
   expect(moved([1, 2, 3, 4], 3, 0)).toEqual([4, 1, 2, 3]);
   expect(moved([1, 2], 5, 0)).toEqual([1, 2]);
+});
+
+it("tells apart what stands in it twice", async () => {
+  expect(keysOf([clip(1), clip(2), clip(1)])).toEqual(["clip clp_1", "clip clp_2", "clip clp_1 2"]);
+  const twice = list({ items: [clip(1), clip(2), clip(1)] });
+  draw(onPage(<Order list={twice} onOrder={() => undefined} onRemove={() => undefined} />), sessionOf([]));
+  await says("Clip 1");
+  const rows = [...document.querySelectorAll<HTMLElement>("[data-row]")].map(({ dataset }) => dataset.row);
+  expect(rows).toEqual(["clip clp_1", "clip clp_2", "clip clp_1 2"]);
+});
+
+it("puts back what was taken out, behind what it followed and is still there", () => {
+  const before = [clip(1), clip(2), clip(3), clip(4)];
+  const ids = (items: PlaylistItem[]) => items.map(({ id }) => id.slice(4)).join(" ");
+  expect(ids(putBack([clip(4), clip(2), clip(1)], before, 2))).toBe("4 2 3 1");
+  expect(ids(putBack([clip(4), clip(1)], before, 2))).toBe("4 1 3");
+  expect(ids(putBack([clip(4), clip(2)], before, 0))).toBe("1 4 2");
+  expect(ids(putBack([clip(1)], [clip(1), clip(1)], 1))).toBe("1 1");
 });
 
 it("calls a clip by its title and plays it alone, and a recording by what it is", () => {

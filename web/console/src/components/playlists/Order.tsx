@@ -7,7 +7,7 @@ import { useKeys } from "../../lib/keys";
 import { sourceOf } from "../../lib/recording";
 import { moveRow } from "../../lib/rows";
 import { Icon } from "../Icon";
-import { itemAddress, itemKey, itemLength, itemLine, itemTitle, moved } from "./items";
+import { itemAddress, itemLength, itemLine, itemTitle, keysOf, moved } from "./items";
 
 const help = {
   title: "Playlist",
@@ -33,14 +33,16 @@ export function Order({ list, onOrder, onRemove }: OrderProps) {
   const [dragged, setDragged] = useState<number | null>(null);
   const [over, setOver] = useState<number | null>(null);
   const rows = useRef<HTMLOListElement>(null);
+  const keys = keysOf(items);
   const move = (from: number, to: number) => {
     const item = items[from];
     if (!item || to < 0 || to >= items.length || from === to) return;
-    onOrder(moved(items, from, to));
+    const now = moved(items, from, to);
+    onOrder(now);
     setTold(`${itemTitle(item)} is now ${to + 1} of ${items.length}.`);
     // The same item keeps the focus, at its new place.
     requestAnimationFrame(() =>
-      rows.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(itemKey(item))}"]`)?.focus(),
+      rows.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(keysOf(now)[to] ?? "")}"]`)?.focus(),
     );
   };
   const drop = (event: DragEvent, to: number) => {
@@ -54,7 +56,7 @@ export function Order({ list, onOrder, onRemove }: OrderProps) {
       <ol className="card queue order" ref={rows}>
         {items.map((item, at) => (
           <li
-            key={itemKey(item)}
+            key={keys[at]}
             className={[
               dragged === at ? "away" : "",
               over === at && dragged !== null && dragged !== at ? (dragged < at ? "after" : "before") : "",
@@ -79,6 +81,7 @@ export function Order({ list, onOrder, onRemove }: OrderProps) {
           >
             <One
               item={item}
+              row={keys[at] ?? ""}
               at={at}
               list={list}
               onMove={(by) => move(at, at + by)}
@@ -102,13 +105,15 @@ export function Order({ list, onOrder, onRemove }: OrderProps) {
 
 interface OneProps {
   item: PlaylistItem;
+  /** By which name its line is known. */
+  row: string;
   at: number;
   list: Playlist;
   onMove: (by: 1 | -1) => void;
   onRemove: () => void;
 }
 
-function One({ item, at, list, onMove, onRemove }: OneProps) {
+function One({ item, row, at, list, onMove, onRemove }: OneProps) {
   const title = itemTitle(item);
   const onKeyDown = (event: KeyboardEvent) => {
     if (!list.mine || !event.altKey) return;
@@ -123,7 +128,7 @@ function One({ item, at, list, onMove, onRemove }: OneProps) {
       <Link
         className="ql grow"
         {...itemAddress(item, list.id, at)}
-        data-row={itemKey(item)}
+        data-row={row}
         draggable={false}
         onKeyDown={onKeyDown}
       >

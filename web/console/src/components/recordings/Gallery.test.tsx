@@ -33,7 +33,7 @@ it("shows a picture with words for it, and says where there is none", async () =
     item(2, { preview_state: "waiting" }),
     item(3, { preview_state: "unavailable" }),
   ];
-  draw(onPage(<Gallery items={items} onSentence={() => undefined} />), sessionOf([]));
+  draw(onPage(<Gallery items={items} day={null} onSentence={() => undefined} />), sessionOf([]));
   await says("Being made");
   await says("No ffmpeg");
   const [picture, ...others] = [...document.querySelectorAll("img")];
@@ -41,6 +41,14 @@ it("shows a picture with words for it, and says where there is none", async () =
   expect(picture?.getAttribute("src")).toBe(preview.url);
   expect(picture?.alt).toBe("A first look at the screen of Visitor 1, 01:00 long");
   expect([picture?.getAttribute("width"), picture?.getAttribute("height")]).toEqual(["160", "90"]);
+});
+
+it("says of what went on from the day before when it began", async () => {
+  const items = [item(1, { started_at: "2026-11-19T23:00:00Z" }), item(2)];
+  draw(onPage(<Gallery items={items} day="2026-11-20" onSentence={() => undefined} />), sessionOf([]));
+  await says("Visitor 2");
+  const lines = [...document.querySelectorAll(".gt > .cut")].map(({ textContent }) => textContent);
+  expect(lines).toEqual([expect.stringMatching(/^Began on (19|20) Nov 2026, \d\d:\d\d; Screen$/), "Screen"]);
 });
 
 it("is remembered by the browser, which may hold anything", () => {

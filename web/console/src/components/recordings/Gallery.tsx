@@ -4,12 +4,13 @@ import type { RecordingItem } from "../../api/types";
 import { formatClock, formatTime } from "../../lib/format";
 import { useKeyHelp } from "../../lib/keyHelp";
 import { useKeys } from "../../lib/keys";
-import { isErased, panesSentence, sourceOf, whereLine } from "../../lib/recording";
+import { dayLine, isErased, panesSentence, sourceOf } from "../../lib/recording";
 import { moveRow } from "../../lib/rows";
 import { useNow } from "../../lib/useNow";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
 import { byDay } from "./days";
+import type { ListProps } from "./ListView";
 import { PreviewPicture } from "./PreviewPicture";
 
 const help = {
@@ -22,7 +23,7 @@ const help = {
 };
 
 /** The same list as pictures, by days. */
-export function Gallery({ items, onSentence }: { items: readonly RecordingItem[]; onSentence: () => void }) {
+export function Gallery({ items, day, onSentence }: ListProps) {
   const now = useNow(60_000);
   useKeyHelp(help);
   useKeys({ j: () => moveRow(1), k: () => moveRow(-1), " ": () => moveRow(1), f: onSentence });
@@ -33,14 +34,14 @@ export function Gallery({ items, onSentence }: { items: readonly RecordingItem[]
       </h2>
       <ol className="gal">
         {group.items.map((item) => (
-          <Tile key={item.id} item={item} />
+          <Tile key={item.id} item={item} day={day} />
         ))}
       </ol>
     </section>
   ));
 }
 
-function Tile({ item }: { item: RecordingItem }) {
+function Tile({ item, day }: { item: RecordingItem; day: string | null }) {
   const mayFollow = useAllowed("recording.follow");
   return (
     <li>
@@ -67,7 +68,7 @@ function Tile({ item }: { item: RecordingItem }) {
           <b className="cut grow">{item.subject.label}</b>
           <span className="small ink3 num">{formatTime(item.started_at)}</span>
         </span>
-        <span className="small ink3 cut">{whereLine(item)}</span>
+        <span className="small ink3 cut">{dayLine(item, day)}</span>
       </Link>
     </li>
   );

@@ -22,8 +22,15 @@ const help = {
   ],
 };
 
+export interface ListProps {
+  items: readonly RecordingItem[];
+  /** The day of UTC that the list is of, or null. */
+  day: string | null;
+  onSentence: () => void;
+}
+
 /** The list by days, with its keys. */
-export function ListView({ items, onSentence }: { items: readonly RecordingItem[]; onSentence: () => void }) {
+export function ListView({ items, day, onSentence }: ListProps) {
   const now = useNow(60_000);
   const groups = useMemo(() => byDay(items, now), [items, now]);
   const [peeked, setPeeked] = useState<string | null>(null);
@@ -53,6 +60,7 @@ export function ListView({ items, onSentence }: { items: readonly RecordingItem[
                 key={item.id}
                 item={item}
                 now={now}
+                day={day}
                 pictured={screens}
                 peeking={peeked === item.id}
                 onDelete={

@@ -4,7 +4,7 @@ import { useAllowed } from "../../api/session";
 import type { RecordingItem } from "../../api/types";
 import { formatBytes, formatClock, formatMoment, formatTime, plural, timeLeft } from "../../lib/format";
 import { noPreview } from "../../lib/previews";
-import { isErased, panesSentence, sourceOf, whereLine } from "../../lib/recording";
+import { dayLine, isErased, panesSentence, sourceOf } from "../../lib/recording";
 import { Icon } from "../Icon";
 import { Panes } from "../Panes";
 import { People } from "../Person";
@@ -13,6 +13,8 @@ import { PreviewPicture } from "./PreviewPicture";
 interface RowProps {
   item: RecordingItem;
   now: Date;
+  /** The day of UTC that the list is of, or null. */
+  day: string | null;
   /** Whether there is a place for a picture: where the list has screens. */
   pictured: boolean;
   peeking: boolean;
@@ -24,7 +26,7 @@ interface RowProps {
 }
 
 /** One recording: who and where, its row of panes, length, signals, how long it is kept, who watched. */
-export function Row({ item, now, pictured, peeking, onPeek, onDelete, onErase }: RowProps) {
+export function Row({ item, now, day, pictured, peeking, onPeek, onDelete, onErase }: RowProps) {
   const mayFollow = useAllowed("recording.follow");
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== " ") return;
@@ -47,7 +49,7 @@ export function Row({ item, now, pictured, peeking, onPeek, onDelete, onErase }:
         </span>
         <span className="wh">
           <b className="cut">{item.subject.label}</b>
-          <span className="small ink3 cut">{whereLine(item)}</span>
+          <span className="small ink3 cut">{dayLine(item, day)}</span>
         </span>
         <span className="sp">
           <Panes className="strip" states={item.panes} label={panesSentence(item)} />

@@ -1,16 +1,18 @@
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import type { Clip } from "../../api/coaching";
+import { type Clip, TITLE_LENGTH } from "../../api/coaching";
 import { MAY, useAllowed } from "../../api/session";
 import type { Session } from "../../api/types";
 import { Icon } from "../../components/Icon";
 import { AddDialog } from "../../components/playlists/AddDialog";
-import { explain, Loading } from "../../components/States";
+import { Loading } from "../../components/States";
 import { Wrong } from "../../components/Wrong";
+import { dropDraft, keepDraft, newClip, useDraft } from "../../lib/drafts";
 import { formatClock } from "../../lib/format";
 import { NOTHING_MARKED, partOf, partWords } from "../clip";
 import type { PlaySession } from "../session";
 import { usePlayer } from "../usePlayer";
+import { Unread } from "./Unread";
 import type { Clips } from "./useClips";
 
 interface ClipsPanelProps {
@@ -35,16 +37,7 @@ export function ClipsPanel({ session, person, clips }: ClipsPanelProps) {
     <div className="panel">
       <div className="pbody">
         {list.isPending && <Loading />}
-        {list.error && (
-          <div className="pad" role="alert">
-            <p>
-              <b>The clips could not be read.</b> {explain(list.error).lines.join(" ")}
-            </p>
-            <button type="button" className="b s" onClick={() => void list.refetch()}>
-              Try now
-            </button>
-          </div>
-        )}
+        {list.error && <Unread what="The clips" error={list.error} retry={() => void list.refetch()} />}
         {list.data && items.length === 0 && (
           <p className="ishut small">
             No clip was made of this recording. A clip is a part with a title; it lives exactly as long as the
@@ -191,7 +184,7 @@ function Rename({ clip, clips, onClose }: { clip: Clip; clips: Clips; onClose: (
         name="title"
         aria-label="Title of the clip"
         defaultValue={clip.title}
-        maxLength={200}
+        maxLength={TITLE_LENGTH}
         required
         // It stands in the place of the title that was just pressed.
         // biome-ignore lint/a11y/noAutofocus: see above
@@ -209,7 +202,8 @@ function Rename({ clip, clips, onClose }: { clip: Clip; clips: Clips; onClose: (
 function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
   const open = usePlayer(session, (state) => state.phase.kind === "open");
   const marked = usePlayer(session, (state) => state.marked);
-  const [title, setTitle] = useState("");
+  const draft = newClip(usePlayer(session, (state) => state.recording.id));
+  const title = useDraft(draft)?.text ?? "";
   const part = partOf(marked);
   const { make } = clips;
   const submit = (event: FormEvent) => {
@@ -219,7 +213,7 @@ function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
       { ...part, title: title.trim() },
       {
         onSuccess: () => {
-          setTitle("");
+          dropDraft(draft);
           session.setMarked(NOTHING_MARKED);
         },
       },
@@ -248,9 +242,9 @@ function Make({ session, clips }: { session: PlaySession; clips: Clips }) {
           className="in grow"
           aria-label="Title of the new clip"
           placeholder={part ? "A title" : "Mark a part, then give it a title"}
-          maxLength={200}
+          maxLength={TITLE_LENGTH}
           value={title}
-          onChange={(event) => setTitle(event.target.value)}
+          onChange={(event) => keepDraft(draft, event.target.value)}
         />
         <button type="submit" className="b lead" disabled={!part || title.trim() === "" || make.isPending}>
           Make a clip

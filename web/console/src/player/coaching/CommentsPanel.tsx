@@ -1,15 +1,17 @@
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { MAY, useAllowed } from "../../api/session";
 import type { Session } from "../../api/types";
 import { CommentForm } from "../../components/comments/CommentForm";
 import { Threads } from "../../components/comments/Threads";
 import { threadsOf } from "../../components/comments/threads";
 import { type Comments, taken } from "../../components/comments/useComments";
-import { explain, Loading } from "../../components/States";
+import { Loading } from "../../components/States";
+import { newComment, useDraft } from "../../lib/drafts";
 import { formatClock } from "../../lib/format";
 import { partOf, partWords } from "../clip";
 import type { PlaySession } from "../session";
 import { usePlayer } from "../usePlayer";
+import { Unread } from "./Unread";
 
 /** Where the key C leads. */
 export const NEW_COMMENT = "new-comment";
@@ -34,7 +36,7 @@ export function CommentsPanel({ session, person, comments }: CommentsPanelProps)
     <div className="panel">
       <div className="pbody">
         {list.isPending && <Loading />}
-        {list.error && <Unread error={list.error} retry={() => void list.refetch()} />}
+        {list.error && <Unread what="The comments" error={list.error} retry={() => void list.refetch()} />}
         {list.data && comments.items.length === 0 && (
           <p className="ishut small">Nobody has said anything about this recording.</p>
         )}
@@ -55,26 +57,6 @@ export function CommentsPanel({ session, person, comments }: CommentsPanelProps)
   );
 }
 
-function Unread({ error, retry }: { error: Error; retry: () => void }) {
-  return (
-    <div className="pad" role="alert">
-      <p>
-        <b>The comments could not be read.</b>
-      </p>
-      {explain(error).lines.map((line) => (
-        <p key={line} className="ink2">
-          {line}
-        </p>
-      ))}
-      <p>
-        <button type="button" className="b s" onClick={retry}>
-          Try now
-        </button>
-      </p>
-    </div>
-  );
-}
-
 /** Whoever is spoken about is told who reads it, and whoever speaks knows that they read it. */
 function SeenBy({
   subject,
@@ -86,8 +68,8 @@ function SeenBy({
   const words = own
     ? "This recording shows you. You see every comment on it, and can answer."
     : subject.person
-      ? `${subject.label} sees every comment on it, and can answer.`
-      : "Whoever may watch this recording can read it.";
+      ? `${subject.label} can read it and answer, where people may watch what is about themselves.`
+      : "Whoever may comment on this recording can read it.";
   return <p className="small ink3">{words}</p>;
 }
 
@@ -101,33 +83,35 @@ function Write({
   children: ReactNode;
 }) {
   // The moment is that at which somebody began to write: the picture may go on meanwhile.
-  const [pinned, setPinned] = useState<number | null>(null);
+  const draft = newComment(comments.recording);
+  const pinned = useDraft(draft)?.atMs ?? null;
   const [whole, setWhole] = useState(false);
-  const empty = useRef(true);
   const atMs = usePlayer(session, (state) => Math.floor(state.atMs / 1000) * 1000);
   const part = usePlayer(session, (state) => state.marked);
   const marked = partOf(part);
-  const change = (text: string) => {
-    if (empty.current && text !== "") setPinned(Math.round(session.state.atMs));
-    if (text === "") setPinned(null);
-    empty.current = text === "";
-  };
   const { write } = comments;
   const send = (text: string) => {
     const at = marked && whole ? { at_ms: marked.from_ms, to_ms: marked.to_ms } : { at_ms: pinned ?? atMs };
     return taken(write.mutateAsync({ ...at, text }));
   };
+  const at = formatClock((pinned ?? atMs) * 1000);
   return (
     <div className="pfoot">
       <CommentForm
         id={NEW_COMMENT}
-        label={`Comment at ${formatClock((pinned ?? atMs) * 1000)}`}
+        label={`Comment at ${at}`}
         placeholder="Say something about this moment"
-        submit={`Comment at ${formatClock((marked && whole ? marked.from_ms : (pinned ?? atMs)) * 1000)}`}
-        onChange={change}
+        submit="Send"
+        draft={draft}
+        // Not rounded: the last moment would come to lie beyond the end.
+        nowMs={() => Math.floor(session.state.atMs)}
         onSubmit={send}
         error={write.variables?.answers === undefined ? write.error : null}
       >
+        <p className="small ink2">
+          About{" "}
+          <b className="num">{marked && whole ? `the part from ${partWords(marked)}` : `the moment ${at}`}</b>
+        </p>
         {marked && (
           <label className="row small">
             <input type="checkbox" checked={whole} onChange={(event) => setWhole(event.target.checked)} />

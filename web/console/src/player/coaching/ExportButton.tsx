@@ -143,11 +143,11 @@ function NoFfmpeg({ error, onClose }: { error: Error | null; onClose: () => void
   const told = error instanceof ApiError ? error.problem.what_to_do : null;
   return (
     <Dialog title="The server cannot make the file yet" isOpen onClose={onClose}>
-      <p>
+      <p className="exsay">
         To make one MP4 of the many sealed pieces takes the program <code>ffmpeg</code>, and the server has
         none. Nothing was opened.
       </p>
-      <p>
+      <p className="exsay">
         {told ??
           "Whoever runs the server installs the package ffmpeg of its system, or names the program in CLERESTORY_FFMPEG, and starts the server again."}
       </p>

@@ -1,13 +1,14 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { ApiError } from "../../api/client";
-import { getReview, type Review, type ReviewState, setReview } from "../../api/coaching";
-import { MAY, useAllowed } from "../../api/session";
+import { getReview, type Review, setReview } from "../../api/coaching";
+import { MAY, useAllowed, useSession } from "../../api/session";
 import { Dialog } from "../../components/Dialog";
 import { Icon } from "../../components/Icon";
 import { Wrong } from "../../components/Wrong";
 import { formatDate } from "../../lib/format";
-import { notify } from "../../lib/notices";
+import { later } from "../../lib/later";
+import { lapse } from "../../lib/notices";
 import { queryClient } from "../../queryClient";
 
 export const reviewKey = (recording: string) => ["review", recording];
@@ -32,29 +33,33 @@ export function ReviewButton({ recording }: { recording: string }) {
     enabled: may,
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const set = useMutation({
-    mutationFn: (state: ReviewState) => {
-      const note = review.data?.note;
-      return setReview(recording, { state, ...(note ? { note } : {}) });
-    },
-    onSuccess: (now) => {
-      queryClient.setQueryData(reviewKey(recording), now);
-      void queryClient.invalidateQueries({ queryKey: ["reviews"] });
-      if (now.state === "done") {
-        notify("It is reviewed, and off the list of what waits.", { undo: () => set.mutate("waiting") });
-      }
-    },
-    onError: (error) => notify(`The review queue stays as it was. ${error.message}`, { failed: true }),
-  });
+  const { id, name, initials } = useSession().person;
+  // Who asked, and when, cannot be brought back by saying that it waits again: nothing is sent while there is a way back.
+  const done = (before: Review) =>
+    later({
+      said: "It is reviewed, and off the list of what waits.",
+      failed: "The review queue stays as it was.",
+      hide: () =>
+        queryClient.setQueryData<Review>(reviewKey(recording), {
+          ...before,
+          state: "done",
+          done_by: { id, name, initials },
+          done_at: new Date().toISOString(),
+        }),
+      show: () => queryClient.setQueryData<Review>(reviewKey(recording), before),
+      // Without a note: the one that is there stays, which may be another by now.
+      act: () => setReview(recording, { state: "done" }).then(isNow),
+    });
   if (!may || review.data === undefined) return null;
   if (review.data?.state === "waiting") {
+    const waits = review.data;
     return (
       <span className="row rvw">
-        <span className="tag attn" title={review.data.note ?? undefined}>
+        <span className="tag attn" title={waits.note ?? undefined}>
           <Icon name="flag" />
           waits for review
         </span>
-        <button type="button" className="b s" disabled={set.isPending} onClick={() => set.mutate("done")}>
+        <button type="button" className="b s" onClick={() => done(waits)}>
           <Icon name="check" small />
           Reviewed
         </button>
@@ -74,13 +79,23 @@ export function ReviewButton({ recording }: { recording: string }) {
         className="ib"
         aria-label={review.data ? "Mark for review again…" : "Mark for review…"}
         title={review.data ? "Mark for review again…" : "Mark for review…"}
-        onClick={() => setAsking(true)}
+        onClick={() => {
+          // That it was reviewed is said before it is asked for again.
+          lapse();
+          setAsking(true);
+        }}
       >
         <Icon name="flag" />
       </button>
       {asking && <Ask recording={recording} onClose={() => setAsking(false)} />}
     </span>
   );
+}
+
+/** What the server says of it now, here and in the queue. */
+function isNow(review: Review): void {
+  queryClient.setQueryData<Review>(reviewKey(review.recording.id), review);
+  void queryClient.invalidateQueries({ queryKey: ["reviews"] });
 }
 
 const doneWords = ({ done_by, done_at }: Review): string =>
@@ -90,11 +105,10 @@ const doneWords = ({ done_by, done_at }: Review): string =>
 function Ask({ recording, onClose }: { recording: string; onClose: () => void }) {
   const id = useId();
   const ask = useMutation({
-    mutationFn: (note: string) =>
-      setReview(recording, { state: "waiting", ...(note === "" ? {} : { note }) }),
+    // Without words it is asked for without a note: what was noted for another asking is not theirs.
+    mutationFn: (note: string) => setReview(recording, { state: "waiting", note: note === "" ? null : note }),
     onSuccess: (now) => {
-      queryClient.setQueryData(reviewKey(recording), now);
-      void queryClient.invalidateQueries({ queryKey: ["reviews"] });
+      isNow(now);
       onClose();
     },
   });
@@ -109,7 +123,7 @@ function Ask({ recording, onClose }: { recording: string; onClose: () => void })
           It stands in the review queue until somebody says that they have looked at it. Only who may watch it
           sees it there.
         </p>
-        <div className="fld">
+        <div className="fld exwhy">
           <label htmlFor={id}>What to look for</label>
           <textarea className="in" id={id} name="note" rows={3} maxLength={500} />
           <span className="help">It may stay empty.</span>

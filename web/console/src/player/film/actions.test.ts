@@ -48,10 +48,23 @@ describe("what somebody did", () => {
     expect(readActions(bytes({ not: "a list" })).marks).toEqual([]);
     expect(readActions(new ArrayBuffer(0)).marks).toEqual([]);
   });
-  it("says when nobody did anything", () => {
+  it("says when nobody did anything, and when keys were pressed: before the moment at which it is told", () => {
+    const { idle, marks } = readActions(
+      bytes([
+        { t: 12_000, kind: "idle", ms: 9000 },
+        { t: 14_000, kind: "keys", count: 5, ms: 1500 },
+      ]),
+    );
+    expect(idle).toEqual([{ fromMs: 3000, toMs: 12_000 }]);
+    expect(marks).toMatchObject([
+      { kind: "idle", verb: "Did nothing", object: "for 9 seconds", atMs: 3000, forMs: 9000 },
+      { kind: "input", object: "5 keys", atMs: 12_500, forMs: 1500 },
+    ]);
+  });
+  it("begins nothing before the recording", () => {
     const { idle, marks } = readActions(bytes([{ t: 1000, kind: "idle", ms: 9000 }]));
-    expect(idle).toEqual([{ fromMs: 1000, toMs: 10_000 }]);
-    expect(marks[0]).toMatchObject({ kind: "idle", verb: "Did nothing", object: "for 9 seconds" });
+    expect(idle).toEqual([{ fromMs: 0, toMs: 1000 }]);
+    expect(marks[0]).toMatchObject({ atMs: 0, forMs: 1000, object: "for 9 seconds" });
   });
   it("says why it was paused, in the words of whoever did", () => {
     const { marks } = readActions(bytes([{ t: 1000, kind: "pause", reason: "A call" }]));

@@ -47,10 +47,17 @@ export function readActions(bytes: ArrayBuffer): Told {
     if (!action.success) continue;
     told.marks.push(markOf(action.output));
     if (action.output.kind === "idle") {
-      told.idle.push({ fromMs: action.output.t, toMs: action.output.t + action.output.ms });
+      const { atMs, forMs } = endingAt(action.output);
+      told.idle.push({ fromMs: atMs, toMs: atMs + forMs });
     }
   }
   return told;
+}
+
+/** Pressed keys and idle times are told when they are over: they end at `t`. What began before the recording is cut. */
+function endingAt({ t, ms }: { t: number; ms: number }): Pick<Mark, "atMs" | "forMs"> {
+  const atMs = Math.max(0, t - ms);
+  return { atMs, forMs: t - atMs };
 }
 
 const ROLES: Record<string, string> = {
@@ -105,13 +112,16 @@ function markOf(action: Action): Mark {
       return mark("scroll", "Scrolled", `to ${Math.round(Math.min(1, Math.max(0, action.depth)) * 100)} %`);
     case "keys":
       return mark("input", "Pressed", action.count === null ? "keys" : plural(action.count, "key"), {
-        forMs: action.ms,
+        ...endingAt(action),
         detail: "Which ones is not recorded",
       });
     case "idle":
-      return mark("idle", "Did nothing", `for ${plural(Math.round(action.ms / 1000), "second")}`, {
-        forMs: action.ms,
-      });
+      return mark(
+        "idle",
+        "Did nothing",
+        `for ${plural(Math.round(action.ms / 1000), "second")}`,
+        endingAt(action),
+      );
     case "pause":
       return mark("note", "Paused", action.reason);
   }
