@@ -1,5 +1,5 @@
-// What a browser sees: first picture and seek in the player; size and longest task of the recorder against plain
-// rrweb on a page of 20,000 nodes.
+// What a browser sees: first picture and seek in the player, of a page and of a screen; size and longest task of the
+// recorder against plain rrweb on a page of 20,000 nodes.
 //
 //   node web/e2e/bench.mjs            a table, then the same as JSON
 //   node web/e2e/bench.mjs --json     JSON only
@@ -14,10 +14,12 @@ import { Api } from "./lib/api.mjs";
 import { launchBrowser } from "./lib/browser.mjs";
 import { openPlayer, shareSession } from "./lib/console.mjs";
 import { repository, web } from "./lib/paths.mjs";
+import { allowScreens, recordScreen } from "./lib/screen.mjs";
 import { startServer, stopAll } from "./lib/server.mjs";
 import { pause, waitFor } from "./lib/wait.mjs";
 
 const ROUNDS = 5;
+const SCREEN_SECONDS = 120;
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const gzipped = (file) => zlib.gzipSync(readFileSync(file), { level: 9 }).length;
 
@@ -111,6 +113,66 @@ async function measurePlayer(browser, api, info) {
     seek_ms: Math.round(median(seeks)),
     seek_worst_ms: Math.round(Math.max(...seeks)),
     seeks: seeks.length,
+  };
+}
+
+/** Notes when a video element has come to where it was sent, and its picture is drawn. */
+async function noteSeeks(page) {
+  await page.addInitScript(() => {
+    const notes = [];
+    window.notedSeeks = notes;
+    const drawn = () => requestAnimationFrame(() => notes.push(performance.now()));
+    document.addEventListener("seeked", () => requestAnimationFrame(drawn), true);
+  });
+}
+
+/** A screen of two minutes, 1920 × 1080: how long after a click on the line its picture is there, and what was fetched for it. */
+async function measureScreen(browser, api, info) {
+  await allowScreens(api);
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  await shareSession(context, api, info);
+  const page = await context.newPage();
+  await page.goto(`${info.console}/recordings`);
+  const id = await recordScreen(api, page, { seconds: SCREEN_SECONDS, scale: 2 });
+  await page.close();
+  const facts = await api.get(`/recordings/${id}`);
+  const seeks = [];
+  const shares = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const player = await context.newPage();
+    await noteSeeks(player);
+    let bytes = 0;
+    player.on("response", async (response) => {
+      if (!/\/segments\/\d+$/.test(response.url())) return;
+      bytes += (await response.body().catch(() => Buffer.alloc(0))).length;
+    });
+    await player.goto(`${info.console}/recordings/${id}`);
+    await pause(4000);
+    for (const share of [0.8, 0.3, 0.6]) {
+      bytes = 0;
+      const line = await player.locator("[role=slider]").first().boundingBox();
+      const before = await player.evaluate(() => window.notedSeeks.length);
+      const pressed = await player.evaluate(() => performance.now());
+      await player.mouse.click(line.x + line.width * share, line.y + line.height / 2);
+      const drawn = await waitFor("the picture after a seek", async () => {
+        const notes = await player.evaluate(() => window.notedSeeks);
+        return notes.length > before ? notes.at(-1) : null;
+      }).catch(() => null);
+      if (drawn !== null) seeks.push(drawn - pressed);
+      await pause(1500);
+      shares.push(bytes / facts.size_bytes);
+    }
+    await player.close();
+  }
+  await context.close();
+  return {
+    seconds: SCREEN_SECONDS,
+    kb: Math.round(facts.size_bytes / 1024),
+    seek_ms: Math.round(median(seeks)),
+    seek_worst_ms: Math.round(Math.max(...seeks)),
+    seeks: seeks.length,
+    fetched_percent: Math.round(100 * median(shares)),
+    fetched_worst_percent: Math.round(100 * Math.max(...shares)),
   };
 }
 
@@ -222,12 +284,14 @@ function measureSizes() {
 }
 
 function table(result) {
-  const { player, recorder, sizes, machine } = result;
+  const { player, screen, recorder, sizes, machine } = result;
   const lines = [
     `${machine.cores} cores, ${machine.cpu}, ${machine.date}`,
     "",
     `first picture            ${String(player.first_picture_ms).padStart(6)} ms   budget 1,000 ms`,
     `after a seek             ${String(player.seek_ms).padStart(6)} ms   budget   300 ms   worst of ${player.seeks}: ${player.seek_worst_ms} ms`,
+    `a screen, after a seek   ${String(screen.seek_ms).padStart(6)} ms   budget   300 ms   worst of ${screen.seeks}: ${screen.seek_worst_ms} ms`,
+    `  (1920 × 1080, ${screen.seconds} s, ${screen.kb} KB; fetched for it ${screen.fetched_percent} %, at most ${screen.fetched_worst_percent} %, budget 15 %)`,
     `  (session ${player.session.file}, ${player.session.duration_s} s, ${player.session.json_kb} KB of JSON)`,
     "",
     "longest task, 20,000 nodes       at start   500 cells changed, 200 rows added",
@@ -260,6 +324,7 @@ async function main() {
       },
       sizes: measureSizes(),
       player: await measurePlayer(browser, api, server.info),
+      screen: await measureScreen(browser, api, server.info),
       recorder: await measureRecorder(browser, server.info),
     };
     if (!process.argv.includes("--json")) process.stdout.write(`${table(result)}\n`);

@@ -30,9 +30,9 @@ export async function allowScreens(api) {
  *
  * @param {Api} api
  * @param {import("playwright-core").Page} page  a page of the console, in which it is drawn and encoded
- * @param {{seconds: number}} options
+ * @param {{seconds: number, scale?: number}} options  a scale of 2 is 1920 × 1080
  */
-export async function recordScreen(api, page, { seconds }) {
+export async function recordScreen(api, page, { seconds, scale = 1 }) {
   const { code } = await api.post("/recorders/codes");
   const { token } = await sent(api, "POST", "/capture/recorders", { code, label: "Laptop in Brackenside" });
   const begunMs = Date.now();
@@ -50,7 +50,7 @@ export async function recordScreen(api, page, { seconds }) {
     },
     token,
   );
-  const { video, audio } = await page.evaluate(encode, { begunMs, seconds });
+  const { video, audio } = await page.evaluate(encode, { begunMs, seconds, scale });
   // What lies ahead of the server's clock is not taken.
   await pause(begunMs + seconds * 1000 - Date.now() + 500);
   const policy = { "clerestory-policy": String(started.policy.version) };
@@ -119,7 +119,7 @@ function media(kind, head, chunks) {
 }
 
 /** Runs in a page: draws a desk with somebody at work, and encodes it with a tone that comes and goes. */
-async function encode({ begunMs, seconds }) {
+async function encode({ begunMs, seconds, scale }) {
   const RATE = 48_000;
   const FPS = 5;
   const from = begunMs * 1000;
@@ -142,8 +142,10 @@ async function encode({ begunMs, seconds }) {
     throw error;
   };
 
-  const canvas = new OffscreenCanvas(960, 540);
+  const [width, height] = [960 * scale, 540 * scale];
+  const canvas = new OffscreenCanvas(width, height);
   const draw = canvas.getContext("2d");
+  draw.scale(scale, scale);
   const words = (string, x, y, font = "16px sans-serif", colour = "#1d2430") => {
     draw.fillStyle = colour;
     draw.font = font;
@@ -186,7 +188,7 @@ async function encode({ begunMs, seconds }) {
   };
   const pictures = [];
   const video = new VideoEncoder({ output: gather(pictures), error: fail });
-  video.configure({ codec: "vp8", width: 960, height: 540, bitrate: 1_200_000, framerate: FPS });
+  video.configure({ codec: "vp8", width, height, bitrate: 1_200_000, framerate: FPS });
   for (let n = 0; n < seconds * FPS; n += 1) {
     paint(n / FPS);
     const lasts = 1_000_000 / FPS;
@@ -227,7 +229,7 @@ async function encode({ begunMs, seconds }) {
   audio.close();
   const url = (bytes) => text(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   return {
-    video: { head: { codec: "vp8", width: 960, height: 540, gaps: [] }, chunks: pictures },
+    video: { head: { codec: "vp8", width, height, gaps: [] }, chunks: pictures },
     audio: {
       head: {
         codec: "opus",
