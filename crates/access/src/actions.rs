@@ -7,8 +7,8 @@ use clerestory_audit::Class;
 use clerestory_store::Kind;
 
 use crate::grant::{
-    Action, ErasureRef, HandedOutRef, HoldRef, ListedRef, OrganisationRef, PersonRef, PictureRef, ReceiptsRef,
-    RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
+    Action, ErasureRef, HandedOutRef, HoldRef, ListedRef, OrganisationRef, PersonRef, PictureRef,
+    ReceiptsRef, RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
 };
 
 macro_rules! actions {

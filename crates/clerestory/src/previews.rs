@@ -47,10 +47,7 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
                 watch.say(found(app.confined.has_ffmpeg(), &made));
             }
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "previews wait for the next turn"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "previews wait for the next turn");
             }
         }
     }
@@ -87,7 +84,8 @@ fn found(has_ffmpeg: bool, made: &PreviewsMade) -> Finding {
     }
     finding(
         "ok",
-        "Small pictures of recordings of screens are made by ffmpeg, confined as for films, and sealed.".to_owned(),
+        "Small pictures of recordings of screens are made by ffmpeg, confined as for films, and sealed."
+            .to_owned(),
         None,
     )
 }

@@ -4,9 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use clerestory_access::{
-    Action, Grant, ListRecordings, OpContext, ReadRecording, RecordingRef, RefreshList,
-};
+use clerestory_access::{Action, Grant, ListRecordings, OpContext, ReadRecording, RecordingRef, RefreshList};
 use clerestory_audit::Personal;
 use clerestory_model::{PersonId, RecordingId, RecordingState, SiteId, Source, Timestamp};
 use clerestory_playback::RidesOn;

@@ -219,9 +219,7 @@ impl Playback {
         work.tries -= 1;
         let next_at = self.clock.now().plus(CLAIMED);
         self.database
-            .write(Lane::Maintenance, move |tx| {
-                Box::pin(async move { rows::set(tx, &work, next_at).await })
-            })
+            .write(Lane::Maintenance, move |tx| Box::pin(async move { rows::set(tx, &work, next_at).await }))
             .await
     }
 
@@ -237,12 +235,15 @@ impl Playback {
             at: self.clock.now(),
         };
         let on = RecordingRef { organisation, id };
-        let grant = self.access.authorize::<MakePreviews>(&op, on, None).await?.map_err(PlaybackError::from)?;
+        let grant =
+            self.access.authorize::<MakePreviews>(&op, on, None).await?.map_err(PlaybackError::from)?;
         let version = claim.work.version + 1;
         let mut making = Making { playback: self, confined, grant, version, bears: BEARS, why: None };
         let mut shots = Vec::new();
         let middle = all.get(all.len() / 2).unwrap_or(first);
-        for shown in [first, middle, last] {
+        let mut candidates = vec![first, middle, last];
+        candidates.dedup_by_key(|shown| (shown.track.id, shown.segment.sequence));
+        for shown in candidates {
             shots = making.shots(&[shown], true).await?;
             if !shots.is_empty() || making.bears == 0 {
                 break;
@@ -406,8 +407,10 @@ impl Making<'_> {
             }
             let Some(bytes) = self.open(shown).await? else { continue };
             let media = Media::parse(&bytes, Kind::Picture).ok();
-            let Some((media, Shape::Picture(picture))) =
-                media.as_ref().map(|media| (media, media.shape())).filter(|(media, _)| media.begins_with_key())
+            let Some((media, Shape::Picture(picture))) = media
+                .as_ref()
+                .map(|media| (media, media.shape()))
+                .filter(|(media, _)| media.begins_with_key())
             else {
                 self.fails("Its segments cannot be read.");
                 continue;
@@ -452,6 +455,15 @@ impl Making<'_> {
         self.why = Some(why);
     }
 
+    fn gives_none(&mut self, error: ConfineError) -> Result<(), Stop> {
+        // Nobody waits so long for the next one.
+        if matches!(error, ConfineError::TimedOut) {
+            self.bears = 0;
+        }
+        self.fails(told(error)?);
+        Ok(())
+    }
+
     /// The bytes of a segment; nothing of one that cannot be read.
     async fn open(&mut self, Shown { track, segment }: &Shown) -> Result<Option<Vec<u8>>, Stop> {
         let vault = &self.playback.vault;
@@ -492,12 +504,14 @@ impl Making<'_> {
                 let shots = rows.into_iter().zip(all);
                 return Ok(shots.map(|((row, key), jpeg)| Shot { row, key, jpeg }).collect());
             }
-            Err(error) => told(error)?,
+            Err(error) => error,
         };
-        if pieces.len() == 1 {
-            self.fails(failed);
+        if pieces.len() == 1 || matches!(failed, ConfineError::TimedOut) {
+            self.gives_none(failed)?;
             return Ok(Vec::new());
         }
+        // Nothing but the bytes may be to blame, or the others would fail as well.
+        told(failed)?;
         let mut shots = Vec::new();
         for ((row, key), piece) in rows.into_iter().zip(pieces) {
             if self.bears == 0 {
@@ -506,7 +520,7 @@ impl Making<'_> {
             let one = [head.as_slice(), &piece].concat();
             match self.confined.frames(Frames { count: 1, ..frames }, one.into()).await {
                 Ok(all) => shots.extend(all.into_iter().map(|jpeg| Shot { row: row.clone(), key, jpeg })),
-                Err(error) => self.fails(told(error)?),
+                Err(error) => self.gives_none(error)?,
             }
         }
         Ok(shots)

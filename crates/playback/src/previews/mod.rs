@@ -17,8 +17,8 @@ use clerestory_store::derived::{Derived, DerivedError, Erased};
 use clerestory_store::recordings::{self, Recording};
 use clerestory_store::tracks;
 
-pub use make::PreviewsMade;
 pub(crate) use make::Looked;
+pub use make::PreviewsMade;
 pub use ticket::RidesOn;
 
 use crate::plays::{goes_on, plays};
@@ -222,8 +222,7 @@ impl Playback {
                 Box::pin(async move {
                     let (play, grant) = playback.resume(tx, &op, play).await?;
                     let all = rows::of_recording(tx, play.recording, false).await?;
-                    let wanted =
-                        |row: &&PreviewRow| row.at_us / 1000 == at_ms && is_within(row, play.part);
+                    let wanted = |row: &&PreviewRow| row.at_us / 1000 == at_ms && is_within(row, play.part);
                     let row = all.iter().find(wanted).ok_or(PlaybackError::NotFound)?;
                     if !is_left(tx, row, in_play).await? {
                         return Err(PlaybackError::NotFound);

@@ -302,7 +302,8 @@ pub(crate) async fn forget_track(tx: &mut Tx, track: TrackId) -> Result<(), SqlE
 
 /// Lets the pictures of a recording be made anew, of what is left of it.
 pub(crate) async fn again(tx: &mut Tx, recording: RecordingId) -> Result<(), SqlError> {
-    let sql = "UPDATE preview_work SET stage = $2, tries = 0, next_at = 0, why = NULL WHERE recording_id = $1";
+    let sql =
+        "UPDATE preview_work SET stage = $2, tries = 0, next_at = 0, why = NULL WHERE recording_id = $1";
     tx.execute(sql, &[recording.into(), (Stage::Waiting as i64).into()]).await.map(drop)
 }
 

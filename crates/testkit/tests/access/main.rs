@@ -124,6 +124,7 @@ impl Scene {
             .replace("{kind}", "video")
             .replace("{key}", "apk_0190a5e200007000800000000000000a")
             .replace("{name}", "view.reason_required")
+            .replace("{at}", "0")
     }
 }
 

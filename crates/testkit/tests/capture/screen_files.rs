@@ -139,6 +139,25 @@ impl Fixture {
     }
 }
 
+/// A screen that is red for fourteen seconds and blue for sixteen, in segments that each have a colour.
+pub(crate) fn red_then_blue(folder: &Path) -> Fixture {
+    let file = folder.join("colours.ivf");
+    let of =
+        |colour: &str, seconds: u32| format!("color={colour}:size=320x180:rate={FPS}:duration={seconds}");
+    let source = format!("{}[a];{}[b];[a][b]concat", of("red", 14), of("blue", 16));
+    let gop = (FPS * SECONDS).to_string();
+    let args = ["-v", "error", "-y", "-f", "lavfi", "-i", &source, "-c:v", "libvpx", "-deadline", "realtime"];
+    let more =
+        ["-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0", "-g", &gop, "-keyint_min", &gop];
+    run("ffmpeg", &[args.as_slice(), &more, &["-pix_fmt", "yuv420p", file.to_str().unwrap()]].concat());
+    Fixture {
+        kind: "video",
+        head: json!({ "codec": "vp8", "width": 320, "height": 180, "description": null, "gaps": [] }),
+        frames: ivf(&std::fs::read(file).unwrap()),
+        frame_us: u32::try_from(1_000_000 / FPS).unwrap(),
+    }
+}
+
 pub(crate) fn fixtures(folder: &Path) -> Vec<Fixture> {
     let gop = (FPS * SECONDS).to_string();
     let frame_us = u32::try_from(1_000_000 / FPS).unwrap();
