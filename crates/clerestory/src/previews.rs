@@ -30,6 +30,8 @@ impl App {
 pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // What waits for the machine is not tried at each turn.
+    let mut lacks = None;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -42,9 +44,13 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
         match made {
             Ok(made) => {
                 if let Some(error) = &made.obstacle {
-                    tracing::error!(error = error as &dyn std::error::Error, "no previews can be made here");
+                    let error = error as &dyn std::error::Error;
+                    tracing::error!(error, "no previews can be made here");
+                    lacks = Some(error.to_string());
+                } else if made.made + made.failed > 0 {
+                    lacks = None;
                 }
-                watch.say(found(app.confined.has_ffmpeg(), &made));
+                watch.say(found(app.confined.has_ffmpeg(), lacks.as_deref(), made.standing));
             }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "previews wait for the next turn");
@@ -53,19 +59,18 @@ pub(crate) async fn keep(app: App, watch: Arc<Watch>, shutdown: CancellationToke
     }
 }
 
-fn found(has_ffmpeg: bool, made: &PreviewsMade) -> Finding {
+fn found(has_ffmpeg: bool, lacks: Option<&str>, (failed, well): (u64, u64)) -> Finding {
     let finding = |level, sentence, what_to_do: Option<&str>| Finding {
         id: "previews",
         level,
         sentence,
         what_to_do: what_to_do.map(str::to_owned),
     };
-    let (failed, well) = made.standing;
     if !has_ffmpeg {
         let sentence = "ffmpeg is not installed: recordings of screens have no small pictures.";
         return finding("ok", sentence.to_owned(), None);
     }
-    if let Some(error) = &made.obstacle {
+    if let Some(error) = lacks {
         return finding(
             "attention",
             format!("No small pictures can be made of recordings of screens: {error}."),
@@ -92,20 +97,16 @@ fn found(has_ffmpeg: bool, made: &PreviewsMade) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use clerestory_confine::ConfineError;
-
     use super::*;
 
     #[test]
     fn many_failures_and_a_machine_that_lacks_something_are_told() {
-        let told = |made: PreviewsMade| found(true, &made).level;
-        let standing = |failed, well| PreviewsMade { standing: (failed, well), ..PreviewsMade::default() };
-        assert_eq!(told(standing(0, 0)), "ok");
-        assert_eq!(told(standing(3, 0)), "ok", "a few may be odd");
-        assert_eq!(told(standing(4, 0)), "attention");
-        assert_eq!(told(standing(4, 1000)), "ok");
-        let lacking = Some(ConfineError::Unconfined("no Landlock".to_owned()));
-        assert_eq!(told(PreviewsMade { obstacle: lacking, ..standing(0, 9) }), "attention");
-        assert_eq!(found(false, &standing(9, 0)).level, "ok");
+        let told = |failed, well| found(true, None, (failed, well)).level;
+        assert_eq!(told(0, 0), "ok");
+        assert_eq!(told(3, 0), "ok", "a few may be odd");
+        assert_eq!(told(4, 0), "attention");
+        assert_eq!(told(4, 1000), "ok");
+        assert_eq!(found(true, Some("no Landlock"), (0, 9)).level, "attention");
+        assert_eq!(found(false, None, (9, 0)).level, "ok");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clerestory_access::{Actor, Grant, MakePreviews, OpContext, RecordingRef};
 use clerestory_confine::{ConfineError, Confined, Frames};
 use clerestory_media::{Kind, Media, Picture, Shape, Stream};
-use clerestory_model::{KeyId, RecordingId, RecordingState, Timestamp, TrackKind};
+use clerestory_model::{KeyId, RecordingId, RecordingState, Timestamp, TrackId, TrackKind};
 use clerestory_sql::{Lane, Lock, SqlError, Tx};
 use clerestory_store::pictures::Bytes;
 use clerestory_store::recordings::{self, Recording};
@@ -19,7 +19,7 @@ use clerestory_store::tracks::{self, Track};
 use clerestory_vault::{OpenError, StoreError};
 
 use super::rows::{self, Of, Pixels, PreviewRow, Stage, Work};
-use super::{is_left, plays};
+use super::{left, plays};
 use crate::{Playback, PlaybackError};
 
 /// Pixels of a row of the picture that stands for a recording, and of those beside its time.
@@ -198,6 +198,10 @@ impl Playback {
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     while let Some((mut work, recording)) = rows::due(tx, now).await? {
+                        // Another node may have been faster, and had the recording until now.
+                        if rows::work_on(tx, recording.id).await?.as_ref() != Some(&work) {
+                            continue;
+                        }
                         if work.tries >= TRIES {
                             give_up(&mut work, &recording, "Making them never came to an end.");
                             rows::set(tx, &work, now).await?;
@@ -238,7 +242,8 @@ impl Playback {
         let grant =
             self.access.authorize::<MakePreviews>(&op, on, None).await?.map_err(PlaybackError::from)?;
         let version = claim.work.version + 1;
-        let mut making = Making { playback: self, confined, grant, version, bears: BEARS, why: None };
+        let mut making =
+            Making { playback: self, confined, grant, version, bears: BEARS, bad: Vec::new(), why: None };
         let mut shots = Vec::new();
         let middle = all.get(all.len() / 2).unwrap_or(first);
         let mut candidates = vec![first, middle, last];
@@ -253,6 +258,7 @@ impl Playback {
             return Ok(Outcome::Failed(making.why.unwrap_or("They cannot be made.")));
         }
         if claim.whole {
+            making.bears = BEARS;
             let beside = making.shots(&chosen(&all), false).await?;
             shots.extend(beside);
         }
@@ -292,9 +298,7 @@ impl Playback {
             Outcome::Made(shots) => {
                 rows::remove(tx, recording.id, !whole).await?;
                 work.version += 1;
-                for shot in shots {
-                    self.keep(tx, shot).await?;
-                }
+                self.keep(tx, recording.id, shots).await?;
                 work.stage = if *whole { Stage::Made } else { Stage::Cover };
                 // What came meanwhile is seen by that there is more.
                 (work.segments, work.tries, work.why) = (before.segments, 0, None);
@@ -314,14 +318,18 @@ impl Playback {
         Ok(rows::set(tx, &work, next_at).await?)
     }
 
-    async fn keep(&self, tx: &mut Tx, shot: &Shot) -> Result<(), PlaybackError> {
-        let track = tracks::find(tx, shot.row.of.track).await?;
-        if track.is_none_or(|track| track.key != shot.key) || !is_left(tx, &shot.row, plays).await? {
-            return Ok(());
+    async fn keep(&self, tx: &mut Tx, recording: RecordingId, shots: &[Shot]) -> Result<(), PlaybackError> {
+        let all = tracks::of_recording(tx, recording).await?;
+        let is_under =
+            |shot: &&Shot| all.iter().any(|track| (track.id, track.key) == (shot.row.of.track, shot.key));
+        let rows = shots.iter().filter(is_under).map(|shot| shot.row.clone()).collect();
+        let kept: Vec<Of> = left(tx, recording, rows, plays).await?.iter().map(|row| row.of).collect();
+        for shot in shots.iter().filter(|shot| kept.contains(&shot.row.of)) {
+            let pixels = Pixels(Bytes(shot.jpeg.clone()));
+            let sealed = self.vault.seal(tx, shot.key, shot.row.of.place(shot.row.version), &pixels).await?;
+            rows::insert(tx, &shot.row, shot.key, &sealed).await?;
         }
-        let pixels = Pixels(Bytes(shot.jpeg.clone()));
-        let sealed = self.vault.seal(tx, shot.key, shot.row.of.place(shot.row.version), &pixels).await?;
-        Ok(rows::insert(tx, &shot.row, shot.key, &sealed).await?)
+        Ok(())
     }
 }
 
@@ -377,6 +385,8 @@ struct Making<'p> {
     version: u64,
     /// How many more may fail.
     bears: usize,
+    /// Those that did.
+    bad: Vec<(TrackId, u64)>,
     /// Why the last one failed.
     why: Option<&'static str>,
 }
@@ -405,6 +415,9 @@ impl Making<'_> {
             if self.bears == 0 {
                 break;
             }
+            if self.bad.contains(&(shown.track.id, shown.segment.sequence)) {
+                continue;
+            }
             let Some(bytes) = self.open(shown).await? else { continue };
             let media = Media::parse(&bytes, Kind::Picture).ok();
             let Some((media, Shape::Picture(picture))) = media
@@ -412,7 +425,7 @@ impl Making<'_> {
                 .map(|media| (media, media.shape()))
                 .filter(|(media, _)| media.begins_with_key())
             else {
-                self.fails("Its segments cannot be read.");
+                self.fails(shown.track.id, shown.segment.sequence, "Its segments cannot be read.");
                 continue;
             };
             let is_full = |some: &Together| some.picture != *picture || some.pieces.len() >= AT_ONCE;
@@ -450,17 +463,18 @@ impl Making<'_> {
         }
     }
 
-    fn fails(&mut self, why: &'static str) {
+    fn fails(&mut self, track: TrackId, sequence: u64, why: &'static str) {
         self.bears = self.bears.saturating_sub(1);
+        self.bad.push((track, sequence));
         self.why = Some(why);
     }
 
-    fn gives_none(&mut self, error: ConfineError) -> Result<(), Stop> {
+    fn gives_none(&mut self, of: Of, error: ConfineError) -> Result<(), Stop> {
         // Nobody waits so long for the next one.
         if matches!(error, ConfineError::TimedOut) {
             self.bears = 0;
         }
-        self.fails(told(error)?);
+        self.fails(of.track, of.sequence, told(error)?);
         Ok(())
     }
 
@@ -486,7 +500,7 @@ impl Making<'_> {
                 Err(PlaybackError::Open(OpenError::Unreadable { sequence: segment.sequence, source }).into())
             }
             Err(OpenError::Segment { .. } | OpenError::Unreadable { .. } | OpenError::Erased) => {
-                self.fails("Its segments cannot be read.");
+                self.fails(track.id, segment.sequence, "Its segments cannot be read.");
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -507,7 +521,7 @@ impl Making<'_> {
             Err(error) => error,
         };
         if pieces.len() == 1 || matches!(failed, ConfineError::TimedOut) {
-            self.gives_none(failed)?;
+            self.gives_none(first.of, failed)?;
             return Ok(Vec::new());
         }
         // Nothing but the bytes may be to blame, or the others would fail as well.
@@ -520,7 +534,7 @@ impl Making<'_> {
             let one = [head.as_slice(), &piece].concat();
             match self.confined.frames(Frames { count: 1, ..frames }, one.into()).await {
                 Ok(all) => shots.extend(all.into_iter().map(|jpeg| Shot { row: row.clone(), key, jpeg })),
-                Err(error) => self.gives_none(error)?,
+                Err(error) => self.gives_none(row.of, error)?,
             }
         }
         Ok(shots)

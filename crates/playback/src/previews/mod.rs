@@ -8,6 +8,8 @@ mod make;
 mod rows;
 mod ticket;
 
+use std::collections::HashMap;
+
 use clerestory_access::{
     Action, Actor, Follow, Grant, ListedRef, OpContext, Play, RecordingRef, ShowListed, ShowRead,
 };
@@ -95,12 +97,8 @@ impl Playback {
         if recording.source != Source::Screen || !plays(recording.state) {
             return Ok(None);
         }
-        for row in rows::of_recording(tx, recording.id, true).await? {
-            if is_left(tx, &row, plays).await? {
-                return Ok(Some(row));
-            }
-        }
-        Ok(None)
+        let all = rows::of_recording(tx, recording.id, true).await?;
+        Ok(left(tx, recording.id, all, plays).await?.into_iter().next())
     }
 
     /// Whether a play would begin now as it is: without a second person, without a reason, and while it goes on too. What is
@@ -200,13 +198,10 @@ impl Playback {
         recording: RecordingId,
         part: Option<(i64, i64)>,
     ) -> Result<Vec<i64>, SqlError> {
-        let mut times = Vec::new();
-        for row in rows::of_recording(tx, recording, false).await? {
-            if is_within(&row, part) && is_left(tx, &row, in_play).await? {
-                times.push(row.at_us);
-            }
-        }
-        Ok(times)
+        let mut all = rows::of_recording(tx, recording, false).await?;
+        all.retain(|row| is_within(row, part));
+        let all = left(tx, recording, all, in_play).await?;
+        Ok(all.iter().map(|row| row.at_us).collect())
     }
 
     /// A picture beside the time, in a running play: its JPEG.
@@ -221,12 +216,10 @@ impl Playback {
             .read(move |tx| {
                 Box::pin(async move {
                     let (play, grant) = playback.resume(tx, &op, play).await?;
-                    let all = rows::of_recording(tx, play.recording, false).await?;
-                    let wanted = |row: &&PreviewRow| row.at_us / 1000 == at_ms && is_within(row, play.part);
-                    let row = all.iter().find(wanted).ok_or(PlaybackError::NotFound)?;
-                    if !is_left(tx, row, in_play).await? {
-                        return Err(PlaybackError::NotFound);
-                    }
+                    let mut all = rows::of_recording(tx, play.recording, false).await?;
+                    all.retain(|row| row.at_us / 1000 == at_ms && is_within(row, play.part));
+                    let all = left(tx, play.recording, all, in_play).await?;
+                    let row = all.first().ok_or(PlaybackError::NotFound)?;
                     playback.open_preview(tx, &grant, row).await
                 })
             })
@@ -244,15 +237,27 @@ fn is_within(row: &PreviewRow, part: Option<(i64, i64)>) -> bool {
     part.is_none_or(|(from_us, to_us)| (from_us..=to_us).contains(&row.at_us))
 }
 
-/// Whether what the picture is of is still there, and of the recording it says.
-async fn is_left(
+/// Those of a recording's pictures of which what they show is still there.
+async fn left(
     tx: &mut Tx,
-    row: &PreviewRow,
+    recording: RecordingId,
+    mut rows: Vec<PreviewRow>,
     shown: impl Fn(RecordingState) -> bool,
-) -> Result<bool, SqlError> {
-    let track = tracks::find(tx, row.of.track).await?;
-    let left = track.is_some_and(|track| track.recording == row.of.recording && shown(track.state));
-    Ok(left && !tracks::is_erased(tx, row.of.track, row.of.sequence).await?)
+) -> Result<Vec<PreviewRow>, SqlError> {
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    let mut erased = HashMap::new();
+    for track in tracks::of_recording(tx, recording).await? {
+        if shown(track.state) {
+            erased.insert(track.id, tracks::erased(tx, track.id).await?);
+        }
+    }
+    rows.retain(|row| {
+        let is_gone = |(from, to): &(u64, u64)| (*from..=*to).contains(&row.of.sequence);
+        erased.get(&row.of.track).is_some_and(|erased| !erased.iter().any(is_gone))
+    });
+    Ok(rows)
 }
 
 /// The pictures, as what derives from recordings.

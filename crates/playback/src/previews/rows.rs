@@ -164,7 +164,7 @@ impl Stage {
 }
 
 /// The work on a recording.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Work {
     pub(crate) recording: RecordingId,
     pub(crate) stage: Stage,

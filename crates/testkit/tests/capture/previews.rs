@@ -11,7 +11,7 @@ use clerestory_testkit::screen::{Chunk, Recorder, Screen, media, record_screens,
 use clerestory_testkit::{Answer, Caller, Installation, film_program};
 use serde_json::{Value, json};
 
-use super::screen_files::{Fixture, fixtures, red_then_blue};
+use super::screen_files::{fixtures, red_then_blue};
 
 const FIRST: &str = "0190a5e2-0000-7000-8000-0000000000d1";
 const SECOND: &str = "0190a5e2-0000-7000-8000-0000000000d2";
