@@ -7,8 +7,8 @@ use clerestory_audit::Class;
 use clerestory_store::Kind;
 
 use crate::grant::{
-    Action, ErasureRef, HandedOutRef, HoldRef, OrganisationRef, PersonRef, PictureRef, ReceiptsRef,
-    RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
+    Action, ErasureRef, HandedOutRef, HoldRef, ListedRef, OrganisationRef, PersonRef, PictureRef,
+    ReceiptsRef, RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
 };
 
 macro_rules! actions {
@@ -46,8 +46,15 @@ actions! {
     /// Watching a recording.
     Play(RecordingRef) = "recording.play", RESOURCE_READ, opens [Recording, Segment, Site, Person],
         seen by "recording.read";
+    /// Seeing a small picture of a recording that a list showed: whoever may play it, as long as a list stands open and a
+    /// ticket of it lasts.
+    ShowListed(ListedRef) = "recording.play", RESOURCE_READ, opens [Preview], seen by "recording.read",
+        continues "recording.list" for 1500;
+    /// The same of a recording whose facts were shown.
+    ShowRead(RecordingRef) = "recording.play", RESOURCE_READ, opens [Preview], seen by "recording.read",
+        continues "recording.read" for 600;
     /// Going on watching inside a play that was decided and recorded.
-    ContinuePlay(RecordingRef) = "recording.play", RESOURCE_READ, opens [Segment, Comment],
+    ContinuePlay(RecordingRef) = "recording.play", RESOURCE_READ, opens [Segment, Comment, Preview],
         continues "recording.play";
     /// Watching a recording while it goes on.
     Follow(RecordingRef) = "recording.follow", RESOURCE_READ, opens [], seen by "recording.read";
@@ -129,6 +136,8 @@ actions! {
     ConfirmSweep(OrganisationRef) = "retention.confirm", ENTITY_UPDATE, opens [];
     /// Sealing anew what stays of a track of which a part is erased, and what was said of what stays.
     ResealSurvivors(RecordingRef) = "maintain.reseal", RESOURCE_UPDATE, opens [Segment, Comment];
+    /// Making small pictures of what a recording of a screen shows.
+    MakePreviews(RecordingRef) = "maintain.preview", RESOURCE_UPDATE, opens [Segment];
     /// Bringing in a recording made elsewhere.
     ImportRecording(SiteRef) = "recording.import", RESOURCE_IMPORT, opens [Site];
     /// Writing the pieces of an import that was decided and recorded.

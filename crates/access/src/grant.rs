@@ -81,6 +81,10 @@ pub struct RecordingRef {
     pub id: RecordingId,
 }
 
+/// One recording of an organisation, as a list showed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedRef(pub RecordingRef);
+
 /// One site of an organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SiteRef {
@@ -237,6 +241,24 @@ impl Object for RecordingRef {
     }
     fn recording(&self) -> Option<RecordingId> {
         Some(self.id)
+    }
+}
+
+impl Object for ListedRef {
+    fn organisation(&self) -> OrganisationId {
+        self.0.organisation
+    }
+    fn logged(&self) -> ObjectRef {
+        self.0.logged()
+    }
+    fn decided_on(&self) -> ObjectRef {
+        OrganisationRef(self.0.organisation).logged()
+    }
+    fn includes(&self, about: &About) -> bool {
+        *about == About::Recording(self.0.id)
+    }
+    fn recording(&self) -> Option<RecordingId> {
+        Some(self.0.id)
     }
 }
 

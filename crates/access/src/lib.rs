@@ -25,8 +25,8 @@ use clerestory_store::people::Role;
 pub use actions::*;
 pub use clerestory_store::Kind;
 pub use grant::{
-    Action, ErasureRef, Grant, HandedOutRef, HoldRef, Object, OrganisationRef, PersonRef, PictureRef,
-    ReceiptsRef, RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
+    Action, ErasureRef, Grant, HandedOutRef, HoldRef, ListedRef, Object, OrganisationRef, PersonRef,
+    PictureRef, ReceiptsRef, RecordingRef, RequestRef, ScreenRef, SiteRef, SubjectRef, SupportRef, UploadRef,
 };
 pub use matrix::{AboutWhom, Cell, Matrix, MatrixError, Scope, Wider};
 pub use roles::{NoRights, Rights};

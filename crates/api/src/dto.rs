@@ -67,6 +67,23 @@ pub(crate) struct RecordingItem {
     pub(crate) kept_until: Option<String>,
     pub(crate) viewers: Vec<PersonRef>,
     pub(crate) live: bool,
+    /// A picture that stands for it, where there is one that the caller may see without anything more being asked.
+    pub(crate) preview: Option<Preview>,
+    /// Of a recording of a screen: `none`, `waiting`, `made`, `failed`, or `unavailable` where the server has no ffmpeg.
+    pub(crate) preview_state: Option<String>,
+    /// Why there is none, where it failed or cannot be.
+    pub(crate) preview_why: Option<String>,
+}
+
+/// A picture that stands for a recording.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Preview {
+    /// Fetched in this session within ten minutes.
+    pub(crate) url: String,
+    /// Pixels of a row.
+    pub(crate) width: u32,
+    /// Rows.
+    pub(crate) height: u32,
 }
 
 /// A recording beside something that is about it.

@@ -150,6 +150,9 @@ impl<'a, A: Action> Names<'a, A> {
             kept_until: Some(recording.kept_until.to_string()),
             viewers,
             live,
+            preview: None,
+            preview_state: None,
+            preview_why: None,
         })
     }
 

@@ -12,7 +12,7 @@ use clerestory_keys::{EpochPlace, KeyError, Keys, RootFile};
 use clerestory_lifecycle::{Assurance, InstanceError, Lifecycle};
 use clerestory_model::{Clock, Timestamp};
 use clerestory_notices::Notices;
-use clerestory_playback::Playback;
+use clerestory_playback::{Playback, Previews};
 use clerestory_sql::{Component, Database, Schema, SqlError};
 use clerestory_store::derived::Summaries;
 use clerestory_vault::{IngestLog, PlaceError, ProfileError, Vault};
@@ -205,6 +205,7 @@ impl App {
             // Summaries give up the key that dies; what was said is sealed anew under another one.
             derived: vec![
                 Arc::new(Summaries),
+                Arc::new(Previews),
                 Arc::new(intake.clone()),
                 Arc::new(playback.clone()),
                 Arc::new(coaching.clone()),

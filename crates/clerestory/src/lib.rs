@@ -7,6 +7,7 @@ mod custody;
 mod dumps;
 mod ledger;
 mod places;
+mod previews;
 mod rebuild;
 mod restore;
 mod scrub;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::watch::Watch;
-use crate::{App, SettleAfter, authority, custody, ledger, scrub, settle, sweep, verifier};
+use crate::{App, SettleAfter, authority, custody, ledger, previews, scrub, settle, sweep, verifier};
 
 /// Silent recordings are looked for this often.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
@@ -120,6 +120,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     let settling = tokio::spawn(settling);
     let caring = (!serving.throw_away)
         .then(|| tokio::spawn(custody::keep(app.clone(), Arc::clone(&watch), shutdown.clone())));
+    let showing = tokio::spawn(previews::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let scrubbing = tokio::spawn(scrub::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let sweeping = tokio::spawn(sweep::keep(app.clone(), Arc::clone(&watch), shutdown.clone()));
     let jobs = tokio::spawn(run_jobs(app, watch, shutdown.clone()));
@@ -140,6 +141,7 @@ pub async fn serve(app: App, serving: Serving, shutdown: CancellationToken) -> a
     if let Some(caring) = caring {
         caring.await?;
     }
+    showing.await?;
     scrubbing.await?;
     sweeping.await?;
     erasing.await?;

@@ -27,7 +27,7 @@ pub(crate) const AT_ONCE: usize = 2;
 /// Bytes that are passed on at once.
 const PIECE: usize = 64 * 1024;
 /// Decoders that are let near what recorders send: of the codecs that are taken, by the names they have in `ffmpeg`.
-const DECODERS: &str = "h264,vp8,libvpx,vp9,libvpx-vp9,libdav1d,libaom-av1,av1,opus,libopus";
+pub(crate) const DECODERS: &str = "h264,vp8,libvpx,vp9,libvpx-vp9,libdav1d,libaom-av1,av1,opus,libopus";
 /// Frames a second at most, and seconds between two places to begin at.
 const FPS: u32 = 30;
 const BEGINS_EVERY: u32 = 4;
@@ -39,6 +39,8 @@ const SAMPLE_RATE: u32 = 48_000;
 pub(crate) enum Work {
     /// [`Film`].
     Film,
+    /// [`crate::Frames`].
+    Frames,
 }
 
 /// What such work may use.
@@ -58,14 +60,16 @@ impl Work {
     const fn word(self) -> &'static str {
         match self {
             Self::Film => "film",
+            Self::Frames => "frames",
         }
     }
 
     pub(crate) fn of(word: &str) -> Option<Self> {
-        (word == Self::Film.word()).then_some(Self::Film)
+        [Self::Film, Self::Frames].into_iter().find(|work| work.word() == word)
     }
 
-    /// Ten hours of a screen, for somebody who reads no slower than a working day.
+    /// Ten hours of a screen, watched by nobody who reads slowly for longer than a working day; and some pictures, which
+    /// take a second or two.
     pub(crate) const fn bounds(self) -> ProgramBounds {
         match self {
             Self::Film => ProgramBounds {
@@ -73,6 +77,12 @@ impl Work {
                 processor: 20 * 60 * 60,
                 time: Duration::from_secs(12 * 60 * 60),
                 still: Duration::from_secs(30),
+            },
+            Self::Frames => ProgramBounds {
+                memory: 2 * 1024 * 1024 * 1024,
+                processor: 60,
+                time: Duration::from_secs(120),
+                still: Duration::from_secs(20),
             },
         }
     }
@@ -147,10 +157,10 @@ impl Film {
 }
 
 /// What it is told whatever it does.
-const COMMON: &str = "-nostdin -hide_banner -v error -filter_threads 1 -filter_complex_threads 1";
+pub(crate) const COMMON: &str = "-nostdin -hide_banner -v error -filter_threads 1 -filter_complex_threads 1";
 
 /// No value of them has a space in it.
-fn words(of: &[String]) -> Vec<String> {
+pub(crate) fn words(of: &[String]) -> Vec<String> {
     of.iter().flat_map(|some| some.split_whitespace()).map(str::to_owned).collect()
 }
 
@@ -205,7 +215,7 @@ impl Confined {
         done.and(if bytes > 0 { Ok(()) } else { Err(ConfineError::WrongAnswer) })
     }
 
-    async fn foreign(
+    pub(crate) async fn foreign(
         &self,
         work: Work,
         arguments: Vec<String>,
@@ -213,7 +223,12 @@ impl Confined {
         to: mpsc::Sender<Bytes>,
     ) -> Result<(), ConfineError> {
         let ffmpeg = self.ffmpeg.clone().ok_or(ConfineError::NoFfmpeg)?;
-        let Ok(room) = Arc::clone(&self.films).acquire_owned().await else { return Err(ConfineError::Busy) };
+        // Whoever takes films along does not make pictures wait.
+        let rooms = match work {
+            Work::Film => &self.films,
+            Work::Frames => &self.frames,
+        };
+        let Ok(room) = Arc::clone(rooms).acquire_owned().await else { return Err(ConfineError::Busy) };
         let (program, runtime) = (self.program.clone(), Handle::current());
         // As for our own work: on a thread that stays until it is over.
         let done = tokio::task::spawn_blocking(move || {

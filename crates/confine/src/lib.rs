@@ -5,8 +5,8 @@
 //! but a little memory and time, by limits, Landlock and a filter of system calls that ends it at the first one it has
 //! no use for. Whatever becomes of it, the caller gets an error that says what, and goes on.
 //!
-//! [`Confined::film`] does the same for a program that is not ours, `ffmpeg`: the process gives up what it can before it
-//! becomes that program.
+//! [`Confined::film`] and [`Confined::frames`] do the same for a program that is not ours, `ffmpeg`: the process gives up
+//! what it can before it becomes that program.
 //!
 //! What comes back was made by whoever sent the bytes, as far as anybody knows: it is checked again like any input.
 //!
@@ -14,6 +14,7 @@
 
 mod child;
 mod film;
+mod frames;
 #[cfg(target_os = "linux")]
 mod layers;
 mod parent;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use child::serve_if_asked;
 pub use film::{Film, find_ffmpeg};
+pub use frames::Frames;
 pub use parent::Confined;
 
 /// The kinds of work.

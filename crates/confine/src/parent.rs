@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::child::{DONE, HEAD, REFUSED, UNCONFINED, WORD};
-use crate::{Bounds, ConfineError, Kind, film, picture};
+use crate::{Bounds, ConfineError, Kind, film, frames, picture};
 
 /// Confined processes at once at most.
 const AT_ONCE: usize = 2;
@@ -37,6 +37,7 @@ pub struct Confined {
     /// The `ffmpeg` of this machine, where it has one.
     pub(crate) ffmpeg: Option<PathBuf>,
     pub(crate) films: Arc<Semaphore>,
+    pub(crate) frames: Arc<Semaphore>,
 }
 
 /// What a process answered.
@@ -55,6 +56,7 @@ impl Confined {
             broken: Arc::default(),
             ffmpeg: None,
             films: Arc::new(Semaphore::new(film::AT_ONCE)),
+            frames: Arc::new(Semaphore::new(frames::AT_ONCE)),
         }
     }
 

@@ -51,6 +51,23 @@ impl Stream {
     /// # Errors
     /// [`StreamError`].
     pub fn piece(&self, media: &Media<'_>, at_us: impl Fn(u64) -> u64) -> Result<Vec<u8>, StreamError> {
+        self.some(media, usize::MAX, at_us)
+    }
+
+    /// The bytes of the first chunk of a segment alone, with which a decoder can begin.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub fn first_picture(&self, media: &Media<'_>, at_us: u64) -> Result<Vec<u8>, StreamError> {
+        self.some(media, 1, |_| at_us)
+    }
+
+    fn some(
+        &self,
+        media: &Media<'_>,
+        most: usize,
+        at_us: impl Fn(u64) -> u64,
+    ) -> Result<Vec<u8>, StreamError> {
         let (track, sets) = self.track(media.shape())?;
         let Some(first) = media.chunks().first() else { return Ok(Vec::new()) };
         let start_ms = at_us(0) / 1000;
@@ -58,7 +75,7 @@ impl Stream {
         out.within(CLUSTER, |out| {
             out.number(0xe7, start_ms);
             let mut data = media.data();
-            for chunk in media.chunks() {
+            for chunk in media.chunks().iter().take(most) {
                 let length = usize::try_from(chunk.length).unwrap_or(usize::MAX);
                 let Some((bytes, rest)) = data.split_at_checked(length) else { return };
                 data = rest;

@@ -40,6 +40,7 @@ impl Departing for Playback {
             ] {
                 tx.execute(sql, &[organisation.into()]).await?;
             }
+            crate::previews::depart(tx, organisation).await?;
             crate::views::forget(tx, organisation).await
         })
     }

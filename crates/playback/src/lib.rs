@@ -12,6 +12,7 @@ mod handed;
 mod panes;
 mod part;
 mod plays;
+mod previews;
 mod rows;
 mod views;
 mod watching;
@@ -31,6 +32,7 @@ pub use export::{Export, Piece, Run};
 pub use handed::Handing;
 pub use panes::{PANES, Pane, panes};
 pub use plays::{Begun, News};
+pub use previews::{Cover, PreviewState, Previews, PreviewsMade, RidesOn};
 pub use rows::{PlayRow, Viewing};
 pub use views::{AUTHORITY, Answer, Seconding, View};
 pub use watching::Watcher;
@@ -43,6 +45,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "views that a second person agrees to", sql: include_str!("0002-views.sql") },
         Migration { name: "plays of what goes on", sql: include_str!("0003-following.sql") },
         Migration { name: "plays of a part", sql: include_str!("0004-clips.sql") },
+        Migration { name: "small pictures of screens", sql: include_str!("0005-previews.sql") },
     ],
 };
 
@@ -54,6 +57,7 @@ pub struct Playback {
     vault: Vault,
     clock: Arc<dyn Clock>,
     bases: Arc<bases::Bases>,
+    looked: Arc<previews::Looked>,
 }
 
 /// Why something is not served.
@@ -134,6 +138,6 @@ impl Playback {
     /// Playback over these parts.
     #[must_use]
     pub fn new(database: Database, access: Access, vault: Vault, clock: Arc<dyn Clock>) -> Self {
-        Self { database, access, vault, clock, bases: Arc::default() }
+        Self { database, access, vault, clock, bases: Arc::default(), looked: Arc::default() }
     }
 }

@@ -33,6 +33,8 @@ pub struct Begun {
     pub play: PlayRow,
     /// What it may watch.
     pub described: Described,
+    /// When small pictures of it are, in microseconds since it began.
+    pub preview_times: Vec<i64>,
 }
 
 /// What came to a recording that is followed.
@@ -142,7 +144,8 @@ impl Playback {
                     };
                     rows::insert(tx, &play).await?;
                     recordings::note_play(tx, on.id).await?;
-                    Ok(Ok(Begun { play, described }))
+                    let preview_times = playback.preview_times(tx, on.id, part).await?;
+                    Ok(Ok(Begun { play, described, preview_times }))
                 })
             })
             .await?
@@ -184,7 +187,7 @@ impl Playback {
     }
 
     /// The play, if it still runs, is this session's, and the rules still allow it; with the proof.
-    async fn resume(
+    pub(crate) async fn resume(
         &self,
         tx: &mut Tx,
         op: &OpContext,

@@ -16,6 +16,8 @@ pub enum Label {
     ContentMac,
     /// Ingest tokens.
     IngestToken,
+    /// Tickets by which a browser fetches a picture that a list showed it.
+    PreviewTicket,
     /// Exact look-up of an address without keeping it.
     BlindIndex,
     /// The seed of the spool's HPKE key.
@@ -39,6 +41,7 @@ impl Label {
             Self::Value => b"clerestory value 1",
             Self::ContentMac => b"clerestory content mac 1",
             Self::IngestToken => b"clerestory ingest token 1",
+            Self::PreviewTicket => b"clerestory preview ticket 1",
             Self::BlindIndex => b"clerestory blind index 1",
             Self::Spool => b"clerestory spool 1",
             Self::EpochMark => b"clerestory epoch mark 1",

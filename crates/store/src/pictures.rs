@@ -12,9 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{About, Content, Kind, Place, Sealed};
 
-/// The bytes of a file, in text.
+/// The bytes of a file, in text: what is sealed in a column is JSON.
 #[derive(Clone, PartialEq, Eq)]
-struct Bytes(Vec<u8>);
+pub struct Bytes(pub Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

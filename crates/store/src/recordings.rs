@@ -76,7 +76,7 @@ pub struct Recording {
 
 /// A browser that sends says something every few seconds. One that has been silent for longer was closed, or sleeps, and may
 /// go on later: meanwhile what it recorded is not about now.
-const SCREEN_QUIET: Duration = Duration::from_secs(120);
+pub const SCREEN_QUIET: Duration = Duration::from_secs(120);
 
 impl Recording {
     /// Whether it is being recorded now. What is watched then is watched live.

@@ -64,6 +64,8 @@ pub enum Kind {
     Comment,
     /// Titles of playlists.
     Playlist,
+    /// Small pictures of what a recording of a screen shows.
+    Preview,
 }
 
 /// Whom or what a sealed value is about: what a grant must cover to open it.

@@ -154,6 +154,30 @@ impl Fixture {
     }
 }
 
+/// A screen that is red for fourteen seconds and blue for sixteen, in segments that each have a colour.
+///
+/// # Panics
+/// When `ffmpeg` is not installed, or fails.
+#[must_use]
+pub fn red_then_blue(folder: &Path) -> Fixture {
+    let file = folder.join("colours.ivf");
+    let of =
+        |colour: &str, seconds: u32| format!("color={colour}:size=320x180:rate={FPS}:duration={seconds}");
+    let source = format!("{}[a];{}[b];[a][b]concat", of("red", 14), of("blue", 16));
+    let gop = (FPS * SECONDS).to_string();
+    let args = ["-v", "error", "-y", "-f", "lavfi", "-i", &source, "-c:v", "libvpx", "-deadline", "realtime"];
+    let more =
+        ["-cpu-used", "8", "-lag-in-frames", "0", "-auto-alt-ref", "0", "-g", &gop, "-keyint_min", &gop];
+    let into = ["-pix_fmt", "yuv420p", file.to_str().expect(MADE)];
+    drop(run("ffmpeg", &[args.as_slice(), &more, &into].concat()));
+    Fixture {
+        kind: "video",
+        head: json!({ "codec": "vp8", "width": 320, "height": 180, "description": null, "gaps": [] }),
+        frames: ivf(&std::fs::read(file).expect(MADE)),
+        frame_us: u32::try_from(1_000_000 / FPS).expect(MADE),
+    }
+}
+
 /// VP8, VP9, AV1 and H.264 of 320 × 180, and Opus. Files are made in `folder`.
 ///
 /// # Panics

@@ -175,7 +175,9 @@ impl Inhabited {
         let nobody = installation.anonymous();
         let enrolled = crate::screen::Recorder::enrol(&cast.second, &nobody).await;
         let now_ms = i64::try_from(installation.now().unix_millis()).expect(WELL);
-        enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000021", None).await;
+        let screen = enrolled.start(now_ms, "0190a5e2-0000-7000-8000-000000000021", None).await;
+        done(screen.send("video", 0, crate::screen::pictures(now_ms, 1)).await);
+        show(&installation).await;
         done(cast.second.post("/api/v1/recorders/codes", json!({})).await);
         cast.factors(&installation).await;
         Self {
@@ -187,6 +189,15 @@ impl Inhabited {
             about,
         }
     }
+}
+
+/// Small pictures of what was recorded of screens, by a program that draws some without decoding anything.
+async fn show(installation: &Installation) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let draws = crate::film_program(folder.path(), "draws");
+    let confined = installation.app.confined.clone().with_ffmpeg(Some(draws));
+    let made = installation.app.playback.make_previews(&confined).await.expect(WELL);
+    assert_eq!((made.made, made.failed), (1, 0), "{made:?}");
 }
 
 /// A visit to the site that is going on.

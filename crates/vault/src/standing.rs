@@ -82,6 +82,17 @@ impl Vault {
         Ok(MacKey::derive(&*self.secret(key).await?, Label::IngestToken, &[]))
     }
 
+    /// The MAC key of tickets for previews: of the same key as ingest tokens, for a use of its own. Nothing where nothing was
+    /// ever sent to this deployment, so that there is no such key.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn preview_ticket_key(&self, tx: &mut Tx) -> Result<Option<MacKey>, KeyError> {
+        let newest = self.keys.newest_made(tx, OrganisationId::nil(), Purpose::IngestToken).await?;
+        let Some((key, _)) = newest else { return Ok(None) };
+        Ok(Some(MacKey::derive(&*self.secret_in(tx, key).await?, Label::PreviewTicket, &[])))
+    }
+
     /// The MAC key of the blind index.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod people;
 mod playlists;
 mod plays;
 mod policy;
+mod previews;
 mod proposals;
 mod recorders;
 pub(crate) mod recordings;
@@ -98,9 +99,11 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(recordings::read))
         .routes(routes!(recordings::viewers))
         .routes(routes!(recordings::take_along))
+        .routes(routes!(previews::cover))
         .routes(routes!(mine::data))
         .routes(routes!(plays::begin))
         .routes(routes!(plays::segment))
+        .routes(routes!(previews::of_play))
         .routes(routes!(plays::watched))
         .routes(routes!(plays::end))
         .routes(routes!(plays::follow))

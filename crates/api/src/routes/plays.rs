@@ -22,6 +22,7 @@ use crate::caller::{Asked, At, Caller};
 use crate::dto::{Gap, SegmentItem, Track, duration_us};
 use crate::problem::{ApiError, Problem};
 use crate::routes::deletions::not_deleted;
+use crate::routes::previews::PlayPreview;
 
 /// How often a followed recording is looked at; each look decides anew.
 const LOOK: Duration = Duration::from_millis(500);
@@ -52,6 +53,8 @@ pub(crate) struct Play {
     duration_us: i64,
     live: bool,
     content_origin: String,
+    /// Small pictures beside the time, about each ten seconds; none while they are not made.
+    previews: Vec<PlayPreview>,
     /// The clip that is watched, where it is not all of the recording.
     clip: Option<PlayedClip>,
 }
@@ -115,6 +118,7 @@ impl Play {
             duration_us: duration_us(recording, api.clock.now()),
             live: recording.is_live(api.clock.now()),
             content_origin: api.hosts.origins().content.clone(),
+            previews: PlayPreview::all(begun.play.id, &begun.preview_times),
             clip,
         }
     }

@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use clerestory_access::{Action, Grant, ListRecordings, OpContext, ReadRecording, RefreshList};
+use clerestory_access::{Action, Grant, ListRecordings, OpContext, ReadRecording, RecordingRef, RefreshList};
 use clerestory_audit::Personal;
 use clerestory_model::{PersonId, RecordingId, RecordingState, SiteId, Source, Timestamp};
+use clerestory_playback::RidesOn;
 use clerestory_seal::sha256;
 use clerestory_store::recordings as rows;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::export::film;
 use crate::opening::Names;
 use crate::problem::{ApiError, Problem};
 use crate::routes::deletions::not_deleted;
+use crate::routes::previews::put_beside;
 
 /// Recordings of one answer at most.
 const MOST: u32 = 100;
@@ -106,6 +108,9 @@ pub(crate) struct RecordingItemWithoutViewers {
     #[schema(format = DateTime)]
     pub(crate) kept_until: Option<String>,
     pub(crate) live: bool,
+    preview: Option<crate::dto::Preview>,
+    preview_state: Option<String>,
+    preview_why: Option<String>,
 }
 
 impl From<RecordingItem> for RecordingItemWithoutViewers {
@@ -125,6 +130,9 @@ impl From<RecordingItem> for RecordingItemWithoutViewers {
             panes: item.panes,
             kept_until: item.kept_until,
             live: item.live,
+            preview: item.preview,
+            preview_state: item.preview_state,
+            preview_why: item.preview_why,
         }
     }
 }
@@ -244,7 +252,11 @@ async fn answer<A: Action>(
                 let mut items = Vec::with_capacity(found.len());
                 for recording in &found {
                     let described = inner.playback.describe(tx, &grant, recording.id).await?;
-                    items.push(names.item(tx, &described, now).await?);
+                    let mut item = names.item(tx, &described, now).await?;
+                    let on = RecordingRef { organisation: recording.organisation, id: recording.id };
+                    let beside = (&mut item, &described.recording);
+                    put_beside(&inner, tx, (&op, on), beside, RidesOn::List(entry)).await?;
+                    items.push(item);
                 }
                 Ok(Json(RecordingList { items, next_cursor, entry }))
             })
@@ -358,12 +370,14 @@ pub(crate) async fn read(
             Box::pin(async move {
                 let described = inner.playback.describe(tx, &grant, id).await?;
                 let mut names = Names::new(&inner, &grant).with_pictures(&caller.op);
-                let item = names.item(tx, &described, now).await?;
+                let mut item = names.item(tx, &described, now).await?;
                 let mut viewers = Vec::new();
                 for viewing in &described.viewings {
                     viewers.push(names.viewer(tx, viewing).await?);
                 }
                 let on = caller.recording(id);
+                let beside = (&mut item, &described.recording);
+                put_beside(&inner, tx, (&caller.op, on), beside, RidesOn::Facts(grant.entry())).await?;
                 let is_screen = described.recording.source == Source::Screen;
                 let may_export =
                     inner.playback.may_export(tx, &caller.op, (on, &described.recording)).await?;

@@ -33,6 +33,9 @@ pub const TABLES: &[(&str, Course)] = &[
     ("gaps", Course::Follows(&["track_id", "from_us", "reason"])),
     ("parts", Course::Follows(&["track_id", "part"])),
     ("part_claims", Course::Dropped),
+    // They are made again, of what there is then.
+    ("preview_work", Course::Dropped),
+    ("previews", Course::Dropped),
     ("address_index", Course::Stays),
     ("api_keys", Course::Stays),
     ("asked_views", Course::Stays),

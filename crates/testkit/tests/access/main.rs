@@ -42,7 +42,7 @@ const PASSWORD: &str = "high windows, all lit";
 const MATRIX: &str = include_str!("../../../../policies/matrix.toml");
 
 /// Actions that no person does by a route of their own: recorders and the program do, under the stories of capture.
-const NOT_BY_PEOPLE: [&str; 19] = [
+const NOT_BY_PEOPLE: [&str; 20] = [
     "block.check",
     "capture.discard",
     "capture.start",
@@ -53,6 +53,7 @@ const NOT_BY_PEOPLE: [&str; 19] = [
     "maintain.close",
     "maintain.drill",
     "maintain.erase",
+    "maintain.preview",
     "maintain.rebuild",
     "maintain.repair",
     "maintain.reseal",
@@ -124,6 +125,7 @@ impl Scene {
             .replace("{kind}", "video")
             .replace("{key}", "apk_0190a5e200007000800000000000000a")
             .replace("{name}", "view.reason_required")
+            .replace("{at}", "0")
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use clerestory_confine::{ConfineError, Confined, Film, find_ffmpeg};
+use clerestory_confine::{ConfineError, Confined, Film, Frames, find_ffmpeg};
 use clerestory_testkit::{confined_program, film_program};
 use tokio::sync::mpsc;
 
@@ -79,6 +79,18 @@ async fn one_that_stands_still_is_ended() {
     let (said, done) = tried("hangs").await;
     assert_eq!(said, b"");
     assert!(matches!(done, Err(ConfineError::TimedOut)), "{done:?}");
+}
+
+#[tokio::test]
+async fn pictures_are_as_many_and_as_large_as_was_asked_for_or_none() {
+    let frames = Frames { width: 16, height: 16, count: 2 };
+    let folder = tempfile::tempdir().unwrap();
+    for does in ["babbles", "nothing"] {
+        let confined = by(Some(film_program(folder.path(), does)));
+        let done = confined.frames(frames, Bytes::from_static(b"bytes")).await;
+        assert!(matches!(done, Err(ConfineError::WrongAnswer)), "{does}: {done:?}");
+        assert_eq!(confined.broken(), 1, "{does} is counted");
+    }
 }
 
 #[tokio::test]

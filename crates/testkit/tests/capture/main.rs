@@ -11,6 +11,7 @@ mod limits;
 mod lost_commit;
 mod nodes;
 mod objects;
+mod previews;
 mod races;
 mod ranges;
 mod screen_discards;

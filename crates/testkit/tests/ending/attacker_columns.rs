@@ -35,6 +35,7 @@ const SEALED: &[(&str, &str)] = &[
     ("place_blocks", "network"),
     ("place_blocks", "reason"),
     ("playlists", "title"),
+    ("previews", "picture"),
     ("projects", "name"),
     ("recorders", "label"),
     ("recordings", "summary"),

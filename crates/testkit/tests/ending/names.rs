@@ -118,6 +118,8 @@ const NOBODY: &[&str] = &[
     "parts",
     "play_ranges",
     "playlist_items",
+    "preview_work",
+    "previews",
     "projects",
     "request_mails",
     "restrictions",

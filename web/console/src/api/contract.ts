@@ -13,7 +13,6 @@ import type * as r from "./roles";
 import type { components, paths } from "./schema";
 import type * as s from "./support";
 import type * as t from "./types";
-import type { UndescribedFields } from "./undescribed";
 
 type Filled<P> = P extends `${infer Before}{${string}}${infer After}`
   ? `${Before}${string}${Filled<After>}`
@@ -49,9 +48,9 @@ export type Drift = None<
   | Missing<typeof t.Enrolment, Described["Enrolment"]>
   | Missing<typeof t.RecoveryCodes, Described["RecoveryCodes"]>
   | Missing<typeof t.SignedInSession, Described["SessionItem"]>
-  | Missing<typeof t.RecordingItem, Described["RecordingItem"] & UndescribedFields>
+  | Missing<typeof t.RecordingItem, Described["RecordingItem"]>
   | Missing<typeof t.RecordingList, Described["RecordingList"]>
-  | Missing<typeof t.Recording, Described["Recording"] & UndescribedFields>
+  | Missing<typeof t.Recording, Described["Recording"]>
   | Missing<typeof t.Gap, Described["Gap"]>
   | Missing<typeof t.SegmentItem, Described["SegmentItem"]>
   | Missing<typeof t.Track, Described["Track"]>
@@ -102,7 +101,7 @@ export type Drift = None<
   | Missing<typeof t.PastSaying, Described["PastSaying"]>
   | Missing<typeof t.SettingHistory, Described["SettingHistory"]>
   | Missing<typeof t.Effects, Described["SettingEffects"]>
-  | Missing<typeof t.MyRecording, Described["MyRecording"] & UndescribedFields>
+  | Missing<typeof t.MyRecording, Described["MyRecording"]>
   | Missing<typeof t.MyData, Described["MyData"]>
   | Missing<typeof t.Erasure, Described["Erasure"]>
   | Missing<typeof t.ErasureList, Described["ErasureList"]>

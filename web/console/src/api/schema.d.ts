@@ -1082,6 +1082,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plays/{play}/previews/{at}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A small picture of what a running play shows at a time, in milliseconds, of those that the play named. */
+        get: operations["of_play"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plays/{play}/ranges": {
         parameters: {
             query?: never;
@@ -1347,6 +1364,26 @@ export interface paths {
         put?: never;
         /** Decides, records, and begins watching. */
         post: operations["begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The picture that stands for a recording, by the ticket of an answer that showed it. It rides on the entry of that answer;
+         *     whether the caller may still see it is decided each time.
+         */
+        get: operations["cover"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3364,8 +3401,20 @@ export interface components {
             expires_at: string;
             id: string;
             live: boolean;
+            /** @description Small pictures beside the time, about each ten seconds; none while they are not made. */
+            previews: components["schemas"]["PlayPreview"][];
             recording: string;
             tracks: components["schemas"]["Track"][];
+        };
+        /** @description A small picture beside the time of a play. */
+        PlayPreview: {
+            /**
+             * Format: int64
+             * @description Milliseconds since the recording began.
+             */
+            at_ms: number;
+            /** @description Fetched while the play runs. */
+            url: string;
         };
         /** @description What a play of a clip shows. */
         PlayedClip: {
@@ -3445,6 +3494,21 @@ export interface components {
             /** @description `add`, `remove` or `change`. */
             kind: string;
             text: string;
+        };
+        /** @description A picture that stands for a recording. */
+        Preview: {
+            /**
+             * Format: int32
+             * @description Rows.
+             */
+            height: number;
+            /** @description Fetched in this session within ten minutes. */
+            url: string;
+            /**
+             * Format: int32
+             * @description Pixels of a row.
+             */
+            width: number;
         };
         PreviewAsked: {
             changes: components["schemas"]["RetentionChange"][];
@@ -3638,6 +3702,11 @@ export interface components {
             live: boolean;
             /** @description 48 equal slices of time: `a0` to `a4`, `gap`, `cut`, `now` or `none`. */
             panes: string[];
+            preview?: components["schemas"]["Preview"] | null;
+            /** @description Of a recording of a screen: `none`, `waiting`, `made`, `failed`, or `unavailable` where the server has no ffmpeg. */
+            preview_state?: string | null;
+            /** @description Why there is none, where it failed or cannot be. */
+            preview_why?: string | null;
             /** Format: int64 */
             segments: number;
             site?: components["schemas"]["NamedRef"] | null;
@@ -3664,6 +3733,9 @@ export interface components {
             kept_until?: string | null;
             live: boolean;
             panes: string[];
+            preview?: components["schemas"]["Preview"] | null;
+            preview_state?: string | null;
+            preview_why?: string | null;
             /** Format: int64 */
             segments: number;
             site?: components["schemas"]["NamedRef"] | null;
@@ -8258,6 +8330,53 @@ export interface operations {
             };
         };
     };
+    of_play: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                play: string;
+                at: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A small JPEG */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": number[];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     watched: {
         parameters: {
             query?: never;
@@ -9141,6 +9260,47 @@ export interface operations {
                 };
             };
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cover: {
+        parameters: {
+            query?: {
+                /** @description From the answer that showed the recording. */
+                ticket?: string;
+            };
+            header?: never;
+            path: {
+                recording: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A small JPEG */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": number[];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,7 +2,7 @@ import { type PointerEvent, type ReactNode, useId, useRef, useState } from "reac
 import { formatClock } from "../../lib/format";
 import { Icon, type IconName } from "../Icon";
 import { type PaneState, Panes } from "../Panes";
-import { keyMoment, momentAt, percent, placed, tickLabel, ticks } from "./scale";
+import { keyMoment, momentAt, percent, placed, placeOf, tickLabel, ticks } from "./scale";
 import "./timeline.css";
 
 export interface TimelineBrick {
@@ -46,7 +46,7 @@ interface TimelineProps {
   onSeek: (atUs: number) => void;
   /** The part that is played alone; what lies outside of it is dimmed. */
   only?: { fromUs: number; toUs: number } | null;
-  /** What stands above the moment somebody points at. */
+  /** What stands above the moment somebody points at, or goes to by a key. */
   hover?: (atUs: number) => ReactNode;
 }
 
@@ -172,11 +172,16 @@ function Row({ durationUs, atUs, lit, panes, panesLabel, pins, onSeek, hover }: 
         }}
         onPointerMove={drag}
         onPointerLeave={() => setPointed(null)}
+        onBlur={() => setPointed(null)}
         onKeyDown={(event) => {
           const to = keyMoment(event.key, atUs, durationUs);
           if (to === null) return;
           event.preventDefault();
           event.stopPropagation();
+          if (hover && row.current) {
+            const { left, top, width } = row.current.getBoundingClientRect();
+            setPointed({ atUs: to, x: placeOf(to, left, width, durationUs), top });
+          }
           onSeek(to);
         }}
       >

@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { histogram, keyMoment, momentAt, panesOf, placed, share, stack, tickLabel, ticks } from "./scale";
+import {
+  histogram,
+  keyMoment,
+  momentAt,
+  panesOf,
+  placed,
+  placeOf,
+  share,
+  stack,
+  tickLabel,
+  ticks,
+} from "./scale";
 
 const segment = (sequence: number, start_s: number, size_bytes: number, keyframe = false) => ({
   sequence,
@@ -22,6 +33,8 @@ describe("places", () => {
     expect(momentAt(150, 100, 200, 40)).toBe(10);
     expect(momentAt(50, 100, 200, 40)).toBe(0);
     expect(momentAt(50, 100, 0, 40)).toBe(0);
+    expect(placeOf(10, 100, 200, 40)).toBe(150);
+    expect(placeOf(90, 100, 200, 40)).toBe(300);
   });
 });
 

@@ -142,6 +142,11 @@ export function momentAt(clientX: number, left: number, width: number, durationU
   return width <= 0 ? 0 : share(clientX - left, width) * durationUs;
 }
 
+/** Where a moment is on the page: what stands above it, however somebody got there, stands there. */
+export function placeOf(atUs: number, left: number, width: number, durationUs: number): number {
+  return left + share(atUs, durationUs) * width;
+}
+
 /** Where a key on the slider leads, or null for a key that means nothing there. */
 export function keyMoment(key: string, atUs: number, durationUs: number): number | null {
   const moves: Record<string, number> = {
