@@ -140,7 +140,7 @@ async fn exported(installation: &Installation, member: &Caller, folder: &Path) -
     assert_eq!(archive.status, StatusCode::OK);
     let (zip, out) = (folder.join("export.zip"), folder.join("export"));
     std::fs::write(&zip, &archive.bytes).unwrap();
-    run("python3", &["-m", "zipfile", "-e", zip.to_str().unwrap(), out.to_str().unwrap()]);
+    drop(run("python3", &["-m", "zipfile", "-e", zip.to_str().unwrap(), out.to_str().unwrap()]));
     let mut found = Vec::new();
     for recording in std::fs::read_dir(out.join("recordings")).unwrap() {
         for file in std::fs::read_dir(recording.unwrap().path()).unwrap() {
