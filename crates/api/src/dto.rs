@@ -159,6 +159,8 @@ pub(crate) struct Viewer {
     pub(crate) ranges: Vec<Range>,
     /// Microseconds watched, each counted once.
     pub(crate) watched_us: i64,
+    /// Whether it was taken along as a file, which lies elsewhere now, rather than watched here.
+    pub(crate) copied: bool,
 }
 
 /// A stretch of a recording.

@@ -265,6 +265,7 @@ impl<'a, A: Action> Names<'a, A> {
             entry: play.entry,
             watched_us: ranges.iter().map(|range| range.to_us - range.from_us).sum(),
             ranges,
+            copied: play.copied,
         })
     }
 

@@ -228,6 +228,11 @@ async fn making_films(confined: &Confined) -> Finding {
             "ffmpeg is not installed: recordings of screens are watched here and not taken along as films.".to_owned(),
             None,
         ),
+        Err(ConfineError::NoProgram(named)) => (
+            "attention",
+            format!("CLERESTORY_FFMPEG names {}, and there is no program: no films are made.", named.display()),
+            Some("Name the ffmpeg that is there, or leave the variable out, then start again."),
+        ),
         Err(error) => (
             "attention",
             format!("ffmpeg is installed, and makes no films: {error}."),

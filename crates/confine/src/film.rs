@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{sleep, timeout};
 
 use crate::child::WORD;
@@ -31,6 +31,8 @@ pub(crate) const DECODERS: &str = "h264,vp8,libvpx,vp9,libvpx-vp9,libdav1d,libao
 /// Frames a second at most, and seconds between two places to begin at.
 const FPS: u32 = 30;
 const BEGINS_EVERY: u32 = 4;
+/// Microseconds of a fragment at most, however long the picture stands still.
+const FRAGMENT_US: u32 = 10_000_000;
 /// Samples of sound a second.
 const SAMPLE_RATE: u32 = 48_000;
 
@@ -99,7 +101,7 @@ pub struct Film {
     pub picture: bool,
     /// Whether the film has sound, and whether sound comes in; it is silent otherwise.
     pub sound: Option<bool>,
-    /// How long it lasts, in microseconds: what does not come in is made to last as long.
+    /// How long it lasts at most, in microseconds: what does not come in is made to last as long, or as what does.
     pub lasts_us: u64,
 }
 
@@ -126,6 +128,8 @@ impl Film {
         let silence = || format!("anullsrc=r={SAMPLE_RATE}:cl=stereo");
         let pictures = comes.filter(|_| picture).unwrap_or_else(|| made(black()));
         let sounds = sound.map(|comes_in| comes.filter(|_| comes_in).unwrap_or_else(|| made(silence())));
+        // What is made would outlast what comes in where that ends early.
+        let ends = if comes.is_some() && inputs > 1 { " -shortest" } else { "" };
         let fit = format!(
             "scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2,\
              pad={width}:{height}:(ow-iw)/2:(oh-ih)/2,setsar=1,format=yuv420p"
@@ -149,8 +153,8 @@ impl Film {
             ));
         }
         all.push(format!(
-            "-map_metadata -1 -map_chapters -1 -fflags +bitexact -max_muxing_queue_size 8192 -t {seconds} \
-             -movflags +frag_keyframe+empty_moov+default_base_moof -f mp4 pipe:1"
+            "-map_metadata -1 -map_chapters -1 -fflags +bitexact -max_muxing_queue_size 8192 -t {seconds}{ends} \
+             -movflags +frag_keyframe+empty_moov+default_base_moof -frag_duration {FRAGMENT_US} -f mp4 pipe:1"
         ));
         words(&all)
     }
@@ -164,21 +168,35 @@ pub(crate) fn words(of: &[String]) -> Vec<String> {
     of.iter().flat_map(|some| some.split_whitespace()).map(str::to_owned).collect()
 }
 
-/// The `ffmpeg` that is named, or the first that lies in a directory of `path`, written as `PATH` is.
+/// The `ffmpeg` that is named, or the first that lies in a directory of `path`, written as `PATH` is. One that is named is
+/// kept also where there is none: that is told when films are asked for.
 #[must_use]
 pub fn find_ffmpeg(named: Option<&OsStr>, path: Option<&OsStr>) -> Option<PathBuf> {
-    let candidates: Vec<PathBuf> = match named {
-        Some(named) => vec![named.into()],
-        None => std::env::split_paths(path?).map(|folder| folder.join("ffmpeg")).collect(),
-    };
-    candidates.into_iter().filter_map(|found| found.canonicalize().ok()).find(|found| found.is_file())
+    let there = |found: PathBuf| found.canonicalize().ok().filter(|found| found.is_file());
+    match named {
+        Some(named) => Some(there(named.into()).unwrap_or_else(|| named.into())),
+        None => std::env::split_paths(path?).find_map(|folder| there(folder.join("ffmpeg"))),
+    }
 }
+
+/// A place among the films that are made at once. It is free again when this is dropped, and no process made in it is left.
+#[derive(Clone, Debug)]
+pub struct FilmPlace(Arc<OwnedSemaphorePermit>);
 
 impl Confined {
     /// Whether there is an `ffmpeg`.
     #[must_use]
-    pub const fn has_ffmpeg(&self) -> bool {
-        self.ffmpeg.is_some()
+    pub fn has_ffmpeg(&self) -> bool {
+        self.ffmpeg.as_deref().is_some_and(Path::is_file)
+    }
+
+    /// A place for a film, to be had before anybody is promised one.
+    ///
+    /// # Errors
+    /// [`ConfineError::Busy`], at once: a film may take hours.
+    pub fn film_place(&self) -> Result<FilmPlace, ConfineError> {
+        let place = Arc::clone(&self.films).try_acquire_owned().map_err(|_| ConfineError::Busy)?;
+        Ok(FilmPlace(Arc::new(place)))
     }
 
     /// Makes a film of the pieces of a Matroska stream, and gives its pieces on. It is over when the film is, or whoever
@@ -188,11 +206,12 @@ impl Confined {
     /// [`ConfineError`]: what was given on is no whole film.
     pub async fn film(
         &self,
+        place: &FilmPlace,
         film: Film,
         pieces: mpsc::Receiver<Bytes>,
         to: mpsc::Sender<Bytes>,
     ) -> Result<(), ConfineError> {
-        let done = self.foreign(Work::Film, film.arguments(), pieces, to).await;
+        let done = self.foreign_in(Arc::clone(&place.0), Work::Film, film.arguments(), pieces, to).await;
         done.inspect_err(|error| self.note_broken(error))
     }
 
@@ -222,13 +241,28 @@ impl Confined {
         pieces: mpsc::Receiver<Bytes>,
         to: mpsc::Sender<Bytes>,
     ) -> Result<(), ConfineError> {
-        let ffmpeg = self.ffmpeg.clone().ok_or(ConfineError::NoFfmpeg)?;
         // Whoever takes films along does not make pictures wait.
         let rooms = match work {
             Work::Film => &self.films,
             Work::Frames => &self.frames,
         };
         let Ok(room) = Arc::clone(rooms).acquire_owned().await else { return Err(ConfineError::Busy) };
+        self.foreign_in(room, work, arguments, pieces, to).await
+    }
+
+    /// The same in a room that was taken already, and is kept for as long as the process is there.
+    async fn foreign_in<Room: Send + 'static>(
+        &self,
+        room: Room,
+        work: Work,
+        arguments: Vec<String>,
+        pieces: mpsc::Receiver<Bytes>,
+        to: mpsc::Sender<Bytes>,
+    ) -> Result<(), ConfineError> {
+        let ffmpeg = self.ffmpeg.clone().ok_or(ConfineError::NoFfmpeg)?;
+        if !ffmpeg.is_file() {
+            return Err(ConfineError::NoProgram(ffmpeg));
+        }
         let (program, runtime) = (self.program.clone(), Handle::current());
         // As for our own work: on a thread that stays until it is over.
         let done = tokio::task::spawn_blocking(move || {
@@ -260,10 +294,12 @@ async fn run(
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    let moves = Moves::default();
+    let (moves, gone) = (Moves::default(), to.clone());
     let spoken = tokio::select! {
         spoken = timeout(bounds.time, speak(&mut child, pieces, to, &moves)) => spoken.ok(),
         () = moves.stopped(bounds.still) => None,
+        // One that gives nothing for the moment would not notice.
+        () = gone.closed() => Some(Ok(Spoken::Left)),
     };
     match spoken.transpose()? {
         Some(Spoken::Ended(status, _)) if status.success() => Ok(()),

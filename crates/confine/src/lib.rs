@@ -23,11 +23,12 @@ pub mod picture;
 mod program;
 mod trial;
 
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 pub use child::serve_if_asked;
-pub use film::{Film, find_ffmpeg};
+pub use film::{Film, FilmPlace, find_ffmpeg};
 pub use frames::Frames;
 pub use parent::Confined;
 
@@ -127,6 +128,9 @@ pub enum ConfineError {
     /// The machine has no `ffmpeg`.
     #[error("ffmpeg is not installed")]
     NoFfmpeg,
+    /// There is no program where the `ffmpeg` is said to lie.
+    #[error("there is no program at {0}")]
+    NoProgram(PathBuf),
     /// The system lacks what confines it, so it read nothing.
     #[error("the process cannot be confined: {0}")]
     Unconfined(String),

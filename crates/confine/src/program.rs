@@ -2,7 +2,7 @@
 //!
 //! Such a program is started by the loader: it opens libraries, asks for threads and for memory that is a file. So the
 //! filter of system calls cannot be as narrow as that of our own work, and files are kept out of reach by Landlock, which
-//! must hold here. Of files it reads programs and libraries; it writes to its standard output and nowhere else.
+//! must hold here. Of files it reads programs and libraries; it writes to what it was given and nowhere else.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -124,15 +124,15 @@ fn allowed() -> Result<BpfProgram, BackendError> {
     // No new limits: where they would be read from is nowhere.
     let told_only = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0);
     let named = compared(0, libc::PR_SET_NAME.cast_unsigned().into());
-    let out = |call| -> Result<(i64, Vec<SeccompRule>), BackendError> {
-        Ok((call, vec![SeccompRule::new(vec![compared(0, 1)?])?, SeccompRule::new(vec![compared(0, 2)?])?]))
-    };
+    // Nothing is made, changed or cut off, also where Landlock does not know that yet; and no place is opened that is not
+    // read, which Landlock does not look at.
+    let read_only = masked(2, libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_PATH, libc::O_RDONLY);
     let only = |call, condition| -> Result<(i64, Vec<SeccompRule>), BackendError> {
         Ok((call, vec![SeccompRule::new(vec![condition?])?]))
     };
     let mut rules = BTreeMap::from([
-        out(libc::SYS_write)?,
-        out(libc::SYS_writev)?,
+        (libc::SYS_fcntl, of_open_files()?),
+        only(libc::SYS_openat, read_only)?,
         (libc::SYS_mmap, vec![SeccompRule::new(vec![no_program()?])?, SeccompRule::new(vec![a_file()?])?]),
         only(libc::SYS_mprotect, no_program())?,
         only(libc::SYS_clone, a_thread)?,
@@ -145,18 +145,31 @@ fn allowed() -> Result<BpfProgram, BackendError> {
     filter(rules, SeccompAction::Errno(libc::EPERM.cast_unsigned()), SeccompAction::Allow)
 }
 
-/// Calls that are let through whatever they are asked for. Landlock says which files `openat` opens and `execve` runs.
+/// What it may ask of what it has open: another number for it, and how it was opened. The rest of this call would have the
+/// kernel send a signal to any process of the same user when something comes: who gets it, which, and that it is sent.
+fn of_open_files() -> Result<Vec<SeccompRule>, BackendError> {
+    let asked = |what: libc::c_int| compared(1, what.cast_unsigned().into());
+    let mut rules = Vec::new();
+    for what in [libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL] {
+        rules.push(SeccompRule::new(vec![asked(what)?])?);
+    }
+    rules.push(SeccompRule::new(vec![asked(libc::F_SETFL)?, masked(2, libc::O_ASYNC, 0)?])?);
+    Ok(rules)
+}
+
+/// Calls that are let through whatever they are asked for. Landlock says which files are opened and which `execve` runs.
+/// It writes to whatever it has open, as newer versions of `ffmpeg` write to another number of their standard output:
+/// nothing that it opens itself can be written to.
 const PLAIN: &[i64] = &[
     libc::SYS_execve,
-    libc::SYS_openat,
     libc::SYS_close,
     libc::SYS_read,
     libc::SYS_readv,
     libc::SYS_pread64,
+    libc::SYS_write,
+    libc::SYS_writev,
     libc::SYS_lseek,
     libc::SYS_fstat,
-    libc::SYS_fcntl,
-    libc::SYS_readlinkat,
     libc::SYS_munmap,
     libc::SYS_mremap,
     libc::SYS_madvise,

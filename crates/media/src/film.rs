@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-/// Bytes of a box at most. A fragment is some seconds long.
-const MOST: usize = 256 * 1024 * 1024;
+/// Bytes at most of a box that is looked at: what says how a film, or some seconds of it, is made up. Pictures and sound
+/// themselves are looked at by nobody here, and pass as they come.
+const MOST: usize = 1024 * 1024;
 /// What stands before the content of a box: its length and its name.
 const HEAD: usize = 8;
 
@@ -22,8 +23,10 @@ pub enum NoFilm {
 /// A film that is put together.
 #[derive(Debug, Default)]
 pub struct Joined {
-    /// What has come of a box.
+    /// What has come of a box, up to where it is known that it passes.
     held: Vec<u8>,
+    /// What is still to come of a box that passes, and whether it goes on.
+    passing: Option<(usize, bool)>,
     /// The head of the first film, and of each of its tracks the ticks of a second.
     head: Option<Vec<u8>>,
     ticks: BTreeMap<u32, u64>,
@@ -39,29 +42,70 @@ impl Joined {
     /// [`NoFilm::Malformed`] when the one before had no end.
     pub fn begin(&mut self, at_us: u64) -> Result<(), NoFilm> {
         self.begins_us = at_us;
-        self.held.is_empty().then_some(()).ok_or(NoFilm::Malformed)
+        (self.held.is_empty() && self.passing.is_none()).then_some(()).ok_or(NoFilm::Malformed)
     }
 
     /// Takes bytes as they come, and gives those that can go on.
     ///
     /// # Errors
     /// [`NoFilm`].
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Vec<u8>, NoFilm> {
-        self.held.extend_from_slice(bytes);
+    pub fn take(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, NoFilm> {
         let mut out = Vec::new();
-        while let Some((length, _)) = self.held.split_first_chunk::<4>() {
-            let length = u32::from_be_bytes(*length) as usize;
-            if !(HEAD..=MOST).contains(&length) {
-                return Err(NoFilm::Malformed);
+        while !bytes.is_empty() {
+            if let Some((left, goes_on)) = self.passing {
+                let (some, rest) = bytes.split_at(left.min(bytes.len()));
+                if goes_on {
+                    out.extend_from_slice(some);
+                }
+                bytes = rest;
+                self.passing = (left > some.len()).then_some((left - some.len(), goes_on));
+                continue;
             }
-            if self.held.len() < length {
-                break;
+            // Its head first, which says how long it is.
+            let wanted = self.length()?.unwrap_or(HEAD);
+            let (some, rest) = bytes.split_at((wanted - self.held.len()).min(bytes.len()));
+            self.held.extend_from_slice(some);
+            bytes = rest;
+            if let Some(length) = self.length()? {
+                self.met(length, &mut out)?;
             }
-            let rest = self.held.split_off(length);
-            let whole = std::mem::replace(&mut self.held, rest);
-            self.whole(whole, &mut out)?;
         }
         Ok(out)
+    }
+
+    /// Bytes of the box that comes in, once its head has come.
+    fn length(&self) -> Result<Option<usize>, NoFilm> {
+        let Some(length) = self.held.first_chunk::<4>().filter(|_| self.held.len() >= HEAD) else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(*length) as usize;
+        let passes = self.passes().is_some();
+        (length >= HEAD && (passes || length <= MOST)).then_some(Some(length)).ok_or(NoFilm::Malformed)
+    }
+
+    /// Whether the box that comes in passes as it comes, and then whether it goes on. Where fragments lie is told at the end
+    /// of each film: they lie elsewhere by now, and nobody needs it.
+    fn passes(&self) -> Option<bool> {
+        match self.held.get(4..HEAD) {
+            Some(b"mdat") if self.head.is_some() => Some(true),
+            Some(b"mfra") => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The head of a box of this length has come, or the whole box.
+    fn met(&mut self, length: usize, out: &mut Vec<u8>) -> Result<(), NoFilm> {
+        if let Some(goes_on) = self.passes() {
+            let head = std::mem::take(&mut self.held);
+            if goes_on {
+                out.extend_from_slice(&head);
+            }
+            self.passing = (length > HEAD).then_some((length - HEAD, goes_on));
+        } else if self.held.len() == length {
+            let whole = std::mem::take(&mut self.held);
+            self.whole(whole, out)?;
+        }
+        Ok(())
     }
 
     fn whole(&mut self, mut whole: Vec<u8>, out: &mut Vec<u8>) -> Result<(), NoFilm> {
@@ -81,9 +125,7 @@ impl Joined {
                 self.number(&mut whole).ok_or(NoFilm::Malformed)?;
                 out.extend(whole);
             }
-            Some(b"mdat") => out.extend(whole),
-            // Where fragments lie is told at the end of each: they lie elsewhere by now, and nobody needs it.
-            Some(b"ftyp" | b"mfra") => {}
+            Some(b"ftyp") => {}
             _ => return Err(NoFilm::Malformed),
         }
         Ok(())

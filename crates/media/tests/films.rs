@@ -82,6 +82,31 @@ fn what_is_no_such_film_goes_no_further() {
     assert_eq!(without_head.take(&fragment(0)), Err(NoFilm::Malformed), "nobody said how its times count");
 }
 
+#[test]
+fn pictures_pass_as_they_come_however_many_are_announced() {
+    let mut joined = Joined::default();
+    joined.begin(0).unwrap();
+    let begun = joined.take(&[boxed(b"ftyp", b"iso6"), head(90_000), fragment(0)].concat()).unwrap();
+    assert_eq!(times(&begun), [(1, 0)]);
+    let announced = [&200_000_000_u32.to_be_bytes()[..], b"mdat"].concat();
+    let mut passed = joined.take(&announced).unwrap().len();
+    assert_eq!(passed, 8, "the head of a box that has not come");
+    for _ in 0..10 {
+        passed += joined.take(&[7; 1000]).unwrap().len();
+    }
+    assert_eq!(passed, 10_008, "nothing of it is kept here");
+    assert_eq!(joined.begin(1), Err(NoFilm::Malformed), "and it has not ended");
+    // What is looked at is held, and no more of it than a fragment needs.
+    for name in [b"moov", b"moof", b"ftyp"] {
+        let mut joined = Joined::default();
+        joined.begin(0).unwrap();
+        let announced = [&2_000_000_u32.to_be_bytes()[..], name].concat();
+        assert_eq!(joined.take(&announced), Err(NoFilm::Malformed), "{name:?}");
+    }
+    let mut without_head = Joined::default();
+    assert_eq!(without_head.take(&boxed(b"mdat", b"pictures")), Err(NoFilm::Malformed));
+}
+
 proptest! {
     #[test]
     fn whatever_comes_in_is_taken_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0_usize..300) {

@@ -12,7 +12,7 @@ use clerestory_vault::{OpenError, StoreError};
 
 use crate::content::{Found, LONGEST_HOLE_US};
 use crate::describe::{Described, DescribedTrack};
-use crate::plays::{goes_on, plays, reason_of};
+use crate::plays::{plays, reason_of};
 use crate::rows::{self, PlayRow};
 use crate::{Playback, PlaybackError};
 
@@ -28,6 +28,10 @@ pub struct Export {
     pub entry: u64,
     /// When it began.
     pub started_at: clerestory_model::Timestamp,
+    /// Microseconds that it lasts.
+    length_us: i64,
+    /// Whether it is about somebody else than whoever takes it along.
+    of_others: bool,
     /// Its runs, in order.
     pub runs: Vec<Run>,
 }
@@ -133,8 +137,8 @@ impl Playback {
     /// is asked after the decision.
     ///
     /// # Errors
-    /// [`PlaybackError::Refused`], [`PlaybackError::NotExported`], [`PlaybackError::NoFfmpeg`] and
-    /// [`PlaybackError::OnceOver`], which are on record too; and as [`Self::begin`].
+    /// [`PlaybackError::Refused`], [`PlaybackError::WatchedOnly`], [`PlaybackError::NotExported`],
+    /// [`PlaybackError::NoFfmpeg`] and [`PlaybackError::OnceOver`], which are on record too; and as [`Self::begin`].
     pub async fn begin_export(
         &self,
         op: &OpContext,
@@ -149,8 +153,12 @@ impl Playback {
                 Box::pin(async move { playback.begin_export_once(tx, &inner, on, (reason, able)).await })
             })
             .await?;
-        if let Err(error @ (PlaybackError::NotExported | PlaybackError::NoFfmpeg | PlaybackError::OnceOver)) =
-            &begun
+        if let Err(
+            error @ (PlaybackError::WatchedOnly
+            | PlaybackError::NotExported
+            | PlaybackError::NoFfmpeg
+            | PlaybackError::OnceOver),
+        ) = &begun
         {
             self.access.tell_failed::<ExportRecording>(op, on, error.to_string(), None).await?;
         }
@@ -169,8 +177,9 @@ impl Playback {
         let reason = reason_of(reason);
         if self.access.would_allow_in::<ExportRecording>(tx, op, on).await? {
             let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
-            if let Some(seconding) = self.seconding(tx, op, on).await? {
-                return Ok(Err(PlaybackError::SecondNeeded(seconding)));
+            // Whoever was agreed to was agreed to for a look, of which nothing stays.
+            if self.wants_second(tx, op, &recording).await? {
+                return Ok(Err(PlaybackError::WatchedOnly));
             }
             if reason.is_none() && self.is_on(tx, &recording, "view.reason_required").await? {
                 return Ok(Err(PlaybackError::ReasonRequired));
@@ -190,49 +199,64 @@ impl Playback {
         if recording.source != Source::Screen || !runs.iter().any(|run| run.has(Kind::Picture)) {
             return Ok(Err(PlaybackError::NotExported));
         }
-        if goes_on(recording, op.at) {
+        // Also one whose recorder is not heard of any more: its end is not known, and more of it may come.
+        if recording.state != RecordingState::Active {
             return Ok(Err(PlaybackError::OnceOver));
         }
         if !able {
             return Ok(Err(PlaybackError::NoFfmpeg));
         }
-        self.note_export(tx, op, (on, recording), grant.entry()).await?;
-        Ok(Ok(Export { on, entry: grant.entry(), started_at: recording.started_at, runs }))
+        Ok(Ok(Export {
+            on,
+            entry: grant.entry(),
+            started_at: recording.started_at,
+            length_us: recording.ended_at.micros().saturating_sub(recording.started_at.micros()).max(0),
+            of_others: op.actor.subject() != Some(recording.subject),
+            runs,
+        }))
     }
 
-    /// Whom it is about finds it among those who watched: all of it was given away.
-    async fn note_export(
-        &self,
-        tx: &mut Tx,
-        op: &OpContext,
-        (on, recording): (RecordingRef, &Recording),
-        entry: u64,
-    ) -> Result<(), PlaybackError> {
-        let Actor::Person { id: person, session, subject, .. } = op.actor else { return Ok(()) };
-        if recording.subject == subject {
+    /// Notes that a film of it is given away, before its first byte is: whom it is about finds it among those who watched,
+    /// as a copy of all of it.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Sql`]: nothing may be given away then.
+    pub async fn note_export(&self, op: &OpContext, export: &Export) -> Result<(), PlaybackError> {
+        let Actor::Person { id: person, session, .. } = op.actor else { return Ok(()) };
+        if !export.of_others {
             return Ok(());
         }
+        let (at, length_us) = (op.at, export.length_us);
         let play = PlayRow {
-            id: PlayId::new(op.at, random()),
-            organisation: on.organisation,
-            recording: on.id,
+            id: PlayId::new(at, random()),
+            organisation: export.on.organisation,
+            recording: export.on.id,
             person,
             session,
-            entry,
+            entry: export.entry,
             follow_entry: None,
             part: None,
-            started_at: op.at,
-            expires_at: op.at,
+            started_at: at,
+            expires_at: at,
             ended_at: None,
+            copied: true,
         };
-        let length_us = recording.ended_at.micros().saturating_sub(recording.started_at.micros()).max(0);
-        rows::insert(tx, &play).await?;
-        rows::watched(tx, play.id, (0, length_us), op.at).await?;
-        rows::end(tx, play.id, op.at).await?;
-        Ok(())
+        self.vault.hold_lease().await?;
+        self.database
+            .write(Lane::Interactive, move |tx| {
+                Box::pin(async move {
+                    rows::insert(tx, &play).await?;
+                    rows::watched(tx, play.id, (0, length_us), at).await?;
+                    rows::end(tx, play.id, at).await?;
+                    recordings::note_play(tx, play.recording).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
-    /// Whether the caller would be let take it along now, once they have proven who they are. Nothing of it is on record.
+    /// Whether the caller would be let take it along now, once they have proven who they are: nobody would where a second
+    /// person is wanted. Nothing of it is on record.
     ///
     /// # Errors
     /// [`PlaybackError::Access`], [`PlaybackError::Sql`].
@@ -243,7 +267,8 @@ impl Playback {
         (on, recording): (RecordingRef, &Recording),
     ) -> Result<bool, PlaybackError> {
         Ok(recording.source == Source::Screen
-            && self.access.would_allow_asking::<ExportRecording>(tx, op, on).await?)
+            && self.access.would_allow_asking::<ExportRecording>(tx, op, on).await?
+            && !self.wants_second(tx, op, recording).await?)
     }
 
     /// The bytes of a segment that is exported, `clerestory media 1`; nothing of one that was erased since.

@@ -66,8 +66,10 @@ impl Playback {
                             expires_at: op.at,
                             ended_at: None,
                             part: None,
+                            copied: true,
                         };
                         rows::insert(tx, &play).await?;
+                        recordings::note_play(tx, watched.id).await?;
                         rows::watched(tx, play.id, (0, duration_us), op.at).await?;
                         rows::end(tx, play.id, op.at).await?;
                     }

@@ -46,6 +46,7 @@ pub const SCHEMA: Component = Component {
         Migration { name: "plays of what goes on", sql: include_str!("0003-following.sql") },
         Migration { name: "plays of a part", sql: include_str!("0004-clips.sql") },
         Migration { name: "small pictures of screens", sql: include_str!("0005-previews.sql") },
+        Migration { name: "what was taken along", sql: include_str!("0006-copies.sql") },
     ],
 };
 
@@ -99,9 +100,12 @@ pub enum PlaybackError {
     /// There is no picture of a screen in it.
     #[error("it is no recording of a screen, or has no picture")]
     NotExported,
-    /// It still goes on: it is exported when it is whole.
+    /// It still goes on, or its recorder has not said that it is over: it is exported when it is whole.
     #[error("it still goes on")]
     OnceOver,
+    /// The organisation wants a second person to agree, and whoever agrees does so to watching here.
+    #[error("a second person agrees to watching, and not to a copy")]
+    WatchedOnly,
     /// The server has no `ffmpeg`.
     #[error("the server has no ffmpeg")]
     NoFfmpeg,

@@ -141,6 +141,7 @@ impl Playback {
                         expires_at: op.at.plus(IDLE),
                         ended_at: None,
                         part,
+                        copied: false,
                     };
                     rows::insert(tx, &play).await?;
                     recordings::note_play(tx, on.id).await?;

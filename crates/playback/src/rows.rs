@@ -28,6 +28,8 @@ pub struct PlayRow {
     pub ended_at: Option<Timestamp>,
     /// The part that it plays and no more, in microseconds since the recording began; all of it where none is said.
     pub part: Option<(i64, i64)>,
+    /// Whether it left as a file, rather than was watched here.
+    pub copied: bool,
 }
 
 /// Somebody's watching of a recording.
@@ -40,7 +42,7 @@ pub struct Viewing {
 }
 
 const COLUMNS: &str = "play_id, organisation_id, recording_id, person_id, session_id, entry, follow_entry, \
-     started_at, expires_at, ended_at, from_us, to_us";
+     started_at, expires_at, ended_at, from_us, to_us, copied";
 
 fn play(row: &Row) -> Result<PlayRow, SqlError> {
     Ok(PlayRow {
@@ -55,14 +57,15 @@ fn play(row: &Row) -> Result<PlayRow, SqlError> {
         expires_at: row.get(8)?,
         ended_at: row.get(9)?,
         part: row.get::<Option<i64>>(10)?.zip(row.get::<Option<i64>>(11)?),
+        copied: row.get(12)?,
     })
 }
 
 pub(crate) async fn insert(tx: &mut Tx, new: &PlayRow) -> Result<(), SqlError> {
     tx.execute(
         "INSERT INTO plays (play_id, organisation_id, recording_id, person_id, session_id, entry,
-             follow_entry, started_at, expires_at, from_us, to_us)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             follow_entry, started_at, expires_at, from_us, to_us, copied)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         &[
             new.id.into(),
             new.organisation.into(),
@@ -75,6 +78,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &PlayRow) -> Result<(), SqlError> {
             new.expires_at.into(),
             new.part.map(|(from, _)| from).into(),
             new.part.map(|(_, to)| to).into(),
+            new.copied.into(),
         ],
     )
     .await?;

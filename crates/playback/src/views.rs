@@ -139,9 +139,9 @@ impl Playback {
         op: &OpContext,
         on: RecordingRef,
     ) -> Result<Option<Seconding>, PlaybackError> {
-        let Actor::Person { id: person, subject, .. } = op.actor else { return Ok(None) };
+        let Actor::Person { id: person, .. } = op.actor else { return Ok(None) };
         let recording = recordings::find(tx, on.id).await?.ok_or(PlaybackError::NotFound)?;
-        if recording.subject == subject || !self.is_on(tx, &recording, "view.four_eyes").await? {
+        if !self.wants_second(tx, op, &recording).await? {
             return Ok(None);
         }
         Ok(match latest(tx, (on.id, person), op.at).await?.map(|view| view.answer) {
@@ -150,6 +150,17 @@ impl Playback {
             Some(Some((Answer::Refused, _))) => Some(Seconding::Refused),
             Some(Some((Answer::Allowed, _))) => None,
         })
+    }
+
+    /// Whether the organisation wants a second person for what is about somebody else than the caller.
+    pub(crate) async fn wants_second(
+        &self,
+        tx: &mut Tx,
+        op: &OpContext,
+        recording: &recordings::Recording,
+    ) -> Result<bool, PlaybackError> {
+        let Actor::Person { subject, .. } = op.actor else { return Ok(false) };
+        Ok(recording.subject != subject && self.is_on(tx, recording, "view.four_eyes").await?)
     }
 
     /// Whether a setting is on where something was recorded, or for whom it is about.

@@ -43,6 +43,18 @@ pub fn film_program(directory: &Path, does: &str) -> PathBuf {
     copy
 }
 
+/// A copy of the program that asks the system itself, in this directory: what it got, and what it was told, stands in what
+/// it gives.
+///
+/// # Panics
+/// When it cannot be copied.
+#[must_use]
+pub fn calling_program(directory: &Path) -> PathBuf {
+    let copy = directory.join("calls");
+    std::fs::copy(env!("CLERESTORY_FILM_CALLS"), &copy).expect("the program can be copied");
+    copy
+}
+
 /// The program that looks at erasures for tests.
 ///
 /// # Panics

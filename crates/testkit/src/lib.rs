@@ -30,4 +30,4 @@ pub use caller::{Answer, Caller};
 pub use clock::Hands;
 pub use erasing::CopyOfDatabase;
 pub use inhabited::{Inhabited, picture};
-pub use installation::{Installation, confined_program, film_program, verifier_program};
+pub use installation::{Installation, calling_program, confined_program, film_program, verifier_program};

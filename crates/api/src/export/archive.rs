@@ -23,13 +23,26 @@ const STALLED: Duration = Duration::from_secs(60);
 pub(super) enum Cut {
     /// Nobody reads it any more.
     Left,
-    /// Something did not answer, or a right ended.
+    /// It could not be made.
     Failed(String),
+    /// A right ended, or something did not answer: what whoever fetches it would be told of that.
+    Told(ApiError),
+}
+
+impl Cut {
+    /// What the server's log says of it.
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Self::Left => "whoever fetched it went away",
+            Self::Failed(why) => why,
+            Self::Told(error) => &error.problem().detail,
+        }
+    }
 }
 
 impl From<ApiError> for Cut {
     fn from(error: ApiError) -> Self {
-        Self::Failed(error.problem().detail.clone())
+        Self::Told(error)
     }
 }
 

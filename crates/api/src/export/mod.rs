@@ -13,12 +13,14 @@ mod recording;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use clerestory_access::{HandedOutRef, RequestRef};
+use clerestory_confine::{Confined, FilmPlace};
 use clerestory_identity::Use;
 use clerestory_lifecycle::RequestKind;
 use clerestory_model::{PersonId, PlayId, RequestId};
@@ -35,41 +37,61 @@ use crate::problem::ApiError;
 
 /// So many are made at once, each for somebody else.
 const AT_ONCE: usize = 4;
+/// Whoever found no place for a film, or a server that stops, looks again so much later.
+const LATER: Duration = Duration::from_secs(60);
 /// Pieces of an archive that wait to be sent.
 const PIECES: usize = 4;
 /// Recordings looked up together.
 const PAGE: u32 = 50;
 
-/// Those who fetch one now.
+/// Those who fetch one now. Films have places of their own: they take hours, and keep nobody from what is held about them.
 #[derive(Clone)]
 pub(crate) struct Exports {
     room: Arc<Semaphore>,
     people: Arc<Mutex<HashSet<PersonId>>>,
+    filming: Arc<Mutex<HashSet<PersonId>>>,
 }
 
 impl Exports {
     pub(crate) fn new() -> Self {
-        Self { room: Arc::new(Semaphore::new(AT_ONCE)), people: Arc::default() }
+        Self { room: Arc::new(Semaphore::new(AT_ONCE)), people: Arc::default(), filming: Arc::default() }
     }
 
     /// Room for one, for somebody who fetches no other: nobody keeps the others from theirs by reading slowly.
     fn take(&self, person: PersonId) -> Result<Room, ApiError> {
-        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| busy())?;
-        match self.people.lock().unwrap_or_else(PoisonError::into_inner).insert(person) {
-            true => Ok(Room { person, people: Arc::clone(&self.people), _permit: permit }),
-            false => Err(one_each()),
-        }
+        Room::of(&self.people, person, || Arc::clone(&self.room).try_acquire_owned().map_err(|_| busy()))
+    }
+
+    /// Room for a film, for somebody who fetches no other, before anything is decided: whoever finds none has done nothing.
+    fn take_film(&self, person: PersonId, confined: &Confined) -> Result<Room<FilmPlace>, ApiError> {
+        Room::of(&self.filming, person, || confined.film_place().map_err(|_| films_busy()))
     }
 }
 
 /// Room for an export, given back when it is dropped.
-struct Room {
+struct Room<Place = OwnedSemaphorePermit> {
     person: PersonId,
     people: Arc<Mutex<HashSet<PersonId>>>,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
-impl Drop for Room {
+impl<Place> Room<Place> {
+    fn of(
+        people: &Arc<Mutex<HashSet<PersonId>>>,
+        person: PersonId,
+        place: impl FnOnce() -> Result<Place, ApiError>,
+    ) -> Result<Self, ApiError> {
+        let mut fetching = people.lock().unwrap_or_else(PoisonError::into_inner);
+        if fetching.contains(&person) {
+            return Err(one_each());
+        }
+        let place = place()?;
+        fetching.insert(person);
+        Ok(Self { person, people: Arc::clone(people), place })
+    }
+}
+
+impl<Place> Drop for Room<Place> {
     fn drop(&mut self) {
         self.people.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.person);
     }
@@ -143,8 +165,8 @@ async fn close(done: Result<(), Cut>, archive: &mut Archive, broken: &AtomicBool
     match cut {
         None => {}
         Some(Cut::Left) => tracing::info!(of, "whoever fetched an export went away"),
-        Some(Cut::Failed(why)) => {
-            tracing::warn!(of, why, "an export was broken off");
+        Some(cut) => {
+            tracing::warn!(of, why = cut.why(), "an export was broken off");
             broken.store(true, Ordering::Release);
         }
     }
@@ -153,11 +175,11 @@ async fn close(done: Result<(), Cut>, archive: &mut Archive, broken: &AtomicBool
 /// Whether the session that fetches it still runs; it may take minutes.
 async fn still(api: &Api, caller: &mut Caller) -> Result<(), Cut> {
     if *api.draining.borrow() {
-        return Err(Cut::Failed("the server stops".to_owned()));
+        return Err(stopping().into());
     }
     let running = api.identity.running(&caller.token, &caller.whence, Use::Nobody).await;
     let running = running.map_err(ApiError::from)?;
-    let Some(running) = running else { return Err(Cut::Failed("the session ended".to_owned())) };
+    let Some(running) = running else { return Err(ApiError::unauthenticated().into()) };
     caller.op.actor = running.actor;
     caller.op.at = api.clock.now();
     Ok(())
@@ -181,6 +203,28 @@ fn busy() -> ApiError {
         format!("The server hands out {AT_ONCE} of these at once."),
         "Try again in a minute.",
     )
+}
+
+fn films_busy() -> ApiError {
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-exports",
+        "Other films are being made",
+        "The server makes two films at a time, and both places are taken. Nothing was decided or opened.",
+        "Try again in some minutes: a place is free when one of them is fetched, or broken off.",
+    )
+    .after(LATER)
+}
+
+fn stopping() -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "stopping",
+        "The server stops",
+        "It is being stopped, and hands nothing out that takes long.",
+        "Try again once it runs again.",
+    )
+    .after(LATER)
 }
 
 fn day(time: &str) -> &str {

@@ -114,8 +114,16 @@ impl From<PlaybackError> for ApiError {
                 StatusCode::CONFLICT,
                 "still-going-on",
                 "It is still going on",
-                "A recording is taken along once it is over.",
-                "Come back when it is.",
+                "A recording is taken along once it is over, and its recorder has not said yet that this one is.",
+                "Come back when it is. One whose recorder says nothing more is over by itself half an hour later.",
+            ),
+            PlaybackError::WatchedOnly => Self::new(
+                StatusCode::FORBIDDEN,
+                "no-agreement-to-a-copy",
+                "It is watched here, and not taken along",
+                "Your organisation wants a second person to agree before anything of others is watched. They agree to a look; \
+                 a copy outside would need an agreement of its own, which there is none of yet.",
+                "Ask to watch it here. Whoever sets the rules says by view.four_eyes where a second person is wanted.",
             ),
             PlaybackError::NoFfmpeg => Self::new(
                 StatusCode::CONFLICT,

@@ -3,12 +3,16 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 use std::{env, hint, process, thread};
 
 /// It was started by itself, and has nothing to do but to end.
 const AGAIN: &str = "again";
+/// Between two sips of one that reads slowly.
+const SIP: Duration = Duration::from_millis(10);
 
 fn main() -> ExitCode {
     let own = PathBuf::from(env::args_os().next().unwrap_or_default());
@@ -35,6 +39,8 @@ fn main() -> ExitCode {
         }
         "reads" => everything(&own),
         "draws" => drawn(),
+        "films" => filmed(|| ()),
+        "drips" => filmed(|| thread::sleep(SIP)),
         _ => {
             drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
             ExitCode::SUCCESS
@@ -59,15 +65,41 @@ fn drawn() -> ExitCode {
     said(&[255, 0, 0].repeat(size.unwrap_or_default() * pictures))
 }
 
+/// A film of one fragment (ISO/IEC 14496-12), of which nobody ever saw a picture: its head at once, the fragment when all
+/// that came in is read, `between` each few bytes of it.
+fn filmed(between: impl Fn()) -> ExitCode {
+    let tkhd = [&[0; 12][..], &1_u32.to_be_bytes(), &[0; 68]].concat();
+    let mdhd = [&[0; 12][..], &90_000_u32.to_be_bytes(), &[0; 8]].concat();
+    let mdia = boxed(b"mdia", &boxed(b"mdhd", &mdhd));
+    let moov = boxed(b"moov", &boxed(b"trak", &[boxed(b"tkhd", &tkhd), mdia].concat()));
+    let head = said(&[boxed(b"ftyp", b"iso6"), moov].concat());
+    let mut few = [0; 1024];
+    while io::stdin().lock().read(&mut few).is_ok_and(|length| length > 0) {
+        between();
+    }
+    let tfhd = boxed(b"tfhd", &[&[0; 4][..], &1_u32.to_be_bytes()].concat());
+    let tfdt = boxed(b"tfdt", &[&[1, 0, 0, 0][..], &[0; 8]].concat());
+    let traf = boxed(b"traf", &[tfhd, tfdt].concat());
+    let moof = boxed(b"moof", &[boxed(b"mfhd", &[0; 8]), traf].concat());
+    let fragment = said(&[moof, boxed(b"mdat", b"pictures")].concat());
+    if head == ExitCode::SUCCESS { fragment } else { head }
+}
+
+fn boxed(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len() + 8).unwrap_or_default();
+    [&length.to_be_bytes()[..], name, content].concat()
+}
+
 /// Tries whatever lies in reach, and says what of it worked.
 fn everything(own: &Path) -> ExitCode {
     let beside = |name: &str| own.with_file_name(name);
+    let asker = format!("/proc/{}/environ", parent_id());
     let mut text = String::new();
     let tried = [
         ("the file beside it", File::open(beside("secret")).map(drop)),
         ("a file of the system", File::open("/etc/passwd").map(drop)),
         ("its own process", File::open("/proc/self/environ").map(drop)),
-        ("whoever asked", File::open("/proc/1/environ").map(drop)),
+        ("whoever asked", File::open(asker).map(drop)),
         ("a folder", fs::read_dir("/usr/lib").map(drop)),
         ("a new file", File::create(beside("made")).map(drop)),
         ("a file in /tmp", File::create("/tmp/clerestory-film").map(drop)),
@@ -88,7 +120,8 @@ fn everything(own: &Path) -> ExitCode {
 }
 
 fn said(bytes: &[u8]) -> ExitCode {
-    match io::stdout().write_all(bytes) {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

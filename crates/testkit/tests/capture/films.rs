@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 use super::screen_files::{decoded, probed};
 
-const FIRST: &str = "0190a5e2-0000-7000-8000-0000000000c1";
+pub(crate) const FIRST: &str = "0190a5e2-0000-7000-8000-0000000000c1";
 const SECOND: &str = "0190a5e2-0000-7000-8000-0000000000c2";
 
-struct Stage {
-    installation: Installation,
-    member: Caller,
+pub(crate) struct Stage {
+    pub installation: Installation,
+    pub member: Caller,
     recorder: Recorder,
     folder: tempfile::TempDir,
 }
 
 impl Stage {
-    async fn set(installation: Installation) -> Self {
+    pub(crate) async fn set(installation: Installation) -> Self {
         record_screens(&installation).await;
         say(&installation, "capture.recording.audio", json!(true)).await;
         let member = installation.person("member").await;
@@ -31,12 +31,17 @@ impl Stage {
         Self { installation, member, recorder, folder: tempfile::tempdir().unwrap() }
     }
 
-    fn now_ms(&self) -> i64 {
+    pub(crate) fn now_ms(&self) -> i64 {
         i64::try_from(self.installation.now().unix_millis()).unwrap()
     }
 
     /// Records a run of so many segments of two seconds.
-    async fn run(&self, writer: &str, resume: Option<&str>, kinds: &[(&Fixture, &[u64])]) -> Screen {
+    pub(crate) async fn run(
+        &self,
+        writer: &str,
+        resume: Option<&str>,
+        kinds: &[(&Fixture, &[u64])],
+    ) -> Screen {
         let now_ms = self.now_ms();
         let mut asked = screen_start(now_ms, writer, resume);
         asked["audio"] = json!(true);
@@ -51,12 +56,12 @@ impl Stage {
         screen
     }
 
-    async fn end(&self, screen: &Screen) {
+    pub(crate) async fn end(&self, screen: &Screen) {
         screen.sender().post("/api/v1/capture/screens/end", json!({ "reason": "stopped" })).await.ok();
     }
 
     /// What the admin is given who takes it along.
-    async fn export(&self, screen: &Screen, asked: Value) -> Answer {
+    pub(crate) async fn export(&self, screen: &Screen, asked: Value) -> Answer {
         let admin = self.installation.proven("admin").await;
         admin.post(&format!("/api/v1/recordings/{}/export", screen.recording), asked).await
     }
@@ -126,7 +131,15 @@ async fn runs_follow_one_another_in_a_film_that_other_programs_play() {
     assert_eq!(told["items"][0]["reason"], "for the tribunal");
     let viewers = format!("/api/v1/recordings/{}/viewers", first.recording);
     let viewers = stage.member.get(&viewers).await.ok();
-    assert_eq!(viewers["items"].as_array().unwrap().len(), 1, "{viewers}");
+    assert_eq!(
+        viewers["items"].as_array().unwrap().len(),
+        1,
+        "one that came too early gave nothing: {viewers}"
+    );
+    assert_eq!(viewers["items"][0]["copied"], true, "{viewers}");
+    assert_eq!(viewers["items"][0]["reason"], "for the tribunal");
+    let unwatched = admin.get("/api/v1/recordings?watched=no").await.ok();
+    assert_eq!(unwatched["items"].as_array().unwrap().len(), 0, "whoever has it has seen it: {unwatched}");
     // The member may not, as nobody said so.
     let facts = stage.member.get(&format!("/api/v1/recordings/{}", first.recording)).await.ok();
     assert_eq!((&facts["may_export"], &facts["export"]), (&json!(false), &json!("ready")));
@@ -145,6 +158,37 @@ async fn runs_follow_one_another_in_a_film_that_other_programs_play() {
         let refused = caller.post(&path, json!({ "reason": "r" })).await.status;
         assert!(matches!(refused, StatusCode::NOT_FOUND | StatusCode::GONE), "it was deleted: {refused}");
     }
+}
+
+/// A run without sound, in which a codec gives way to another, behind one with sound: silence that lasts as long as the rest
+/// of the run would be heard beyond where the next part begins.
+#[tokio::test]
+async fn a_film_goes_on_where_a_run_changes_its_codec() {
+    let stage = Stage::set(Installation::new().await).await;
+    let all = fixtures(stage.folder.path());
+    let (vp9, avc, sound) = (fixture(&all, "vp09"), fixture(&all, "avc1"), fixture(&all, "opus"));
+    let whole: &[u64] = &[0, 1, 2];
+    let first = stage.run(FIRST, None, &[(vp9, whole), (sound, whole)]).await;
+    let now_ms = stage.now_ms();
+    let second = stage.run(SECOND, Some(first.token.as_str()), &[]).await;
+    for (number, picture) in [vp9, avc, avc].into_iter().enumerate() {
+        let body = picture.segment(now_ms, number);
+        second.send_sealed("video", u64::try_from(number).unwrap(), &body).await.ok();
+    }
+    stage.end(&second).await;
+    let answer = stage.export(&second, json!({})).await;
+    assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.json);
+    let file = stage.kept(&answer.bytes);
+    let found = probed(&file);
+    let (pictures, sounds) = (times(&found, 0), times(&found, 1));
+    assert!(pictures.windows(2).all(|pair| pair[0] < pair[1] && pair[1] - pair[0] < 0.3), "{pictures:?}");
+    // In the order in which they stand in the file. Where the first run ends, a piece that was begun is heard to its end.
+    let back: Vec<_> = sounds.windows(2).filter(|pair| pair[0] >= pair[1] + 0.025).collect();
+    assert!(back.is_empty(), "sound goes back: {back:?}");
+    let silent: Vec<_> = sounds.windows(2).filter(|pair| pair[1] - pair[0] > 0.3).collect();
+    assert!(silent.is_empty(), "sound goes on: {silent:?}");
+    let lasts = seconds(&file);
+    assert!((lasts - 12.0).abs() < 0.4, "six seconds and six: {lasts}");
 }
 
 #[tokio::test]
@@ -200,7 +244,7 @@ async fn without_ffmpeg_or_with_a_broken_one_it_is_told_and_the_recording_is_kep
 }
 
 #[tokio::test]
-async fn hostile_pictures_make_no_film_or_one_without_them() {
+async fn hostile_pictures_make_no_film() {
     let stage = Stage::set(Installation::new().await).await;
     let all = fixtures(stage.folder.path());
     let good = fixture(&all, "vp8");
@@ -220,10 +264,12 @@ async fn hostile_pictures_make_no_film_or_one_without_them() {
         screen.send_sealed("video", 0, &body).await.ok();
         stage.end(&screen).await;
         let answer = stage.export(&screen, json!({})).await;
-        assert!(
-            answer.status == StatusCode::OK || answer.problem() == "film-not-made",
-            "{what}: {:?}",
-            answer.status
+        assert_eq!(
+            answer.problem(),
+            "film-not-made",
+            "{what}: {}, {} bytes",
+            answer.status,
+            answer.bytes.len()
         );
         let admin = stage.installation.person("admin").await;
         let facts = admin.get(&format!("/api/v1/recordings/{}", screen.recording)).await.ok();
@@ -231,5 +277,10 @@ async fn hostile_pictures_make_no_film_or_one_without_them() {
     }
     let screen = stage.run(SECOND, None, &[(good, &[0, 1])]).await;
     stage.end(&screen).await;
-    assert_eq!(stage.export(&screen, json!({})).await.status, StatusCode::OK, "the next one is as ever");
+    let answer = stage.export(&screen, json!({})).await;
+    assert_eq!(answer.status, StatusCode::OK, "the next one is as ever");
+    let file = stage.kept(&answer.bytes);
+    let found = probed(&file);
+    assert_eq!((&found["streams"][0]["width"], &found["streams"][0]["height"]), (&json!(320), &json!(180)));
+    assert!(decoded(&file).len() >= 39, "every picture of it decodes");
 }

@@ -6,6 +6,7 @@ mod disk;
 mod engines;
 mod film_confined;
 mod films;
+mod films_taken;
 mod leftovers;
 mod limits;
 mod lost_commit;

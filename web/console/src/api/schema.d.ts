@@ -4517,6 +4517,8 @@ export interface components {
         };
         /** @description Somebody's watching. */
         Viewer: {
+            /** @description Whether it was taken along as a file, which lies elsewhere now, rather than watched here. */
+            copied: boolean;
             /** Format: date-time */
             ended_at?: string | null;
             /** Format: int64 */

@@ -181,6 +181,8 @@ export const Viewer = v.object({
   entry: v.number(),
   ranges: v.array(v.object({ from_us: count, to_us: count })),
   watched_us: count,
+  /** Whether it left as a file, rather than was watched here. */
+  copied: v.optional(v.boolean()),
 });
 export type Viewer = v.InferOutput<typeof Viewer>;
 

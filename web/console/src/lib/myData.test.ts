@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MyRecording, Viewer } from "../api/types";
-import { DAYS, hallOf, heightOf, longWords, looksOf, shortWords, watchingNow } from "./myData";
+import { DAYS, hallOf, heightOf, longWords, looksOf, seenWords, shortWords, watchingNow } from "./myData";
 
 const MINUTE = 60_000_000;
 const now = new Date(2026, 10, 22, 15, 0, 0);
@@ -97,5 +97,14 @@ describe("what is said of lengths", () => {
 
   it("is drawn so that a little is not nothing", () => {
     expect([heightOf(0, 10), heightOf(1, 1000), heightOf(10, 10), heightOf(5, 0)]).toEqual([0, 6, 100, 0]);
+  });
+});
+
+describe("what somebody saw", () => {
+  it("tells a copy from a look", () => {
+    const looked = look("ada", at(0), at(0));
+    expect(seenWords(looked)).toMatch(/seen$/);
+    expect(seenWords({ ...looked, watched_us: 0 })).toBe("nothing seen");
+    expect(seenWords({ ...looked, copied: true })).toBe("taken along as a file");
   });
 });

@@ -1,11 +1,17 @@
 /** What a person sees about themselves: looks at what shows them, and thirty days of it at a glance. */
 import type { MyRecording, Viewer } from "../api/types";
-import { dayOf } from "./format";
+import { dayOf, formatClock } from "./format";
 
 /** Somebody's look at one recording. */
 export interface Look {
   recording: MyRecording;
   viewer: Viewer;
+}
+
+/** How much of it somebody saw, or that they have all of it elsewhere. */
+export function seenWords({ copied, watched_us }: Viewer): string {
+  if (copied) return "taken along as a file";
+  return watched_us === 0 ? "nothing seen" : `${formatClock(watched_us)} seen`;
 }
 
 /** Every look at these recordings, newest first. */

@@ -6,6 +6,7 @@ import { Panes } from "../components/Panes";
 import { Person } from "../components/Person";
 import { Empty, Loading, Trouble } from "../components/States";
 import { formatClock, formatCount, formatMoment } from "../lib/format";
+import { seenWords } from "../lib/myData";
 import { whereLine } from "../lib/recording";
 import { useTitle } from "../lib/useTitle";
 import { litPanes, rangesWords } from "../lib/watching";
@@ -123,7 +124,7 @@ function Look({ item, viewer }: { item: RecordingItem; viewer: Viewer }) {
       <span className="lk-why">
         {viewer.reason ?? <span className="ink3">no reason was asked for</span>}
         <span className="small ink3 num">
-          {formatClock(viewer.watched_us)} seen,{" "}
+          {seenWords(viewer)},{" "}
           <Link className="link" to="/trust/audit" search={{ entry: viewer.entry }}>
             entry {formatCount(viewer.entry)}
           </Link>

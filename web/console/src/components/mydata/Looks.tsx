@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import type { AuditItem } from "../../api/types";
 import { actionWords } from "../../lib/auditFilter";
-import { formatClock, formatDate, formatTime, plural } from "../../lib/format";
-import type { Look } from "../../lib/myData";
+import { formatDate, formatTime, plural } from "../../lib/format";
+import { type Look, seenWords } from "../../lib/myData";
 import { litPanes, rangesWords } from "../../lib/watching";
 import { actorWords } from "../audit/columns";
 import { Icon } from "../Icon";
@@ -77,9 +77,7 @@ function One({ look: { recording, viewer }, own, mayOpen }: { look: Look; own: s
       />
       <div className="lt num">
         <span>{now ? "now" : `${formatDate(viewer.started_at)} ${formatTime(viewer.started_at)}`}</span>
-        <span className="small ink3">
-          {viewer.watched_us === 0 ? "nothing seen" : formatClock(viewer.watched_us)}
-        </span>
+        <span className="small ink3">{seenWords(viewer)}</span>
       </div>
       <p className="ly small">{viewer.reason ?? <span className="ink3">no reason was asked for</span>}</p>
     </li>
