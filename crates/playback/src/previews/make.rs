@@ -554,6 +554,7 @@ fn told(error: ConfineError) -> Result<&'static str, Stop> {
         ConfineError::Forbidden => Ok("What decoded it tried what it may not, and was ended."),
         ConfineError::Busy
         | ConfineError::NoFfmpeg
+        | ConfineError::NoProgram(_)
         | ConfineError::Unconfined(_)
         | ConfineError::Start(_) => Err(Stop::Machine(error)),
     }
