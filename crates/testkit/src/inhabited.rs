@@ -162,9 +162,8 @@ impl Inhabited {
             (record(&installation, &site_key).await, record(&installation, &site_key).await);
         let about = cast.about(&site).await;
         cast.watch(&installation, &watched, &about).await;
-        for recording in [&watched, &about] {
-            cast.coach(recording).await;
-        }
+        cast.coach(&watched, &cast.second).await;
+        cast.coach(&about, &cast.admin).await;
         cast.hold(&visited).await;
         let visitor = cast.admin.get(&format!("/api/v1/recordings/{visited}")).await.ok();
         cast.requests(&text(&visitor["subject"]["id"])).await;
@@ -292,16 +291,16 @@ impl Cast {
         }
     }
 
-    /// The person says something of a recording, names a stretch of it, asks for its review and does it, and puts it into
-    /// a playlist.
-    async fn coach(&self, recording: &str) {
+    /// The person says something of a recording, names a stretch of it, asks for its review, which somebody does, and puts it
+    /// into a playlist.
+    async fn coach(&self, recording: &str, reviewer: &Caller) {
         let (by, path) = (&self.second, format!("/api/v1/recordings/{recording}"));
         let comment = json!({ "at_ms": 0, "text": "look at Fellbrook" });
         done(by.post(&format!("{path}/comments"), comment).await);
         let clip = json!({ "title": "Larkspurgate", "from_ms": 0, "to_ms": 1 });
         let clip = by.post(&format!("{path}/clips"), clip).await.ok();
         // Whom a recording is about does not close its review.
-        for (by, state) in [(by, "waiting"), (&self.admin, "done")] {
+        for (by, state) in [(by, "waiting"), (reviewer, "done")] {
             put(by, &format!("{path}/review"), json!({ "state": state, "note": "how Ottermere goes" })).await;
         }
         let list = by.post("/api/v1/playlists", json!({ "title": "Windlestraw" })).await.ok();

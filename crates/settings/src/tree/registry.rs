@@ -262,7 +262,7 @@ fn screens() -> Vec<Setting> {
         .stricter(Strict::Higher)
         .note("Whether every page is recorded but those that are kept out, or none but those that are let in."),
         Setting::new("capture.url.patterns", Kind::Pages, none(), Merge::Union, &[B, D, P, T, U])
-            .note("Pages that are kept out of recordings of screens, beside those of the presets."),
+            .note("Pages that are kept out of recordings of screens, beside those of the presets, also where only pages that are let in are recorded."),
         Setting::new(
             "capture.url.presets",
             Kind::Set(Some(&["banks", "health", "mail"])),
