@@ -1416,7 +1416,7 @@ export interface paths {
         };
         /** How far the review of a recording is; 404 where nobody asked for one. */
         get: operations["read"];
-        /** Puts a recording on the queue, or says that it was reviewed. */
+        /** Puts a recording on the queue, or says that it was reviewed; the latter by others than whom it is about. */
         put: operations["put"];
         post?: never;
         /** Takes a recording off the queue. */
@@ -3609,7 +3609,10 @@ export interface components {
             kind: components["schemas"]["ItemKind"];
         };
         PutReview: {
-            /** @description What is to be looked at, or was found: 1 to 500 characters. What was noted before stays where nothing is said. */
+            /**
+             * @description What is to be looked at, or was found: 1 to 500 characters, or null, which clears it. Where it is left out only the
+             *     state changes: what was noted before stays, and who asked.
+             */
             note?: string | null;
             state: components["schemas"]["ReviewWord"];
         };
@@ -8611,7 +8614,7 @@ export interface operations {
                 site?: string;
                 /** @description Only in this state. */
                 state?: string;
-                /** @description Only begun at or after. */
+                /** @description Only those that went on at or after. */
                 from?: string;
                 /** @description Only begun before. */
                 to?: string;
@@ -9468,7 +9471,23 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9513,6 +9532,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
