@@ -46,7 +46,7 @@ export default function Reviews() {
     getNextPageParam: (last) => last.next,
   });
   const { items, hide, show } = useShown(list.data?.pages.flatMap((page) => page.items) ?? []);
-  // Who asked, and when, cannot be brought back by saying that it waits again: nothing is sent while there is a way back.
+  // Who reviewed it, and when, cannot be brought back by saying so again: nothing is sent while there is a way back.
   const set = (review: Review, to: ReviewState) =>
     later({
       said: `The recording of ${review.recording.subject.label} ${to === "done" ? "is reviewed" : "waits again"}.`,

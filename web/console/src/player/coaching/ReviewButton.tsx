@@ -34,7 +34,7 @@ export function ReviewButton({ recording }: { recording: string }) {
     staleTime: Number.POSITIVE_INFINITY,
   });
   const { id, name, initials } = useSession().person;
-  // Who asked, and when, cannot be brought back by saying that it waits again: nothing is sent while there is a way back.
+  // As in the queue nothing is sent while there is a way back: whoever goes back has said nothing.
   const done = (before: Review) =>
     later({
       said: "It is reviewed, and off the list of what waits.",
