@@ -16,6 +16,8 @@ import { Receiver } from "./lib/receiver.mjs";
 const STORIES = [
   "journey",
   "rules",
+  "allowed",
+  "managed",
   "trouble",
   "goodbye",
   "still",
@@ -44,7 +46,7 @@ async function tell(name, times) {
   const say = (text) => process.stdout.write(`${name}: ${text}\n`);
   try {
     const { run } = await import(`./stories/${name}.mjs`);
-    await run({ receiver, pages, start, profile, place, say, times });
+    await run({ receiver, pages, start, extension, profile, place, say, times });
     say("ok");
   } finally {
     await browser?.context.close();

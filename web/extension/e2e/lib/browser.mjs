@@ -8,10 +8,12 @@ import { chromium } from "playwright-core";
 const dist = join(dirname(fileURLToPath(import.meta.url)), "../../dist");
 
 /** An unpacked extension is named after the folder it lies in. */
-const idOf = (folder) =>
+export const idOf = (folder) =>
   [...createHash("sha256").update(folder).digest("hex").slice(0, 32)]
     .map((digit) => String.fromCharCode(97 + Number.parseInt(digit, 16)))
     .join("");
+
+export const chromiumPath = () => process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /**
  * The extension as built, but for one thing: what it asks for while it is used is granted from the start, as no script
@@ -24,17 +26,21 @@ export function prepare(folder) {
   writeFileSync(path, JSON.stringify({ ...manifest, host_permissions: asked }));
 }
 
-/** `flags`: more for the browser. `display`: of an X server, for a browser with windows; none for one without. */
+/**
+ * `flags`: more for the browser. `display`: of an X server, for a browser with windows; none for one without. `executable`:
+ * the browser, where it is not the one of this machine.
+ */
 export async function launch({
   extension,
   profile,
+  executable = chromiumPath(),
   flags = [],
   display = null,
   size = { width: 1280, height: 720 },
 }) {
   const id = idOf(extension);
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: executable,
     headless: false,
     ignoreDefaultArgs: [
       "--mute-audio",
