@@ -223,6 +223,18 @@ impl Identity {
         Ok(EnrolmentCode { text, expires_at })
     }
 
+    /// The organisation that a code lets into, where it still does. Nothing is spent by asking, and nothing recorded.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub async fn recorder_offered_by(
+        &self,
+        op: &OpContext,
+        code: &str,
+    ) -> Result<Option<OrganisationId>, IdentityError> {
+        Ok(self.offered_to(op, code).await?.map(|(_, person)| person.organisation))
+    }
+
     /// Exchanges a code for a token: from now on this browser records the screen of whoever was given the code.
     ///
     /// # Errors

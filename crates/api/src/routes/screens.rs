@@ -185,6 +185,10 @@ pub(crate) async fn enrol(
     api.intake.throttle(network)?;
     let asked: EnrolBody = bodies::small(request).await?;
     let new = NewRecorder { code: asked.code, label: asked.label };
+    // A code works once. Where the key of the rules cannot be had now, it is not spent.
+    if let Some(organisation) = api.identity.recorder_offered_by(&op, &new.code).await? {
+        api.intake.screen_policy_key(organisation, &op.request_id).await?;
+    }
     let enrolled = api.identity.enrol_recorder(&op, new, &whence).await?;
     let body = EnrolledBody {
         recorder: enrolled.id.to_string(),

@@ -16,7 +16,7 @@ mod setting;
 mod shares;
 mod verify;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -228,8 +228,12 @@ fn until_asked_to_end() -> anyhow::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Prints a line for the person at the terminal.
-#[expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+/// Prints a line for the person at the terminal. Where nobody reads on (`| head`), what is done is done all the same.
 fn say(line: &str) {
-    println!("{line}");
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            panic!("standard output takes nothing: {error}")
+        }
+        _ => {}
+    }
 }

@@ -153,7 +153,8 @@ impl Playback {
         let now = self.clock.now();
         let before = *self.looked.0.lock().unwrap_or_else(PoisonError::into_inner);
         let since = before.map_or(Timestamp::from_micros(i64::MIN), |before| before.minus(LATE));
-        for state in [RecordingState::Capturing, RecordingState::Active] {
+        // What is deleted gets none, but it is remembered that it has none: it may be taken back.
+        for state in [RecordingState::Capturing, RecordingState::Active, RecordingState::SoftDeleted] {
             let mut from = (since, RecordingId::nil());
             loop {
                 let read = self

@@ -451,6 +451,22 @@ async fn without_ffmpeg_it_is_told_what_to_install_and_made_when_it_is_there() {
 }
 
 #[tokio::test]
+async fn what_is_taken_back_out_of_the_bin_gets_its_pictures_then() {
+    let stage = Stage::set(Installation::new().await).await;
+    let screen = stage.colours(FIRST, None).await;
+    stage.end(&screen).await;
+    let path = format!("/api/v1/recordings/{}", screen.recording);
+    stage.admin.post(&format!("{path}/delete"), json!({ "reason": "not needed" })).await.ok();
+    assert_eq!(stage.make().await, (0, 0), "none of what is in the bin");
+    // Longer ago than what is looked at anew each time.
+    stage.installation.wait(Duration::from_secs(3 * 86_400));
+    assert_eq!(stage.make().await, (0, 0));
+    stage.admin.post(&format!("{path}/restore"), json!({})).await.ok();
+    assert_eq!(stage.make().await, (1, 0));
+    assert_eq!(status(&stage.admin, &stage.address(&stage.admin, &screen).await).await, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_picture_opens_in_its_own_place_and_lies_nowhere_in_clear() {
     let stage = Stage::set(Installation::new().await).await;
     let screen = stage.shown().await;

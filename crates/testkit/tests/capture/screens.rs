@@ -364,6 +364,28 @@ async fn a_code_works_once_and_a_recorder_that_is_ended_sends_no_more() {
 }
 
 #[tokio::test]
+async fn a_code_is_not_spent_while_the_key_of_the_rules_cannot_be_had() {
+    let scene = scene().await;
+    let key = scene.installation.rows("SELECT signing_key FROM capture_signers", vec![]).await;
+    let key: Vec<u8> = key[0].get(0).unwrap();
+    // What was opened is kept for an hour.
+    scene.installation.wait(Duration::from_secs(3700));
+    let code = scene.member.post("/api/v1/recorders/codes", json!({})).await.ok()["code"].clone();
+    let nobody = scene.installation.anonymous();
+    let asked = json!({ "code": code, "label": "Desk" });
+    let enrol = || nobody.post("/api/v1/capture/recorders", asked.clone());
+    let damaged = "UPDATE capture_signers SET signing_key = $1";
+    scene.installation.execute(damaged, vec![b"no key".to_vec().into()]).await;
+    assert!(enrol().await.status.is_server_error());
+    let admin = scene.installation.person("admin").await;
+    let count = async || admin.get("/api/v1/recorders").await.ok()["items"].as_array().unwrap().len();
+    assert_eq!(count().await, 1, "nobody has a browser that nobody can use");
+    scene.installation.execute(damaged, vec![key.into()]).await;
+    enrol().await.ok();
+    assert_eq!(count().await, 2);
+}
+
+#[tokio::test]
 async fn the_token_of_one_is_no_token_of_another() {
     let scene = scene().await;
     let screen = scene.start().await;

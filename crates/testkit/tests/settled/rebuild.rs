@@ -7,6 +7,7 @@ use clerestory_keys::{Owner, Tombstone};
 use clerestory_model::SubjectId;
 use clerestory_sql::{Lane, SqlError};
 use clerestory_store::{recordings, segments, tracks};
+use clerestory_testkit::screen::{Recorder, pictures, record_screens, screen_start};
 use clerestory_testkit::visit::{Visit, movement, snapshot};
 use clerestory_testkit::{Caller, Installation};
 use clerestory_vault::{Depth, Rebuilt, SegmentPlace, pack_events};
@@ -351,5 +352,66 @@ async fn summaries_are_derived_after_a_rebuild_that_was_cut_off_before_them() {
         assert_eq!((rebuilt.recordings.len(), summaries), (0, 3));
         is_same(&before, &scene.seen(0).await);
         assert_eq!(app.rebuild(false, &|_, _, _| {}).await.unwrap().1, 0);
+    }
+}
+
+/// Everything of a screen that anybody can see: what is said of it, what a play of it offers, and each segment.
+async fn screen_seen(admin: &Caller, recording: &str) -> Vec<Value> {
+    let path = format!("/api/v1/recordings/{recording}");
+    let mut described = admin.get(&path).await.ok();
+    described.as_object_mut().unwrap().remove("viewers");
+    let list = admin.get("/api/v1/recordings?source=screen").await.ok();
+    let mut play = admin.post(&format!("{path}/plays"), json!({ "reason": "a test" })).await.ok();
+    let id = play["id"].as_str().unwrap().to_owned();
+    let mut seen = vec![described.clone(), list["items"].clone()];
+    for track in described["tracks"].as_array().unwrap() {
+        for segment in track["segments"].as_array().unwrap() {
+            let track = track["id"].as_str().unwrap();
+            let path = format!("/api/v1/plays/{id}/tracks/{track}/segments/{}", segment["sequence"]);
+            let answer = admin.get(&path).await;
+            assert!(answer.status.is_success(), "{path}: {answer:?}");
+            seen.push(json!({ "bytes": answer.bytes.to_vec() }));
+        }
+    }
+    let of_each = ["id", "started_at", "expires_at", "entry"];
+    of_each.iter().for_each(|field| drop(play.as_object_mut().unwrap().remove(*field)));
+    seen.push(play);
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn screens_play_as_before_after_their_rows_are_gone() {
+    for installation in [Installation::new().await, Installation::on_bucket().await] {
+        record_screens(&installation).await;
+        let member = installation.person("member").await;
+        let recorder = Recorder::enrol(&member, &installation.anonymous()).await;
+        let now_ms = i64::try_from(installation.now().unix_millis()).unwrap();
+        let asked = screen_start(now_ms, "0190a5e2-0000-7000-8000-0000000000e1", None);
+        let screen = recorder.start_with(asked).await;
+        installation.wait(Duration::from_secs(12));
+        for number in 0..3 {
+            let at_ms = now_ms + 2000 * i64::try_from(number).unwrap();
+            screen.send_sealed("video", number, &pictures(at_ms, 10)).await.ok();
+        }
+        let log = json!([
+            { "t": now_ms + 500, "kind": "click", "target": { "role": "button", "name": "Save", "tag": "button" }, "x": 0.5, "y": 0.25 },
+            { "t": now_ms + 6000, "kind": "gap", "to": now_ms + 8000, "reason": "blocked" },
+        ]);
+        screen.send_sealed("actions", 0, log.to_string().as_bytes()).await.ok();
+        installation.app.settle_now().await.unwrap();
+        screen.send_sealed("video", 3, &pictures(now_ms + 8000, 10)).await.ok();
+        screen.sender().post("/api/v1/capture/screens/end", json!({ "reason": "stopped" })).await.ok();
+        let admin = installation.person("admin").await;
+        let before = screen_seen(&admin, &screen.recording).await;
+        assert_eq!(before.len(), 2 + 5 + 1);
+        drop((admin, member, recorder));
+        let installation = installation.restarted().await;
+        for table in ["segments", "parts", "part_claims", "gaps", "tracks", "recordings"] {
+            installation.execute(&format!("DELETE FROM {table}"), vec![]).await;
+        }
+        let rebuilt = installation.app.rebuild(false, &|_, _, _| {}).await.unwrap().0;
+        assert_eq!((rebuilt.recordings.len(), rebuilt.segments, rebuilt.not.len()), (1, 5, 0), "{rebuilt:?}");
+        let admin = installation.person("admin").await;
+        is_same(&before, &screen_seen(&admin, &screen.recording).await);
     }
 }

@@ -67,7 +67,7 @@ export function Header({ session }: { session: PlaySession }) {
           <Kept recording={recording} />
         </>
       )}
-      {!gone && <ReviewButton recording={recording.id} />}
+      {!gone && <ReviewButton recording={recording.id} about={recording.subject.person ?? null} />}
       <ExportButton recording={recording} />
       <Delete session={session} />
       <Erase session={session} />

@@ -54,6 +54,16 @@ function open(at = "/recordings/review"): void {
 const reviewed = () =>
   document.querySelector<HTMLButtonElement>('[aria-label="Reviewed: the recording of Visitor 1"]')?.click();
 
+it("lets others say that it was reviewed than whom it is about", async () => {
+  const subject = { id: "sub_2", label: "Ada", person: ada.id };
+  const mine = review(3, { recording: { ...review(3).recording, subject } });
+  serve({ "GET /reviews": () => ({ items: [review(1), mine], next: null }) });
+  open();
+  await says("Ada");
+  expect(document.querySelectorAll('[aria-label^="Reviewed: "]')).toHaveLength(1);
+  expect(document.querySelector('[aria-label="Reviewed: the recording of Ada"]')).toBeNull();
+});
+
 it("says that one is reviewed when nobody can go back any more, and says nothing of its note", async () => {
   let items = [review(1), review(2)];
   const asked = serve({

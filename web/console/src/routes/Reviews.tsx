@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { endReview, listReviews, type Review, type ReviewState, setReview } from "../api/coaching";
+import { useSession } from "../api/session";
 import { Icon } from "../components/Icon";
 import { Person } from "../components/Person";
 import { RecordingsNav } from "../components/recordings/RecordingsNav";
@@ -144,7 +145,9 @@ interface OneProps {
 
 function One({ review, onSet, onEnd }: OneProps) {
   const now = useNow(60_000);
+  const { person } = useSession();
   const { recording, state, note } = review;
+  const isMine = recording.subject.person === person.id;
   const of = recording.subject.label;
   return (
     <li>
@@ -169,7 +172,7 @@ function One({ review, onSet, onEnd }: OneProps) {
         </p>
       </div>
       <span className="row qacts">
-        {state === "waiting" ? (
+        {state === "waiting" && !isMine && (
           <button
             type="button"
             className="b s"
@@ -179,7 +182,8 @@ function One({ review, onSet, onEnd }: OneProps) {
             <Icon name="check" small />
             Reviewed
           </button>
-        ) : (
+        )}
+        {state === "done" && (
           <button
             type="button"
             className="b s"

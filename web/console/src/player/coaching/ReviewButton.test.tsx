@@ -26,9 +26,9 @@ const lapses = () => dismiss(currentNotice()?.n ?? -1);
 
 afterEach(lapses);
 
-function show(now: object, put: () => unknown = () => done): string[] {
+function show(now: object, put: () => unknown = () => done, about: string | null = null): string[] {
   const asked = serve({ "GET /recordings/rec_1/review": () => now, "PUT /recordings/rec_1/review": put });
-  draw(<ReviewButton recording="rec_1" />, sessionOf([MAY.reviews]));
+  draw(<ReviewButton recording="rec_1" about={about} />, sessionOf([MAY.reviews]));
   return asked;
 }
 const puts = (asked: string[]) => asked.filter((one) => one.startsWith("PUT"));
@@ -41,6 +41,12 @@ it("sends that it is reviewed without a note, when nobody can go back any more",
   expect(puts(asked)).toEqual([]);
   lapses();
   await soon(() => expect(puts(asked)).toEqual(['PUT /recordings/rec_1/review {"state":"done"}']));
+});
+
+it("lets others say that it was reviewed than whom it is about", async () => {
+  show(review, undefined, ada.id);
+  await says("waits for review");
+  expect(text()).not.toContain("Reviewed");
 });
 
 it("still waits, for whom it waited, where somebody goes back or it is not taken", async () => {

@@ -23,8 +23,14 @@ async function onQueue(recording: string, signal: AbortSignal): Promise<Review |
   }
 }
 
+interface ReviewButtonProps {
+  recording: string;
+  /** Whom it is about: they ask for a review, and others say that there was one. */
+  about: string | null;
+}
+
 /** Whether somebody is to look at this recording, and the way to say so or that one has. */
-export function ReviewButton({ recording }: { recording: string }) {
+export function ReviewButton({ recording, about }: ReviewButtonProps) {
   const may = useAllowed(MAY.reviews);
   const [asking, setAsking] = useState(false);
   const review = useQuery({
@@ -59,10 +65,12 @@ export function ReviewButton({ recording }: { recording: string }) {
           <Icon name="flag" />
           waits for review
         </span>
-        <button type="button" className="b s" onClick={() => done(waits)}>
-          <Icon name="check" small />
-          Reviewed
-        </button>
+        {about !== id && (
+          <button type="button" className="b s" onClick={() => done(waits)}>
+            <Icon name="check" small />
+            Reviewed
+          </button>
+        )}
       </span>
     );
   }
