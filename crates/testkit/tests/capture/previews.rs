@@ -461,9 +461,10 @@ async fn what_is_taken_back_out_of_the_bin_gets_its_pictures_then() {
     // Longer ago than what is looked at anew each time.
     stage.installation.wait(Duration::from_secs(3 * 86_400));
     assert_eq!(stage.make().await, (0, 0));
-    stage.admin.post(&format!("{path}/restore"), json!({})).await.ok();
+    let admin = stage.installation.proven("admin").await;
+    admin.post(&format!("{path}/restore"), json!({})).await.ok();
     assert_eq!(stage.make().await, (1, 0));
-    assert_eq!(status(&stage.admin, &stage.address(&stage.admin, &screen).await).await, StatusCode::OK);
+    assert_eq!(status(&admin, &stage.address(&admin, &screen).await).await, StatusCode::OK);
 }
 
 #[tokio::test]
