@@ -3,6 +3,7 @@
 //   node web/e2e/run.mjs              all stories
 //   node web/e2e/run.mjs NAME...      these ones
 //   node web/e2e/run.mjs --list       their names
+//   node web/e2e/run.mjs --at-once 2  two at a time: each waits for most of its time
 //
 // CLERESTORY_BIN names the binary (target/debug/clerestory otherwise). CLERESTORY_IDENTITY_BIN names a binary
 // whose sealing is identity, for the stories canary and at-rest. Each story has a server, a directory and browsers of its own,
@@ -10,6 +11,7 @@
 import { copyFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { Api } from "./lib/api.mjs";
 import { launchBrowser } from "./lib/browser.mjs";
 import { binary, e2e, output } from "./lib/paths.mjs";
@@ -21,6 +23,7 @@ const STORY_LIMIT_MS = 6 * 60_000;
 class Context {
   #servers = [];
   #browsers = [];
+  #said = "";
 
   constructor(name) {
     this.name = name;
@@ -51,8 +54,13 @@ class Context {
     return path.join(output, `${this.name}-${title}.png`);
   }
 
+  /** Told with the story's end: another may be told at the same time. */
   say(line) {
-    process.stdout.write(`      ${line}\n`);
+    this.#said += `      ${line}\n`;
+  }
+
+  get said() {
+    return this.#said;
   }
 
   async close({ failed }) {
@@ -94,7 +102,27 @@ async function runStory(story) {
     failure = error instanceof Error ? error : new Error(String(error));
   }
   await context.close({ failed: failure !== undefined });
-  return { name: story.name, seconds: (performance.now() - started) / 1000, failure };
+  return { name: story.name, seconds: (performance.now() - started) / 1000, said: context.said, failure };
+}
+
+function tell({ name, seconds, said, failure }) {
+  const lines = `${said}${failure ? "FAIL" : "  ok"}  ${name}  ${seconds.toFixed(1)} s\n`;
+  process.stdout.write(failure ? `${lines}      ${explain(failure)}\n` : lines);
+}
+
+/** Runs stories in their order, so many at a time. */
+async function runStories(stories, atOnce) {
+  const waiting = [...stories];
+  const results = [];
+  const next = async () => {
+    for (let story = waiting.shift(); story; story = waiting.shift()) {
+      const result = await runStory(story);
+      results.push(result);
+      tell(result);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, next));
+  return results;
 }
 
 function explain(error) {
@@ -119,25 +147,22 @@ async function allStories() {
 }
 
 async function main() {
+  const { values, positionals: wanted } = parseArgs({
+    options: { list: { type: "boolean" }, "at-once": { type: "string", default: "1" } },
+    allowPositionals: true,
+  });
   const stories = await allStories();
-  const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
-  if (process.argv.includes("--list")) {
+  if (values.list) {
     process.stdout.write(stories.map((story) => `${story.name}\n`).join(""));
     return 0;
   }
+  const atOnce = Number(values["at-once"]);
+  if (!Number.isInteger(atOnce) || atOnce < 1) throw new Error("--at-once is a whole number from 1");
   const unknown = wanted.filter((name) => !stories.some((story) => story.name === name));
   if (unknown.length > 0) throw new Error(`there is no story ${unknown.join(", ")}; --list names them`);
   const chosen = wanted.length === 0 ? stories : stories.filter((story) => wanted.includes(story.name));
   process.stdout.write(`${chosen.length} stories with ${binary}\n`);
-  const results = [];
-  for (const story of chosen) {
-    const result = await runStory(story);
-    results.push(result);
-    process.stdout.write(
-      `${result.failure ? "FAIL" : "  ok"}  ${result.name}  ${result.seconds.toFixed(1)} s\n`,
-    );
-    if (result.failure) process.stdout.write(`      ${explain(result.failure)}\n`);
-  }
+  const results = await runStories(chosen, atOnce);
   const failed = results.filter((result) => result.failure);
   const report = results.map(({ name, seconds, failure }) => ({
     name,

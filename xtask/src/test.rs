@@ -60,7 +60,7 @@ fn rust_checks(place: &Place, steps: &Steps) -> Outcome {
     steps.run("clippy", &mut place.cargo(&clippy))?;
     servers(place, steps)?;
     let mut tests = if has_nextest(place) {
-        place.cargo(&["nextest", "run", "--locked", "--no-fail-fast", "--workspace"])
+        nextest(place)
     } else {
         place.cargo(&["test", "--locked", "--workspace", "--lib", "--bins", "--tests"])
     };
@@ -84,7 +84,9 @@ fn on_postgres(place: &Place, steps: &Steps) -> Outcome {
     let mut tests = if has_nextest(place) {
         // Chosen out of the whole workspace, so that nothing is compiled again: `-p` would leave out features.
         let suites = "package(clerestory-testkit) | package(clerestory-keys) | package(clerestory-audit)";
-        place.cargo(&["nextest", "run", "--locked", "--no-fail-fast", "--workspace", "-E", suites])
+        let mut tests = nextest(place);
+        tests.args(["-E", suites]);
+        tests
     } else {
         let suites = ["-p", "clerestory-testkit", "-p", "clerestory-keys", "-p", "clerestory-audit"];
         let mut tests = place.cargo(&["test", "--locked"]);
@@ -126,6 +128,14 @@ impl Drop for Postgres {
     }
 }
 
+/// All tests, one more at a time than there are cores: each waits for a disk or a clock a quarter of its time.
+fn nextest(place: &Place) -> Command {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut tests = place.cargo(&["nextest", "run", "--locked", "--no-fail-fast", "--workspace"]);
+    tests.args(["--test-threads", &(cores + 1).to_string()]);
+    tests
+}
+
 fn has_nextest(place: &Place) -> bool {
     let mut ask = place.cargo(&["nextest", "--version"]);
     let status = ask.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -152,8 +162,10 @@ fn identity_binary(place: &Place) -> PathBuf {
 
 /// The stories, in Chromium against the built server.
 fn browser_checks(place: &Place, steps: &Steps) -> Outcome {
+    // Each story waits for most of its time.
     let mut end_to_end = place.node("web/e2e/run.mjs");
     end_to_end
+        .args(["--at-once", "2"])
         .env("CLERESTORY_BIN", place.binary("debug", "clerestory"))
         .env("CLERESTORY_IDENTITY_BIN", identity_binary(place))
         .env("CLERESTORY_PYTHON", tools::python(place));

@@ -1,6 +1,7 @@
+import { useState } from "react";
 import { expect, it } from "vitest";
 import type { Playlist, PlaylistItem } from "../../api/coaching";
-import { ada, draw, onPage, says, sessionOf } from "../../testing/draw";
+import { ada, draw, onPage, says, sessionOf, text } from "../../testing/draw";
 import { soon } from "../../testing/soon";
 import { itemAddress, itemLength, itemTitle, keysOf, moved, putBack } from "./items";
 import { Order } from "./Order";
@@ -69,16 +70,35 @@ it("calls a clip by its title and plays it alone, and a recording by what it is"
   expect([itemLength(clip(1)), itemLength(whole)]).toEqual([5_000_000, 60_000_000]);
 });
 
-it("moves by Alt and an arrow, and says where it is now", async () => {
+/** A list whose new order stands a moment later, as one that is kept elsewhere does. */
+function Kept({ orders }: { orders: string[][] }) {
+  const [kept, setKept] = useState(list());
+  const onOrder = (items: PlaylistItem[]) => {
+    orders.push(items.map(({ id }) => id));
+    setTimeout(() => setKept({ ...kept, items }), 50);
+  };
+  return <Order list={kept} onOrder={onOrder} onRemove={() => undefined} />;
+}
+
+it("moves by Alt and an arrow, and says where it is once it is there and can be moved on", async () => {
   const orders: string[][] = [];
-  const onOrder = (items: PlaylistItem[]) => orders.push(items.map(({ id }) => id));
-  draw(onPage(<Order list={list()} onOrder={onOrder} onRemove={() => undefined} />), sessionOf([]));
+  draw(onPage(<Kept orders={orders} />), sessionOf([]));
   await says("Clip 1");
-  const row = document.querySelector('[data-row="clip clp_1"]');
-  row?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", altKey: true, bubbles: true }));
-  row?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", altKey: true, bubbles: true }));
+  const row = () => document.querySelector<HTMLElement>('[data-row="clip clp_1"]');
+  const press = (key: string) =>
+    row()?.dispatchEvent(new KeyboardEvent("keydown", { key, altKey: true, bubbles: true }));
+  press("ArrowUp");
+  expect(orders).toEqual([]);
+  press("ArrowDown");
+  expect(text()).not.toContain("is now");
   await says("Clip 1 is now 2 of 3.");
-  expect(orders).toEqual([["clp_2", "clp_1", "rec_1"]]);
+  expect(document.activeElement).toBe(row());
+  press("ArrowDown");
+  await says("Clip 1 is now 3 of 3.");
+  expect(orders).toEqual([
+    ["clp_2", "clp_1", "rec_1"],
+    ["clp_2", "rec_1", "clp_1"],
+  ]);
 });
 
 it("lets nobody but its maker change the order", async () => {

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { type DragEvent, type KeyboardEvent, useRef, useState } from "react";
+import { type DragEvent, type KeyboardEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Playlist, PlaylistItem } from "../../api/coaching";
 import { formatClock } from "../../lib/format";
 import { useKeyHelp } from "../../lib/keyHelp";
@@ -33,18 +33,28 @@ export function Order({ list, onOrder, onRemove }: OrderProps) {
   const [dragged, setDragged] = useState<number | null>(null);
   const [over, setOver] = useState<number | null>(null);
   const rows = useRef<HTMLOListElement>(null);
+  const onWay = useRef<{ row: string; to: number; told: string } | null>(null);
   const keys = keysOf(items);
   const move = (from: number, to: number) => {
     const item = items[from];
     if (!item || to < 0 || to >= items.length || from === to) return;
     const now = moved(items, from, to);
+    onWay.current = {
+      row: keysOf(now)[to] ?? "",
+      to,
+      told: `${itemTitle(item)} is now ${to + 1} of ${items.length}.`,
+    };
     onOrder(now);
-    setTold(`${itemTitle(item)} is now ${to + 1} of ${items.length}.`);
-    // The same item keeps the focus, at its new place.
-    requestAnimationFrame(() =>
-      rows.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(keysOf(now)[to] ?? "")}"]`)?.focus(),
-    );
   };
+  // As soon as the item stands at its new place it has the focus again, and only then is it told: whoever goes on moving it
+  // moves it from there.
+  useLayoutEffect(() => {
+    const arrived = onWay.current;
+    if (!arrived || keys[arrived.to] !== arrived.row) return;
+    onWay.current = null;
+    rows.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(arrived.row)}"]`)?.focus();
+    setTold(arrived.told);
+  });
   const drop = (event: DragEvent, to: number) => {
     event.preventDefault();
     if (dragged !== null) move(dragged, to);
