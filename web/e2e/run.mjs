@@ -18,12 +18,12 @@ import { binary, e2e, output } from "./lib/paths.mjs";
 import { startServer, stopAll } from "./lib/server.mjs";
 
 const STORY_LIMIT_MS = 6 * 60_000;
+const CLOSE_LIMIT_MS = 60_000;
 
 /** What a story gets; everything it opens through this is closed after it. */
 class Context {
   #servers = [];
   #browsers = [];
-  #said = "";
 
   constructor(name) {
     this.name = name;
@@ -54,13 +54,9 @@ class Context {
     return path.join(output, `${this.name}-${title}.png`);
   }
 
-  /** Told with the story's end: another may be told at the same time. */
+  /** By its name: another story may be told at the same time. */
   say(line) {
-    this.#said += `      ${line}\n`;
-  }
-
-  get said() {
-    return this.#said;
+    process.stdout.write(`      ${this.name}: ${line}\n`);
   }
 
   async close({ failed }) {
@@ -96,18 +92,24 @@ async function runStory(story) {
   const context = new Context(story.name);
   const started = performance.now();
   let failure;
+  const failed = (error) => {
+    failure ??= error instanceof Error ? error : new Error(String(error));
+    // At once: what is closed now may never close.
+    process.stdout.write(`      ${story.name}: ${explain(failure)}\n`);
+  };
   try {
     await within(story.limitMs ?? STORY_LIMIT_MS, story.run(context));
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
+    failed(error);
   }
-  await context.close({ failed: failure !== undefined });
-  return { name: story.name, seconds: (performance.now() - started) / 1000, said: context.said, failure };
-}
-
-function tell({ name, seconds, said, failure }) {
-  const lines = `${said}${failure ? "FAIL" : "  ok"}  ${name}  ${seconds.toFixed(1)} s\n`;
-  process.stdout.write(failure ? `${lines}      ${explain(failure)}\n` : lines);
+  try {
+    await within(CLOSE_LIMIT_MS, context.close({ failed: failure !== undefined }));
+  } catch (error) {
+    failed(error);
+  }
+  const seconds = (performance.now() - started) / 1000;
+  process.stdout.write(`${failure ? "FAIL" : "  ok"}  ${story.name}  ${seconds.toFixed(1)} s\n`);
+  return { name: story.name, seconds, failure };
 }
 
 /** Runs stories in their order, so many at a time. */
@@ -115,11 +117,7 @@ async function runStories(stories, atOnce) {
   const waiting = [...stories];
   const results = [];
   const next = async () => {
-    for (let story = waiting.shift(); story; story = waiting.shift()) {
-      const result = await runStory(story);
-      results.push(result);
-      tell(result);
-    }
+    for (let story = waiting.shift(); story; story = waiting.shift()) results.push(await runStory(story));
   };
   await Promise.all(Array.from({ length: atOnce }, next));
   return results;

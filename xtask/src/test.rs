@@ -132,7 +132,9 @@ impl Drop for Postgres {
 fn nextest(place: &Place) -> Command {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut tests = place.cargo(&["nextest", "run", "--locked", "--no-fail-fast", "--workspace"]);
-    tests.args(["--test-threads", &(cores + 1).to_string()]);
+    if std::env::var_os("NEXTEST_TEST_THREADS").is_none() {
+        tests.args(["--test-threads", &(cores + 1).to_string()]);
+    }
     tests
 }
 

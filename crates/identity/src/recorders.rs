@@ -223,37 +223,42 @@ impl Identity {
         Ok(EnrolmentCode { text, expires_at })
     }
 
-    /// The organisation that a code lets into, where it still does. Nothing is spent by asking, and nothing recorded.
+    /// Exchanges a code for a token: from now on this browser records the screen of whoever was given the code. A code works
+    /// once, so what else its answer needs is made `ready` before it is spent.
     ///
     /// # Errors
-    /// [`IdentityError`].
-    pub async fn recorder_offered_by(
-        &self,
-        op: &OpContext,
-        code: &str,
-    ) -> Result<Option<OrganisationId>, IdentityError> {
-        Ok(self.offered_to(op, code).await?.map(|(_, person)| person.organisation))
-    }
-
-    /// Exchanges a code for a token: from now on this browser records the screen of whoever was given the code.
-    ///
-    /// # Errors
-    /// [`RecorderError::Code`], which is on record; [`RecorderError::Label`], [`RecorderError::TooMany`].
-    pub async fn enrol_recorder(
+    /// [`RecorderError::Code`], which is on record; [`RecorderError::Label`], [`RecorderError::TooMany`]; and those of
+    /// `ready`.
+    pub async fn enrol_recorder<T, E, F>(
         &self,
         op: &OpContext,
         new: NewRecorder,
         whence: &Whence,
-    ) -> Result<Enrolled, RecorderError> {
+        ready: impl FnOnce(OrganisationId) -> F,
+    ) -> Result<(Enrolled, T), E>
+    where
+        E: From<RecorderError>,
+        F: Future<Output = Result<T, E>>,
+    {
         let label = new.label.trim().to_owned();
         if label.is_empty() || label.chars().count() > LABEL_CHARS || label.chars().any(char::is_control) {
-            return Err(RecorderError::Label);
+            return Err(RecorderError::Label.into());
         }
-        let Some((hash, person)) = self.offered_to(op, &new.code).await? else {
-            self.refuse_code(op).await?;
-            return Err(RecorderError::Code);
+        let Some((hash, person)) = self.offered_to(op, &new.code).await.map_err(RecorderError::from)? else {
+            self.refuse_code(op).await.map_err(RecorderError::from)?;
+            return Err(RecorderError::Code.into());
         };
-        self.let_in(person.organisation, whence).await?;
+        self.let_in(person.organisation, whence).await.map_err(RecorderError::from)?;
+        let ready = ready(person.organisation).await?;
+        Ok((self.spend_code(op, (person, hash), label).await?, ready))
+    }
+
+    async fn spend_code(
+        &self,
+        op: &OpContext,
+        (person, hash): (Person, [u8; 32]),
+        label: String,
+    ) -> Result<Enrolled, RecorderError> {
         let (identity, asked, token) = (self.clone(), op.clone(), Token::generate());
         let token_hash = token.hash();
         self.vault.hold_lease().await.map_err(IdentityError::from)?;

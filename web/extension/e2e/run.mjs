@@ -2,7 +2,7 @@
  * The extension in a real Chromium, against a receiving server of the tests' own: the stories beside this file.
  *
  * `node web/extension/e2e/run.mjs [names of stories] [--times N]` after `npm run build -w @clerestory/extension`. Needs `ffmpeg`,
- * `ffprobe` and `Xvfb`, and for the story `server` one in `CLERESTORY_BIN`; `CHROMIUM` names another browser, `KEEP=1`
+ * `ffprobe` and `Xvfb`, for the story `server` one in `CLERESTORY_BIN`, and for `managed` the right to a mount namespace; `CHROMIUM` names another browser, `KEEP=1`
  * keeps the folders with profiles and files. `--times` is how often the story `kills` kills: 10 unless said, 50 for the soak.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";

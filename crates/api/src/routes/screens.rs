@@ -185,17 +185,17 @@ pub(crate) async fn enrol(
     api.intake.throttle(network)?;
     let asked: EnrolBody = bodies::small(request).await?;
     let new = NewRecorder { code: asked.code, label: asked.label };
-    // A code works once. Where the key of the rules cannot be had now, it is not spent.
-    if let Some(organisation) = api.identity.recorder_offered_by(&op, &new.code).await? {
-        api.intake.screen_policy_key(organisation, &op.request_id).await?;
-    }
-    let enrolled = api.identity.enrol_recorder(&op, new, &whence).await?;
+    let key = |organisation| {
+        let (intake, request) = (&api.intake, &op.request_id);
+        async move { Ok::<_, ApiError>(intake.screen_policy_key(organisation, request).await?) }
+    };
+    let (enrolled, policy_public_key) = api.identity.enrol_recorder(&op, new, &whence, key).await?;
     let body = EnrolledBody {
         recorder: enrolled.id.to_string(),
         token: enrolled.token.to_string(),
         person: Named { name: enrolled.person_name },
         organisation: Named { name: enrolled.organisation_name },
-        policy_public_key: api.intake.screen_policy_key(enrolled.organisation, &op.request_id).await?,
+        policy_public_key,
         server_time_ms: api.clock.now().unix_millis(),
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())

@@ -36,6 +36,8 @@ const BEARS: usize = 3;
 const TRIES: u32 = 3;
 const AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
 const CLAIMED: Duration = Duration::from_secs(600);
+/// What lies in the bin is looked at again after so long: it may have been taken back.
+const IN_BIN: Duration = Duration::from_secs(3600);
 /// Where there is nothing to see of a recording yet, it is looked at again after this.
 const NOT_YET: Duration = Duration::from_secs(10);
 /// Recordings that are looked through at once for what is not noted yet.
@@ -181,7 +183,11 @@ impl Playback {
             .write(Lane::Maintenance, move |tx| {
                 Box::pin(async move {
                     for id in &new {
-                        if let Some(recording) = recordings::find(tx, *id).await? {
+                        // What is to be erased was forgotten already.
+                        let found = recordings::find(tx, *id).await?;
+                        if let Some(recording) =
+                            found.filter(|found| found.state < RecordingState::PurgeQueued)
+                        {
                             rows::note(tx, &recording, now).await?;
                         }
                     }
@@ -201,6 +207,10 @@ impl Playback {
                     while let Some((mut work, recording)) = rows::due(tx, now).await? {
                         // Another node may have been faster, and had the recording until now.
                         if rows::work_on(tx, recording.id).await?.as_ref() != Some(&work) {
+                            continue;
+                        }
+                        if recording.state == RecordingState::SoftDeleted {
+                            rows::set(tx, &work, now.plus(IN_BIN)).await?;
                             continue;
                         }
                         if work.tries >= TRIES {

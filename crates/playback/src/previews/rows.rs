@@ -241,18 +241,20 @@ pub(crate) async fn note(tx: &mut Tx, recording: &Recording, now: Timestamp) -> 
     .map(drop)
 }
 
-/// The first work that is due, with its recording, which stays as it is until the transaction ends.
+/// The first work that is due, with its recording, which stays as it is until the transaction ends. It may lie in the bin.
 pub(crate) async fn due(tx: &mut Tx, now: Timestamp) -> Result<Option<(Work, Recording)>, SqlError> {
     let sql = format!(
         "SELECT {} FROM preview_work w JOIN recordings r ON r.recording_id = w.recording_id
-         WHERE w.stage <= 1 AND w.next_at <= $1 AND r.state IN ($2, $3)
-             AND (w.stage = 0 OR r.state = $3 OR r.last_segment_at <= $4)
+         WHERE w.stage <= 1 AND w.next_at <= $1 AND r.state IN ($2, $3, $4)
+             AND (w.stage = 0 OR r.state <> $2 OR r.last_segment_at <= $5)
          ORDER BY w.stage, w.next_at, w.recording_id LIMIT 1",
         WORK.split(", ").map(|column| format!("w.{column}")).collect::<Vec<_>>().join(", ")
     );
     let quiet = now.minus(recordings::SCREEN_QUIET);
-    let states = [RecordingState::Capturing, RecordingState::Active];
-    let values: [Value; 4] = [now.into(), states[0].into(), states[1].into(), quiet.into()];
+    let states = [RecordingState::Capturing, RecordingState::Active, RecordingState::SoftDeleted];
+    let mut values: Vec<Value> = vec![now.into()];
+    values.extend(states.map(Value::from));
+    values.push(quiet.into());
     let Some(row) = tx.query_opt(&sql, &values).await? else { return Ok(None) };
     let found = work(&row)?;
     let recording = recordings::find_locked(tx, found.recording, Lock::Exclusive).await?;

@@ -150,8 +150,14 @@ async fn an_object_whose_put_was_given_up_goes_when_it_is_there() {
         StatusCode::SERVICE_UNAVAILABLE
     );
     faults.heal();
-    scene.sweep_until_tidy(1).await;
-    let awaited = scene.spent().await.remove(0);
+    // It is noted behind whoever gave it up, and there is no object that tells when.
+    let mut awaited = scene.spent().await;
+    while awaited.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        scene.sweep_until_tidy(1).await;
+        awaited = scene.spent().await;
+    }
+    let awaited = awaited.remove(0);
     let file = scene.installation.object_file(&awaited);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, b"late").unwrap();

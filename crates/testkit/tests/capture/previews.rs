@@ -463,6 +463,7 @@ async fn what_is_taken_back_out_of_the_bin_gets_its_pictures_then() {
     assert_eq!(stage.make().await, (0, 0));
     let admin = stage.installation.proven("admin").await;
     admin.post(&format!("{path}/restore"), json!({})).await.ok();
+    stage.installation.wait(Duration::from_secs(3600));
     assert_eq!(stage.make().await, (1, 0));
     assert_eq!(status(&admin, &stage.address(&admin, &screen).await).await, StatusCode::OK);
 }

@@ -54,14 +54,26 @@ function open(at = "/recordings/review"): void {
 const reviewed = () =>
   document.querySelector<HTMLButtonElement>('[aria-label="Reviewed: the recording of Visitor 1"]')?.click();
 
-it("lets others say that it was reviewed than whom it is about", async () => {
+it("offers whom a recording is about only to take back that they asked", async () => {
   const subject = { id: "sub_2", label: "Ada", person: ada.id };
-  const mine = review(3, { recording: { ...review(3).recording, subject } });
-  serve({ "GET /reviews": () => ({ items: [review(1), mine], next: null }) });
+  const mine = (n: number, more: object = {}) => {
+    const { recording, ...rest } = review(n, more);
+    return { ...rest, recording: { ...recording, subject } };
+  };
+  const other = { id: "per_2", name: "Bo", initials: "B" };
+  const bySomebody = mine(4, { asked_by: other });
+  let items: object[] = [review(1), mine(3), bySomebody];
+  serve({ "GET /reviews": () => ({ items, next: null }) });
   open();
   await says("Ada");
+  const of = (label: string) => document.querySelectorAll(`[aria-label="${label}"]`).length;
   expect(document.querySelectorAll('[aria-label^="Reviewed: "]')).toHaveLength(1);
-  expect(document.querySelector('[aria-label="Reviewed: the recording of Ada"]')).toBeNull();
+  expect(of("Reviewed: the recording of Ada")).toBe(0);
+  expect(of("Take the recording of Ada off the queue")).toBe(1);
+  items = [mine(5, { state: "done", done_by: other, done_at: "2026-11-22T10:00:00Z" })];
+  document.querySelector<HTMLButtonElement>('fieldset [aria-pressed="false"]')?.click();
+  await says("Reviewed by Bo");
+  expect(document.querySelectorAll(".qacts button")).toHaveLength(0);
 });
 
 it("says that one is reviewed when nobody can go back any more, and says nothing of its note", async () => {

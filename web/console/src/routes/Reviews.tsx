@@ -147,7 +147,9 @@ function One({ review, onSet, onEnd }: OneProps) {
   const now = useNow(60_000);
   const { person } = useSession();
   const { recording, state, note } = review;
+  // Whom it is about may ask for a review, and take back that they asked; everything else is for others to say.
   const isMine = recording.subject.person === person.id;
+  const mayEnd = !isMine || (state === "waiting" && review.asked_by?.id === person.id);
   const of = recording.subject.label;
   return (
     <li>
@@ -183,7 +185,7 @@ function One({ review, onSet, onEnd }: OneProps) {
             Reviewed
           </button>
         )}
-        {state === "done" && (
+        {state === "done" && !isMine && (
           <button
             type="button"
             className="b s"
@@ -193,15 +195,17 @@ function One({ review, onSet, onEnd }: OneProps) {
             Wait again
           </button>
         )}
-        <button
-          type="button"
-          className="ib s"
-          aria-label={`Take the recording of ${of} off the queue`}
-          title="Take it off the queue; the recording stays"
-          onClick={onEnd}
-        >
-          <Icon name="close" small />
-        </button>
+        {mayEnd && (
+          <button
+            type="button"
+            className="ib s"
+            aria-label={`Take the recording of ${of} off the queue`}
+            title="Take it off the queue; the recording stays"
+            onClick={onEnd}
+          >
+            <Icon name="close" small />
+          </button>
+        )}
       </span>
     </li>
   );

@@ -1,5 +1,6 @@
 /** A browser with what an organisation set for it, read from where Chromium reads it. */
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromiumPath, idOf } from "./browser.mjs";
 
@@ -31,6 +32,11 @@ export class Managed {
     const path = join(place, "managed-chromium");
     const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
     const mapped = process.getuid() === 0 ? "" : "--map-root-user ";
+    const alone = spawnSync("sh", ["-c", `unshare ${mapped}--mount true`], { encoding: "utf8" });
+    if (alone.status !== 0 || !existsSync(POLICIES))
+      throw new Error(
+        `A managed browser needs \`unshare --mount\` (${alone.stderr.trim() || "it works"}) and ${POLICIES} (${existsSync(POLICIES) ? "it is there" : "it is not there"}).`,
+      );
     const words = `mount --bind ${quoted(this.#policies)} ${quoted(POLICIES)} && exec ${quoted(chromiumPath())} "$@"`;
     writeFileSync(path, `#!/bin/sh\nexec unshare ${mapped}--mount sh -c ${quoted(words)} chromium "$@"\n`);
     chmodSync(path, 0o755);

@@ -90,6 +90,7 @@ it("moves by Alt and an arrow, and says where it is once it is there and can be 
   press("ArrowUp");
   expect(orders).toEqual([]);
   press("ArrowDown");
+  await new Promise((resolve) => setTimeout(resolve, 10));
   expect(text()).not.toContain("is now");
   await says("Clip 1 is now 2 of 3.");
   expect(document.activeElement).toBe(row());

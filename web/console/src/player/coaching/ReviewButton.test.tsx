@@ -43,10 +43,16 @@ it("sends that it is reviewed without a note, when nobody can go back any more",
   await soon(() => expect(puts(asked)).toEqual(['PUT /recordings/rec_1/review {"state":"done"}']));
 });
 
-it("lets others say that it was reviewed than whom it is about", async () => {
+it("lets others say that it was reviewed, or is to be again, than whom it is about", async () => {
   show(review, undefined, ada.id);
   await says("waits for review");
   expect(text()).not.toContain("Reviewed");
+});
+
+it("does not offer whom it is about to ask again", async () => {
+  show(done, undefined, ada.id);
+  await soon(() => expect(text()).toBe("reviewed"));
+  expect(document.querySelector("button")).toBeNull();
 });
 
 it("still waits, for whom it waited, where somebody goes back or it is not taken", async () => {

@@ -25,7 +25,7 @@ async function onQueue(recording: string, signal: AbortSignal): Promise<Review |
 
 interface ReviewButtonProps {
   recording: string;
-  /** Whom it is about: they ask for a review, and others say that there was one. */
+  /** Whom it is about: they ask for a first review, and others say that there was one or that there is to be another. */
   about: string | null;
 }
 
@@ -82,19 +82,21 @@ export function ReviewButton({ recording, about }: ReviewButtonProps) {
           reviewed
         </span>
       )}
-      <button
-        type="button"
-        className="ib"
-        aria-label={review.data ? "Mark for review again…" : "Mark for review…"}
-        title={review.data ? "Mark for review again…" : "Mark for review…"}
-        onClick={() => {
-          // That it was reviewed is said before it is asked for again.
-          lapse();
-          setAsking(true);
-        }}
-      >
-        <Icon name="flag" />
-      </button>
+      {!(review.data && about === id) && (
+        <button
+          type="button"
+          className="ib"
+          aria-label={review.data ? "Mark for review again…" : "Mark for review…"}
+          title={review.data ? "Mark for review again…" : "Mark for review…"}
+          onClick={() => {
+            // That it was reviewed is said before it is asked for again.
+            lapse();
+            setAsking(true);
+          }}
+        >
+          <Icon name="flag" />
+        </button>
+      )}
       {asking && <Ask recording={recording} onClose={() => setAsking(false)} />}
     </span>
   );
