@@ -1,0 +1,3 @@
+//! The desktop agent.
+
+mod x11;

@@ -1,0 +1,3 @@
+//! What the X server tells.
+
+mod deaf;
