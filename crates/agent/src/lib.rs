@@ -1,3 +1,3 @@
 //! The desktop agent.
 
-mod x11;
+pub mod x11;
