@@ -1,6 +1,7 @@
 //! What the X server tells.
 
 mod deaf;
+mod front;
 mod input;
 mod stream;
 
@@ -10,6 +11,8 @@ use x11rb::errors::ConnectError;
 use x11rb::protocol::xproto::Window;
 use x11rb::rust_connection::RustConnection;
 
+use front::Atoms;
+pub use front::Seen;
 pub use input::InputError;
 use stream::DeafStream;
 
@@ -34,6 +37,7 @@ pub enum XError {
 pub struct Ears {
     connection: RustConnection<DeafStream>,
     root: Window,
+    atoms: Atoms,
 }
 
 impl Ears {
@@ -45,7 +49,8 @@ impl Ears {
         let (connection, number) = stream::connect(display)?;
         let root = connection.setup().roots.get(number).ok_or(XError::NoScreen(number))?.root;
         input::listen(&connection, root)?;
-        Ok(Self { connection, root })
+        let atoms = Atoms::new(&connection)?.reply().map_err(InputError::from)?;
+        Ok(Self { connection, root, atoms })
     }
 
     /// What was typed and pointed since the last look, and whether anything was.
@@ -58,6 +63,22 @@ impl Ears {
             any |= input::count(&mut counts, &event);
         }
         Ok((counts, any))
+    }
+
+    /// The window in front, if there is one.
+    ///
+    /// # Errors
+    /// [`XError::Gone`].
+    pub fn in_front(&self) -> Result<Option<Seen>, XError> {
+        Ok(front::in_front(&self.connection, self.root, &self.atoms)?)
+    }
+
+    /// Every window of which something may be seen; nothing where nobody says which there are.
+    ///
+    /// # Errors
+    /// [`XError::Gone`].
+    pub fn all(&self) -> Result<Option<Vec<Seen>>, XError> {
+        Ok(front::all(&self.connection, self.root, &self.atoms)?)
     }
 
     /// The window of which every other is a part.
