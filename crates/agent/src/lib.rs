@@ -2,4 +2,5 @@
 //! is, and takes screenshots where that is switched on; while it can be seen, and never what was typed.
 
 pub mod sampler;
+pub mod spool;
 pub mod x11;
