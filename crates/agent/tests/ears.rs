@@ -1,5 +1,5 @@
 //! What is counted of what somebody types and points, on an X server of the test's own.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -107,4 +107,77 @@ fn what_is_typed_and_pointed_is_counted_exactly() {
     let counts = heard(&ears);
     assert_eq!((counts.keys, counts.clicks, counts.scrolls), (250, 20, 14));
     assert!((counts.distance - 500.0).abs() < 1.0, "{}", counts.distance);
+}
+
+/// A window that paints itself, as large as the screen's left half.
+fn painted(hands: &Hands, colour: u32, class: &[u8]) -> u32 {
+    use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, CreateWindowAux, PropMode, WindowClass};
+    use x11rb::wrapper::ConnectionExt as _;
+    let window = hands.connection.generate_id().unwrap();
+    let aux = CreateWindowAux::new().background_pixel(colour).override_redirect(1);
+    let (root, copy) = (hands.root, x11rb::COPY_FROM_PARENT);
+    hands
+        .connection
+        .create_window(0, window, root, 0, 0, 640, 720, 0, WindowClass::INPUT_OUTPUT, copy, &aux)
+        .unwrap()
+        .check()
+        .unwrap();
+    let connection = &hands.connection;
+    connection
+        .change_property8(PropMode::REPLACE, window, AtomEnum::WM_CLASS, AtomEnum::STRING, class)
+        .unwrap()
+        .check()
+        .unwrap();
+    connection.map_window(window).unwrap().check().unwrap();
+    connection.sync().unwrap();
+    window
+}
+
+#[test]
+fn a_picture_shows_what_is_on_the_screen() {
+    let server = Server::start();
+    let ears = Ears::open(Some(&server.display)).unwrap();
+    let hands = server.hands();
+    painted(&hands, 0x00ff_00aa, b"paint\0Paint\0");
+    std::thread::sleep(Duration::from_millis(100));
+    let monitors = ears.monitors().unwrap();
+    assert_eq!(monitors.len(), 1);
+    let picture = ears.picture(monitors[0]).unwrap();
+    assert_eq!((picture.width, picture.height), (1280, 720));
+    let pixel = |row: usize, column: usize| &picture.rgb[(row * 1280 + column) * 3..][..3];
+    assert_eq!((pixel(0, 0), pixel(719, 639)), (&[255, 0, 0xaa][..], &[255, 0, 0xaa][..]));
+    assert_ne!(pixel(100, 700), [255, 0, 0xaa]);
+}
+
+#[test]
+fn what_is_in_front_is_told_by_its_class_and_what_nobody_tells_of_is_not_known() {
+    use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, PropMode};
+    use x11rb::wrapper::ConnectionExt as _;
+    let server = Server::start();
+    let ears = Ears::open(Some(&server.display)).unwrap();
+    let hands = server.hands();
+    assert_eq!(ears.in_front().unwrap(), None);
+    assert_eq!(ears.all().unwrap(), None, "without a window manager nobody says which windows there are");
+    let window = painted(&hands, 0, b"editor\0Editor\0");
+    let atom =
+        |name: &str| hands.connection.intern_atom(false, name.as_bytes()).unwrap().reply().unwrap().atom;
+    let title = "Brief \u{1b}an\nOlive";
+    let (name, utf8) = (atom("_NET_WM_NAME"), atom("UTF8_STRING"));
+    hands.connection.change_property8(PropMode::REPLACE, window, name, utf8, title.as_bytes()).unwrap();
+    for property in ["_NET_ACTIVE_WINDOW", "_NET_CLIENT_LIST_STACKING"] {
+        let kind = AtomEnum::WINDOW;
+        let set = hands.connection.change_property32(
+            PropMode::REPLACE,
+            hands.root,
+            atom(property),
+            kind,
+            &[window],
+        );
+        set.unwrap().check().unwrap();
+    }
+    let seen = ears.in_front().unwrap().unwrap();
+    assert_eq!((seen.class.as_deref(), seen.title.as_deref()), (Some("Editor"), Some("Brief anOlive")));
+    assert_eq!(ears.all().unwrap(), Some(vec![seen]));
+    hands.connection.destroy_window(window).unwrap().check().unwrap();
+    assert_eq!(ears.in_front().unwrap().and_then(|seen| seen.class), None);
 }

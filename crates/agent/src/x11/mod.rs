@@ -3,6 +3,7 @@
 mod deaf;
 mod front;
 mod input;
+mod picture;
 mod stream;
 
 use clerestory_activity::Counts;
@@ -14,6 +15,7 @@ use x11rb::rust_connection::RustConnection;
 use front::Atoms;
 pub use front::Seen;
 pub use input::InputError;
+pub use picture::{Monitor, Picture, PictureError};
 use stream::DeafStream;
 
 /// Why the X server tells nothing.
@@ -79,6 +81,22 @@ impl Ears {
     /// [`XError::Gone`].
     pub fn all(&self) -> Result<Option<Vec<Seen>>, XError> {
         Ok(front::all(&self.connection, self.root, &self.atoms)?)
+    }
+
+    /// The monitors that show something.
+    ///
+    /// # Errors
+    /// [`PictureError`].
+    pub fn monitors(&self) -> Result<Vec<Monitor>, PictureError> {
+        picture::monitors(&self.connection, self.root)
+    }
+
+    /// What a monitor shows now.
+    ///
+    /// # Errors
+    /// [`PictureError`].
+    pub fn picture(&self, monitor: Monitor) -> Result<Picture, PictureError> {
+        picture::take(&self.connection, self.root, monitor)
     }
 
     /// The window of which every other is a part.
