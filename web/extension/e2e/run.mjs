@@ -8,11 +8,13 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { launch, prepare } from "./lib/browser.mjs";
 import { servePages } from "./lib/pages.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 
+const CLOSE_LIMIT_MS = 30_000;
 const STORIES = [
   "journey",
   "rules",
@@ -44,12 +46,16 @@ async function tell(name, times) {
     return browser;
   };
   const say = (text) => process.stdout.write(`${name}: ${text}\n`);
+  // What the browser stands on ends after it: one whose screen was taken away may never be heard of again.
+  const closings = [];
+  const atEnd = (close) => closings.push(close);
   try {
     const { run } = await import(`./stories/${name}.mjs`);
-    await run({ receiver, pages, start, extension, profile, place, say, times });
+    await run({ receiver, pages, start, extension, profile, place, say, atEnd, times });
     say("ok");
   } finally {
-    await browser?.context.close();
+    await Promise.race([browser?.context.close(), pause(CLOSE_LIMIT_MS)]);
+    for (const close of closings) close();
     await receiver.close();
     pages.close();
     if (process.env.KEEP === "1") say(place);

@@ -97,9 +97,6 @@ async function tell({ receiver, pages, start, place, say }, display) {
 
 export async function run(scene) {
   const screen = await openScreen();
-  try {
-    await tell(scene, screen.display);
-  } finally {
-    screen.close();
-  }
+  scene.atEnd(screen.close);
+  await tell(scene, screen.display);
 }
